@@ -1,0 +1,71 @@
+# Needs make, bash and a Python of the range that setup.py names; `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+export KERAS_BACKEND := tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help venv demo test test-unit lint format check bench results clean distclean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make venv PYTHON=python3.12        choose the interpreter"
+	@echo "  make test PYTEST_ARGS='-n 4 -x'    pass options to pytest"
+
+venv: $(INSTALLED)  ## create .venv and install the package with its development tools
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Needs Python 3.11, 3.12 or 3.13, got: $$($(PYTHON) --version 2>&1)." \
+		       "Choose one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): setup.py pyproject.toml | $(PY)
+	@echo "Installing into $(VENV): 0.7 GB to download, 3 GB on the disk, some minutes."
+	$(PY) -m pip install --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+demo: $(INSTALLED)  ## train a small mixture posterior and print what it gains
+	$(PY) recipes/quickstart.py
+
+test: $(INSTALLED)  ## run the whole test suite
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-unit: $(INSTALLED)  ## run the tests that are not marked slow
+	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+
+lint: $(INSTALLED)  ## check style, formatting and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy rme_tf recipes
+
+format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+check: lint test  ## all that the continuous integration runs
+
+bench: $(INSTALLED)  ## time the training step and the evaluation
+	$(PY) -m rme_tf.benchmark
+
+results: $(INSTALLED)  ## render the README's tables again from recipes/results/
+	$(PY) -m rme_tf.report
+
+clean:  ## remove caches and build products
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## also remove .venv
+	rm -rf $(VENV)

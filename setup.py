@@ -1,0 +1,95 @@
+"""Packaging of rme_tf: metadata, dependencies and extras."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+# TensorFlow Probability 0.25 runs on Keras 2 and so imports tf-keras, whose every minor release
+# accepts that minor release of TensorFlow alone. The two bounds move together, or pip cannot
+# resolve them; the gpu extra repeats the bound of TensorFlow.
+TENSORFLOW_BOUNDS = ">=2.21,<2.22"
+
+REQUIREMENTS = [
+    f"tensorflow{TENSORFLOW_BOUNDS}",
+    f"tf-keras{TENSORFLOW_BOUNDS}",
+    # It stays on Keras 2 and imports distutils: try a later release before allowing it.
+    "tensorflow-probability>=0.25,<0.26",
+    # The layers and models here are written for Keras 3; its last major release broke such code.
+    "keras>=3.15,<4",
+    "tensorflow-datasets>=4.9.9",
+    # tensorflow-datasets imports importlib_resources and does not ask for it.
+    "importlib_resources>=6.4",
+    # TensorFlow Probability imports distutils, which left Python with 3.12 and lives in setuptools.
+    'setuptools>=66.1; python_version >= "3.12"',
+    "numpy>=2.1",
+    "scipy>=1.14.1",
+    "scikit-learn>=1.6",
+    "matplotlib>=3.10",
+    "pillow>=11.0",
+    "pyyaml>=6.0.2",  # recipes and runs as YAML files
+    "dacite>=1.9.1",  # ... read into dataclasses that refuse unknown keys
+    "tyro>=1.0",  # command lines from the same dataclasses
+    "tabulate>=0.9",
+    "tqdm>=4.67",
+    "sentencepiece>=0.2.1",
+]
+
+TEST_REQUIREMENTS = [
+    "pytest>=8.4",
+    "pytest-timeout>=2.4",
+    "pytest-xdist>=3.6",
+]
+
+LINT_REQUIREMENTS = [
+    # Each minor release of ruff may change what it formats and which rules are on.
+    "ruff>=0.17,<0.18",
+    "mypy>=2.0",
+    "types-PyYAML",
+    "types-tabulate",
+    "types-tqdm",
+]
+
+
+def read_version():
+    """Returns `__version__` of rme_tf/version.py without importing the package."""
+    source = (ROOT / "rme_tf" / "version.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"$', source, flags=re.MULTILINE)
+    if match is None:
+        raise ValueError('Expected a line `__version__ = "..."` in rme_tf/version.py.')
+    return match.group(1)
+
+
+setup(
+    name="rme_tf",
+    version=read_version(),
+    description=(
+        "Mixture posteriors for variational autoencoders in Keras 3: "
+        "Recursive Mixture Estimation and its relatives"
+    ),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="The rme_tf authors",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords="variational autoencoder, mixture posterior, amortized inference, keras, tensorflow",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    packages=find_packages(include=["rme_tf", "rme_tf.*"]),
+    python_requires=">=3.11,<3.14",
+    install_requires=REQUIREMENTS,
+    extras_require={
+        "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "test": TEST_REQUIREMENTS,
+        "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,
+    },
+)
