@@ -1,0 +1,25 @@
+"""Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
+
+from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.evaluation import bounds, log_likelihood
+from rme_tf.models import VAE
+from rme_tf.recipe import Recipe, parse
+from rme_tf.registry import lookup
+from rme_tf.runner import Run, run
+from rme_tf.study import run_study
+from rme_tf.version import __version__
+
+__all__ = [
+    "ELBO",
+    "VAE",
+    "Recipe",
+    "RecursiveMixture",
+    "Run",
+    "__version__",
+    "bounds",
+    "log_likelihood",
+    "lookup",
+    "parse",
+    "run",
+    "run_study",
+]

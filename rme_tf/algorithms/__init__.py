@@ -1,0 +1,9 @@
+"""Training algorithms, which say what parameters ascend what objective, and the table of them."""
+
+from rme_tf.algorithms.base import Algorithm
+from rme_tf.algorithms.elbo import ELBO
+from rme_tf.algorithms.recursive_mixture import RecursiveMixture
+
+ALGORITHMS: dict[str, type[Algorithm]] = {"elbo": ELBO, "recursive_mixture": RecursiveMixture}
+
+__all__ = ["ALGORITHMS", "ELBO", "Algorithm", "RecursiveMixture"]

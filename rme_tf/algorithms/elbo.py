@@ -1,0 +1,41 @@
+"""The evidence lower bound: the plain VAE for one component, the mixture encoder (ME) for several."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from rme_tf import objectives
+from rme_tf.algorithms.base import Algorithm, ascend
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ELBO(Algorithm):
+    """All parameters ascend ELBO(Q), stratified over the components.
+
+    With one component this is the VAE. With several it is the mixture encoder, the baseline that ascends
+    the evaluated bound itself; with learned weights it is known to collapse to one component.
+
+    References:
+        Kingma and Welling (2014), https://arxiv.org/abs/1312.6114
+        Morningstar et al. (2021), https://arxiv.org/abs/2003.01687
+    """
+
+    def step(self, model, x, seed):
+        """Moves every weight one step up ELBO(Q); returns `LogProbs`."""
+
+        def objective():
+            log_probs = model.log_probs(
+                x,
+                num_samples=self.num_samples,
+                seed=seed,
+                num_components=model.active_components,
+                training=True,
+            )
+            log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
+            log_joint = log_probs.log_lik + log_probs.log_prior
+            bound = objectives.mixture_elbo(log_joint, log_density, log_probs.log_alpha)
+            return bound - model.mixing.penalty(log_probs.log_alpha), log_probs
+
+        return ascend(model, model.trainable_variables, objective)

@@ -1,0 +1,179 @@
+"""Recursive mixture estimation: the whole method, in this file.
+
+For each minibatch (Kim and Pavlovic, NeurIPS 2020), with Q_m = (1 - eps_m) Q_{m-1} + eps_m q_m and Q_0 = q_0:
+
+    q_0   <- ascend ELBO(q_0)
+    for m = 1 ... M-1:
+        q_m   <- ascend ELBO(q_m) + BKL(q_m || stop_gradient(Q_{m-1}))
+        eps_m <- ascend ELBO(Q_m), the components held fixed
+    theta <- ascend E_{Q_{M-1}}[log p(x, z)]
+
+`_sequential` is that text as code. `_joint` takes all these gradients, at equal parameters, from one
+forward and one backward pass.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from rme_tf import objectives
+from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.registry import lookup
+from rme_tf.types import LogProbs
+
+MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecursiveMixture(Algorithm):
+    """Recursive mixture estimation (RME).
+
+    Args:
+        kl_bound: C in nats, the barrier on the reward KL(q_m || Q_{m-1}). Of the order of log M plus a
+            few nats: far beyond that the components leave the posterior.
+        bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
+            (the paper's min(KL, C)) or "none".
+        update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
+        num_samples, warm_start_epochs, warm_start_noise: see `Algorithm`.
+
+    Raises:
+        ValueError: if a number is out of range or a name is unknown.
+
+    References:
+        Kim and Pavlovic (2020), https://arxiv.org/abs/2011.08544
+    """
+
+    kl_bound: float = 3.0
+    bound: str = "skew"
+    update: str = "joint"
+    warm_start_epochs: int = 3
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.kl_bound >= 0.0:
+            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound}.")
+        lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
+        lookup(UPDATES, self.update, "update")
+
+    def step(self, model, x, seed):
+        """Moves every weight up its own objective; returns `LogProbs`."""
+        return UPDATES[self.update](self, model, x, seed)
+
+    def reward(self, log_q, log_q_all, log_alpha, m: int):
+        """Returns BKL(q_m || Q_{m-1}), in nats, shape [B]; zero for m = 0.
+
+        Args:
+            log_q: log q_m(z_m), differentiable in q_m. Shape [S, B].
+            log_q_all: log q_j(z_m), gradients through z_m alone. Shape [S, B, J], J >= m.
+            log_alpha: Shape [B, J].
+            m: the component.
+        """
+        if m == 0:
+            return tf.zeros_like(log_q[0])
+        log_alpha = tf.stop_gradient(objectives.prefix_log_alpha(log_alpha, m))
+        log_before = objectives.log_mixture(log_alpha, log_q_all[..., :m])
+        return objectives.bounded_kl(log_q, log_before, bound=self.bound, kl_bound=self.kl_bound)
+
+
+def _mixing_objective(log_joint, log_q_all, log_alpha, m: int):
+    """Returns ELBO(Q_m) as a function of eps_m alone, in nats, shape [B].
+
+    Args:
+        log_joint: Shape [S, B, K], K > m; no gradient is passed to it.
+        log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
+        log_alpha: Shape [B, K].
+        m: the component that joins, at least 1.
+    """
+    log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
+    log_alpha = objectives.prefix_log_alpha(log_alpha, m + 1)
+    log_stay = tf.reduce_logsumexp(log_alpha[:, :m], axis=-1, keepdims=True)  # log(1 - eps_m)
+    before = tf.stop_gradient(log_alpha[:, :m] - log_stay)
+    log_alpha = tf.concat([log_stay + before, log_alpha[:, m:]], axis=-1)
+    log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
+    return objectives.mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
+
+
+def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
+    """The paper's loop: every stage sees what the stages before it have just learned."""
+    iteration = tf.identity(model.optimizer.iterations.value)
+
+    def stage(variables, objective):
+        # The stages of one minibatch are one step: without this, schedules and Adam's bias correction
+        # would run once a stage.
+        model.optimizer.iterations.assign(iteration)
+        return ascend(model, variables, objective)
+
+    def draw(num_components, which=slice(None)):
+        """Encodes with the first components, samples and decodes `which` of them."""
+        encoding = model.encode(x, num_components=num_components, training=True)
+        z = model.sample_components(encoding.params, algorithm.num_samples, seed)[:, :, which]
+        log_lik, log_prior = model.log_joint(x, z, training=True)
+        return encoding, z, log_lik, log_prior
+
+    def component_objective(m):
+        encoding, z, log_lik, log_prior = draw(m + 1, slice(m, m + 1))
+        log_q = model.component_log_probs(encoding.params[:, m:], z)[:, :, 0, 0]
+        log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)[:, :, 0]
+        bound = objectives.elbo((log_lik + log_prior)[:, :, 0], log_q)
+        return bound + algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
+
+    def mixing_objective(m):
+        encoding, z, log_lik, log_prior = draw(m + 1)
+        log_q_all = model.component_log_probs(encoding.params, z)
+        value = _mixing_objective(log_lik + log_prior, log_q_all, encoding.log_alpha, m)
+        penalty = model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
+        return value - penalty, None
+
+    def generative_objective():
+        encoding, z, log_lik, log_prior = draw(model.active_components)
+        log_q_all = model.component_log_probs(encoding.params, z)
+        alpha = tf.exp(encoding.log_alpha)
+        value = tf.reduce_sum(alpha * tf.reduce_mean(log_lik + log_prior, axis=0), axis=-1)
+        return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
+
+    for m in range(model.active_components):
+        stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m))
+        if m > 0 and model.mixing.learned:
+            stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m))
+    return stage(model.generative_variables, generative_objective)
+
+
+def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
+    """The same gradients at equal parameters from one pass.
+
+    theta needs the gradient of sum_m alpha_m log p(x, z_m), component m that of log p(x, z_m) alone: the
+    weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m. That is exact as
+    long as the decoder treats the rows of its batch independently (no batch statistics).
+    """
+
+    def objective():
+        encoding = model.encode(x, num_components=model.active_components, training=True)
+        params, log_alpha = encoding
+        alpha = tf.stop_gradient(tf.exp(log_alpha))
+        z = model.sample_components(params, algorithm.num_samples, seed)
+        rescaled = _scale_gradient(z, 1.0 / tf.maximum(alpha, MIN_ALPHA)[..., tf.newaxis])
+        log_lik, log_prior = model.log_joint(x, rescaled, training=True)
+        log_joint = log_lik + log_prior
+        log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, K]
+        log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
+
+        value = tf.reduce_sum(alpha * tf.reduce_mean(log_joint, axis=0), axis=-1)
+        value -= tf.reduce_sum(tf.reduce_mean(log_q, axis=0), axis=-1)
+        for m in range(1, model.active_components):
+            value += algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
+            if model.mixing.learned:
+                value += _mixing_objective(log_joint, log_q_all, log_alpha, m)
+        value -= model.mixing.penalty(log_alpha)
+        return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
+
+    return ascend(model, model.trainable_variables, objective)
+
+
+def _scale_gradient(x, scale):
+    """Returns x, whose gradient is multiplied by `scale`."""
+    return tf.stop_gradient(x) + scale * (x - tf.stop_gradient(x))
+
+
+UPDATES = {"joint": _joint, "sequential": _sequential}

@@ -1,0 +1,70 @@
+"""Builds the networks of a VAE from names, and checks that networks of the user's own fit."""
+
+import keras
+
+from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder
+from rme_tf.registry import lookup
+
+
+def check_output(network, dummy, expected, name: str) -> None:
+    """Calls a network on a dummy batch of one, which builds it; raises ValueError if its output does not fit."""
+    shape = tuple(network(dummy).shape)[1:]
+    if shape != tuple(expected):
+        raise ValueError(
+            f"The {name} must turn inputs of shape {tuple(dummy.shape[1:])} into outputs of shape {tuple(expected)}. "
+            f"Received: {shape}."
+        )
+
+
+def fresh_copy(network):
+    """Returns a Keras model of the same configuration with new weights."""
+    return type(network).from_config(network.get_config())
+
+
+def as_encoders(encoders, num_components=None) -> list:
+    """Returns the list of M encoders: the given list, or M fresh copies of one network.
+
+    Raises:
+        ValueError: if M is less than 1 or does not agree with the list.
+    """
+    if num_components is not None and num_components < 1:
+        raise ValueError(f"`num_components` must be at least 1. Received: {num_components}.")
+    if isinstance(encoders, keras.Model):
+        return [encoders, *(fresh_copy(encoders) for _ in range((num_components or 1) - 1))]
+    encoders = list(encoders)
+    if len(encoders) != (num_components or len(encoders)) or not encoders:
+        raise ValueError(
+            f"Expected one encoder for each of {num_components or 'one or more'} components. Received: {len(encoders)}."
+        )
+    if len({id(encoder) for encoder in encoders}) < len(encoders):
+        raise ValueError(
+            "Every component needs an encoder of its own. Received the same object more than once."
+        )
+    return encoders
+
+
+def build_networks(
+    encoder, decoder, *, posterior, likelihood, num_components, mixing, encoder_options, decoder_options
+) -> dict:
+    """Returns `encoders`, `decoder` and `mixing_network` (None unless the weights are learned).
+
+    The mixing network is built like the encoders where they have a name, and as an MLP where not.
+    """
+
+    def encoder_like(output_size, name):
+        build = lookup(ENCODERS, encoder, "encoder")
+        return build(likelihood.event_shape, output_size, name=name, **encoder_options)
+
+    encoders = encoder
+    if isinstance(encoder, str):
+        encoders = [encoder_like(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
+    if isinstance(decoder, str):
+        build = lookup(DECODERS, decoder, "decoder")
+        decoder = build(posterior.latent_dim, likelihood.params_shape, name="decoder", **decoder_options)
+    mixing_network = None
+    if mixing.learned and num_components > 1:
+        if isinstance(encoder, str):
+            mixing_network = encoder_like(num_components - 1, "mixing_network")
+        else:
+            mixing_network = mlp_encoder(likelihood.event_shape, num_components - 1, name="mixing_network")
+    return {"encoders": encoders, "decoder": decoder, "mixing_network": mixing_network}

@@ -1,0 +1,192 @@
+"""Bounds on log p(x) over a data set, with many samples in constant memory.
+
+Letters: N observations, B batch, M components, S draws from each component.
+"""
+
+import math
+import time
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from rme_tf import diagnostics, objectives
+from rme_tf.checks import checked
+
+CODES_PER_CHUNK = 2048  # latent codes decoded at once: memory grows with this, not with the samples
+
+
+class Bounds(NamedTuple):
+    """Estimates for each observation, in nats but `alpha`."""
+
+    log_likelihood: np.ndarray  # importance-weighted bound on log p(x)  [N]
+    elbo: np.ndarray  # ELBO(Q)  [N]
+    reconstruction: np.ndarray  # E_Q[log p(x|z)]  [N]
+    kl: np.ndarray  # E_Q[log Q(z|x) - log p(z)]  [N]
+    component_elbo: np.ndarray  # ELBO(q_m)  [N, M]
+    alpha: np.ndarray  # [N, M]
+
+
+class Estimate(NamedTuple):
+    """A mean over observations and its standard error, in nats."""
+
+    mean: float
+    standard_error: float
+
+
+def estimate(values) -> Estimate:
+    """Returns the mean of values [N] and the standard error of that mean."""
+    values = np.asarray(values, np.float64)
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
+
+
+def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
+    """Returns `Bounds` of a batch as tensors, from S draws of each component; graph code, any S.
+
+    Args:
+        model: a `VAE`.
+        x: Shape [B, *event_shape].
+        num_draws: S, a Python integer or an int32 scalar.
+        seed: stateless seed. Shape [2].
+        chunk: how many of the S draws are decoded at once.
+    """
+    params, log_alpha = model.encode(x)
+    zeros = tf.zeros_like(log_alpha)  # [B, M]
+    state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, zeros, zeros, zeros)
+
+    def body(done, log_total, log_lik_sum, mixture_sum, own_sum):
+        z = model.sample_components(params, chunk, tf.random.fold_in(seed, done))
+        log_lik, log_prior = model.log_joint(x, z)
+        log_q_all = model.component_log_probs(params, z)
+        log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
+        own_ratio = log_lik + log_prior - tf.linalg.diag_part(log_q_all)
+        used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
+        log_weights = tf.where(used, log_ratio + log_alpha, objectives.LOG_ZERO)
+        chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
+
+        def added(total, values):
+            return total + tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
+
+        return (
+            done + chunk,
+            tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0),
+            added(log_lik_sum, log_lik),
+            added(mixture_sum, log_ratio),
+            added(own_sum, own_ratio),
+        )
+
+    _, log_total, log_lik_sum, mixture_sum, own_sum = tf.while_loop(
+        lambda done, *_: done < num_draws, body, state, parallel_iterations=1
+    )
+    count = tf.cast(num_draws, tf.float32)
+    alpha = tf.exp(log_alpha)
+    reconstruction = tf.reduce_sum(alpha * log_lik_sum, axis=-1) / count
+    bound = tf.reduce_sum(alpha * mixture_sum, axis=-1) / count
+    log_likelihood = log_total - tf.math.log(count)
+    return Bounds(log_likelihood, bound, reconstruction, reconstruction - bound, own_sum / count, alpha)
+
+
+def draws_per_component(num_samples: int, num_components: int) -> int:
+    """Returns S such that S M is at least `num_samples`; raises ValueError if that is less than 1."""
+    if num_samples < 1:
+        raise ValueError(f"`num_samples` must be at least 1. Received: {num_samples}.")
+    return -(-num_samples // num_components)
+
+
+def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Bounds:
+    """Returns `Bounds` of each observation as NumPy arrays.
+
+    Args:
+        model: a `VAE`.
+        x: array. Shape [N, *event_shape]; checked against the likelihood's support.
+        num_samples: S M, the samples for one observation over all components, rounded up.
+        seed: integer.
+        batch_size: B.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: for data outside the likelihood's support, or `num_samples` less than 1.
+    """
+    x = np.asarray(x, np.float32)
+    checked(x, model.likelihood)
+    num_draws = draws_per_component(num_samples, model.num_components)
+    codes_per_draw = min(batch_size, len(x)) * model.num_components
+    chunk = min(num_draws, max(1, CODES_PER_CHUNK // codes_per_draw))
+
+    @tf.function(reduce_retracing=True)
+    def compiled(batch, batch_seed):
+        return bounds_of_batch(model, batch, num_draws, batch_seed, chunk)
+
+    parts = []
+    starts = range(0, len(x), batch_size)
+    for start in tqdm(starts, desc=f"{num_samples} samples", disable=not progress, leave=False):
+        batch_seed = tf.constant([seed, start], tf.int32)
+        parts.append([part.numpy() for part in compiled(x[start : start + batch_size], batch_seed)])
+    return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Estimate:
+    """Returns the mean importance-weighted bound on log p(x), in nats, with its standard error over x.
+
+    The bound is stratified over components: log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x).
+
+    Args:
+        model: a `VAE`.
+        x: array. Shape [N, *event_shape].
+        num_samples: samples for one observation, over all components.
+        seed: integer.
+        batch_size: B.
+        progress: whether to show a progress bar.
+
+    References:
+        Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
+    """
+    options = {"num_samples": num_samples, "seed": seed, "batch_size": batch_size, "progress": progress}
+    return estimate(bounds(model, x, **options).log_likelihood)
+
+
+def bits_per_dimension(nats: float, likelihood) -> float:
+    """Returns -nats / (D_x ln 2), plus 8 where the likelihood is a density of 8-bit pixels scaled to [0, 1]."""
+    return -nats / (math.prod(likelihood.event_shape) * math.log(2.0)) + likelihood.bits_offset
+
+
+def summarize(model, x, values: Bounds) -> dict[str, float]:
+    """Returns the numbers of a report for observations x and their `Bounds`, in nats unless said.
+
+    `active_units` and `bits_per_dimension` have their own units; `alpha_m` is the mean weight of component m.
+    """
+    log_lik, elbo = estimate(values.log_likelihood), estimate(values.elbo)
+    inferred = model.predict(x, batch_size=256, verbose=0)
+    summary = {
+        "log_likelihood": log_lik.mean,
+        "log_likelihood_standard_error": log_lik.standard_error,
+        "bits_per_dimension": bits_per_dimension(log_lik.mean, model.likelihood),
+        "elbo": elbo.mean,
+        "elbo_standard_error": elbo.standard_error,
+        "reconstruction": float(values.reconstruction.mean()),
+        "kl": float(values.kl.mean()),
+        "active_units": diagnostics.active_units(inferred["weights"], inferred["means"]),
+        "mixing_entropy": diagnostics.mixing_entropy(values.alpha),
+        "component_information": diagnostics.component_information(
+            values.elbo, values.component_elbo, values.alpha
+        ),
+    }
+    for m in range(model.num_components):
+        summary[f"elbo_{m}"] = float(values.component_elbo[:, m].mean())
+        summary[f"alpha_{m}"] = float(values.alpha[:, m].mean())
+    return summary
+
+
+def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
+    """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
+    x = np.asarray(x, np.float32)
+    batch = tf.constant(np.resize(x, (batch_size, *x.shape[1:])))
+    infer = tf.function(lambda batch: model.encode(batch))
+    times = []
+    for _ in range(repeats + 3):
+        start = time.perf_counter()
+        keras.tree.map_structure(lambda tensor: tensor.numpy(), tuple(infer(batch)))
+        times.append(time.perf_counter() - start)
+    return 1000.0 * float(np.median(times[3:]))

@@ -1,0 +1,86 @@
+"""The contract of a likelihood."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Likelihood(keras.layers.Layer):
+    """Turns decoder outputs into p(x|z); a Keras layer so that it may own weights, never called as one.
+
+    Args:
+        event_shape: shape of one observation x, without the batch.
+
+    To be implemented by subclasses:
+        * `params_shape`: shape of the decoder's output for one observation.
+        * `distribution(params)`: params [..., *params_shape] -> `tfd.Distribution`, batch [...],
+          event `event_shape`.
+        * `support` and `in_support(x)`: the values that x may take, in words and as a test.
+        * `bits_offset`: what to add to nats / (D_x ln 2) to get bits per dimension of 8-bit data.
+    """
+
+    support = ""
+    bits_offset = 0.0
+
+    def __init__(self, event_shape, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.event_shape = tuple(int(size) for size in event_shape)
+        self.built = True
+
+    @property
+    def params_shape(self) -> tuple[int, ...]:
+        """Shape of the decoder's output for one observation."""
+        raise NotImplementedError
+
+    def distribution(self, params):
+        """Returns p(x|z), batch shape [...], for params of shape [..., *params_shape]."""
+        raise NotImplementedError
+
+    def in_support(self, x):
+        """Returns a boolean tensor of x's shape: which entries have a finite log-likelihood."""
+        raise NotImplementedError
+
+    def check(self, x, name: str = "x") -> None:
+        """Checks a whole array of observations.
+
+        Args:
+            x: array. Shape [N, *event_shape].
+            name: what to call it in the message.
+
+        Raises:
+            ValueError: if it is empty, of another shape, or outside the support.
+        """
+        self.check_shape(np.shape(x), name)
+        if len(x) == 0:
+            raise ValueError(f"`{name}` is empty. Expected at least one observation.")
+        inside = np.asarray(self.in_support(tf.convert_to_tensor(x)))
+        if not inside.all():
+            first = np.asarray(x)[~inside].flat[0]
+            share = 1.0 - inside.mean()
+            raise ValueError(
+                f"{type(self).__name__} expects {self.support}. Received: `{name}` with {first} among "
+                f"its values ({share:.2%} of them outside). Scale or binarize the data, or choose another likelihood."
+            )
+
+    def check_shape(self, shape, name: str = "x") -> None:
+        """Checks the static shape [N, *event_shape] of a batch; raises ValueError."""
+        shape = tuple(shape)
+        expected = (None, *self.event_shape)
+        known = len(shape) == len(expected) and all(
+            size is None or wanted is None or size == wanted
+            for size, wanted in zip(shape, expected, strict=True)
+        )
+        if not known:
+            raise ValueError(f"`{name}` must have shape {expected}. Received: {shape}.")
+
+    def guard(self, x):
+        """Returns a batch of a `tf.data` pipeline, having checked it as `check` does, in graph mode."""
+        self.check_shape(x.shape)
+        inside = tf.reduce_all(self.in_support(x))
+        message = f"{type(self).__name__} expects {self.support}. Received a batch with other values:"
+        with tf.control_dependencies([tf.debugging.Assert(inside, [message, x], summarize=8)]):
+            return tf.identity(x)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "event_shape": self.event_shape}

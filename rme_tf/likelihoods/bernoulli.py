@@ -1,0 +1,29 @@
+"""Binary observations."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.likelihoods.base import Likelihood
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class Bernoulli(Likelihood):
+    """Independent Bernoulli pixels; the decoder gives one logit for each."""
+
+    support = "binary values, 0 or 1"
+
+    @property
+    def params_shape(self):
+        """One logit for each entry of x."""
+        return self.event_shape
+
+    def distribution(self, params):
+        """Returns independent Bernoullis with logits `params`."""
+        pixels = tfp.distributions.Bernoulli(logits=params, dtype=tf.float32)
+        return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
+
+    def in_support(self, x):
+        """Returns whether each entry is exactly 0 or 1."""
+        x = tf.cast(x, tf.float32)
+        return tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0))

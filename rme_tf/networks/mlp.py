@@ -1,0 +1,20 @@
+"""Multilayer perceptrons."""
+
+import math
+
+import keras
+
+
+def mlp_encoder(input_shape, output_size: int, units=(256, 256), activation="relu", name=None):
+    """Returns a Keras model [N, *input_shape] -> [N, output_size]."""
+    layers = [keras.layers.Input(tuple(input_shape)), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(size, activation=activation) for size in units]
+    return keras.Sequential([*layers, keras.layers.Dense(output_size)], name=name)
+
+
+def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="relu", name=None):
+    """Returns a Keras model [N, latent_dim] -> [N, *output_shape]."""
+    layers = [keras.layers.Input((latent_dim,))]
+    layers += [keras.layers.Dense(size, activation=activation) for size in units]
+    layers += [keras.layers.Dense(math.prod(output_shape)), keras.layers.Reshape(tuple(output_shape))]
+    return keras.Sequential(layers, name=name)

@@ -1,0 +1,176 @@
+"""Bounds on log p(x) as pure functions of log-probabilities: nats in, nats out, no average over the batch.
+
+Letters: S samples, B batch, M components. `log_q_all[s, b, m, j]` is log q_j at the sample that component m
+drew.
+"""
+
+import math
+
+import tensorflow as tf
+
+from rme_tf.registry import lookup
+from rme_tf.types import LogProbs
+
+LOG_ZERO = -1e9  # log weight of what does not count: exp gives 0, and no NaN gradient as -inf would
+
+
+def log_mixture(log_alpha, log_q):
+    """Returns log Q(z|x) = log sum_j alpha_j q_j(z|x), in nats.
+
+    Args:
+        log_alpha: Shape [..., M], broadcast against `log_q`.
+        log_q: log q_j(z). Shape [..., M].
+
+    Returns:
+        Shape [...].
+    """
+    return tf.reduce_logsumexp(log_alpha + log_q, axis=-1)  # components
+
+
+def prefix_log_alpha(log_alpha, num_components: int):
+    """Returns the log weights, shape [B, K], of the mixture Q_{K-1} of the first K components.
+
+    By the recursion they are the first K of the M weights, renormalised.
+    """
+    first = log_alpha[:, :num_components]
+    return first - tf.reduce_logsumexp(first, axis=-1, keepdims=True)
+
+
+def elbo(log_joint, log_q):
+    """Returns the evidence lower bound mean_s [log p(x, z_s) - log q(z_s|x)], in nats.
+
+    Args:
+        log_joint: log p(x, z). Shape [S, B, ...].
+        log_q: log q(z|x) at samples of q. Shape [S, B, ...].
+
+    Returns:
+        Shape [B, ...].
+
+    References:
+        Kingma and Welling (2014), https://arxiv.org/abs/1312.6114
+    """
+    return tf.reduce_mean(log_joint - log_q, axis=0)  # samples
+
+
+def mixture_elbo(log_joint, log_mixture_density, log_alpha):
+    """Returns the ELBO of the mixture, stratified over its components, in nats.
+
+        ELBO(Q) = sum_m alpha_m mean_s [log p(x, z_ms) - log Q(z_ms|x)]
+
+    Args:
+        log_joint: log p(x, z_ms). Shape [S, B, M].
+        log_mixture_density: log Q(z_ms|x). Shape [S, B, M].
+        log_alpha: Shape [B, M].
+
+    Returns:
+        Shape [B].
+    """
+    per_component = elbo(log_joint, log_mixture_density)  # [B, M]
+    return tf.reduce_sum(tf.exp(log_alpha) * per_component, axis=-1)
+
+
+def log_importance_weight(log_joint, log_mixture_density, log_alpha):
+    """Returns log sum_m alpha_m sum_s w_ms, w = p(x, z) / Q(z|x): the sum, not the mean, over S.
+
+    Subtract log S for the stratified importance-weighted bound (multiple importance sampling with
+    the balance heuristic); leave it, to accumulate over chunks of samples.
+
+    Args:
+        log_joint: Shape [S, B, M].
+        log_mixture_density: Shape [S, B, M].
+        log_alpha: Shape [B, M].
+
+    Returns:
+        Shape [B].
+    """
+    log_weights = log_joint - log_mixture_density + log_alpha
+    return tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
+
+
+def importance_weighted_bound(log_joint, log_mixture_density, log_alpha):
+    """Returns the stratified importance-weighted bound on log p(x), in nats.
+
+        log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x)
+
+    Args:
+        log_joint: Shape [S, B, M].
+        log_mixture_density: Shape [S, B, M].
+        log_alpha: Shape [B, M].
+
+    Returns:
+        Shape [B]. For M = 1 it is the bound of Burda et al.; for M = S = 1 the ELBO's estimate.
+
+    References:
+        Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
+    """
+    num_samples = tf.cast(tf.shape(log_joint)[0], log_joint.dtype)
+    total = log_importance_weight(log_joint, log_mixture_density, log_alpha)
+    return total - tf.math.log(num_samples)
+
+
+def unbounded_kl(log_q, log_q_before, kl_bound=None):
+    """Returns KL(q || Q) = mean_s [log q - log Q], in nats; `kl_bound` is ignored. Shape [B]."""
+    del kl_bound
+    return tf.reduce_mean(log_q - log_q_before, axis=0)  # samples
+
+
+def clamped_kl(log_q, log_q_before, kl_bound: float):
+    """Returns the paper's min(KL(q || Q), C), in nats; no gradient beyond C.
+
+    Args:
+        log_q: log q(z_s) at samples of q. Shape [S, B].
+        log_q_before: log Q(z_s). Shape [S, B].
+        kl_bound: C, in nats.
+
+    Returns:
+        Shape [B]. The clamp acts on each observation's estimate.
+    """
+    return tf.minimum(unbounded_kl(log_q, log_q_before), kl_bound)
+
+
+def skewed_kl(log_q, log_q_before, kl_bound: float):
+    """Returns KL(q || (1 - d) Q + d q) with d = exp(-C), in nats: smooth, and never above C.
+
+    Args:
+        log_q: log q(z_s) at samples of q. Shape [S, B].
+        log_q_before: log Q(z_s). Shape [S, B].
+        kl_bound: C, in nats. Zero means no reward at all.
+
+    Returns:
+        Shape [B].
+    """
+    if kl_bound == 0.0:
+        return tf.zeros_like(log_q[0])
+    pair = tf.stack([log_q_before + math.log(-math.expm1(-kl_bound)), log_q - kl_bound], axis=-1)
+    return unbounded_kl(log_q, tf.reduce_logsumexp(pair, axis=-1))
+
+
+KL_BOUNDS = {"clamp": clamped_kl, "none": unbounded_kl, "skew": skewed_kl}
+
+
+def bounded_kl(log_q, log_q_before, *, bound: str, kl_bound: float):
+    """Returns BKL(q || Q), in nats, shape [B], by the bound of that name in `KL_BOUNDS`."""
+    return lookup(KL_BOUNDS, bound, "bound on the KL")(log_q, log_q_before, kl_bound)
+
+
+def mixture_terms(log_probs: LogProbs) -> dict:
+    """Returns what an epoch log shows, in nats, of one draw.
+
+    Returns:
+        elbo, reconstruction = E_Q[log p(x|z)] and kl = E_Q[log Q(z|x) - log p(z)], shape [B], with
+        elbo = reconstruction - kl; component_elbo, ELBO(q_m), shape [B, M]; alpha [B, M].
+    """
+    alpha = tf.exp(log_probs.log_alpha)
+    log_joint = log_probs.log_lik + log_probs.log_prior
+    log_density = log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
+    bound = mixture_elbo(log_joint, log_density, log_probs.log_alpha)
+    log_lik = tf.reduce_mean(log_probs.log_lik, axis=0)  # samples
+    reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)  # components
+    own = tf.linalg.diag_part(log_probs.log_q_all)  # log q_m(z_m)
+    return {
+        "elbo": bound,
+        "reconstruction": reconstruction,
+        "kl": reconstruction - bound,
+        "component_elbo": elbo(log_joint, own),
+        "alpha": alpha,
+    }

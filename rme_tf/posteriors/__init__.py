@@ -1,0 +1,31 @@
+"""Posterior families, the modes of mixing them, and the tables of both."""
+
+from rme_tf.posteriors.base import PosteriorFamily
+from rme_tf.posteriors.diag_normal import DiagNormal
+from rme_tf.posteriors.full_normal import FullNormal
+from rme_tf.posteriors.mixing import Mixing, RecursiveMixing, UniformMixing
+from rme_tf.posteriors.mixture import component_log_probs, mixture_distribution, sample_components
+
+POSTERIORS: dict[str, type[PosteriorFamily]] = {
+    "diag_normal": DiagNormal,
+    "full_normal": FullNormal,
+}
+
+MIXINGS: dict[str, type[Mixing]] = {
+    "learned": RecursiveMixing,
+    "uniform": UniformMixing,
+}
+
+__all__ = [
+    "MIXINGS",
+    "POSTERIORS",
+    "DiagNormal",
+    "FullNormal",
+    "Mixing",
+    "PosteriorFamily",
+    "RecursiveMixing",
+    "UniformMixing",
+    "component_log_probs",
+    "mixture_distribution",
+    "sample_components",
+]

@@ -1,0 +1,25 @@
+"""A Gaussian with full covariance."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.posteriors.base import PosteriorFamily
+from rme_tf.posteriors.diag_normal import positive
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class FullNormal(PosteriorFamily):
+    """N(mean, L L^T); params are the mean and the D (D + 1) / 2 entries of the Cholesky factor L."""
+
+    @property
+    def num_params(self) -> int:
+        """P = D + D (D + 1) / 2."""
+        return self.latent_dim * (self.latent_dim + 3) // 2
+
+    def distribution(self, params):
+        """Returns `MultivariateNormalTriL`, batch [...], event [D], for params [..., P]."""
+        mean, entries = params[..., : self.latent_dim], params[..., self.latent_dim :]
+        scale_tril = tfp.math.fill_triangular(entries)
+        scale_tril = tf.linalg.set_diag(scale_tril, positive(tf.linalg.diag_part(scale_tril)))
+        return tfp.distributions.MultivariateNormalTriL(mean, scale_tril=scale_tril)

@@ -1,0 +1,105 @@
+"""How the components of a mixture are weighted: log_alpha [B, M] from the mixing network's logits [B, M-1].
+
+Every mode obeys the recursion Q_m = (1 - eps_m) Q_{m-1} + eps_m q_m, so the weights of the first K
+components, renormalised, are the weights of Q_{K-1}; the recursive algorithms rely on it.
+
+Which one to choose: learned weights and the decoder feed each other, so a component that gets ahead early
+takes all the weight and the mixture collapses to one Gaussian. `UniformMixing` cannot collapse and is
+the default. `RecursiveMixing` is the paper's; bound it (`eps_min`) or pull it (`uniform_pull`)
+and start the components alike (`warm_start_epochs` of the algorithm) if you learn the weights.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+class Mixing(keras.layers.Layer):
+    """Turns the logits of the mixing network into mixing weights.
+
+    To be implemented by subclasses:
+        * `learned`: whether there is anything for a mixing network to learn.
+        * `log_alpha(logits)`: logits [B, M-1] -> log weights [B, M].
+        * `penalty(log_alpha)`: [B, M] -> [B], nats that training subtracts from the weights'
+          objective. Zero unless overridden.
+    """
+
+    learned = False
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.built = True
+
+    def log_alpha(self, logits):
+        """Returns the log mixing weights, shape [B, M], for logits of shape [B, M-1]."""
+        raise NotImplementedError
+
+    def penalty(self, log_alpha):
+        """Returns what training subtracts from the objective of the weights, in nats. Shape [B]."""
+        return tf.zeros_like(log_alpha[:, 0])
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class UniformMixing(Mixing):
+    """alpha_m = 1 / M, that is eps_m = 1 / (m + 1)."""
+
+    def log_alpha(self, logits):
+        """Returns -log M, shape [B, M]; the logits' values do not matter."""
+        zeros = tf.pad(tf.zeros_like(logits), [[0, 0], [1, 0]])
+        return zeros - math.log(logits.shape[-1] + 1)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class RecursiveMixing(Mixing):
+    """The paper's amortised weights: alpha_m = eps_m prod_{j>m} (1 - eps_j), eps_0 = 1.
+
+        eps_m(x) = eps_min + (1 - 2 eps_min) sigmoid(logit_m(x) - log m)
+
+    so that logits of zero mean uniform weights (when eps_min = 0).
+
+    Args:
+        eps_min: eps_m stays in [eps_min, 1 - eps_min]. In [0, 0.5).
+        uniform_pull: weight of the penalty KL(uniform || alpha(x)), whose gradient with respect
+            to the logits does not vanish when a weight does. Not negative.
+
+    Raises:
+        ValueError: if `eps_min` or `uniform_pull` is outside its range.
+    """
+
+    learned = True
+
+    def __init__(self, eps_min: float = 0.0, uniform_pull: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= eps_min < 0.5:
+            raise ValueError(f"`eps_min` must be in [0, 0.5). Received: {eps_min}.")
+        if not 0.0 <= uniform_pull < math.inf:
+            raise ValueError(f"`uniform_pull` must be finite and not negative. Received: {uniform_pull}.")
+        self.eps_min = float(eps_min)
+        self.uniform_pull = float(uniform_pull)
+
+    def _log_bounded_sigmoid(self, logits):
+        if self.eps_min == 0.0:
+            return tf.math.log_sigmoid(logits)
+        return tf.math.log(self.eps_min + (1.0 - 2.0 * self.eps_min) * tf.math.sigmoid(logits))
+
+    def log_alpha(self, logits):
+        """Returns log alpha, shape [B, M], for logits of shape [B, M-1]."""
+        order = tf.range(1, logits.shape[-1] + 1, dtype=logits.dtype)
+        logits = logits - tf.math.log(order)
+        log_eps = self._log_bounded_sigmoid(logits)
+        log_rest = self._log_bounded_sigmoid(-logits)  # log(1 - eps)
+        log_eps = tf.pad(log_eps, [[0, 0], [1, 0]])  # eps_0 = 1
+        later = tf.cumsum(log_rest, axis=-1, reverse=True)  # sum over j >= m of log(1 - eps_j)
+        return log_eps + tf.pad(later, [[0, 0], [0, 1]])
+
+    def penalty(self, log_alpha):
+        """Returns uniform_pull * KL(uniform || alpha), shape [B]."""
+        num_components = log_alpha.shape[-1]
+        kl = -math.log(num_components) - tf.reduce_mean(log_alpha, axis=-1)  # components
+        return self.uniform_pull * kl
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        config = {"eps_min": self.eps_min, "uniform_pull": self.uniform_pull}
+        return {**super().get_config(), **config}

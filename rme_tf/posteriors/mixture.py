@@ -1,0 +1,52 @@
+"""Samples and densities of the components of a mixture, and the mixture as one TFP distribution."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def sample_components(family, params, num_samples: int, seed):
+    """Draws from every component, reparameterised.
+
+    Component m's noise depends on `seed` and m alone, not on how many components there are.
+
+    Args:
+        family: a `PosteriorFamily`.
+        params: Shape [B, M, P].
+        num_samples: S.
+        seed: stateless seed. Shape [2].
+
+    Returns:
+        z: Shape [S, B, M, D].
+    """
+    draws = [
+        family.distribution(params[:, m]).sample(num_samples, seed=tf.random.fold_in(seed, m))
+        for m in range(params.shape[1])
+    ]
+    return tf.stack(draws, axis=2)
+
+
+def component_log_probs(family, params, z):
+    """Returns log q_j(z_m), in nats: the density of every component at every component's samples.
+
+    Args:
+        family: a `PosteriorFamily`.
+        params: Shape [B, M, P].
+        z: Shape [S, B, K, D], K components that drew.
+
+    Returns:
+        log_q_all: Shape [S, B, K, M].
+    """
+    components = family.distribution(params[:, tf.newaxis])  # batch [B, 1, M]
+    return components.log_prob(z[:, :, :, tf.newaxis])
+
+
+def mixture_distribution(family, encoding):
+    """Returns Q(z|x) as a `tfd.MixtureSameFamily`, batch [B], event [D].
+
+    Its `sample` passes no gradient to the weights; training stratifies instead
+    (see `sample_components`).
+    """
+    return tfp.distributions.MixtureSameFamily(
+        tfp.distributions.Categorical(logits=encoding.log_alpha),
+        family.distribution(encoding.params),
+    )

@@ -1,0 +1,176 @@
+"""Runs a recipe: data, model, training that can be killed and resumed, evaluation, report."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import sys
+import time
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+import yaml
+
+from rme_tf import data, evaluation
+from rme_tf.callbacks import ResumableCheckpoint
+from rme_tf.models import VAE
+from rme_tf.recipe import Recipe
+from rme_tf.records import commit, hardware, read_json, write_json
+
+EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
+TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
+
+
+class Run(NamedTuple):
+    """A finished run."""
+
+    recipe: Recipe
+    model: VAE
+    record: dict[str, Any]
+    history: dict[str, list]
+    test: Any  # [N, *event_shape]
+
+
+def prepare(recipe: Recipe) -> pathlib.Path:
+    """Makes the run's directory, or checks that the one that is there belongs to this recipe.
+
+    Raises:
+        ValueError: if it cannot be written, or was made with another configuration.
+    """
+    out = pathlib.Path(recipe.out)
+    if recipe.overwrite and out.exists():
+        if any(out.iterdir()) and not (out / "config.yaml").exists():
+            raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
+        shutil.rmtree(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"`out` must be a directory that can be written. Received: {out} ({error})."
+        ) from error
+    if not os.access(out, os.W_OK):
+        raise ValueError(f"`out` must be a directory that can be written. Received: {out}.")
+    config = out / "config.yaml"
+    if config.exists():
+        before = yaml.safe_load(config.read_text(encoding="utf-8"))
+        changed = [
+            f"{name}: {before.get(name)!r} there, {value!r} now"
+            for name, value in recipe.identity.items()
+            if before.get(name) != value
+        ]
+        if changed:
+            raise ValueError(
+                f"{out} holds a run with another configuration ({'; '.join(changed)}). "
+                "Choose another `out`, or pass `overwrite`."
+            )
+    else:
+        config.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
+    return out
+
+
+def build(recipe: Recipe, input_shape) -> VAE:
+    """Returns the compiled model that a recipe describes."""
+    model = VAE.from_names(
+        encoder=recipe.encoder,
+        decoder=recipe.decoder,
+        input_shape=input_shape,
+        latent_dim=recipe.latent_dim,
+        num_components=recipe.components,
+        posterior=recipe.posterior,
+        likelihood=recipe.likelihood,
+        prior=recipe.prior,
+        mixing=recipe.make_mixing(),
+        seed=recipe.seed,
+    )
+    optimizer = keras.optimizers.Adam(recipe.learning_rate)
+    model.compile(optimizer, algorithm=recipe.make_algorithm(), jit_compile=recipe.jit_compile)
+    return model
+
+
+def train(recipe: Recipe, model: VAE, images, validation, out) -> dict[str, list]:
+    """Trains, or goes on training from the last epoch that `out` holds; returns the history."""
+    checkpoint = ResumableCheckpoint(model, out / "checkpoints")
+    if checkpoint.epoch < recipe.epochs:
+        batches = data.training_dataset(
+            images,
+            batch_size=recipe.batch_size,
+            binarization=recipe.binarization,
+            seed=recipe.seed,
+            first_epoch=checkpoint.epoch,
+        )
+        model.fit(
+            batches,
+            epochs=recipe.epochs,
+            initial_epoch=checkpoint.epoch,
+            steps_per_epoch=data.steps_per_epoch(len(images), recipe.batch_size),
+            validation_data=data.evaluation_dataset(validation, batch_size=256),
+            callbacks=[checkpoint],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    return checkpoint.history
+
+
+def assess(recipe: Recipe, model: VAE, train_images, test) -> dict:
+    """Returns the metrics of a trained model: `test` and `train` summaries, inference time, parameters."""
+    size = min(TRAIN_EVALUATION_SIZE, len(train_images), len(test))
+    splits = {"test": test, "train": _observations(recipe, train_images[:size])}
+    metrics: dict[str, Any] = {}
+    for name, x in splits.items():
+        options = {"num_samples": recipe.importance_samples, "seed": EVALUATION_SEED}
+        metrics[name] = evaluation.summarize(model, x, evaluation.bounds(model, x, **options))
+        metrics[name]["num_images"] = len(x)
+    inference = [*model.encoders, *([model.mixing_network] if model.mixing_network else [])]
+    metrics["inference_parameters"] = sum(network.count_params() for network in inference)
+    metrics["generative_parameters"] = sum(
+        variable.value.shape.num_elements() for variable in model.generative_variables
+    )
+    return metrics
+
+
+def _observations(recipe, images):
+    return data.evaluation_array(images, recipe.binarization, EVALUATION_SEED)
+
+
+def run(recipe: Recipe) -> Run:
+    """Runs a recipe, from where `recipe.out` stands: anew, resumed, or, if it is finished, not again.
+
+    Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
+
+    Raises:
+        ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
+    """
+    recipe = recipe.resolved()
+    out = prepare(recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(recipe.policy)
+    splits = data.load_images(
+        recipe.dataset,
+        data_dir=recipe.data_dir,
+        download=recipe.download,
+        train_size=recipe.train_size,
+        test_size=recipe.test_size,
+    )
+    model = build(recipe, splits.train.shape[1:])
+    test = _observations(recipe, splits.test)
+    history = train(recipe, model, splits.train, _observations(recipe, splits.validation), out)
+    if (out / "metrics.json").exists():
+        return Run(recipe, model, read_json(out / "metrics.json"), history, test)
+    start = time.perf_counter()
+    metrics = assess(recipe, model, splits.train, test)
+    record = {
+        "config": dataclasses.asdict(recipe),
+        "commit": commit(),
+        "hardware": hardware(),
+        "metrics": metrics,
+        "seconds": {
+            "training": sum(history["seconds"]),
+            "last_epoch": history["seconds"][-1],
+            "evaluation": time.perf_counter() - start,
+        },
+        "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, test),
+    }
+    model.save(out / "model.keras")
+    write_json(out / "metrics.json", record)
+    return Run(recipe, model, record, history, test)

@@ -1,0 +1,37 @@
+"""A study: several recipes under several seeds, one record a run, tables rendered from the records."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import keras
+
+from rme_tf.recipe import Recipe
+from rme_tf.records import write_json
+from rme_tf.runner import run
+
+
+def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:
+    """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
+
+    Args:
+        methods: recipes by the name of the method; their `seed` and `out` are set here.
+        seeds: the number of seeds.
+        out: directory of the runs.
+        results: directory of the records, one JSON file a run.
+
+    Returns:
+        The paths of the records.
+    """
+    paths = []
+    for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
+        for method, recipe in methods.items():
+            name = f"{method}-seed{seed}"
+            path = pathlib.Path(results) / f"{name}.json"
+            paths.append(path)
+            if path.exists() and not recipe.overwrite:
+                continue
+            keras.utils.clear_session()
+            finished = run(dataclasses.replace(recipe, seed=seed, out=str(pathlib.Path(out) / name)))
+            write_json(path, {"method": method, **finished.record, "history": finished.history})
+    return paths

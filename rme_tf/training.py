@@ -1,0 +1,249 @@
+"""The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
+
+import math
+import warnings
+
+import keras
+import tensorflow as tf
+
+from rme_tf import algorithms, objectives
+from rme_tf.algorithms.warm_start import check_copyable, copy_first_encoder
+from rme_tf.checks import checked, data_errors_as_value_errors
+from rme_tf.registry import instantiate
+from rme_tf.types import LogProbs
+
+NON_FINITE_TERMS = (
+    "log alpha(x), from the mixing network",
+    "log q(z|x), from the encoders",
+    "log p(z), from the prior",
+    "log p(x|z), from the decoder and the likelihood",
+)
+
+
+def first_non_finite(log_probs: LogProbs):
+    """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
+
+    The order is that of the computation, so the first is the cause of the others. Scalar int32.
+    """
+    terms = (log_probs.log_alpha, log_probs.log_q_all, log_probs.log_prior, log_probs.log_lik)
+    broken = [tf.logical_not(tf.reduce_all(tf.math.is_finite(term))) for term in terms]
+    return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32), output_type=tf.int32)
+
+
+class TrainableModel(keras.Model):
+    """The training half of `rme_tf.VAE`; the forward maths are the other half.
+
+    To be implemented by subclasses:
+        * `encoders`, `num_components`, `likelihood`: set before `_create_training_state` is called.
+        * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
+    """
+
+    def _create_training_state(self, seed):
+        """Creates seeds, counters and metrics: Keras refuses new state once a model is built."""
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.active_components = self.num_components  # K of the training step, fixed when it is traced
+        counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
+        self.num_active = self.add_weight(name="num_active", **counter)
+        self.num_active.assign(self.num_components)
+        self.epochs_trained = self.add_weight(name="epochs_trained", **counter)
+        self.non_finite = self.add_weight(name="non_finite", **counter)
+        indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_components)]
+        names = ["loss", "elbo", "reconstruction", "kl", *indexed]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    @property
+    def metrics(self):
+        """The running means that the epoch log shows, all in nats but `alpha_m`."""
+        return list(self.trackers.values())
+
+    def compile(self, optimizer="adam", algorithm="recursive_mixture", **kwargs):
+        """Configures training.
+
+        Args:
+            optimizer: as in Keras.
+            algorithm: an `Algorithm` or a name in `algorithms.ALGORITHMS`: what each parameter ascends.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
+
+        Raises:
+            ValueError: for an unknown name, or a warm start of encoders that differ in shape.
+        """
+        algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm")
+        if algorithm.warm_start_epochs > 0:
+            check_copyable(self.encoders)
+        super().compile(optimizer=optimizer, **kwargs)
+        self.algorithm = algorithm
+        self.optimizer.build(self.trainable_variables)
+
+    def get_compile_config(self):
+        """Returns what `compile_from_config` needs: optimizer, algorithm, execution options."""
+        if not self.compiled:
+            return {}
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "optimizer": serialize(self.optimizer),
+            "algorithm": serialize(self.algorithm),
+            "jit_compile": self.jit_compile,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as `get_compile_config` says; called when a saved model is loaded."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        **kwargs,
+    ):
+        """Trains as Keras does; labels are ignored. Returns the `History`.
+
+        Arrays are checked against the likelihood's support before anything else, `tf.data` batches as
+        they come.
+
+        Raises:
+            ValueError: for empty data, a wrong shape, or values outside the likelihood's support.
+            FloatingPointError: once the loss is not finite; the message names the first such term.
+        """
+        self._assert_compile_called("fit")
+        x = checked(x, self.likelihood)
+        if isinstance(validation_data, tuple | list):
+            first, *rest = validation_data
+            validation_data = (checked(first, self.likelihood, "validation_data"), *rest)
+        elif validation_data is not None:
+            validation_data = checked(validation_data, self.likelihood, "validation_data")
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
+        self.non_finite.assign(0)
+        callbacks = [FitCallback(), *(callbacks or [])]
+        with data_errors_as_value_errors():
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                **kwargs,
+            )
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
+            x = checked(x, self.likelihood)
+        with data_errors_as_value_errors():
+            return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """Returns a dict of NumPy arrays: `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
+        with data_errors_as_value_errors():
+            return super().predict(checked(x, self.likelihood), **kwargs)
+
+    # Steps.
+
+    def train_step(self, data):
+        """Lets the algorithm move the weights; returns the running means."""
+        x = self._unpack(data)
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        log_probs = self.algorithm.step(self, x, seed)
+        code = first_non_finite(log_probs)
+        self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
+        return self._track(log_probs)
+
+    def test_step(self, data):
+        """Returns the running means without moving a weight; the noise is the same in every evaluation."""
+        x = self._unpack(data)
+        seed = tf.stack([0, tf.cast(self.trackers["loss"].count, tf.int32)])
+        return self._track(self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed))
+
+    def _unpack(self, data):
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError("`sample_weight` is not supported: every observation counts once.")
+        return tf.cast(x, tf.float32)
+
+    def _track(self, log_probs):
+        terms = objectives.mixture_terms(log_probs)
+        missing = self.num_components - log_probs.log_alpha.shape[-1]  # not joined yet
+        component_elbo = tf.pad(terms["component_elbo"], [[0, 0], [0, missing]], constant_values=math.nan)
+        alpha = tf.pad(terms["alpha"], [[0, 0], [0, missing]])
+        values = {name: terms[name] for name in ("elbo", "reconstruction", "kl")}
+        values["loss"] = sum(self.losses) - terms["elbo"]
+        for m in range(self.num_components):
+            values[f"elbo_{m}"] = component_elbo[:, m]
+            values[f"alpha_{m}"] = alpha[:, m]
+        for name, tracker in self.trackers.items():
+            tracker.update_state(values[name])
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    # The schedule of the mixture.
+
+    def make_train_function(self, force=False):
+        """Traces the step for the components that take part in it now."""
+        self.active_components = int(self.num_active.numpy())
+        return super().make_train_function(force=force)
+
+    def begin_epoch(self):
+        """Sets how many components train in this epoch: one during the warm start, then all M.
+
+        The warm start covers the first epochs of the model's life, however many calls of `fit` they
+        take; when it ends, the other encoders become noisy copies of encoder 0.
+        """
+        before = int(self.num_active.numpy())
+        warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
+        now = 1 if warming else self.num_components
+        if before < now:
+            seed = int(keras.ops.convert_to_numpy(self.seed_generator.next())[1])
+            copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
+        if before != now:
+            self.num_active.assign(now)
+            self.make_train_function(force=True)
+
+    def warn_if_still_warming(self):
+        """Warns when training ends before the mixture has grown."""
+        if int(self.num_active.numpy()) < self.num_components:
+            warnings.warn(
+                f"The warm start of {self.algorithm.warm_start_epochs} epochs has just ended or still lasts: only "
+                f"component 0 of {self.num_components} is in use. Train for more epochs, or pass a smaller "
+                "`warm_start_epochs` to the algorithm.",
+                stacklevel=2,
+            )
+
+
+class FitCallback(keras.callbacks.Callback):
+    """Grows the mixture after the warm start, counts epochs, and stops a training that turned NaN.
+
+    `rme_tf.VAE.fit` adds it by itself, before the user's callbacks.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Lets the model's schedule act."""
+        self.model.begin_epoch()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises FloatingPointError, naming the first non-finite term, once the loss is not finite."""
+        if logs is not None and not math.isfinite(float(logs["loss"])):
+            code = int(self.model.non_finite.numpy())
+            term = NON_FINITE_TERMS[code - 1] if code else "a regularisation loss"
+            raise FloatingPointError(
+                f"Training stopped at batch {batch}: the loss is not finite. The first non-finite term is {term}. "
+                "What was saved before stays. Try a smaller learning rate, `clipnorm` in the optimizer, or a "
+                "smaller `kl_bound`."
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Counts the epoch."""
+        self.model.epochs_trained.assign_add(1)
+
+    def on_train_end(self, logs=None):
+        """Says so if the mixture has not grown yet."""
+        self.model.warn_if_still_warming()

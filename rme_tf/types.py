@@ -1,0 +1,29 @@
+"""The shape letters of the library and the records that flow between its layers.
+
+    S  samples of a latent code          D  latent dimensions
+    B  batch                             P  params: unconstrained network outputs of one component
+    M  components of the mixture         K  components in use, K <= M (the first K of them)
+
+A tensor is written with its letters, [S, B, M, D] for instance, in TFP's own order: sample, batch, event.
+Every log-probability is in nats and float32.
+"""
+
+from typing import Any, NamedTuple
+
+Tensor = Any  # a tf.Tensor; TensorFlow ships no usable static types
+
+
+class Encoding(NamedTuple):
+    """What the encoders and the mixing network say of a batch."""
+
+    params: Tensor  # [B, K, P]
+    log_alpha: Tensor  # [B, K], sums to one in probability
+
+
+class LogProbs(NamedTuple):
+    """Log-probabilities, in nats, of S samples drawn from each of K components."""
+
+    log_lik: Tensor  # log p(x | z)  [S, B, K]
+    log_prior: Tensor  # log p(z)      [S, B, K]
+    log_q_all: Tensor  # log q_j(z_m)  [S, B, K, K]: component m drew the sample, j is the density
+    log_alpha: Tensor  # [B, K]
