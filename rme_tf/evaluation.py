@@ -88,10 +88,8 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
     return Bounds(log_likelihood, bound, reconstruction, reconstruction - bound, own_sum / count, alpha)
 
 
-def draws_per_component(num_samples: int, num_components: int) -> int:
-    """Returns S such that S M is at least `num_samples`; raises ValueError if that is less than 1."""
-    if num_samples < 1:
-        raise ValueError(f"`num_samples` must be at least 1. Received: {num_samples}.")
+def draws_per_component(num_samples, num_components: int):
+    """Returns the least S such that S M is at least `num_samples`, an integer or a scalar tensor."""
     return -(-num_samples // num_components)
 
 
@@ -111,6 +109,8 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     """
     x = np.asarray(x, np.float32)
     checked(x, model.likelihood)
+    if num_samples < 1:
+        raise ValueError(f"`num_samples` must be at least 1. Received: {num_samples}.")
     num_draws = draws_per_component(num_samples, model.num_components)
     codes_per_draw = min(batch_size, len(x)) * model.num_components
     chunk = min(num_draws, max(1, CODES_PER_CHUNK // codes_per_draw))
