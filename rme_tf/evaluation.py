@@ -67,7 +67,8 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
 
         def added(total, values):
-            return total + tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
+            total += tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
+            return tf.ensure_shape(total, log_alpha.shape)  # the loop wants M static
 
         return (
             done + chunk,

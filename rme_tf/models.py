@@ -191,9 +191,7 @@ class VAE(TrainableModel):
         lead = tf.shape(z)[:-1]
         outputs = self.decoder(tf.reshape(z, [-1, self.latent_dim]), training=training)
         shape = tf.concat([lead, self.likelihood.params_shape], axis=0)
-        params = tf.reshape(tf.cast(outputs, tf.float32), shape)
-        params = tf.ensure_shape(params, [*z.shape[:-1], *self.likelihood.params_shape])
-        return self.likelihood.distribution(params)
+        return self.likelihood.distribution(tf.reshape(tf.cast(outputs, tf.float32), shape))
 
     def log_joint(self, x, z, *, training=False):
         """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D]."""

@@ -1,0 +1,89 @@
+"""Exports a model as a SavedModel that serves with TensorFlow alone."""
+
+import keras
+import tensorflow as tf
+
+from rme_tf.evaluation import CODES_PER_CHUNK, bounds_of_batch, draws_per_component
+
+_CHUNK_BATCH = 64  # the batch size for which CODES_PER_CHUNK is kept; larger batches use more memory
+
+
+def export_saved_model(model, path) -> None:
+    """Writes a SavedModel; `tf.saved_model.load(path)` needs neither Keras, TFP nor this library.
+
+    Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B; seeds are
+    int32 scalars, and equal seeds give equal answers. Every answer is a dict of float32 tensors.
+
+        encode(x)                                weights [B, M], means [B, M, D], scales [B, M, D]
+        sample_posterior(x, num_samples, seed)   z [num_samples, B, D], drawn from Q(z|x)
+        reconstruct(x, seed)                     mean [B, *event_shape], for one z drawn from Q(z|x)
+        decode(z)                                mean [N, *event_shape], for z [N, D]
+        sample_prior(num_samples, seed)          z [num_samples, D], mean [num_samples, *event_shape]
+        log_likelihood(x, num_samples, seed)     log_likelihood [B], importance-weighted, in nats
+        serving_default(x)                       the same as encode
+
+    Args:
+        model: a `VAE`.
+        path: directory to write.
+    """
+    observations = tf.TensorSpec([None, *model.likelihood.event_shape], tf.float32, name="x")
+    latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
+    num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
+    seed = tf.TensorSpec([], tf.int32, name="seed")
+    signatures = {
+        "encode": [observations],
+        "sample_posterior": [observations, num_samples, seed],
+        "reconstruct": [observations, seed],
+        "decode": [latents],
+        "sample_prior": [num_samples, seed],
+        "log_likelihood": [observations, num_samples, seed],
+    }
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    endpoints = Endpoints(model)
+    for name, signature in signatures.items():  # the first one is the default of serving
+        archive.add_endpoint(name, getattr(endpoints, name), input_signature=signature)
+    archive.write_out(str(path), verbose=False)
+
+
+class Endpoints:
+    """What a served model answers: graph functions of tensors. See `export_saved_model`.
+
+    Args:
+        model: a `VAE`.
+    """
+
+    def __init__(self, model):
+        self.model = model
+
+    def encode(self, x):
+        """Returns `weights`, `means` and `scales` of the posterior."""
+        return self.model.call(x)
+
+    def sample_posterior(self, x, num_samples, seed):
+        """Returns `z` [num_samples, B, D] drawn from Q(z|x)."""
+        return {"z": self.model.posterior(x).sample(num_samples, seed=_stateless(seed))}
+
+    def reconstruct(self, x, seed):
+        """Returns `mean` [B, *event_shape] of p(x'|z) for one z drawn from Q(z|x)."""
+        return {"mean": self.model.reconstruct(x, seed=_stateless(seed))}
+
+    def decode(self, z):
+        """Returns `mean` [N, *event_shape] of p(x|z)."""
+        return {"mean": self.model.decode(z).mean()}
+
+    def sample_prior(self, num_samples, seed):
+        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z)."""
+        z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
+        return {"z": z, "mean": self.model.decode(z).mean()}
+
+    def log_likelihood(self, x, num_samples, seed):
+        """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""
+        num_components = self.model.num_components
+        chunk = max(1, CODES_PER_CHUNK // (_CHUNK_BATCH * num_components))
+        num_draws = draws_per_component(num_samples, num_components)
+        return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk)[0]}
+
+
+def _stateless(seed):
+    return tf.stack([seed, 0])
