@@ -1,7 +1,9 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.compare import compare
 from rme_tf.evaluation import bounds, log_likelihood
+from rme_tf.export import export_saved_model
 from rme_tf.models import VAE
 from rme_tf.recipe import Recipe, parse
 from rme_tf.registry import lookup
@@ -17,6 +19,8 @@ __all__ = [
     "Run",
     "__version__",
     "bounds",
+    "compare",
+    "export_saved_model",
     "log_likelihood",
     "lookup",
     "parse",

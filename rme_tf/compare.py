@@ -1,0 +1,39 @@
+"""Runs recipes side by side and reports on them together."""
+
+import pathlib
+import shutil
+from collections.abc import Mapping
+
+from rme_tf import gallery
+from rme_tf.export import export_saved_model
+from rme_tf.recipe import Recipe
+from rme_tf.records import write_json
+from rme_tf.report import summary_table
+from rme_tf.runner import Run, run
+
+
+def compare(recipes: Mapping[str, Recipe], out) -> dict[str, Run]:
+    """Runs every recipe, then writes figures, metrics and the last one's model, and prints the table.
+
+    `out` receives the figures, `metrics.json`, and of the last model `model.keras` and `saved_model/`; a
+    recipe's own run is kept where its `out` says.
+
+    Args:
+        recipes: by the model's name.
+        out: directory.
+
+    Raises:
+        ValueError: as `run` does.
+    """
+    out = pathlib.Path(out)
+    runs = {name: run(recipe) for name, recipe in recipes.items()}
+    records = {name: finished.record for name, finished in runs.items()}
+    gallery.draw(runs, out)
+    last = list(runs.values())[-1]
+    export_saved_model(last.model, out / "saved_model")
+    saved = pathlib.Path(last.recipe.out) / "model.keras"
+    if saved.resolve() != (out / "model.keras").resolve():
+        shutil.copyfile(saved, out / "model.keras")
+        write_json(out / "metrics.json", records)
+    print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
+    return runs
