@@ -1,0 +1,186 @@
+"""Bad observations: refused by every public entry, before any work, with what was expected and what came."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rme_tf
+from rme_tf.checks import checked
+from rme_tf.likelihoods import Bernoulli, Normal
+
+SHAPE = (4, 4, 1)
+
+
+def images(count=6, shape=SHAPE):
+    return np.random.default_rng(0).integers(0, 2, (count, *shape)).astype("float32")
+
+
+def spoiled(value):
+    """Six images, one pixel of the last but one of which has this value."""
+    x = images()
+    x[4, 2, 1, 0] = value
+    return x
+
+
+def model_for(likelihood="bernoulli"):
+    options = {"units": (4,)}
+    networks = {"encoder": "mlp", "decoder": "mlp", "encoder_options": options, "decoder_options": options}
+    model = rme_tf.VAE.from_names(**networks, input_shape=SHAPE, latent_dim=2, likelihood=likelihood)
+    model.compile(keras.optimizers.SGD(0.1), "elbo", run_eagerly=True)
+    return model
+
+
+def dataset(x):
+    return tf.data.Dataset.from_tensor_slices(x).batch(2)
+
+
+SHAPES = {
+    "rank": (np.zeros((6, 16), "float32"), r"\(None, 4, 4, 1\)", r"\(6, 16\)"),
+    "no channels": (np.zeros((6, 4, 4), "float32"), r"\(None, 4, 4, 1\)", r"\(6, 4, 4\)"),
+    "channels": (np.zeros((6, 4, 4, 3), "float32"), r"\(None, 4, 4, 1\)", r"\(6, 4, 4, 3\)"),
+    "size": (np.zeros((6, 5, 4, 1), "float32"), r"\(None, 4, 4, 1\)", r"\(6, 5, 4, 1\)"),
+    "scalar": (np.zeros((), "float32"), r"\(None, 4, 4, 1\)", r"\(\)"),
+    "one image": (images()[0], r"\(None, 4, 4, 1\)", r"\(4, 4, 1\)"),
+}
+VALUES = {
+    "bernoulli": {
+        "NaN": np.nan,
+        "infinity": np.inf,
+        "negative": -1.0,
+        "over one": 2.0,
+        "grey": 0.5,
+        "bytes": 255.0,
+    },
+    "normal": {"NaN": np.nan, "infinity": -np.inf, "negative": -0.01, "over one": 1.01, "bytes": 255.0},
+}
+EXPECTED = {
+    "bernoulli": "Bernoulli expects binary values, 0 or 1",
+    "normal": r"Normal expects real values in \[0, 1\]",
+}
+CASES = [(likelihood, name) for likelihood in VALUES for name in VALUES[likelihood]]
+ENTRIES = {
+    "fit": lambda model, x: model.fit(x, epochs=2, batch_size=2, verbose=0),
+    "validation": lambda model, x: model.fit(images(), validation_data=x, batch_size=2, verbose=0),
+    "validation pair": lambda model, x: model.fit(images(), validation_data=(x, x), batch_size=2, verbose=0),
+    "evaluate": lambda model, x: model.evaluate(x, batch_size=2, verbose=0),
+    "predict": lambda model, x: model.predict(x, batch_size=2, verbose=0),
+    "bounds": lambda model, x: rme_tf.bounds(model, x, num_samples=4, progress=False),
+    "log_likelihood": lambda model, x: rme_tf.log_likelihood(model, x, num_samples=4, progress=False),
+}
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def assert_nothing_moved(model, before):
+    assert int(model.optimizer.iterations) == 0
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES))
+def test_arrays_of_a_wrong_shape_are_refused_before_any_work(entry):
+    model = model_for()
+    before = weights(model)
+    for name, (x, expected, received) in SHAPES.items():
+        with pytest.raises(ValueError, match=f"must have shape {expected}. Received: {received}"):
+            ENTRIES[entry](model, x)
+            pytest.fail(name)
+    assert_nothing_moved(model, before)
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES))
+def test_arrays_outside_the_support_are_refused_before_any_work(entry):
+    for likelihood, cases in VALUES.items():
+        model = model_for(likelihood)
+        before = weights(model)
+        for name, value in cases.items():
+            with pytest.raises(ValueError, match=EXPECTED[likelihood]) as error:
+                ENTRIES[entry](model, spoiled(value))
+                pytest.fail(name)
+            assert f"{np.float32(value)} among its values (1.04% of them outside)" in str(
+                error.value
+            )  # 1 of 96
+        assert_nothing_moved(model, before)
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES))
+def test_nothing_at_all_is_refused(entry):
+    model = model_for()
+    with pytest.raises(ValueError, match="is empty"):
+        ENTRIES[entry](model, images(0))
+
+
+@pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    "empty",
+    [
+        lambda: dataset(images()).take(0),
+        lambda: dataset(images()).filter(lambda x: tf.reduce_all(x > 2.0)),  # of a size nobody knows
+    ],
+    ids=["known", "unknown size"],
+)
+def test_a_dataset_without_batches_is_refused(entry, empty):
+    with pytest.raises(ValueError, match="empty"):
+        ENTRIES[entry](model_for(), empty())
+
+
+@pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
+@pytest.mark.parametrize("labels", [False, True], ids=["alone", "with labels"])
+def test_a_later_batch_of_a_dataset_is_checked_too(entry, labels):
+    for likelihood, name in (("bernoulli", "grey"), ("bernoulli", "NaN"), ("normal", "over one")):
+        x = spoiled(VALUES[likelihood][name])
+        data = dataset((x, np.arange(6))) if labels else dataset(x)
+        with pytest.raises(ValueError, match=EXPECTED[likelihood] + ".*Received"):
+            ENTRIES[entry](model_for(likelihood), data)
+
+
+@pytest.mark.parametrize("entry", ["fit", "evaluate", "predict"])
+def test_a_compiled_step_reports_a_bad_batch_alike(entry):
+    model = model_for()
+    model.compile("adam", "elbo")
+    with pytest.raises(ValueError, match="Bernoulli expects binary values, 0 or 1. Received") as error:
+        ENTRIES[entry](model, dataset(spoiled(0.25)))
+    assert "0.25" in str(error.value) or "other values" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["rank", "no channels", "channels", "size"])
+def test_a_dataset_of_a_wrong_shape_is_refused_before_any_work(name):
+    x, expected, received = SHAPES[name]
+    received = received.replace("(6", "(None")
+    for entry in ("fit", "validation", "evaluate", "predict"):
+        model = model_for()
+        before = weights(model)
+        for data in (dataset(x), dataset((x, np.arange(6)))):
+            with pytest.raises(ValueError, match=f"must have shape {expected}. Received: {received}"):
+                ENTRIES[entry](model, data)
+        assert_nothing_moved(model, before)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(SHAPE), Normal(SHAPE)], ids=["bernoulli", "normal"])
+def test_good_data_passes_unchanged(likelihood):
+    x = images()
+    assert checked(x, likelihood) is x
+    assert checked(None, likelihood) is None
+    np.testing.assert_array_equal(np.concatenate(list(checked(dataset(x), likelihood))), x)
+    pairs = list(checked(dataset((x, np.arange(6))), likelihood))
+    np.testing.assert_array_equal(np.concatenate([first for first, _ in pairs]), x)
+    np.testing.assert_array_equal(np.concatenate([second for _, second in pairs]), np.arange(6))
+
+
+def test_the_message_calls_the_data_by_its_argument():
+    with pytest.raises(ValueError, match="`validation_data` must have shape"):
+        ENTRIES["validation"](model_for(), images()[..., 0])
+    with pytest.raises(ValueError, match="`x` must have shape"):
+        ENTRIES["fit"](model_for(), images()[..., 0])
+
+
+def test_other_errors_of_a_pipeline_are_not_taken_for_bad_data():
+    def broken(x):
+        with tf.control_dependencies([tf.debugging.Assert(False, ["another fault"])]):
+            return tf.identity(x)
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="another fault"):
+        ENTRIES["evaluate"](model_for(), dataset(images()).map(broken))

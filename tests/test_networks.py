@@ -1,0 +1,103 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rme_tf import VAE
+from rme_tf.building import fresh_copy
+from rme_tf.networks import DECODERS, ENCODERS
+
+IMAGE = (5, 7, 2)  # no side divides by a stride
+SMALL = {"conv": {"filters": (2, 3), "hidden": 4}, "mlp": {"units": (4,)}}
+
+every_encoder = pytest.mark.parametrize("name", sorted(ENCODERS))
+every_decoder = pytest.mark.parametrize("name", sorted(DECODERS))
+
+
+def encoder(name, output_size=6):
+    return ENCODERS[name](IMAGE, output_size, **SMALL.get(name, {}))
+
+
+def decoder(name, latent_dim=3):
+    return DECODERS[name](latent_dim, IMAGE, **SMALL.get(name, {}))
+
+
+def check_network(network, inputs, output_shape):
+    """Shape, finite gradients of all weights, independent rows, and the round trip of the configuration."""
+    with tf.GradientTape() as tape:
+        outputs = network(inputs)
+        loss = tf.reduce_sum(tf.square(outputs - 1.0))
+    assert outputs.shape == output_shape
+    for gradient in tape.gradient(loss, [variable.value for variable in network.trainable_variables]):
+        assert np.isfinite(gradient).all()
+
+    others = tf.concat([inputs[:1], inputs[1:] * 7.0 - 3.0], axis=0)
+    # A row's result may move by rounding with the matrices' sizes, no more.
+    np.testing.assert_allclose(network(others)[0], outputs[0], rtol=1e-5, atol=1e-6)
+
+    copy = fresh_copy(network)
+    assert copy.get_config() == network.get_config()
+    assert any(
+        (np.asarray(a) != np.asarray(b)).any() for a, b in zip(copy.weights, network.weights, strict=True)
+    )
+    copy.set_weights(network.get_weights())
+    np.testing.assert_allclose(copy(inputs), outputs, rtol=1e-6)
+
+
+@every_encoder
+def test_encoders_turn_observations_into_params(name):
+    check_network(encoder(name), tf.random.stateless_normal([4, *IMAGE], seed=(0, 1)), (4, 6))
+
+
+@every_decoder
+def test_decoders_turn_codes_into_params_of_the_likelihood(name):
+    check_network(decoder(name), tf.random.stateless_normal([4, 3], seed=(0, 1)), (4, *IMAGE))
+
+
+@pytest.mark.parametrize("name", sorted(set(ENCODERS) & set(DECODERS)))
+@pytest.mark.parametrize("shape", [(4, 4, 1), (1, 1, 1), (9, 2, 3)])
+def test_any_height_width_and_channels(name, shape):
+    options = SMALL.get(name, {})
+    assert ENCODERS[name](shape, 2, **options).output_shape == (None, 2)
+    assert DECODERS[name](2, shape, **options).output_shape == (None, *shape)
+
+
+@every_encoder
+def test_networks_bear_the_name_that_they_are_given(name):
+    assert ENCODERS[name](IMAGE, 2, name="some_name", **SMALL.get(name, {})).name == "some_name"
+
+
+@every_encoder
+def test_the_same_seed_gives_the_same_weights(name):
+    keras.utils.set_random_seed(3)
+    first = encoder(name).get_weights()
+    keras.utils.set_random_seed(3)
+    for a, b in zip(first, encoder(name).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4), (2, 4, 4, 1)])
+def test_the_conv_networks_refuse_what_is_no_image(shape):
+    with pytest.raises(ValueError, match="height, width, channels"):
+        ENCODERS["conv"](shape, 2)
+    with pytest.raises(ValueError, match="height, width, channels"):
+        DECODERS["conv"](2, shape)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4), (2, 3, 4, 1)])
+def test_the_mlp_networks_take_any_shape(shape):
+    assert ENCODERS["mlp"](shape, 2, units=(3,))(tf.zeros([5, *shape])).shape == (5, 2)
+    assert DECODERS["mlp"](2, shape, units=())(tf.zeros([5, 2])).shape == (5, *shape)
+
+
+@every_encoder
+def test_a_model_refuses_an_encoder_of_another_output_size(name):
+    with pytest.raises(ValueError, match=r"encoder 0 must turn .* Received: \(7,\)"):
+        VAE.from_names(encoder=encoder(name, 7), decoder=decoder("mlp"), input_shape=IMAGE, latent_dim=3)
+
+
+@every_decoder
+def test_a_model_refuses_a_decoder_of_another_output_shape(name):
+    wider = DECODERS[name](3, (6, 7, 2), **SMALL.get(name, {}))
+    with pytest.raises(ValueError, match=r"decoder must turn .* Received: \(6, 7, 2\)"):
+        VAE.from_names(encoder=encoder("mlp"), decoder=wider, input_shape=IMAGE, latent_dim=3)

@@ -1,0 +1,405 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+from rme_tf import VAE, objectives, posteriors
+from rme_tf.networks import mlp_encoder
+from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing, UniformMixing
+from rme_tf.types import Encoding
+
+S, B, M, D = 4, 3, 4, 3
+
+every_posterior = pytest.mark.parametrize("name", sorted(POSTERIORS))
+MODES = {
+    "uniform": UniformMixing,
+    "learned": RecursiveMixing,
+    "bounded": lambda: RecursiveMixing(eps_min=0.05),
+    "pulled": lambda: RecursiveMixing(uniform_pull=0.7),
+    "bounded and pulled": lambda: RecursiveMixing(eps_min=0.2, uniform_pull=2.0),
+    **MIXINGS,  # a new entry is walked with its defaults
+}
+every_mixing = pytest.mark.parametrize("mode", sorted(MODES))
+
+
+def random_params(family, lead, seed=0, spread=1.0):
+    return tf.random.stateless_normal([*lead, family.num_params], seed=(7, seed)) * spread
+
+
+def random_logits(seed=0, spread=1.0, num_components=M):
+    return tf.random.stateless_normal([B, num_components - 1], seed=(8, seed)) * spread
+
+
+# Families.
+
+
+@every_posterior
+@pytest.mark.parametrize("lead", [(B,), (B, M), (2, B, 1, M)])
+def test_a_distribution_has_a_batch_for_every_leading_axis_of_params(name, lead):
+    family = POSTERIORS[name](D)
+    q = family.distribution(random_params(family, lead))
+    assert tuple(q.batch_shape) == lead
+    assert tuple(q.event_shape) == (D,)
+    z = q.sample(S, seed=(0, 1))
+    assert z.shape == (S, *lead, D)
+    log_prob = q.log_prob(z)
+    assert log_prob.shape == (S, *lead)
+    assert log_prob.dtype == tf.float32
+    assert np.isfinite(log_prob).all()
+    assert q.mean().shape == q.stddev().shape == (*lead, D)
+
+
+@every_posterior
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_densities_integrate_to_one(name, latent_dim):
+    family = POSTERIORS[name](latent_dim)
+    grid, weight = {1: reference.grid_1d(12.0, 4001), 2: reference.grid_2d(9.0, 401)}[latent_dim]
+    q = family.distribution(random_params(family, (), spread=0.5))
+    log_prob = np.asarray(q.log_prob(tf.constant(grid, tf.float32)), np.float64)
+    # The grid is wide and fine enough for 1e-6; the log density's float32 leaves 1e-5.
+    assert reference.log_integral(log_prob, weight) == pytest.approx(0.0, abs=1e-5)
+
+
+@every_posterior
+def test_samples_have_the_moments_of_the_distribution(name):
+    family = POSTERIORS[name](D)
+    q = family.distribution(random_params(family, ()))
+    z = np.asarray(q.sample(40_000, seed=(0, 1)), np.float64)
+    mean, stddev = np.asarray(q.mean()), np.asarray(q.stddev())
+    standard_error = stddev / math.sqrt(len(z))
+    assert (np.abs(z.mean(axis=0) - mean) < 4.5 * standard_error).all()
+    # The variance of a Gaussian's sample variance is 2 sigma^4 / n; 6 for somewhat heavier tails.
+    assert (np.abs(z.std(axis=0) / stddev - 1) < 6 / math.sqrt(2 * len(z))).all()
+
+
+@every_posterior
+def test_gradients_reach_all_params_through_the_sample_and_through_the_density(name):
+    family = POSTERIORS[name](D)
+    params = random_params(family, (B,))
+    for fixed in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(params)
+            q = family.distribution(params)
+            z = q.sample(S, seed=(0, 1))
+            loss = tf.reduce_sum(q.log_prob(tf.stop_gradient(z)) if fixed else tf.sin(z))
+        gradient = tape.gradient(loss, params)
+        assert gradient is not None
+        assert np.isfinite(gradient).all()
+        assert (np.asarray(gradient) != 0).all()
+
+
+@every_posterior
+def test_the_reparameterised_gradient_is_that_of_the_expectation(name):
+    """d/dparams E[cos z] from many samples, against central differences of the same sum."""
+    family = POSTERIORS[name](2)
+    params = random_params(family, (), spread=0.5)
+
+    def value(params):
+        z = family.distribution(params).sample(50, seed=(0, 1))
+        return tf.reduce_mean(tf.reduce_sum(tf.cos(z), axis=-1))
+
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        result = value(params)
+    gradient = tape.gradient(result, params)
+    step = 1e-2
+    for index, direction in enumerate(np.eye(family.num_params, dtype="float32")):
+        difference = (value(params + step * direction) - value(params - step * direction)) / (2 * step)
+        # Truncation of order step^2, rounding of order 1e-7 / step.
+        assert float(difference) == pytest.approx(float(gradient[index]), abs=1e-3)
+
+
+@every_posterior
+@pytest.mark.parametrize("size", [-1e3, -30.0, 30.0, 1e3])
+def test_extreme_params_leave_densities_and_gradients_finite(name, size):
+    family = POSTERIORS[name](D)
+    params = tf.fill([B, family.num_params], size)
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        q = family.distribution(params)
+        z = q.sample(S, seed=(0, 1))
+        log_prob = q.log_prob(z)
+        entropy_like = tf.reduce_sum(log_prob)
+    assert np.isfinite(z).all()
+    assert np.isfinite(log_prob).all()
+    assert np.isfinite(tape.gradient(entropy_like, params)).all()
+
+
+@every_posterior
+def test_rows_of_the_batch_do_not_touch_each_other(name):
+    family = POSTERIORS[name](D)
+    params = random_params(family, (B,))
+    other = tf.concat([params[:1], random_params(family, (B - 1,), seed=1)], axis=0)
+    z, z_other = (family.distribution(p).sample(S, seed=(0, 1)) for p in (params, other))
+    np.testing.assert_array_equal(z[:, 0], z_other[:, 0])
+    assert (np.asarray(z[:, 1:]) != np.asarray(z_other[:, 1:])).all()
+    log_probs = (family.distribution(p).log_prob(z) for p in (params, other))
+    np.testing.assert_array_equal(*(log_prob[:, 0] for log_prob in log_probs))
+
+
+@every_posterior
+def test_seeds_reproduce(name):
+    q = POSTERIORS[name](D).distribution(random_params(POSTERIORS[name](D), (B,)))
+    np.testing.assert_array_equal(q.sample(S, seed=(0, 1)), q.sample(S, seed=(0, 1)))
+    assert (np.asarray(q.sample(S, seed=(0, 1))) != np.asarray(q.sample(S, seed=(1, 1)))).all()
+
+
+@every_posterior
+def test_families_survive_their_configuration(name):
+    family = POSTERIORS[name](D)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(family))
+    assert type(copy) is type(family)
+    assert copy.get_config() == family.get_config()
+    assert copy.num_params == family.num_params
+    copy.set_weights(family.get_weights())
+    params = random_params(family, (B,))
+    z = family.distribution(params).sample(S, seed=(0, 1))
+    log_probs = (each.distribution(params).log_prob(z) for each in (family, copy))
+    np.testing.assert_array_equal(*log_probs)
+
+
+@every_posterior
+@pytest.mark.parametrize("latent_dim", [0, -1, 2.5])
+def test_a_latent_dim_that_is_no_positive_integer_raises(name, latent_dim):
+    with pytest.raises(ValueError, match="latent_dim"):
+        POSTERIORS[name](latent_dim)
+
+
+@every_posterior
+@pytest.mark.parametrize("extra", [-1, 1, 2])
+def test_a_model_refuses_encoders_of_another_number_of_params(name, extra):
+    family = POSTERIORS[name](2)
+    encoder = mlp_encoder((5,), family.num_params + extra, units=(3,))
+    with pytest.raises(ValueError, match="encoder 0 must turn"):
+        VAE.from_names(encoder=encoder, decoder="mlp", input_shape=(5,), latent_dim=2, posterior=family)
+
+
+def test_diag_normal_matches_the_oracle(rng):
+    params, z = rng.normal(size=2 * D), rng.normal(size=D)
+    scale = np.log1p(np.exp(params[D:] + math.log(math.e - 1))) + 1e-5  # one where params are zero
+    q = POSTERIORS["diag_normal"](D).distribution(tf.constant(params, tf.float32))
+    expected = reference.diag_normal_log_prob(z, params[:D], scale)
+    assert float(q.log_prob(z.astype("float32"))) == pytest.approx(expected, rel=1e-5)  # float32
+
+
+def test_full_normal_matches_the_oracle(rng):
+    family = POSTERIORS["full_normal"](D)
+    z = rng.normal(size=D).astype("float32")
+    q = family.distribution(random_params(family, ()))
+    covariance = np.asarray(q.covariance(), np.float64)
+    assert (
+        np.abs(covariance - np.diag(np.diag(covariance))).min(where=~np.eye(D, dtype=bool), initial=1) > 1e-3
+    )
+    expected = reference.full_normal_log_prob(z, q.mean(), covariance)
+    assert float(q.log_prob(z)) == pytest.approx(expected, rel=1e-4)  # the covariance is float32
+    draws = np.asarray(q.sample(40_000, seed=(0, 1)), np.float64)
+    # Each entry's standard error is at most sqrt(2 / n) times the product of standard deviations.
+    bound = np.outer(q.stddev(), q.stddev()) * 4.5 * math.sqrt(2 / 40_000)
+    assert (np.abs(np.cov(draws.T) - covariance) < bound).all()
+
+
+@every_posterior
+def test_zero_params_are_a_standard_normal(name):
+    family = POSTERIORS[name](D)
+    z = np.linspace(-2, 2, D).astype("float32")
+    log_prob = family.distribution(tf.zeros([family.num_params])).log_prob(z)
+    # The scale is 1 + MIN_SCALE = 1.00001.
+    assert float(log_prob) == pytest.approx(reference.standard_normal_log_prob(z), abs=1e-4)
+
+
+# Samples and densities of the components.
+
+
+@every_posterior
+def test_component_log_probs_pair_every_sample_with_every_component(name):
+    family = POSTERIORS[name](D)
+    params = random_params(family, (B, M))
+    z = posteriors.sample_components(family, params, S, tf.constant([0, 1]))
+    assert z.shape == (S, B, M, D)
+    log_q_all = posteriors.component_log_probs(family, params, z)
+    assert log_q_all.shape == (S, B, M, M)
+    for m in range(M):
+        for j in range(M):
+            expected = family.distribution(params[:, j]).log_prob(z[:, :, m])
+            np.testing.assert_allclose(log_q_all[..., m, j], expected, rtol=1e-5, atol=1e-5)
+    some = posteriors.component_log_probs(family, params, z[:, :, 1:3])
+    np.testing.assert_allclose(some, log_q_all[:, :, 1:3], rtol=1e-5, atol=1e-5)
+
+
+@every_posterior
+def test_the_noise_of_a_component_depends_on_seed_and_index_alone(name):
+    family = POSTERIORS[name](D)
+    params = tf.repeat(random_params(family, (B, 1)), M, axis=1)  # one distribution, M times
+    z = np.asarray(posteriors.sample_components(family, params, S, tf.constant([0, 1])))
+    few = posteriors.sample_components(family, params[:, :2], S, tf.constant([0, 1]))
+    np.testing.assert_array_equal(few, z[:, :, :2])
+    for m in range(1, M):
+        assert (z[:, :, m] != z[:, :, 0]).all()  # components do not share their noise
+    other = np.asarray(posteriors.sample_components(family, params, S, tf.constant([0, 2])))
+    assert (other != z).all()
+
+
+@every_posterior
+def test_the_mixture_distribution_has_the_density_of_log_mixture(name):
+    family = POSTERIORS[name](D)
+    params = random_params(family, (B, M))
+    log_alpha = tf.nn.log_softmax(tf.random.stateless_normal([B, M], seed=(0, 3)))
+    q = posteriors.mixture_distribution(family, Encoding(params, log_alpha))
+    z = posteriors.sample_components(family, params, S, tf.constant([0, 1]))
+    log_density = objectives.log_mixture(
+        log_alpha[:, None], posteriors.component_log_probs(family, params, z)
+    )
+    for m in range(M):
+        np.testing.assert_allclose(log_density[..., m], q.log_prob(z[:, :, m]), rtol=1e-5, atol=1e-5)
+    assert q.sample(S, seed=(0, 1)).shape == (S, B, D)
+
+
+# Mixing.
+
+
+@every_mixing
+def test_weights_sum_to_one(mode):
+    log_alpha = MODES[mode]().log_alpha(random_logits(spread=3.0))
+    assert log_alpha.shape == (B, M)
+    assert log_alpha.dtype == tf.float32
+    np.testing.assert_allclose(tf.reduce_sum(tf.exp(log_alpha), axis=-1), 1.0, rtol=1e-6)  # float32
+
+
+@every_mixing
+@pytest.mark.parametrize("count", range(1, M + 1))
+def test_the_weights_obey_the_recursion(mode, count):
+    """The first K of the M weights, renormalised, are those of K - 1 logits."""
+    mixing, logits = MODES[mode](), random_logits(spread=2.0)
+    prefix = objectives.prefix_log_alpha(mixing.log_alpha(logits), count)
+    np.testing.assert_allclose(prefix, mixing.log_alpha(logits[:, : count - 1]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_components", [1, 2, 3, 7])
+def test_uniform_weights_are_exactly_uniform(num_components):
+    log_alpha = UniformMixing().log_alpha(random_logits(spread=9.0, num_components=num_components))
+    expected = np.full((B, num_components), -np.log(np.float64(num_components)), "float32")
+    np.testing.assert_array_equal(log_alpha, expected)
+
+
+@pytest.mark.parametrize("num_components", [1, 2, 3, 7])
+def test_logits_of_zero_mean_uniform_weights(num_components):
+    log_alpha = RecursiveMixing().log_alpha(tf.zeros([B, num_components - 1]))
+    np.testing.assert_allclose(tf.exp(log_alpha), 1 / num_components, rtol=1e-6)
+
+
+@pytest.mark.parametrize("eps_min", [0.0, 0.05, 0.3])
+def test_learned_weights_match_the_oracle(eps_min):
+    logits = random_logits(spread=2.0)
+    alpha = tf.exp(RecursiveMixing(eps_min=eps_min).log_alpha(logits))
+    for b in range(B):
+        shifted = np.asarray(logits[b], np.float64) - np.log(np.arange(1, M))
+        eps = eps_min + (1 - 2 * eps_min) / (1 + np.exp(-shifted))
+        np.testing.assert_allclose(alpha[b], reference.recursion_weights(eps), rtol=1e-5)
+
+
+@pytest.mark.parametrize("eps_min", [1e-4, 0.05, 0.3, 0.499])
+@pytest.mark.parametrize("spread", [1.0, 1e3])
+def test_eps_stays_within_its_bounds(eps_min, spread):
+    log_alpha = RecursiveMixing(eps_min=eps_min).log_alpha(random_logits(spread=spread))
+    alpha = np.exp(np.asarray(log_alpha, np.float64))
+    eps = alpha[:, 1:] / np.cumsum(alpha, axis=1)[:, 1:]
+    assert (eps >= eps_min * (1 - 1e-5)).all()  # float32 rounds the logs
+    assert (eps <= (1 - eps_min) * (1 + 1e-5)).all()
+
+
+@every_mixing
+@pytest.mark.parametrize("size", [-1e3, -90.0, 0.0, 90.0, 1e3])
+def test_extreme_logits_leave_weights_and_gradients_finite(mode, size):
+    mixing = MODES[mode]()
+    logits = tf.fill([B, M - 1], size) * tf.constant([1.0, -1.0, 1.0])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        log_alpha = mixing.log_alpha(logits)
+        alpha = tf.exp(log_alpha)
+        value = tf.reduce_sum(log_alpha * [1.0, 2.0, 3.0, 4.0])
+        weighted = tf.reduce_sum(alpha * [1.0, 2.0, 3.0, 4.0])
+        penalty = mixing.penalty(log_alpha)
+    assert np.isfinite(log_alpha).all()
+    np.testing.assert_allclose(tf.reduce_sum(alpha, axis=-1), 1.0, rtol=1e-5)
+    assert np.isfinite(penalty).all()
+    for target in (value, weighted, penalty):
+        gradient = tape.gradient(target, logits, unconnected_gradients="zero")
+        assert np.isfinite(gradient).all()
+
+
+@every_mixing
+def test_a_penalty_is_never_negative_and_zero_for_uniform_weights(mode):
+    mixing = MODES[mode]()
+    for spread in (0.0, 0.1, 3.0, 100.0):
+        penalty = mixing.penalty(mixing.log_alpha(random_logits(spread=spread)))
+        assert penalty.shape == (B,)
+        assert (np.asarray(penalty) >= -1e-6).all()  # float32 of log M
+    np.testing.assert_allclose(mixing.penalty(tf.fill([B, M], -math.log(M))), 0.0, atol=1e-6)
+
+
+def test_the_pull_is_the_kl_from_uniform():
+    log_alpha = RecursiveMixing().log_alpha(random_logits(spread=2.0))
+    expected = [sum((math.log(1 / M) - value) / M for value in row) for row in np.asarray(log_alpha, float)]
+    penalty = RecursiveMixing(uniform_pull=0.7).penalty(log_alpha)
+    np.testing.assert_allclose(penalty, 0.7 * np.array(expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-1e3, -50.0, -2.0, 2.0, 50.0, 1e3])
+def test_the_pull_points_towards_uniform_weights_and_does_not_vanish(logit):
+    mixing = RecursiveMixing(uniform_pull=1.0)
+    logits = tf.fill([B, 1], logit)  # M = 2: zero is uniform
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        penalty = mixing.penalty(mixing.log_alpha(logits))
+    gradient = np.asarray(tape.gradient(penalty, logits))
+    assert (np.sign(gradient) == np.sign(logit)).all()  # descent brings the logit back to zero
+    assert (np.abs(gradient) > 0.3).all()  # |sigmoid(logit) - 1/2|, 0.38 at 2
+
+
+def test_descent_on_the_pull_ends_in_uniform_weights():
+    mixing, logits = RecursiveMixing(uniform_pull=1.0), random_logits(spread=4.0)
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            penalty = mixing.penalty(mixing.log_alpha(logits))
+        logits -= 2.0 * tape.gradient(penalty, logits)
+    np.testing.assert_allclose(tf.exp(mixing.log_alpha(logits)), 1 / M, atol=1e-3)
+
+
+@every_mixing
+def test_rows_are_weighted_independently(mode):
+    mixing, logits = MODES[mode](), random_logits()
+    other = tf.concat([logits[:1], random_logits(seed=1)[1:]], axis=0)
+    np.testing.assert_array_equal(mixing.log_alpha(logits)[0], mixing.log_alpha(other)[0])
+
+
+@every_mixing
+def test_mixings_survive_their_configuration(mode):
+    mixing = MODES[mode]()
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(mixing))
+    assert type(copy) is type(mixing)
+    assert copy.get_config() == mixing.get_config()
+    log_alphas = [each.log_alpha(random_logits()) for each in (mixing, copy)]
+    np.testing.assert_array_equal(*log_alphas)
+    np.testing.assert_array_equal(mixing.penalty(log_alphas[0]), copy.penalty(log_alphas[0]))
+
+
+@pytest.mark.parametrize("eps_min", [-0.1, 0.5, 1.0, math.nan])
+def test_an_eps_min_outside_its_range_raises(eps_min):
+    with pytest.raises(ValueError, match="eps_min"):
+        RecursiveMixing(eps_min=eps_min)
+
+
+@pytest.mark.parametrize("uniform_pull", [-1.0, math.inf, math.nan])
+def test_a_uniform_pull_outside_its_range_raises(uniform_pull):
+    with pytest.raises(ValueError, match="uniform_pull"):
+        RecursiveMixing(uniform_pull=uniform_pull)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_model_refuses_a_mixing_network_of_another_size(tiny_model, size):
+    with pytest.raises(ValueError, match="mixing network must turn"):
+        tiny_model(3, mixing="learned", mixing_network=mlp_encoder((5,), size, units=(3,)))

@@ -1,0 +1,221 @@
+"""The recipe's fields: checked, and the same from code, flags and YAML."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from rme_tf import ELBO, Recipe, RecursiveMixture, parse
+from rme_tf.posteriors import RecursiveMixing, UniformMixing
+from rme_tf.recipe import from_yaml
+
+NAMES = [field.name for field in dataclasses.fields(Recipe)]
+IMPOSSIBLE = [
+    ({"components": 0}, "`components` must be at least 1. Received: 0"),
+    ({"latent_dim": -1}, "`latent_dim` must be at least 1"),
+    ({"epochs": 0}, "`epochs` must be at least 1"),
+    ({"batch_size": 0}, "`batch_size` must be at least 1"),
+    ({"num_samples": 0}, "`num_samples` must be at least 1"),
+    ({"importance_samples": 0}, "`importance_samples` must be at least 1"),
+    ({"train_size": 0}, "`train_size`"),
+    ({"test_size": -5}, "`test_size`"),
+    ({"seed": -1}, "`seed`"),
+    ({"learning_rate": 0.0}, "`learning_rate` must be positive"),
+    ({"learning_rate": float("nan")}, "`learning_rate`"),
+    ({"learning_rate": float("inf")}, "`learning_rate`"),
+    ({"kl_bound": -1.0}, "`kl_bound`.*Received: -1.0"),
+    ({"kl_bound": float("nan")}, "`kl_bound`.*Received: nan"),
+    ({"warm_start_epochs": -1}, "`warm_start_epochs`"),
+    ({"warm_start_noise": -0.1}, "`warm_start_noise`"),
+    ({"mixing": "learned", "eps_min": 0.5}, r"`eps_min` must be in \[0, 0.5\). Received: 0.5"),
+    ({"mixing": "learned", "eps_min": -0.1}, "`eps_min`"),
+    ({"mixing": "uniform", "eps_min": 0.7}, "`eps_min`"),
+    ({"mixing": "learned", "uniform_pull": -1.0}, "`uniform_pull`"),
+    ({"mixing": "nope"}, "Unknown mixing. Expected one of: 'learned', 'uniform'. Received: 'nope'"),
+    ({"algorithm": "nope"}, "Unknown algorithm. Expected one of: 'elbo', 'recursive_mixture'"),
+    ({"update": "nope"}, "`update`.*'joint', 'sequential'.*'nope'"),
+    ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
+    ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
+    ({"binarization": "nope"}, "Unknown binarization.*'dynamic'"),
+    ({"likelihood": "nope"}, "Unknown likelihood.*'bernoulli'"),
+    ({"encoder": "nope"}, "Unknown encoder.*'conv', 'mlp'"),
+    ({"decoder": "nope"}, "Unknown decoder.*'conv', 'mlp'"),
+    ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
+    ({"prior": "nope"}, "Unknown prior.*'standard_normal'"),
+]
+
+
+@pytest.mark.parametrize(("choices", "message"), IMPOSSIBLE, ids=[str(choices) for choices, _ in IMPOSSIBLE])
+def test_an_impossible_recipe_is_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**choices)
+
+
+def test_a_recipe_describes_its_algorithm_and_mixing():
+    recipe = Recipe(
+        kl_bound=2.0,
+        bound="clamp",
+        update="sequential",
+        num_samples=3,
+        warm_start_epochs=4,
+        warm_start_noise=0.5,
+    )
+    assert recipe.make_algorithm() == RecursiveMixture(
+        kl_bound=2.0,
+        bound="clamp",
+        update="sequential",
+        num_samples=3,
+        warm_start_epochs=4,
+        warm_start_noise=0.5,
+    )
+    assert isinstance(recipe.make_mixing(), UniformMixing)
+    learned = Recipe(mixing="learned", eps_min=0.1, uniform_pull=0.3).make_mixing()
+    assert isinstance(learned, RecursiveMixing)
+    assert (learned.eps_min, learned.uniform_pull) == (0.1, 0.3)
+    assert Recipe(algorithm="elbo", warm_start_epochs=2).make_algorithm() == ELBO(warm_start_epochs=2)
+    # One component has nothing to wait for.
+    assert Recipe(components=1, warm_start_epochs=4).make_algorithm().warm_start_epochs == 0
+
+
+def test_a_smoke_run_is_small_and_otherwise_the_same():
+    recipe = Recipe(components=3, latent_dim=7, epochs=50, smoke=True)
+    small = recipe.resolved()
+    assert small.epochs == 2
+    assert small.warm_start_epochs == 1
+    assert small.train_size == 512
+    assert small.test_size == 64
+    assert small.importance_samples == 64
+    assert (small.components, small.latent_dim) == (3, 7)
+    assert small.resolved() == small
+    assert Recipe(components=3).resolved() == Recipe(components=3)
+    assert Recipe(warm_start_epochs=0, smoke=True).resolved().warm_start_epochs == 0
+
+
+def test_where_a_run_is_kept_does_not_make_it_another():
+    same = [
+        Recipe(out="a"),
+        Recipe(out="b"),
+        Recipe(overwrite=True),
+        Recipe(data_dir=None),
+        Recipe(download=False),
+    ]
+    assert all(recipe.identity == same[0].identity for recipe in same)
+    assert Recipe(seed=1).identity != same[0].identity
+    assert set(same[0].identity) == set(NAMES) - {"out", "overwrite", "data_dir", "download"}
+
+
+def test_flags_are_written_with_dashes_or_underscores():
+    words = "--latent-dim 3 --kl_bound 2.5 --train-size 10 --no-download --jit_compile --bound clamp --data-dir there"
+    recipe = parse(Recipe(components=2), args=words.split())
+    assert recipe == Recipe(
+        components=2,
+        latent_dim=3,
+        kl_bound=2.5,
+        train_size=10,
+        download=False,
+        jit_compile=True,
+        bound="clamp",
+        data_dir="there",
+    )
+    assert parse(Recipe(train_size=10), args=["--train-size", "None"]).train_size is None
+    assert parse(Recipe(components=2), args=[]) == Recipe(components=2)
+
+
+def test_flags_win_over_yaml_and_yaml_over_the_defaults(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "latent_dim: 3\nkl_bound: 2\nlearning_rate: 1e-4\ntrain_size: 12\nsmoke: true\n", encoding="utf-8"
+    )
+    recipe = parse(Recipe(components=4), args=["--config", str(path), "--latent-dim", "5"])
+    assert recipe == Recipe(
+        components=4, latent_dim=5, kl_bound=2.0, learning_rate=1e-4, train_size=12, smoke=True
+    )
+    assert isinstance(recipe.kl_bound, float)
+    before = parse(Recipe(), args=["--latent-dim", "5", "--config", str(path)])
+    assert before.latent_dim == 5
+
+
+def test_a_config_may_follow_an_equals_sign(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("latent_dim: 3\n", encoding="utf-8")
+    assert parse(Recipe(), args=[f"--config={path}"]).latent_dim == 3
+
+
+def test_a_recipe_survives_yaml(tmp_path):
+    recipe = Recipe(
+        learning_rate=3e-5, train_size=7, data_dir=None, bound="none", kl_bound=float("inf"), smoke=True
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(dataclasses.asdict(recipe)), encoding="utf-8")
+    assert from_yaml(path, Recipe()) == recipe
+    path.write_text("", encoding="utf-8")
+    assert from_yaml(path, recipe) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("latent_dims: 3", "latent_dims"),
+        ("latent_dim: three", "latent_dim"),
+        ("latent_dim: 2.5", "latent_dim"),
+        ("kl_bound: wide", "kl_bound|wide"),
+        ("smoke: 3", "smoke"),
+        ("bound: loose", "bound"),
+        ("components: 0", "at least 1"),
+        ("train_size: [1]", "train_size"),
+        ("- latent_dim", "does not describe a recipe"),
+        ("just text", "does not describe a recipe"),
+        ("latent_dim: [1", "does not describe a recipe|YAML"),
+    ],
+)
+def test_yaml_that_is_no_recipe_is_refused(tmp_path, text, message):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        parse(Recipe(), args=["--config", str(path)])
+
+
+def test_a_config_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no-such.yaml"):
+        parse(Recipe(), args=["--config", str(tmp_path / "no-such.yaml")])
+    with pytest.raises(ValueError, match="--config"):
+        parse(Recipe(), args=["--config"])
+
+
+def test_help_explains_every_field(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(Recipe(), "What this recipe is for.", args=["--help"])
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "What this recipe is for." in text
+    assert "--config" in text
+    for name in NAMES:
+        assert "--" + name.replace("_", "-") in text or "--no-" + name.replace("_", "-") in text, name
+    assert text.count("(default:") >= len(NAMES) - 1
+    assert "nats" in text  # of kl_bound's own help, from the docstring
+
+
+@pytest.mark.parametrize("words", ["--nope 3", "--latent-dim three", "--bound loose", "stray"])
+def test_flags_that_do_not_exist_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(Recipe(), args=words.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_any_dataclass_is_parsed(tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Options:
+        """Options of a study."""
+
+        seeds: int = 3
+        methods: tuple[str, ...] = ("a", "b")
+
+    path = tmp_path / "options.yaml"
+    path.write_text("seeds: 2\n", encoding="utf-8")
+    assert parse(Options(), args=["--config", str(path), "--methods", "b"]) == Options(
+        seeds=2, methods=("b",)
+    )
+    assert parse(Options(), args=["--seeds", "5"]).seeds == 5
+    path.write_text("methods: [c, d]\n", encoding="utf-8")
+    assert parse(Options(), args=["--config", str(path)]).methods == ("c", "d")

@@ -1,0 +1,70 @@
+import pytest
+
+from rme_tf import algorithms, likelihoods, networks, objectives, posteriors, priors
+from rme_tf.likelihoods import LIKELIHOODS, Bernoulli
+from rme_tf.registry import instantiate, lookup
+
+TABLES = {
+    "algorithm": algorithms.ALGORITHMS,
+    "bound on the KL": objectives.KL_BOUNDS,
+    "decoder": networks.DECODERS,
+    "encoder": networks.ENCODERS,
+    "likelihood": likelihoods.LIKELIHOODS,
+    "mixing": posteriors.MIXINGS,
+    "posterior": posteriors.POSTERIORS,
+    "prior": priors.PRIORS,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_every_name_is_found_and_every_other_refused_with_the_choices(kind):
+    table = TABLES[kind]
+    for name in table:
+        assert lookup(table, name, kind) is table[name]
+    with pytest.raises(ValueError, match=kind) as error:
+        lookup(table, "no such", kind)
+    message = str(error.value)
+    assert "'no such'" in message
+    assert all(repr(name) in message for name in table)
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_tables_are_sorted_by_name(kind):
+    assert list(TABLES[kind]) == sorted(TABLES[kind])
+
+
+@pytest.mark.parametrize("name", [None, 3, ("bernoulli",), ["bernoulli"]])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(ValueError, match="Unknown likelihood"):
+        lookup(LIKELIHOODS, name, "likelihood")
+
+
+def test_a_name_becomes_an_instance_with_the_options():
+    likelihood = instantiate(LIKELIHOODS, "bernoulli", "likelihood", event_shape=(3,))
+    assert isinstance(likelihood, Bernoulli)
+    assert likelihood.event_shape == (3,)
+
+
+def test_an_instance_stays_itself():
+    class Own(Bernoulli):
+        pass
+
+    for likelihood in (Bernoulli((3,)), Own((3,))):
+        assert instantiate(LIKELIHOODS, likelihood, "likelihood", event_shape=(5,)) is likelihood
+
+
+@pytest.mark.parametrize("name", ["bernouli", None])
+def test_no_instance_of_an_unknown_name(name):
+    with pytest.raises(ValueError, match="Expected one of: 'bernoulli'"):
+        instantiate(LIKELIHOODS, name, "likelihood", event_shape=(3,))
+
+
+@pytest.mark.parametrize("choice", [Bernoulli, 3, {"bernoulli": 1}, ["bernoulli"]])
+def test_what_is_neither_name_nor_instance_does_not_pass(choice):
+    """`compile(algorithm=RecursiveMixture)`, parentheses forgotten, must not fail deep inside `fit`."""
+    try:
+        result = instantiate(LIKELIHOODS, choice, "likelihood", event_shape=(3,))
+    except ValueError as error:
+        assert "likelihood" in str(error)  # noqa: PT017
+    else:
+        assert isinstance(result, Bernoulli)  # a class may be taken at its word

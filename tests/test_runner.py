@@ -1,0 +1,225 @@
+"""A recipe's run: its directory, its files, and a training that is killed and goes on."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from tensorflow.python.framework import config as tf_config
+
+import rme_tf
+from rme_tf import Recipe, records, runner
+
+TINY = {
+    "dataset": "digits",
+    "encoder": "mlp",
+    "decoder": "mlp",
+    "latent_dim": 2,
+    "components": 2,
+    "train_size": 64,
+    "test_size": 20,
+    "batch_size": 32,
+    "importance_samples": 10,
+    "warm_start_epochs": 1,
+    "epochs": 2,
+}
+
+
+@pytest.fixture
+def tidy():
+    """Undoes what a run changes for the whole process."""
+    yield
+    keras.config.set_dtype_policy("float32")
+    tf_config.disable_op_determinism()
+
+
+def without_seconds(history):
+    return {name: values for name, values in history.items() if name != "seconds"}
+
+
+# The directory.
+
+
+def test_a_new_run_gets_a_directory_with_its_configuration(tmp_path):
+    recipe = Recipe(**TINY, out=str(tmp_path / "a" / "b"))
+    assert runner.prepare(recipe) == tmp_path / "a" / "b"
+    saved = yaml.safe_load((tmp_path / "a" / "b" / "config.yaml").read_text(encoding="utf-8"))
+    assert Recipe(**saved) == recipe
+    assert runner.prepare(recipe) == tmp_path / "a" / "b"  # the same run again
+
+
+def test_a_directory_of_another_configuration_is_refused(tmp_path):
+    runner.prepare(Recipe(**TINY, kl_bound=2.0, out=str(tmp_path / "run")))
+    with pytest.raises(ValueError, match="another configuration") as error:
+        runner.prepare(Recipe(**TINY, kl_bound=3.0, seed=5, out=str(tmp_path / "run")))
+    message = str(error.value)
+    assert "kl_bound: 2.0 there, 3.0 now" in message
+    assert "seed: 0 there, 5 now" in message
+    assert "latent_dim" not in message
+    assert "overwrite" in message
+
+
+def test_a_moved_directory_is_the_same_run(tmp_path):
+    runner.prepare(Recipe(**TINY, out=str(tmp_path / "old")))
+    shutil.move(tmp_path / "old", tmp_path / "new")
+    runner.prepare(Recipe(**TINY, data_dir=None, out=str(tmp_path / "new")))
+
+
+def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
+    run, precious = tmp_path / "run", tmp_path / "precious"
+    runner.prepare(Recipe(**TINY, seed=1, out=str(run)))
+    (run / "checkpoints").mkdir()
+    runner.prepare(Recipe(**TINY, seed=2, out=str(run), overwrite=True))
+    assert [path.name for path in run.iterdir()] == ["config.yaml"]
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("all of it", encoding="utf-8")
+    with pytest.raises(ValueError, match="deletes runs only"):
+        runner.prepare(Recipe(**TINY, out=str(precious), overwrite=True))
+    assert (precious / "thesis.txt").exists()
+    runner.prepare(Recipe(**TINY, out=str(tmp_path / "fresh"), overwrite=True))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("below", [False, True])
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path, overwrite, below):
+    file = tmp_path / "file"
+    file.write_text("not a directory", encoding="utf-8")
+    out = file / "run" if below else file
+    with pytest.raises(ValueError, match="`out` must be a directory that can be written.*file"):
+        runner.prepare(Recipe(**TINY, out=str(out), overwrite=overwrite))
+    assert file.read_text(encoding="utf-8") == "not a directory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match="`out` must be a directory that can be written"):
+        runner.prepare(Recipe(**TINY, out=str(tmp_path)))
+
+
+def test_a_configuration_cut_short_by_a_kill_is_refused_or_replaced(tmp_path):
+    """The file that prepare had begun to write when the process died."""
+    (tmp_path / "config.yaml").write_text("", encoding="utf-8")
+    try:
+        runner.prepare(Recipe(**TINY, out=str(tmp_path)))
+    except ValueError as error:
+        assert "config.yaml" in str(error)
+    else:
+        assert yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))["components"] == 2
+
+
+# The run.
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"encoder": "nope"}, "Unknown encoder"),
+        ({"dataset": "nope"}, "Unknown data set"),
+        ({"dataset": "mnist", "data_dir": "no-such-folder", "download": False}, "no-such-folder"),
+        ({"train_size": 10**6}, "train_size"),
+        ({"batch_size": 65}, "batch"),
+        ({"policy": "nope"}, "nope"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypatch, choices, message):
+    """Else the corrected recipe would be refused as another configuration."""
+    monkeypatch.chdir(tmp_path)  # where a relative `data_dir` is looked for
+    with pytest.raises(ValueError, match=message):
+        rme_tf.run(Recipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
+    runner.prepare(Recipe(**TINY, out=str(tmp_path / "run")))
+
+
+@pytest.mark.slow
+def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch):
+    recipe = Recipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
+    first = rme_tf.run(recipe)
+    assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+    record = records.read_json(tmp_path / "metrics.json")
+    assert record["config"] == vars(recipe)
+    assert set(record) >= {
+        "commit",
+        "hardware",
+        "metrics",
+        "seconds",
+        "inference_milliseconds_per_batch_of_128",
+    }
+    metrics = record["metrics"]
+    assert metrics["test"]["num_images"] == metrics["train"]["num_images"] == 20
+    assert metrics["test"]["log_likelihood"] >= metrics["test"]["elbo"]
+    assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
+        np.prod(variable.shape) for variable in first.model.trainable_variables
+    )
+    assert [len(values) for values in first.history.values()] == [2] * len(first.history)
+    assert first.test.shape == (20, 8, 8, 1)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for name, value in first.model(first.test).items():
+        np.testing.assert_array_equal(loaded(first.test)[name], value)
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.setattr(rme_tf.VAE, "fit", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "assess", lambda *args: pytest.fail("evaluated again"))
+    again = rme_tf.run(recipe)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert again.record == record
+    for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+SCRIPT = """
+import sys
+import rme_tf
+rme_tf.run(rme_tf.parse(rme_tf.Recipe(), args=sys.argv[1:]))
+"""
+KILLED = {**TINY, "train_size": 1257, "epochs": 6, "warm_start_epochs": 2}
+
+
+def start(out, log):
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in KILLED.items()]
+    root = pathlib.Path(rme_tf.__file__).resolve().parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", SCRIPT, *flags, f"--out={out}"]
+    return subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
+
+
+def finish(process, path):
+    code = process.wait(timeout=300)
+    assert code == 0, path.read_text(encoding="utf-8")[-3000:]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
+    log_path = tmp_path / "log.txt"
+    with log_path.open("w", encoding="utf-8") as log:
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        process = start(cut, log)
+        deadline = time.monotonic() + 200
+        while not list(cut.glob("checkpoints/*.index")):
+            assert process.poll() is None, log_path.read_text(encoding="utf-8")[-3000:]
+            assert time.monotonic() < deadline, "no checkpoint after 200 seconds"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (cut / "metrics.json").exists()
+        kept = records.read_json(cut / "checkpoints" / "history.json")
+        assert len(kept["loss"]) < KILLED["epochs"]
+        finish(start(cut, log), log_path)
+        finish(start(whole, log), log_path)
+    results = [records.read_json(out / "metrics.json")["metrics"] for out in (cut, whole)]
+    assert results[0] == results[1]
+    histories = [records.read_json(out / "checkpoints" / "history.json") for out in (cut, whole)]
+    assert without_seconds(histories[0]) == without_seconds(histories[1])
+    assert len(histories[0]["loss"]) == KILLED["epochs"]
+    assert (
+        histories[0]["seconds"][: len(kept["seconds"]) - 1] == kept["seconds"][:-1]
+    )  # resumed, not repeated

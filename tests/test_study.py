@@ -1,0 +1,94 @@
+"""A study runs what is missing, in an order that compares early."""
+
+import pytest
+
+import rme_tf.study
+from rme_tf import Recipe, run_study
+from rme_tf.records import read_json
+from rme_tf.runner import Run
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Puts a stand-in in the place of the training; the recipes it was given."""
+    recipes = []
+
+    def run(recipe):
+        recipes.append(recipe)
+        record = {"config": vars(recipe), "metrics": {"seed": recipe.seed}}
+        return Run(recipe, None, record, {"elbo": [1.0]}, None)
+
+    monkeypatch.setattr(rme_tf.study, "run", run)
+    return recipes
+
+
+METHODS = {"vae": Recipe(components=1), "rme": Recipe(components=3)}
+
+
+def study(tmp_path, methods=None, seeds=2):
+    out, results = str(tmp_path / "runs"), str(tmp_path / "results")
+    return run_study(methods or METHODS, seeds=seeds, out=out, results=results)
+
+
+def test_every_method_runs_under_every_seed_in_a_directory_of_its_own(ran, tmp_path):
+    paths = study(tmp_path)
+    assert [path.name for path in paths] == [
+        "vae-seed0.json",
+        "rme-seed0.json",
+        "vae-seed1.json",
+        "rme-seed1.json",
+    ]
+    assert [(recipe.components, recipe.seed) for recipe in ran] == [(1, 0), (3, 0), (1, 1), (3, 1)]
+    assert [recipe.out for recipe in ran] == [str(tmp_path / "runs" / path.stem) for path in paths]
+    record = read_json(paths[3])
+    assert record["method"] == "rme"
+    assert record["metrics"] == {"seed": 1}
+    assert record["history"] == {"elbo": [1.0]}
+
+
+def test_what_has_a_record_is_not_run_again(ran, tmp_path):
+    first = study(tmp_path, seeds=1)
+    before = [path.stat().st_mtime_ns for path in first]
+    assert study(tmp_path, seeds=2)[:2] == first
+    assert [(recipe.components, recipe.seed) for recipe in ran] == [(1, 0), (3, 0), (1, 1), (3, 1)]
+    assert [path.stat().st_mtime_ns for path in first] == before
+
+
+def test_overwrite_runs_again(ran, tmp_path):
+    methods = {"vae": Recipe(components=1, overwrite=True)}
+    study(tmp_path, methods, seeds=1)
+    study(tmp_path, methods, seeds=1)
+    assert len(ran) == 2
+
+
+def test_the_record_of_another_configuration_does_not_count(ran, tmp_path):
+    """A record that a smoke run left, say, must not pass for the study's."""
+    study(tmp_path, {"vae": Recipe(components=1, smoke=True)}, seeds=1)
+    try:
+        study(tmp_path, {"vae": Recipe(components=1)}, seeds=1)
+    except ValueError as error:
+        assert "vae-seed0" in str(error)
+        return
+    assert len(ran) == 2
+
+
+def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
+    def run(recipe):
+        if len(ran) == 1:
+            raise KeyboardInterrupt
+        ran.append(recipe)
+        return Run(recipe, None, {"config": vars(recipe)}, {}, None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rme_tf.study, "run", run)
+        with pytest.raises(KeyboardInterrupt):
+            study(tmp_path, seeds=1)
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["vae-seed0.json"]
+    study(tmp_path, seeds=1)
+    assert [recipe.components for recipe in ran] == [1, 3]
+
+
+def test_no_record_is_written_where_the_results_cannot_be(ran, tmp_path):
+    (tmp_path / "results").write_text("a file", encoding="utf-8")
+    with pytest.raises(OSError, match="results"):
+        study(tmp_path)
