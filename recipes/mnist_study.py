@@ -33,7 +33,7 @@ class Options:
 
     seeds: int = 3
     latent_dim: int = 20
-    methods: tuple[str, ...] = ("vae", "me_learned", "me_uniform", "rme")
+    methods: tuple[str, ...] = ("vae", "me_learned", "me_uniform", "me_uniform_warm1", "rme", "rme_warm1")
     data_dir: str = "data"
     smoke: bool = False
     out: str = "runs/mnist_study"
@@ -41,7 +41,12 @@ class Options:
 
 
 def methods(options: Options) -> dict[str, rme_tf.Recipe]:
-    common: dict[str, Any] = {"train_size": 20_000, "test_size": 1_000, "epochs": 10, "importance_samples": 100}
+    common: dict[str, Any] = {
+        "train_size": 20_000,
+        "test_size": 1_000,
+        "epochs": 10,
+        "importance_samples": 100,
+    }
     common |= {"latent_dim": options.latent_dim, "data_dir": options.data_dir, "smoke": options.smoke}
     mixture: dict[str, Any] = {**common, "components": 4, "warm_start_epochs": 3}
     recipes = {
@@ -52,6 +57,8 @@ def methods(options: Options) -> dict[str, rme_tf.Recipe]:
         "me_uniform": rme_tf.Recipe(**mixture, algorithm="elbo"),
         "rme": rme_tf.Recipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
     }
+    for name in ("me_uniform", "rme"):  # how much the length of the warm start matters
+        recipes[f"{name}_warm1"] = dataclasses.replace(recipes[name], warm_start_epochs=1)
     return {name: rme_tf.lookup(recipes, name, "method") for name in options.methods}
 
 
