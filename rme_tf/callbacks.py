@@ -1,13 +1,13 @@
 """Keras callbacks for users' own `fit` and for recipes."""
 
-import json
+import math
 import pathlib
 import time
 
 import keras
 import tensorflow as tf
 
-from rme_tf.records import write_json
+from rme_tf.records import read_json, write_json
 
 
 class ResumableCheckpoint(keras.callbacks.Callback):
@@ -19,6 +19,9 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     Args:
         model: a compiled `VAE`.
         directory: where the checkpoints are kept.
+
+    Raises:
+        ValueError: if the checkpoint that is there was made by another model.
 
     Attributes:
         history: dict of lists, one value an epoch, of this training and the ones that it resumes.
@@ -37,9 +40,15 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         self.trained = model.epochs_trained
         self.history: dict[str, list] = {}
         if self.manager.latest_checkpoint:
-            self.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
-            saved = json.loads((self.directory / "history.json").read_text(encoding="utf-8"))
-            self.history = {name: values[: self.epoch] for name, values in saved.items()}
+            self._restore(self.manager.latest_checkpoint)
+
+    def _restore(self, path):
+        try:
+            self.checkpoint.restore(path).assert_consumed()
+        except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise ValueError(f"The checkpoint {path} was made by another model: {error}") from error
+        for name, values in read_json(self.directory / "history.json").items():
+            self.history[name] = [math.nan if value is None else value for value in values[: self.epoch]]
 
     @property
     def epoch(self) -> int:

@@ -106,17 +106,20 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: for data outside the likelihood's support, or `num_samples` less than 1.
+        ValueError: for data outside the likelihood's support, or a number less than 1.
     """
     x = np.asarray(x, np.float32)
     checked(x, model.likelihood)
-    if num_samples < 1:
-        raise ValueError(f"`num_samples` must be at least 1. Received: {num_samples}.")
+    for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     num_draws = draws_per_component(num_samples, model.num_components)
     codes_per_draw = min(batch_size, len(x)) * model.num_components
     chunk = min(num_draws, max(1, CODES_PER_CHUNK // codes_per_draw))
 
-    @tf.function(reduce_retracing=True)
+    observations = tf.TensorSpec([None, *model.likelihood.event_shape], tf.float32)
+
+    @tf.function(input_signature=[observations, tf.TensorSpec([2], tf.int32)])
     def compiled(batch, batch_seed):
         return bounds_of_batch(model, batch, num_draws, batch_seed, chunk)
 

@@ -54,7 +54,8 @@ class VAE(TrainableModel):
         self.encoders = as_encoders(encoders, num_components)
         self.decoder = decoder
         self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing")
-        self.mixing_network = mixing_network
+        mixes = self.mixing.learned and len(self.encoders) > 1
+        self.mixing_network = mixing_network if mixes else None
         self._create_training_state(seed)
         self._check_parts()
         self(tf.zeros([1, *likelihood.event_shape]))
@@ -126,13 +127,12 @@ class VAE(TrainableModel):
                 f"Received: {self.prior.latent_dim}."
             )
         if not self.mixing.learned or self.num_components == 1:
-            self.mixing_network = None
-        elif self.mixing_network is None:
+            return
+        if self.mixing_network is None:
             raise ValueError(
                 "Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None."
             )
-        else:
-            check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
+        check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
 
     @property
     def num_components(self) -> int:

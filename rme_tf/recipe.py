@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import dacite
@@ -10,11 +11,28 @@ import tyro
 import yaml
 
 from rme_tf.algorithms import ALGORITHMS, Algorithm
-from rme_tf.posteriors import MIXINGS, Mixing, RecursiveMixing
+from rme_tf.data import BINARIZATIONS, DATASETS
+from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.networks import DECODERS, ENCODERS
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, RecursiveMixing
+from rme_tf.priors import PRIORS
 from rme_tf.registry import lookup
 
 Update = Literal["joint", "sequential"]
 Bound = Literal["skew", "clamp", "none"]
+
+
+TABLES: dict[str, Mapping] = {
+    "algorithm": ALGORITHMS,
+    "binarization": BINARIZATIONS,
+    "dataset": DATASETS,
+    "decoder": DECODERS,
+    "encoder": ENCODERS,
+    "likelihood": LIKELIHOODS,
+    "mixing": MIXINGS,
+    "posterior": POSTERIORS,
+    "prior": PRIORS,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,6 +110,14 @@ class Recipe:
     smoke: bool = False
 
     def __post_init__(self):
+        for name, table in TABLES.items():
+            lookup(table, getattr(self, name), name.replace("dataset", "data set"))
+        for name in ("train_size", "test_size"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+        if self.seed < 0:
+            raise ValueError(f"`seed` must not be negative. Received: {self.seed}.")
+        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
         for name in ("components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
@@ -102,7 +128,7 @@ class Recipe:
                 raise ValueError(
                     f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}."
                 )
-        self.make_algorithm(), self.make_mixing()  # they check their own numbers
+        self.make_algorithm()  # it checks its numbers
 
     def resolved(self) -> "Recipe":
         """Returns the recipe that is run: `self`, or with `smoke` a run of seconds."""
@@ -143,12 +169,12 @@ def from_yaml(path, defaults):
     path = pathlib.Path(path)
     if not path.is_file():
         raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         merged = {**dataclasses.asdict(defaults), **values}
-        config = dacite.Config(strict=True, type_hooks={float: float})
+        config = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
         return dacite.from_dict(type(defaults), merged, config=config)
-    except (dacite.DaciteError, TypeError) as error:
+    except (dacite.DaciteError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{path} does not describe a recipe: {error}.") from error
 
 
@@ -160,7 +186,10 @@ def parse(defaults, description: str | None = None, args=None):
         description: what `--help` begins with.
         args: the command line's words; those of the process unless given.
     """
-    args = list(sys.argv[1:] if args is None else args)
+    args = sys.argv[1:] if args is None else args
+    args = [
+        part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])
+    ]
     while "--config" in args:
         index = args.index("--config")
         if index + 1 == len(args):

@@ -22,7 +22,12 @@ def lookup(table: Mapping[str, Any], name: str | None, kind: str):
 
 
 def instantiate(table: Mapping[str, type], choice, kind: str, **options):
-    """Returns `choice` itself if it is an instance, else `table[choice](**options)`."""
-    if isinstance(choice, tuple(table.values())) or not isinstance(choice, (str, type(None))):
-        return choice
-    return lookup(table, choice, kind)(**options)
+    """Returns `choice` itself if it is an instance of the table's kind, else `table[choice](**options)`.
+
+    An instance is one of the base class that the table's classes share, so a user's own class passes.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    base = next(iter(table.values())).__mro__[1]
+    return choice if isinstance(choice, base) else lookup(table, choice, kind)(**options)

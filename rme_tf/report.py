@@ -61,7 +61,9 @@ def study_table(records: list[Record], style: str = "github") -> str:
         tests = [record["metrics"]["test"] for record in group]
         trains = [record["metrics"]["train"] for record in group]
         samples = group[0]["config"]["importance_samples"]
-        least = min(min(test[f"alpha_{m}"] for m in range(group[0]["config"]["components"])) for test in tests)
+        least = min(
+            min(test[f"alpha_{m}"] for m in range(group[0]["config"]["components"])) for test in tests
+        )
         rows.append(
             {
                 "method": method,
@@ -89,7 +91,9 @@ def load_study(directory) -> list[Record]:
     """
     paths = sorted(pathlib.Path(directory).glob("*.json"))
     if not paths:
-        raise ValueError(f"Expected JSON records of runs in a directory. Received: {directory}, which has none.")
+        raise ValueError(
+            f"Expected JSON records of runs in a directory. Received: {directory}, which has none."
+        )
     return [read_json(path) for path in paths]
 
 

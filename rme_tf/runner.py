@@ -39,34 +39,43 @@ def prepare(recipe: Recipe) -> pathlib.Path:
         ValueError: if it cannot be written, or was made with another configuration.
     """
     out = pathlib.Path(recipe.out)
+    refuse_unusable(recipe, out)
     if recipe.overwrite and out.exists():
-        if any(out.iterdir()) and not (out / "config.yaml").exists():
-            raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
         shutil.rmtree(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        partial = out / "config.yaml.partial"
+        partial.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise ValueError(
             f"`out` must be a directory that can be written. Received: {out} ({error})."
         ) from error
-    if not os.access(out, os.W_OK):
-        raise ValueError(f"`out` must be a directory that can be written. Received: {out}.")
-    config = out / "config.yaml"
-    if config.exists():
-        before = yaml.safe_load(config.read_text(encoding="utf-8"))
-        changed = [
-            f"{name}: {before.get(name)!r} there, {value!r} now"
-            for name, value in recipe.identity.items()
-            if before.get(name) != value
-        ]
-        if changed:
-            raise ValueError(
-                f"{out} holds a run with another configuration ({'; '.join(changed)}). "
-                "Choose another `out`, or pass `overwrite`."
-            )
-    else:
-        config.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
+    os.replace(partial, out / "config.yaml")
     return out
+
+
+def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
+    """Raises ValueError if `out` is no directory, or holds what this recipe must not touch."""
+    config = out / "config.yaml"
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"`out` must be a directory that can be written. Received: {out}, a file.")
+    if recipe.overwrite and out.exists() and any(out.iterdir()) and not config.exists():
+        raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
+    if recipe.overwrite or not config.exists():
+        return
+    before = yaml.safe_load(config.read_text(encoding="utf-8"))
+    if not isinstance(before, dict):
+        raise ValueError(f"{config} does not describe a run. Choose another `out`, or pass `overwrite`.")
+    changed = [
+        f"{name}: {before.get(name)!r} there, {value!r} now"
+        for name, value in recipe.identity.items()
+        if before.get(name) != value
+    ]
+    if changed:
+        raise ValueError(
+            f"{out} holds a run with another configuration ({'; '.join(changed)}). "
+            "Choose another `out`, or pass `overwrite`."
+        )
 
 
 def build(recipe: Recipe, input_shape) -> VAE:
@@ -141,10 +150,10 @@ def run(recipe: Recipe) -> Run:
         ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
     """
     recipe = recipe.resolved()
-    out = prepare(recipe)
+    refuse_unusable(recipe, pathlib.Path(recipe.out))
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    keras.config.set_dtype_policy(recipe.policy)
+    keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     splits = data.load_images(
         recipe.dataset,
         data_dir=recipe.data_dir,
@@ -152,7 +161,9 @@ def run(recipe: Recipe) -> Run:
         train_size=recipe.train_size,
         test_size=recipe.test_size,
     )
+    data.steps_per_epoch(len(splits.train), recipe.batch_size)  # refuses too large a batch
     model = build(recipe, splits.train.shape[1:])
+    out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     test = _observations(recipe, splits.test)
     history = train(recipe, model, splits.train, _observations(recipe, splits.validation), out)
     if (out / "metrics.json").exists():

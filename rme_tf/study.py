@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 
 from rme_tf.recipe import Recipe
-from rme_tf.records import write_json
+from rme_tf.records import read_json, write_json
 from rme_tf.runner import run
 
 
@@ -22,6 +22,9 @@ def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: s
 
     Returns:
         The paths of the records.
+
+    Raises:
+        ValueError: if a record is there that belongs to another configuration.
     """
     paths = []
     for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
@@ -29,9 +32,21 @@ def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: s
             name = f"{method}-seed{seed}"
             path = pathlib.Path(results) / f"{name}.json"
             paths.append(path)
+            recipe = dataclasses.replace(recipe, seed=seed, out=str(pathlib.Path(out) / name))
             if path.exists() and not recipe.overwrite:
+                _check_same(recipe, path)
                 continue
             keras.utils.clear_session()
-            finished = run(dataclasses.replace(recipe, seed=seed, out=str(pathlib.Path(out) / name)))
+            finished = run(recipe)
             write_json(path, {"method": method, **finished.record, "history": finished.history})
     return paths
+
+
+def _check_same(recipe: Recipe, path) -> None:
+    recorded = read_json(path)["config"]
+    different = [name for name, value in recipe.resolved().identity.items() if recorded.get(name) != value]
+    if different:
+        raise ValueError(
+            f"{path} records a run of another configuration (it differs in {', '.join(different)}). "
+            "Choose another directory of results, or remove it."
+        )

@@ -30,6 +30,15 @@ def first_non_finite(log_probs: LogProbs):
     return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32), output_type=tf.int32)
 
 
+def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
+    """Raises ValueError if observations are given weights; other keywords pass."""
+    del others
+    if sample_weight is not None or class_weight is not None:
+        raise ValueError(
+            "`sample_weight` and `class_weight` are not supported: every observation counts once."
+        )
+
+
 class TrainableModel(keras.Model):
     """The training half of `rme_tf.VAE`; the forward maths are the other half.
 
@@ -113,6 +122,7 @@ class TrainableModel(keras.Model):
             FloatingPointError: once the loss is not finite; the message names the first such term.
         """
         self._assert_compile_called("fit")
+        refuse_weights(**kwargs)
         x = checked(x, self.likelihood)
         if isinstance(validation_data, tuple | list):
             first, *rest = validation_data
@@ -138,6 +148,7 @@ class TrainableModel(keras.Model):
 
     def evaluate(self, x=None, y=None, **kwargs):
         """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
+        refuse_weights(**kwargs)
         if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
             x = checked(x, self.likelihood)
         with data_errors_as_value_errors():
@@ -167,8 +178,7 @@ class TrainableModel(keras.Model):
 
     def _unpack(self, data):
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError("`sample_weight` is not supported: every observation counts once.")
+        refuse_weights(sample_weight=sample_weight)
         return tf.cast(x, tf.float32)
 
     def _track(self, log_probs):
@@ -188,9 +198,10 @@ class TrainableModel(keras.Model):
     # The schedule of the mixture.
 
     def make_train_function(self, force=False):
-        """Traces the step for the components that take part in it now."""
-        self.active_components = int(self.num_active.numpy())
-        return super().make_train_function(force=force)
+        """Traces the step for the components that take part in it now, again if their number has changed."""
+        active = int(self.num_active.numpy())
+        changed, self.active_components = active != self.active_components, active
+        return super().make_train_function(force=force or changed)
 
     def begin_epoch(self):
         """Sets how many components train in this epoch: one during the warm start, then all M.
@@ -204,9 +215,8 @@ class TrainableModel(keras.Model):
         if before < now:
             seed = int(keras.ops.convert_to_numpy(self.seed_generator.next())[1])
             copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
-        if before != now:
-            self.num_active.assign(now)
-            self.make_train_function(force=True)
+        self.num_active.assign(now)
+        self.make_train_function()
 
     def warn_if_still_warming(self):
         """Warns when training ends before the mixture has grown."""

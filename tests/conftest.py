@@ -28,7 +28,7 @@ def build_tiny_model(num_components=2, *, latent_dim=2, pixels=5, spread=0.4, se
     All its weights, biases too, are moved by noise of scale `spread`: at Keras's start the
     biases are zero and the mixing weights uniform, which hides mistakes.
     """
-    import rme_tf  # noqa: PLC0415  where it is broken, the tests that do not need it still run
+    import rme_tf
 
     keras.utils.set_random_seed(seed)
     options = {"units": (8,), "activation": "tanh"}

@@ -126,7 +126,12 @@ def test_choices_are_fixed_and_named(name):
 @every_algorithm
 @pytest.mark.parametrize(
     "choices",
-    [{"num_samples": 0}, {"warm_start_epochs": -1}, {"warm_start_noise": -1.0}, {"warm_start_noise": math.inf}],
+    [
+        {"num_samples": 0},
+        {"warm_start_epochs": -1},
+        {"warm_start_noise": -1.0},
+        {"warm_start_noise": math.inf},
+    ],
 )
 def test_a_choice_out_of_range_raises(name, choices):
     with pytest.raises(ValueError, match=next(iter(choices))):
@@ -224,7 +229,10 @@ def test_ascend_leaves_what_the_objective_does_not_depend_on(tiny_model):
         expected = 0.1 if variable is touched else 0.0
         np.testing.assert_allclose(moved, expected, atol=1e-5)
     assert (np.asarray(touched.value) > before[touched.path]).all()
-    changed = [(np.asarray(v.value) != old).any() for v, old in zip(model.optimizer.variables[2:], slots, strict=True)]
+    changed = [
+        (np.asarray(v.value) != old).any()
+        for v, old in zip(model.optimizer.variables[2:], slots, strict=True)
+    ]
     assert sum(changed) == 2  # the two moments of one variable
 
 
@@ -257,7 +265,8 @@ def test_the_others_become_the_first_with_noise():
     for a, b in zip(first.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(a, b)
     noise = [
-        np.concatenate([(a - b).ravel() for a, b in zip(other.get_weights(), kept, strict=True)]) for other in others
+        np.concatenate([(a - b).ravel() for a, b in zip(other.get_weights(), kept, strict=True)])
+        for other in others
     ]
     for values in noise:
         # The standard error of a standard deviation is 1 / sqrt(2 n) of it.
@@ -281,7 +290,9 @@ def test_a_warm_start_leaves_weights_that_do_not_train_without_noise():
     pair = [keras.Sequential([keras.layers.Input((5,)), keras.layers.BatchNormalization()]) for _ in range(2)]
     pair[0].layers[0].moving_variance.assign([2.0, 3.0, 4.0, 5.0, 6.0])
     copy_first_encoder(pair, noise=0.1, seed=0)
-    np.testing.assert_array_equal(pair[1].layers[0].moving_variance.value, pair[0].layers[0].moving_variance.value)
+    np.testing.assert_array_equal(
+        pair[1].layers[0].moving_variance.value, pair[0].layers[0].moving_variance.value
+    )
     assert (np.asarray(pair[1].layers[0].gamma.value) != np.asarray(pair[0].layers[0].gamma.value)).all()
 
 
@@ -292,7 +303,9 @@ def test_encoders_of_other_shapes_cannot_be_copied():
 
 
 def test_a_model_of_such_encoders_refuses_a_warm_start_and_takes_none():
-    model = rme_tf.VAE.from_names(encoder=encoders(3, 4), decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2)
+    model = rme_tf.VAE.from_names(
+        encoder=encoders(3, 4), decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2
+    )
     with pytest.raises(ValueError, match="warm_start_epochs=0"):
         model.compile("adam", RecursiveMixture(warm_start_epochs=1))
     model.compile("adam", RecursiveMixture(warm_start_epochs=0))

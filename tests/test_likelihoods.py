@@ -5,9 +5,9 @@ import re
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 
+import reference
 from rme_tf import RecursiveMixture
 from rme_tf.likelihoods import LIKELIHOODS, Bernoulli, Normal
 from rme_tf.networks import mlp_decoder

@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 from scipy.special import ndtri
 
+import reference
 from rme_tf import objectives
 from rme_tf.objectives import KL_BOUNDS
 from rme_tf.types import LogProbs

@@ -5,9 +5,9 @@ import math
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 
+import reference
 import rme_tf
 from rme_tf import objectives
 from rme_tf.likelihoods import Normal
@@ -39,7 +39,7 @@ def exact_posterior(kernel):
 
 
 def raw_scale(scale):
-    """The param that a family turns into this scale: the inverse of softplus(raw + log(e - 1)) + MIN_SCALE."""
+    """The param that a family turns into this scale: softplus(raw + log(e - 1)) + MIN_SCALE, inverted."""
     return np.log(np.expm1(scale - MIN_SCALE)) - math.log(math.e - 1)
 
 
@@ -47,7 +47,7 @@ def encoder_of(name, covariance, gain, offset):
     """A linear encoder: the mean depends on x, the covariance does not."""
     if name == "diag_normal":
         constants = raw_scale(np.sqrt(np.diag(covariance)))
-    else:  # TFP fills a 2 x 2 triangle from [a, b, c] as [[c, 0], [b, a]] or so: found by trying
+    else:  # which param fills which entry of the triangle is TFP's own matter: found by trying
         cholesky = np.linalg.cholesky(covariance)
         wanted = np.where(np.eye(D, dtype=bool), raw_scale(np.maximum(cholesky, 1e-3)), np.tril(cholesky))
         constants = np.zeros(3)
@@ -123,19 +123,21 @@ def test_the_posterior_of_the_model_is_the_exact_one(name, kernel):
 
 @pytest.mark.parametrize("update", ["joint", "sequential"])
 def test_recursive_mixture_leaves_the_exact_posterior_where_it_is(update):
-    """All components at the optimum: in expectation no objective has a gradient for the first encoder.
-
-    Sticking to the path derivative it would vanish for each draw; the score term has mean zero.
-    """
-    name, kernel = "diag_normal", ORTHOGONAL
-    model = linear_model(name, kernel, [encoder_of(name, *exact_posterior(kernel)) for _ in range(2)])
-    rule = rme_tf.RecursiveMixture(warm_start_epochs=0, num_samples=2000, update=update)
-    model.compile(keras.optimizers.SGD(1.0), rule)
-    before = [np.asarray(variable.value) for variable in model.encoders[1].trainable_variables]
-    rule.step(model, tf.constant(observations(kernel)), tf.constant([0, 1]))
-    for variable, value in zip(model.encoders[1].trainable_variables, before, strict=True):
-        # Scores of size up to 5, averaged over 2000 x 3 draws: 5 / sqrt(6000) = 0.06 each.
-        np.testing.assert_allclose(variable.value, value, atol=0.25)
+    """All components at the optimum: on average over draws no objective has a gradient for q_1."""
+    name, kernel, rate = "diag_normal", ORTHOGONAL, 1e-3
+    exact, wrong = encoder_of(name, *exact_posterior(kernel)), wrong_posterior(name, kernel)
+    largest = {}
+    for case, second in {"exact": encoder_of(name, *exact_posterior(kernel)), "wrong": wrong}.items():
+        model = linear_model(name, kernel, [exact, second])
+        rule = rme_tf.RecursiveMixture(warm_start_epochs=0, num_samples=2000, update=update)
+        model.compile(keras.optimizers.SGD(rate), rule)
+        before = np.concatenate([np.ravel(weight) for weight in second.get_weights()])
+        rule.step(model, tf.constant(observations(kernel)), tf.constant([0, 1]))
+        after = np.concatenate([np.ravel(weight) for weight in second.get_weights()])
+        largest[case] = np.abs(after - before).max() / rate
+    # The score has mean zero and size up to 5 a draw: 5 / sqrt(6000) = 0.06 over 2000 x 3 of them.
+    assert largest["exact"] < 0.25
+    assert largest["wrong"] > 0.5
 
 
 def wrong_posterior(name, kernel, shift=0.3, factor=1.5):
@@ -207,14 +209,14 @@ NUM_SAMPLES = 20_000
 def quadrature(request, tiny_model, binary_data):
     """A model of three components, two observations, and what the grid says of them."""
     latent_dim, mixing = request.param
-    model = tiny_model(3, latent_dim=latent_dim, mixing=mixing, spread=0.8)
+    model = tiny_model(3, latent_dim=latent_dim, mixing=mixing)
     x = binary_data(batch=2)
     return model, x, *quadrature_of(model, x, *GRIDS[latent_dim])
 
 
 def quadrature_of(model, x, grid, weight):
     """log p(x) and ELBO(Q) [B], by the oracle's densities on a grid; the networks are the model's."""
-    logits = model.decoder.predict(grid.astype("float32"), batch_size=len(grid), verbose=0).astype(float)
+    logits = np.asarray(model.decoder(grid.astype("float32")), float)
     log_prior = np.array([reference.standard_normal_log_prob(z) for z in grid])
     log_likelihoods, elbos = [], []
     for row in x:
@@ -224,7 +226,9 @@ def quadrature_of(model, x, grid, weight):
         scales = [np.log1p(np.exp(each[grid.shape[1] :]) * (math.e - 1)) + 1e-5 for each in params]
         alpha = weights_of(model, row)
         log_q = np.array([reference.mixture_log_prob(z, alpha, means, scales) for z in grid])
-        assert reference.log_integral(log_q, weight) == pytest.approx(0.0, abs=1e-4)  # the grid is wide enough
+        assert reference.log_integral(log_q, weight) == pytest.approx(
+            0.0, abs=1e-4
+        )  # the grid is wide enough
         log_joint = log_lik + log_prior
         log_likelihoods.append(reference.log_integral(log_joint, weight))
         elbos.append(reference.expectation(log_joint - log_q, log_q, weight))
@@ -272,4 +276,4 @@ def test_samples_of_the_mixture_give_the_same_elbo_as_its_strata(quadrature):
 def test_the_scale_of_diag_normal_is_inverted_here():
     """So that a changed parameterisation fails here, and not in the oracles above."""
     params = tf.constant([0.0, float(raw_scale(0.3))])
-    assert float(DiagNormal(1).distribution(params).stddev()) == pytest.approx(0.3, rel=1e-5)
+    assert float(DiagNormal(1).distribution(params).stddev()[0]) == pytest.approx(0.3, rel=1e-5)

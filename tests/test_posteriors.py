@@ -3,9 +3,9 @@ import math
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 
+import reference
 from rme_tf import VAE, objectives, posteriors
 from rme_tf.networks import mlp_encoder
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing, UniformMixing

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 
+import reference
 from rme_tf.priors import PRIORS
 
 S, B, M, D = 4, 3, 2, 3

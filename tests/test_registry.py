@@ -53,6 +53,27 @@ def test_an_instance_stays_itself():
         assert instantiate(LIKELIHOODS, likelihood, "likelihood", event_shape=(5,)) is likelihood
 
 
+OPTIONS = {
+    "algorithm": {},
+    "likelihood": {"event_shape": (3,)},
+    "mixing": {},
+    "posterior": {"latent_dim": 2},
+    "prior": {"latent_dim": 2},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(OPTIONS))
+def test_instances_of_all_entries_and_of_own_classes_pass(kind):
+    table = TABLES[kind]
+    for name in table:
+        instance = instantiate(table, name, kind, **OPTIONS[kind])
+        assert type(instance) is table[name]
+        assert instantiate(table, instance, kind, **OPTIONS[kind]) is instance
+    base = next(parent for parent in table[name].__mro__ if not parent.__module__.startswith("rme_tf"))
+    own = type("Own", (table[name].__mro__[table[name].__mro__.index(base) - 1],), {})(**OPTIONS[kind])
+    assert instantiate(table, own, kind, **OPTIONS[kind]) is own
+
+
 @pytest.mark.parametrize("name", ["bernouli", None])
 def test_no_instance_of_an_unknown_name(name):
     with pytest.raises(ValueError, match="Expected one of: 'bernoulli'"):

@@ -52,7 +52,7 @@ class Algorithm:
         return cls(**config)
 
 
-def ascend(model, variables, objective):
+def ascend(model, variables, objective, *, regularise=True):
     """Moves `variables` one optimizer step up the mean of `objective()`.
 
     The model's regularisation losses are subtracted, each reaching its own variables alone. Variables
@@ -62,13 +62,14 @@ def ascend(model, variables, objective):
         model: a compiled `rme_tf.VAE`.
         variables: list of Keras variables.
         objective: function without arguments -> (objective [B] in nats, anything to hand back).
+        regularise: whether to subtract the regularisation losses.
 
     Returns:
         What `objective` gave back second.
     """
     with tf.GradientTape() as tape:
         value, result = objective()
-        loss = -tf.reduce_mean(value) + sum(model.losses)
+        loss = -tf.reduce_mean(value) + (sum(model.losses) if regularise else 0.0)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync  # the optimizer sums over them
         loss = model.optimizer.scale_loss(loss / replicas)
     gradients = tape.gradient(loss, [variable.value for variable in variables])

@@ -99,11 +99,11 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
     iteration = tf.identity(model.optimizer.iterations.value)
 
-    def stage(variables, objective):
+    def stage(variables, objective, regularise=True):
         # The stages of one minibatch are one step: without this, schedules and Adam's bias correction
         # would run once a stage.
         model.optimizer.iterations.assign(iteration)
-        return ascend(model, variables, objective)
+        return ascend(model, variables, objective, regularise=regularise)
 
     def draw(num_components, which=slice(None)):
         """Encodes with the first components, samples and decodes `which` of them."""
@@ -136,8 +136,11 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     for m in range(model.active_components):
         stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m))
         if m > 0 and model.mixing.learned:
-            stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m))
-    return stage(model.generative_variables, generative_objective)
+            last = m + 1 == model.active_components  # the network has one weight decay, but many stages
+            stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
+    log_probs = stage(model.generative_variables, generative_objective)
+    model.optimizer.iterations.assign(iteration + 1)
+    return log_probs
 
 
 def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
@@ -153,16 +156,18 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         params, log_alpha = encoding
         alpha = tf.stop_gradient(tf.exp(log_alpha))
         z = model.sample_components(params, algorithm.num_samples, seed)
-        rescaled = _scale_gradient(z, 1.0 / tf.maximum(alpha, MIN_ALPHA)[..., tf.newaxis])
+        scale = 1.0 / tf.maximum(alpha, MIN_ALPHA)
+        share = alpha * scale  # one, but for a weight below the floor  [B, K]
+        rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + log_prior
         log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, K]
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(alpha * tf.reduce_mean(log_joint, axis=0), axis=-1)
-        value -= tf.reduce_sum(tf.reduce_mean(log_q, axis=0), axis=-1)
+        value -= tf.reduce_sum(share * tf.reduce_mean(log_q, axis=0), axis=-1)
         for m in range(1, model.active_components):
-            value += algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
+            value += share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
             if model.mixing.learned:
                 value += _mixing_objective(log_joint, log_q_all, log_alpha, m)
         value -= model.mixing.penalty(log_alpha)

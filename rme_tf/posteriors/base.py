@@ -23,8 +23,8 @@ class PosteriorFamily(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if latent_dim < 1:
-            raise ValueError(f"`latent_dim` must be at least 1. Received: {latent_dim}.")
+        if latent_dim < 1 or latent_dim != int(latent_dim):
+            raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim}.")
         self.latent_dim = int(latent_dim)
         self.built = True
 

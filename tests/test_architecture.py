@@ -1,0 +1,200 @@
+"""The tree is the architecture: who may import whom, and how large things may grow."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "rme_tf"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+RECIPES = sorted((ROOT / "recipes").glob("*.py"))
+FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+
+# A module imports from earlier layers, and a folder from within itself; modules of one layer do not know
+# each other. A new module goes where its imports allow.
+LAYERS = [
+    {"version", "types", "registry", "records"},
+    {"networks", "posteriors", "likelihoods", "priors"},
+    {"objectives", "checks", "building", "diagnostics"},
+    {"algorithms"},
+    {"training"},
+    {"models"},
+    {"evaluation"},
+    {"callbacks", "export", "data", "plots"},
+    {"recipe", "report", "benchmark"},
+    {"runner"},
+    {"study", "gallery"},
+    {"compare"},
+    {"__init__"},
+]
+# What needs arrays alone, and would serve other models as well.
+ON_THEIR_OWN = {
+    "data": {"registry", "types"},
+    "plots": {"registry", "types"},
+    "diagnostics": {"registry", "types"},
+}
+
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def layer_of(module):
+    for index, layer in enumerate(LAYERS):
+        if module in layer:
+            return index
+    raise AssertionError(f"rme_tf.{module} has no place in LAYERS.")
+
+
+def part_of(path):
+    """The first name below rme_tf: a module, or a folder for all that is in it."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_names(path):
+    """Every module that the file imports, anywhere in it, by its absolute dotted name."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level > 0:
+                package = path.relative_to(PACKAGE.parent).parent.parts
+                base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [base])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imported_parts(path):
+    """The parts of rme_tf that the file imports; "__init__" for a name of the package itself."""
+    for name in imported_names(path):
+        first, *rest = name.split(".")
+        if first == "rme_tf":
+            known = rest and ((PACKAGE / rest[0]).is_dir() or (PACKAGE / f"{rest[0]}.py").is_file())
+            yield rest[0] if known else "__init__"
+
+
+@every_source
+def test_imports_point_one_way(path):
+    part = part_of(path)
+    for other in set(imported_parts(path)) - ({part} if path.parent != PACKAGE else set()):
+        assert layer_of(other) < layer_of(part), f"{part} imports {other}, which is not below it."
+
+
+def test_the_layers_name_each_module_once_and_no_folder_is_forgotten():
+    names = [name for layer in LAYERS for name in layer]
+    assert len(names) == len(set(names))
+    assert {part_of(path) for path in SOURCES} <= set(names)
+
+
+@pytest.mark.parametrize("part", sorted(ON_THEIR_OWN))
+def test_what_works_on_arrays_knows_no_model(part):
+    files = [path for path in SOURCES if part_of(path) == part]
+    assert files
+    for path in files:
+        assert set(imported_parts(path)) - {part} <= ON_THEIR_OWN[part], path
+
+
+def test_networks_know_nothing_of_probability():
+    for path in (PACKAGE / "networks").glob("*.py"):
+        roots = {name.split(".")[0] for name in imported_names(path)}
+        assert "tensorflow_probability" not in roots, path
+
+
+def test_distributions_know_nothing_of_networks():
+    for folder in ("posteriors", "likelihoods", "priors"):
+        for path in (PACKAGE / folder).glob("*.py"):
+            assert "networks" not in set(imported_parts(path)), path
+
+
+@every_source
+def test_no_module_uses_keras_2(path):
+    for name in imported_names(path):
+        assert name.split(".")[0] != "tf_keras"
+        assert not name.startswith(("tensorflow.keras", "tensorflow.python"))
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) != ("tf", "keras"), f"line {node.lineno}"
+
+
+@every_source
+def test_no_statement_vanishes_under_optimisation(path):
+    lines = [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)]
+    assert not lines, "`assert` in the library: raise ValueError instead."
+
+
+@every_file
+def test_files_stay_small(path):
+    limit = 60 if path in RECIPES else 300
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
+
+
+@every_file
+def test_functions_stay_small(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno + 1 <= 60, f"{node.name}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(PACKAGE.parent)))
+def test_a_package_lists_what_it_offers_in_order(folder):
+    module = importlib.import_module(".".join(folder.relative_to(ROOT).parts))
+    assert list(module.__all__) == sorted(set(module.__all__))
+    missing = [name for name in module.__all__ if not hasattr(module, name)]
+    assert not missing
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(PACKAGE.parent)))
+def test_a_package_offers_what_it_imports_by_name(folder):
+    """What `__init__` takes from the package's own modules is there to be offered: else it is forgotten."""
+    package = ".".join(folder.relative_to(ROOT).parts)
+    taken = {
+        alias.asname or alias.name
+        for node in ast.walk(tree_of(folder / "__init__.py"))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}.")
+        for alias in node.names
+    }
+    offered = set(importlib.import_module(package).__all__)
+    assert taken - {"lookup"} <= offered  # which the package uses itself
+
+
+def test_recipes_import_the_library_alone():
+    for path in RECIPES:
+        for name in imported_names(path):
+            root = name.split(".")[0]
+            assert root == "rme_tf" or root in sys.stdlib_module_names, f"{path.name} imports {name}."
+
+
+def test_the_library_imports_neither_recipes_nor_tests():
+    for path in SOURCES:
+        roots = {name.split(".")[0] for name in imported_names(path)}
+        assert not roots & {"recipes", "tests", "reference", "conftest", "pytest"}, path
+
+
+# The checker itself.
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("import rme_tf.models", {"models"}),
+        ("import rme_tf.models as m", {"models"}),
+        ("from rme_tf import VAE, objectives", {"__init__", "objectives"}),
+        ("from rme_tf.networks import mlp_encoder", {"networks"}),
+        ("from rme_tf.networks.mlp import mlp_encoder", {"networks"}),
+        ("def f():\n    from rme_tf.models import VAE", {"models"}),
+        ("from .. import models", {"models"}),
+        ("from ..models import VAE", {"models"}),
+        ("from .base import Prior", {"priors"}),
+        ("import numpy, keras", set()),
+    ],
+)
+def test_the_checker_sees_imports_of_every_kind(text, parts, monkeypatch):
+    path = PACKAGE / "priors" / "new.py"
+    monkeypatch.setattr(sys.modules[__name__], "tree_of", lambda path: ast.parse(text))
+    assert set(imported_parts(path)) == parts
