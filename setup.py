@@ -66,8 +66,7 @@ setup(
     name="rme_tf",
     version=read_version(),
     description=(
-        "Mixture posteriors for variational autoencoders in Keras 3: "
-        "Recursive Mixture Estimation and its relatives"
+        "Mixture posteriors for variational autoencoders in Keras 3: Recursive Mixture Estimation and its relatives"
     ),
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -1,14 +1,12 @@
 """VAE, mixture encoders and RME side by side on a part of MNIST: is the mixture worth it, and which training?
 
-Setting: 20,000 training images binarised anew for each batch, the first 1,000 test images binarised once,
-10 epochs, small convolutional networks, M = 4. Compares, at one latent size, the plain VAE, the mixture
-encoder (ELBO of the mixture, learned or uniform weights) and recursive mixture estimation (Kim and
-Pavlovic, NeurIPS 2020).
+20,000 training images binarised anew for each batch, the first 1,000 test images binarised once, 10 epochs,
+small convolutional networks, M = 4: the plain VAE, the mixture encoder (ELBO of the mixture) with learned or
+uniform weights, and recursive mixture estimation (Kim and Pavlovic, NeurIPS 2020).
 
     python recipes/mnist_study.py --seeds 3 --latent-dim 20
 
-About 20 minutes a seed on one CPU core. The numbers it gave are in recipes/results/mnist_study_d20/, and
-rendered from there into README.md by `make results`.
+Half an hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20/; table in README.md.
 """
 
 import dataclasses
@@ -51,9 +49,7 @@ def methods(options: Options) -> dict[str, rme_tf.Recipe]:
     mixture: dict[str, Any] = {**common, "components": 4, "warm_start_epochs": 3}
     recipes = {
         "vae": rme_tf.Recipe(**common, components=1, algorithm="elbo"),
-        "me_learned": rme_tf.Recipe(
-            **{**mixture, "warm_start_epochs": 0}, algorithm="elbo", mixing="learned"
-        ),
+        "me_learned": rme_tf.Recipe(**{**mixture, "warm_start_epochs": 0}, algorithm="elbo", mixing="learned"),
         "me_uniform": rme_tf.Recipe(**mixture, algorithm="elbo"),
         "rme": rme_tf.Recipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
     }
@@ -65,6 +61,4 @@ def methods(options: Options) -> dict[str, rme_tf.Recipe]:
 if __name__ == "__main__":
     chosen = rme_tf.parse(Options(), __doc__)
     suffix = f"_d{chosen.latent_dim}"
-    rme_tf.run_study(
-        methods(chosen), seeds=chosen.seeds, out=chosen.out + suffix, results=chosen.results + suffix
-    )
+    rme_tf.run_study(methods(chosen), seeds=chosen.seeds, out=chosen.out + suffix, results=chosen.results + suffix)

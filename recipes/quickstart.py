@@ -4,7 +4,7 @@
 
 The images are 8x8, binarised anew for each batch; the latent code has two dimensions, so that the true
 posterior can be drawn. At most 3 minutes on 2 CPU cores; no network is needed. What is to be expected is in
-runs/quickstart/metrics.json after the run; the recorded one is recipes/results/quickstart/.
+recipes/results/quickstart/, a recorded run; yours leaves its own records in runs/quickstart/results/.
 """
 
 import dataclasses
@@ -19,9 +19,10 @@ DIGITS = rme_tf.Recipe(
     components=4,
     kl_bound=3.0,
     bound="skew",
-    warm_start_epochs=20,
+    warm_start_epochs=10,
     epochs=100,
     batch_size=64,
+    learning_rate=3e-3,
     out="runs/quickstart",
 )
 
@@ -33,4 +34,5 @@ if __name__ == "__main__":
             "RME": dataclasses.replace(recipe, out=f"{recipe.out}/rme"),
         },
         out=recipe.out,
+        results=f"{recipe.out}/results",
     )

@@ -37,9 +37,7 @@ def as_encoders(encoders, num_components=None) -> list:
             f"Expected one encoder for each of {num_components or 'one or more'} components. Received: {len(encoders)}."
         )
     if len({id(encoder) for encoder in encoders}) < len(encoders):
-        raise ValueError(
-            "Every component needs an encoder of its own. Received the same object more than once."
-        )
+        raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
     return encoders
 
 

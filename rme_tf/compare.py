@@ -12,7 +12,7 @@ from rme_tf.report import summary_table
 from rme_tf.runner import Run, run
 
 
-def compare(recipes: Mapping[str, Recipe], out) -> dict[str, Run]:
+def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     """Runs every recipe, then writes figures, metrics and the last one's model, and prints the table.
 
     `out` receives the figures, `metrics.json`, and of the last model `model.keras` and `saved_model/`; a
@@ -21,6 +21,7 @@ def compare(recipes: Mapping[str, Recipe], out) -> dict[str, Run]:
     Args:
         recipes: by the model's name.
         out: directory.
+        results: directory of records to keep, one JSON file a model; none unless given.
 
     Raises:
         ValueError: as `run` does.
@@ -35,5 +36,9 @@ def compare(recipes: Mapping[str, Recipe], out) -> dict[str, Run]:
     if saved.resolve() != (out / "model.keras").resolve():
         shutil.copyfile(saved, out / "model.keras")
         write_json(out / "metrics.json", records)
+    for name, record in records.items():
+        if results is not None:
+            path = pathlib.Path(results) / f"{name}.json"
+            write_json(path, {"method": name, **record, "history": runs[name].history})
     print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
     return runs

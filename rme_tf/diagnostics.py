@@ -26,7 +26,7 @@ def mixing_entropy(weights) -> float:
     """Returns the component usage mean_x H(alpha(x)), in nats, for weights [N, M]; at most log M."""
     weights = np.asarray(weights, np.float64)
     terms = np.where(weights > 0.0, weights * np.log(np.maximum(weights, 1e-300)), 0.0)
-    return float(-terms.sum(axis=-1).mean())
+    return float(abs(terms.sum(axis=-1)).mean())  # no term is positive
 
 
 def component_information(elbo, component_elbo, weights) -> float:

@@ -173,9 +173,7 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
         "kl": float(values.kl.mean()),
         "active_units": diagnostics.active_units(inferred["weights"], inferred["means"]),
         "mixing_entropy": diagnostics.mixing_entropy(values.alpha),
-        "component_information": diagnostics.component_information(
-            values.elbo, values.component_elbo, values.alpha
-        ),
+        "component_information": diagnostics.component_information(values.elbo, values.component_elbo, values.alpha),
     }
     for m in range(model.num_components):
         summary[f"elbo_{m}"] = float(values.component_elbo[:, m].mean())

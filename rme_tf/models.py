@@ -129,9 +129,7 @@ class VAE(TrainableModel):
         if not self.mixing.learned or self.num_components == 1:
             return
         if self.mixing_network is None:
-            raise ValueError(
-                "Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None."
-            )
+            raise ValueError("Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None.")
         check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
 
     @property
@@ -239,7 +237,8 @@ class VAE(TrainableModel):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns the model that `get_config` described, with new weights."""
-        with keras.saving.custom_object_scope(custom_objects or {}):
-            return cls(
-                **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
-            )
+        parts = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            for name, value in config.items()
+        }
+        return cls(**parts)

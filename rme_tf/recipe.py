@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import dacite
 import tyro
@@ -125,16 +125,14 @@ class Recipe:
             raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}.")
         for name, choices in (("update", Update), ("bound", Bound)):
             if getattr(self, name) not in get_args(choices):
-                raise ValueError(
-                    f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}."
-                )
+                raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
         self.make_algorithm()  # it checks its numbers
 
     def resolved(self) -> "Recipe":
         """Returns the recipe that is run: `self`, or with `smoke` a run of seconds."""
         if not self.smoke:
             return self
-        small = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
+        small: dict[str, Any] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
         return dataclasses.replace(self, **small, warm_start_epochs=min(1, self.warm_start_epochs))
 
     def make_algorithm(self) -> Algorithm:
@@ -155,9 +153,7 @@ class Recipe:
     def identity(self) -> dict:
         """What makes two runs the same: every field but where the run is kept and how it was called."""
         values = dataclasses.asdict(self)
-        return {
-            name: values[name] for name in values if name not in ("out", "overwrite", "data_dir", "download")
-        }
+        return {name: values[name] for name in values if name not in ("out", "overwrite", "data_dir", "download")}
 
 
 def from_yaml(path, defaults):
@@ -187,9 +183,7 @@ def parse(defaults, description: str | None = None, args=None):
         args: the command line's words; those of the process unless given.
     """
     args = sys.argv[1:] if args is None else args
-    args = [
-        part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])
-    ]
+    args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
     while "--config" in args:
         index = args.index("--config")
         if index + 1 == len(args):

@@ -61,18 +61,14 @@ def study_table(records: list[Record], style: str = "github") -> str:
         tests = [record["metrics"]["test"] for record in group]
         trains = [record["metrics"]["train"] for record in group]
         samples = group[0]["config"]["importance_samples"]
-        least = min(
-            min(test[f"alpha_{m}"] for m in range(group[0]["config"]["components"])) for test in tests
-        )
+        least = min(min(test[f"alpha_{m}"] for m in range(group[0]["config"]["components"])) for test in tests)
         rows.append(
             {
                 "method": method,
                 "M": group[0]["config"]["components"],
                 "seeds": len(group),
                 "test ELBO": mean_and_error([test["elbo"] for test in tests]),
-                f"test log p(x), {samples:,} samples": mean_and_error(
-                    [test["log_likelihood"] for test in tests]
-                ),
+                f"test log p(x), {samples:,} samples": mean_and_error([test["log_likelihood"] for test in tests]),
                 "train ELBO": mean_and_error([train["elbo"] for train in trains]),
                 "I(m; z)": mean_and_error([test["component_information"] for test in tests]),
                 "least mean alpha": f"{least:.3f}",
@@ -91,9 +87,7 @@ def load_study(directory) -> list[Record]:
     """
     paths = sorted(pathlib.Path(directory).glob("*.json"))
     if not paths:
-        raise ValueError(
-            f"Expected JSON records of runs in a directory. Received: {directory}, which has none."
-        )
+        raise ValueError(f"Expected JSON records of runs in a directory. Received: {directory}, which has none.")
     return [read_json(path) for path in paths]
 
 

@@ -47,9 +47,7 @@ def prepare(recipe: Recipe) -> pathlib.Path:
         partial = out / "config.yaml.partial"
         partial.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
     except OSError as error:
-        raise ValueError(
-            f"`out` must be a directory that can be written. Received: {out} ({error})."
-        ) from error
+        raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
     os.replace(partial, out / "config.yaml")
     return out
 

@@ -34,9 +34,7 @@ def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
     """Raises ValueError if observations are given weights; other keywords pass."""
     del others
     if sample_weight is not None or class_weight is not None:
-        raise ValueError(
-            "`sample_weight` and `class_weight` are not supported: every observation counts once."
-        )
+        raise ValueError("`sample_weight` and `class_weight` are not supported: every observation counts once.")
 
 
 class TrainableModel(keras.Model):

@@ -229,10 +229,7 @@ def test_ascend_leaves_what_the_objective_does_not_depend_on(tiny_model):
         expected = 0.1 if variable is touched else 0.0
         np.testing.assert_allclose(moved, expected, atol=1e-5)
     assert (np.asarray(touched.value) > before[touched.path]).all()
-    changed = [
-        (np.asarray(v.value) != old).any()
-        for v, old in zip(model.optimizer.variables[2:], slots, strict=True)
-    ]
+    changed = [(np.asarray(v.value) != old).any() for v, old in zip(model.optimizer.variables[2:], slots, strict=True)]
     assert sum(changed) == 2  # the two moments of one variable
 
 
@@ -265,8 +262,7 @@ def test_the_others_become_the_first_with_noise():
     for a, b in zip(first.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(a, b)
     noise = [
-        np.concatenate([(a - b).ravel() for a, b in zip(other.get_weights(), kept, strict=True)])
-        for other in others
+        np.concatenate([(a - b).ravel() for a, b in zip(other.get_weights(), kept, strict=True)]) for other in others
     ]
     for values in noise:
         # The standard error of a standard deviation is 1 / sqrt(2 n) of it.
@@ -290,9 +286,7 @@ def test_a_warm_start_leaves_weights_that_do_not_train_without_noise():
     pair = [keras.Sequential([keras.layers.Input((5,)), keras.layers.BatchNormalization()]) for _ in range(2)]
     pair[0].layers[0].moving_variance.assign([2.0, 3.0, 4.0, 5.0, 6.0])
     copy_first_encoder(pair, noise=0.1, seed=0)
-    np.testing.assert_array_equal(
-        pair[1].layers[0].moving_variance.value, pair[0].layers[0].moving_variance.value
-    )
+    np.testing.assert_array_equal(pair[1].layers[0].moving_variance.value, pair[0].layers[0].moving_variance.value)
     assert (np.asarray(pair[1].layers[0].gamma.value) != np.asarray(pair[0].layers[0].gamma.value)).all()
 
 

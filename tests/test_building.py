@@ -73,18 +73,14 @@ def test_one_model_of_the_users_own_becomes_as_many_encoders_as_there_are_compon
     x = binary_data()
     means = model(x)["means"]
     assert means.shape == (3, 3, LATENT)  # B, M, D
-    np.testing.assert_allclose(
-        means[:, 1], model.encoders[1](x)[:, :LATENT], rtol=1e-6
-    )  # the same operations
+    np.testing.assert_allclose(means[:, 1], model.encoders[1](x)[:, :LATENT], rtol=1e-6)  # the same operations
     assert len(model.trainable_variables) == 4 * 4
 
 
 def test_a_fresh_copy_has_the_architecture_and_new_weights():
     network = functional()
     copy = fresh_copy(network)
-    assert [tuple(weight.shape) for weight in copy.weights] == [
-        tuple(weight.shape) for weight in network.weights
-    ]
+    assert [tuple(weight.shape) for weight in copy.weights] == [tuple(weight.shape) for weight in network.weights]
     before = copy.weights[0].numpy()
     network.weights[0].assign(network.weights[0] + 1.0)
     np.testing.assert_array_equal(copy.weights[0].numpy(), before)

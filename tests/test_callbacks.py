@@ -94,14 +94,10 @@ def test_backup_and_restore_goes_on_within_the_warm_start(tiny_model, binary_dat
     model = tiny_model(2)
     model.compile("adam", warming(warm_start_epochs=2))
     with pytest.raises(KeyboardInterrupt):
-        model.fit(
-            x, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup"), Interrupt()], **options
-        )
+        model.fit(x, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup"), Interrupt()], **options)
     again = tiny_model(2, seed=5)
     again.compile("adam", warming(warm_start_epochs=2))
-    history = again.fit(
-        x, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")], **options
-    ).history
+    history = again.fit(x, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")], **options).history
     assert len(history["loss"]) == 2
     assert int(again.epochs_trained) == 3
     assert int(again.optimizer.iterations) == 3
@@ -125,9 +121,7 @@ def test_training_stops_at_nan_and_names_the_first_broken_term(tiny_model, binar
     model.compile("adam", ELBO(), run_eagerly=True)
     bias = POISONS[term](model).trainable_variables[-1]
     bias.assign(bias + value)
-    with pytest.raises(
-        FloatingPointError, match=f"batch 0: the loss is not finite.*first non-finite term is .*{term}"
-    ):
+    with pytest.raises(FloatingPointError, match=f"batch 0: the loss is not finite.*first non-finite term is .*{term}"):
         model.fit(x, batch_size=4, verbose=0)
 
 
@@ -141,9 +135,7 @@ def test_a_regularisation_loss_that_breaks_is_named(tiny_model, binary_data):
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
-def test_what_was_saved_before_a_training_diverged_stays(
-    tiny_model, binary_data, tmp_path, steps_per_execution
-):
+def test_what_was_saved_before_a_training_diverged_stays(tiny_model, binary_data, tmp_path, steps_per_execution):
     model, x = tiny_model(2), binary_data(16)
     model.compile(keras.optimizers.SGD(0.01), ELBO(), steps_per_execution=steps_per_execution)
     save = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
@@ -162,9 +154,7 @@ def test_the_stop_of_one_training_is_forgotten_by_the_next(tiny_model, binary_da
     for term in ("from the decoder", "log alpha"):
         start = model.get_weights()
         bias = (
-            POISONS[term](model).trainable_variables[-1]
-            if term in POISONS
-            else model.decoder.trainable_variables[-1]
+            POISONS[term](model).trainable_variables[-1] if term in POISONS else model.decoder.trainable_variables[-1]
         )
         bias.assign(bias + np.nan)
         with pytest.raises(FloatingPointError, match=term):
@@ -229,9 +219,7 @@ def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, warm_start_epoc
     train_to(*resumable(tiny_model, tmp_path / "cut", algorithm=algorithm), cut)
     keras.backend.clear_session()
     keras.utils.set_random_seed(99)
-    second = resumable(
-        tiny_model, tmp_path / "cut", algorithm=algorithm, seed=7
-    )  # its own weights do not matter
+    second = resumable(tiny_model, tmp_path / "cut", algorithm=algorithm, seed=7)  # its own weights do not matter
     assert second[1].epoch == cut
     assert len(second[1].history["loss"]) == cut
     train_to(*second, 4)

@@ -38,8 +38,7 @@ def direct(model, x, draws):
 def draws_in_chunks(model, x, num_draws, chunk, seed):
     params = model.encode(x).params
     parts = [
-        model.sample_components(params, chunk, tf.random.fold_in(seed, done))
-        for done in range(0, num_draws, chunk)
+        model.sample_components(params, chunk, tf.random.fold_in(seed, done)) for done in range(0, num_draws, chunk)
     ]
     return tf.concat(parts, axis=0)[:num_draws]
 
@@ -67,9 +66,7 @@ def test_every_batch_is_computed_from_noise_of_its_own(tiny_model):
     for start in (0, 2, 4):
         batch = x[start : start + 2]  # the last one has one observation
         expected = direct(model, batch, draws_in_chunks(model, batch, 4, 4, tf.constant([3, start])))
-        np.testing.assert_allclose(
-            result.log_likelihood[start : start + 2], expected.log_likelihood, rtol=2e-5
-        )
+        np.testing.assert_allclose(result.log_likelihood[start : start + 2], expected.log_likelihood, rtol=2e-5)
     assert result.alpha.shape == result.component_elbo.shape == (5, 2)
     assert result.elbo.shape == result.kl.shape == result.reconstruction.shape == (5,)
 
@@ -203,6 +200,4 @@ def test_the_summary_is_of_the_bounds(tiny_model):
 
 
 def test_inference_takes_some_time(tiny_model):
-    assert (
-        0.0 < evaluation.inference_milliseconds(tiny_model(2), PATTERNS, batch_size=4, repeats=3) < 60_000.0
-    )
+    assert 0.0 < evaluation.inference_milliseconds(tiny_model(2), PATTERNS, batch_size=4, repeats=3) < 60_000.0

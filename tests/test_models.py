@@ -36,9 +36,7 @@ class Custom(keras.Model):
 
 def custom_vae(num_components=2):
     decoder = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(5)])
-    return VAE(
-        Custom(), decoder, posterior=DiagNormal(2), likelihood=Bernoulli((5,)), num_components=num_components
-    )
+    return VAE(Custom(), decoder, posterior=DiagNormal(2), likelihood=Bernoulli((5,)), num_components=num_components)
 
 
 def assert_same_weights(one, other):
@@ -58,9 +56,7 @@ def test_predictions_are_arrays_that_describe_the_posterior(tiny_model, binary_d
     posterior = model.posterior(x)
     # Another order of the same float32 operations in graph and eager mode.
     tolerance = {"rtol": 1e-5, "atol": 1e-6}
-    np.testing.assert_allclose(
-        result["weights"], posterior.mixture_distribution.probs_parameter(), **tolerance
-    )
+    np.testing.assert_allclose(result["weights"], posterior.mixture_distribution.probs_parameter(), **tolerance)
     np.testing.assert_allclose(result["means"], posterior.components_distribution.mean(), **tolerance)
     np.testing.assert_allclose(result["scales"], posterior.components_distribution.stddev(), **tolerance)
 
@@ -147,9 +143,7 @@ def test_the_summary_counts_every_weight_once(tiny_model):
 @pytest.mark.parametrize("choice", ["learned", "normal_likelihood"])
 def test_a_saved_model_is_the_same_and_goes_on_alike(tiny_model, binary_data, tmp_path, choice):
     model, x = tiny_model(2, **CHOICES[choice]), binary_data(8)
-    algorithm = RecursiveMixture(
-        kl_bound=2.5, bound="clamp", num_samples=2, warm_start_epochs=1, warm_start_noise=0.2
-    )
+    algorithm = RecursiveMixture(kl_bound=2.5, bound="clamp", num_samples=2, warm_start_epochs=1, warm_start_noise=0.2)
     model.compile(keras.optimizers.Adam(0.01), algorithm, run_eagerly=True)  # cheaper than tracing
     model.fit(x, epochs=2, verbose=0)
     model.save(tmp_path / "model.keras")

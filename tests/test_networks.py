@@ -37,9 +37,7 @@ def check_network(network, inputs, output_shape):
 
     copy = fresh_copy(network)
     assert copy.get_config() == network.get_config()
-    assert any(
-        (np.asarray(a) != np.asarray(b)).any() for a, b in zip(copy.weights, network.weights, strict=True)
-    )
+    assert any((np.asarray(a) != np.asarray(b)).any() for a, b in zip(copy.weights, network.weights, strict=True))
     copy.set_weights(network.get_weights())
     np.testing.assert_allclose(copy(inputs), outputs, rtol=1e-6)
 

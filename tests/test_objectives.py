@@ -246,10 +246,7 @@ def test_the_gain_of_mixing_is_the_information_between_component_and_code(case):
     alpha, means, scales = np.array([0.2, 0.5, 0.3]), np.array(MEANS[case]), np.array([0.7, 0.7, 0.7])
     grid, weight = reference.grid_1d(limit=50.0, size=8001)
     log_q = [
-        [
-            reference.diag_normal_log_prob(z, [mean], [scale])
-            for mean, scale in zip(means, scales, strict=True)
-        ]
+        [reference.diag_normal_log_prob(z, [mean], [scale]) for mean, scale in zip(means, scales, strict=True)]
         for z in grid
     ]
     information = reference.mutual_information(alpha, np.maximum(log_q, -700.0), weight)
@@ -282,9 +279,7 @@ def test_the_terms_of_the_log_add_up(draw):
     log_probs = LogProbs(*float32(log_lik, log_prior, log_q_all, np.log(alpha)))
     terms = objectives.mixture_terms(log_probs)
     density = mixture_by_loops(log_q_all, alpha)
-    np.testing.assert_allclose(
-        terms["elbo"], reference.mixture_elbo(log_lik + log_prior, density, alpha), **FLOAT32
-    )
+    np.testing.assert_allclose(terms["elbo"], reference.mixture_elbo(log_lik + log_prior, density, alpha), **FLOAT32)
     np.testing.assert_allclose(
         terms["reconstruction"], reference.mixture_elbo(log_lik, np.zeros_like(log_lik), alpha), **FLOAT32
     )

@@ -226,9 +226,7 @@ def quadrature_of(model, x, grid, weight):
         scales = [np.log1p(np.exp(each[grid.shape[1] :]) * (math.e - 1)) + 1e-5 for each in params]
         alpha = weights_of(model, row)
         log_q = np.array([reference.mixture_log_prob(z, alpha, means, scales) for z in grid])
-        assert reference.log_integral(log_q, weight) == pytest.approx(
-            0.0, abs=1e-4
-        )  # the grid is wide enough
+        assert reference.log_integral(log_q, weight) == pytest.approx(0.0, abs=1e-4)  # the grid is wide enough
         log_joint = log_lik + log_prior
         log_likelihoods.append(reference.log_integral(log_joint, weight))
         elbos.append(reference.expectation(log_joint - log_q, log_q, weight))

@@ -190,9 +190,7 @@ def test_full_normal_matches_the_oracle(rng):
     z = rng.normal(size=D).astype("float32")
     q = family.distribution(random_params(family, ()))
     covariance = np.asarray(q.covariance(), np.float64)
-    assert (
-        np.abs(covariance - np.diag(np.diag(covariance))).min(where=~np.eye(D, dtype=bool), initial=1) > 1e-3
-    )
+    assert np.abs(covariance - np.diag(np.diag(covariance))).min(where=~np.eye(D, dtype=bool), initial=1) > 1e-3
     expected = reference.full_normal_log_prob(z, q.mean(), covariance)
     assert float(q.log_prob(z)) == pytest.approx(expected, rel=1e-4)  # the covariance is float32
     draws = np.asarray(q.sample(40_000, seed=(0, 1)), np.float64)
@@ -249,9 +247,7 @@ def test_the_mixture_distribution_has_the_density_of_log_mixture(name):
     log_alpha = tf.nn.log_softmax(tf.random.stateless_normal([B, M], seed=(0, 3)))
     q = posteriors.mixture_distribution(family, Encoding(params, log_alpha))
     z = posteriors.sample_components(family, params, S, tf.constant([0, 1]))
-    log_density = objectives.log_mixture(
-        log_alpha[:, None], posteriors.component_log_probs(family, params, z)
-    )
+    log_density = objectives.log_mixture(log_alpha[:, None], posteriors.component_log_probs(family, params, z))
     for m in range(M):
         np.testing.assert_allclose(log_density[..., m], q.log_prob(z[:, :, m]), rtol=1e-5, atol=1e-5)
     assert q.sample(S, seed=(0, 1)).shape == (S, B, D)

@@ -123,13 +123,9 @@ def test_flags_are_written_with_dashes_or_underscores():
 
 def test_flags_win_over_yaml_and_yaml_over_the_defaults(tmp_path):
     path = tmp_path / "recipe.yaml"
-    path.write_text(
-        "latent_dim: 3\nkl_bound: 2\nlearning_rate: 1e-4\ntrain_size: 12\nsmoke: true\n", encoding="utf-8"
-    )
+    path.write_text("latent_dim: 3\nkl_bound: 2\nlearning_rate: 1e-4\ntrain_size: 12\nsmoke: true\n", encoding="utf-8")
     recipe = parse(Recipe(components=4), args=["--config", str(path), "--latent-dim", "5"])
-    assert recipe == Recipe(
-        components=4, latent_dim=5, kl_bound=2.0, learning_rate=1e-4, train_size=12, smoke=True
-    )
+    assert recipe == Recipe(components=4, latent_dim=5, kl_bound=2.0, learning_rate=1e-4, train_size=12, smoke=True)
     assert isinstance(recipe.kl_bound, float)
     before = parse(Recipe(), args=["--latent-dim", "5", "--config", str(path)])
     assert before.latent_dim == 5
@@ -142,9 +138,7 @@ def test_a_config_may_follow_an_equals_sign(tmp_path):
 
 
 def test_a_recipe_survives_yaml(tmp_path):
-    recipe = Recipe(
-        learning_rate=3e-5, train_size=7, data_dir=None, bound="none", kl_bound=float("inf"), smoke=True
-    )
+    recipe = Recipe(learning_rate=3e-5, train_size=7, data_dir=None, bound="none", kl_bound=float("inf"), smoke=True)
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(dataclasses.asdict(recipe)), encoding="utf-8")
     assert from_yaml(path, Recipe()) == recipe
@@ -213,9 +207,7 @@ def test_any_dataclass_is_parsed(tmp_path):
 
     path = tmp_path / "options.yaml"
     path.write_text("seeds: 2\n", encoding="utf-8")
-    assert parse(Options(), args=["--config", str(path), "--methods", "b"]) == Options(
-        seeds=2, methods=("b",)
-    )
+    assert parse(Options(), args=["--config", str(path), "--methods", "b"]) == Options(seeds=2, methods=("b",))
     assert parse(Options(), args=["--seeds", "5"]).seeds == 5
     path.write_text("methods: [c, d]\n", encoding="utf-8")
     assert parse(Options(), args=["--config", str(path)]).methods == ("c", "d")

@@ -43,9 +43,7 @@ class Recorder(keras.optimizers.SGD):
 
     def __init__(self, record):
         super().__init__(learning_rate=0.0)
-        self._record = lambda variable, g: record.__setitem__(
-            variable.path, record.get(variable.path, 0.0) + g
-        )
+        self._record = lambda variable, g: record.__setitem__(variable.path, record.get(variable.path, 0.0) + g)
 
     def apply(self, grads, trainable_variables=None):
         for gradient, variable in zip(grads, trainable_variables, strict=True):
@@ -142,9 +140,7 @@ class Definition:
         before, means, scales = self.weights[m - 1], self.means[:m], self.scales[:m]
         if self.rule.bound == "skew":
             share = tf.fill([before.shape[0], 1], tf.constant(math.exp(-self.rule.kl_bound), tf.float64))
-            skewed = mixture(
-                tf.concat([before * (1 - share), share], axis=-1), [*means, mean], [*scales, scale]
-            )
+            skewed = mixture(tf.concat([before * (1 - share), share], axis=-1), [*means, mean], [*scales, scale])
             return tf.reduce_mean(log_q - skewed.log_prob(z), axis=0)
         kl = tf.reduce_mean(log_q - mixture(before, means, scales).log_prob(z), axis=0)
         return kl if self.rule.bound == "none" else tf.where(kl < self.rule.kl_bound, kl, self.rule.kl_bound)
@@ -161,9 +157,7 @@ class Definition:
             return value
         log_alpha = [0.0]
         for j in range(1, m + 1):
-            log_alpha = [tf.math.log(1 - self.eps(j)) + term for term in log_alpha] + [
-                tf.math.log(self.eps(j))
-            ]
+            log_alpha = [tf.math.log(1 - self.eps(j)) + term for term in log_alpha] + [tf.math.log(self.eps(j))]
         kl = -math.log(m + 1) - sum(log_alpha) / (m + 1)
         return value - getattr(self.model.mixing, "uniform_pull", 0.0) * kl
 
@@ -442,9 +436,7 @@ def test_the_stages_of_the_sequential_update_see_what_the_earlier_ones_learned(t
         rule.step(model, tf.constant(x), tf.constant(SEED))
         for variable, expected in zip(model.trainable_variables, results[update], strict=True):
             # float32, at rate times the gradient's error
-            np.testing.assert_allclose(
-                variable.value, expected, atol=5e-6, err_msg=f"{update} {variable.path}"
-            )
+            np.testing.assert_allclose(variable.value, expected, atol=5e-6, err_msg=f"{update} {variable.path}")
     gap = max(np.abs(a - b).max() for a, b in zip(results["joint"], results["sequential"], strict=True))
     assert gap > 1e-4  # so the comparison above can tell the two apart
 

@@ -142,9 +142,7 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypat
 def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch):
     recipe = Recipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.run(recipe)
-    assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}
     record = records.read_json(tmp_path / "metrics.json")
     assert record["config"] == vars(recipe)
     assert set(record) >= {
@@ -220,6 +218,4 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
     histories = [records.read_json(out / "checkpoints" / "history.json") for out in (cut, whole)]
     assert without_seconds(histories[0]) == without_seconds(histories[1])
     assert len(histories[0]["loss"]) == KILLED["epochs"]
-    assert (
-        histories[0]["seconds"][: len(kept["seconds"]) - 1] == kept["seconds"][:-1]
-    )  # resumed, not repeated
+    assert histories[0]["seconds"][: len(kept["seconds"]) - 1] == kept["seconds"][:-1]  # resumed, not repeated

@@ -244,9 +244,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 def moved(before, after):
-    return {
-        name for name in before if any((a != b).any() for a, b in zip(before[name], after[name], strict=True))
-    }
+    return {name for name in before if any((a != b).any() for a, b in zip(before[name], after[name], strict=True))}
 
 
 RULES = {
@@ -264,8 +262,8 @@ def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, bina
     options = {"validation_data": x, "batch_size": 4, "verbose": 0, "callbacks": [recorder]}
     with pytest.warns(UserWarning, match="warm start of 2 epochs"):
         history = model.fit(x, **options).history
-    for name, values in model.fit(x, epochs=3, **options).history.items():  # epochs 2, 3 and 4 of its life
-        history[name] += values
+    for key, values in model.fit(x, epochs=3, **options).history.items():  # epochs 2, 3 and 4 of its life
+        history[key] += values
     assert int(model.epochs_trained) == 4
 
     for epoch in (0, 1):
@@ -280,9 +278,7 @@ def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, bina
     grown = recorder.before[2]
     assert moved(recorder.after[1], grown) == {"encoder_1", "encoder_2"}
     noise = [
-        np.concatenate(
-            [(a - b).ravel() for a, b in zip(grown[f"encoder_{m}"], grown["encoder_0"], strict=True)]
-        )
+        np.concatenate([(a - b).ravel() for a, b in zip(grown[f"encoder_{m}"], grown["encoder_0"], strict=True)])
         for m in (1, 2)
     ]
     for values in noise:  # 84 Gaussians of scale 0.01: the estimated scale is within 8 % of it (one sigma)

@@ -34,9 +34,7 @@ class Algorithm:
         if self.warm_start_epochs < 0:
             raise ValueError(f"`warm_start_epochs` must not be negative. Received: {self.warm_start_epochs}.")
         if not 0.0 <= self.warm_start_noise < math.inf:
-            raise ValueError(
-                f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}."
-            )
+            raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""

@@ -34,9 +34,7 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True):
     return num_images // batch_size if drop_remainder else -(-num_images // batch_size)
 
 
-def training_dataset(
-    images, *, batch_size, binarization="dynamic", seed=0, first_epoch=0, drop_remainder=True
-):
+def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, first_epoch=0, drop_remainder=True):
     """Returns an unending data set of shuffled batches, epoch after epoch.
 
     The order and the noise of epoch e depend on (seed, e) alone, so that a training resumed at

@@ -67,8 +67,7 @@ class Likelihood(keras.layers.Layer):
         shape = tuple(shape)
         expected = (None, *self.event_shape)
         known = len(shape) == len(expected) and all(
-            size is None or wanted is None or size == wanted
-            for size, wanted in zip(shape, expected, strict=True)
+            size is None or wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
         )
         if not known:
             raise ValueError(f"`{name}` must have shape {expected}. Received: {shape}.")
