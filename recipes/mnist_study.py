@@ -39,12 +39,7 @@ class Options:
 
 
 def methods(options: Options) -> dict[str, rme_tf.Recipe]:
-    common: dict[str, Any] = {
-        "train_size": 20_000,
-        "test_size": 1_000,
-        "epochs": 10,
-        "importance_samples": 100,
-    }
+    common: dict[str, Any] = {"train_size": 20_000, "test_size": 1_000, "epochs": 10, "importance_samples": 100}
     common |= {"latent_dim": options.latent_dim, "data_dir": options.data_dir, "smoke": options.smoke}
     mixture: dict[str, Any] = {**common, "components": 4, "warm_start_epochs": 3}
     recipes = {
@@ -60,5 +55,5 @@ def methods(options: Options) -> dict[str, rme_tf.Recipe]:
 
 if __name__ == "__main__":
     chosen = rme_tf.parse(Options(), __doc__)
-    suffix = f"_d{chosen.latent_dim}"
-    rme_tf.run_study(methods(chosen), seeds=chosen.seeds, out=chosen.out + suffix, results=chosen.results + suffix)
+    out, results = (f"{folder}_d{chosen.latent_dim}" for folder in (chosen.out, chosen.results))
+    rme_tf.run_study(methods(chosen), seeds=chosen.seeds, out=out, results=results)

@@ -13,10 +13,10 @@ from rme_tf.version import __version__
 
 __all__ = [
     "ELBO",
-    "VAE",
     "Recipe",
     "RecursiveMixture",
     "Run",
+    "VAE",
     "__version__",
     "bounds",
     "compare",

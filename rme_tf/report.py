@@ -12,7 +12,7 @@ from rme_tf.records import read_json
 
 DOCUMENTS = ("README.md",)
 RESULTS = pathlib.Path("recipes/results")
-BLOCK = re.compile(r"(<!-- results: (?P<study>\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (?P<kind>results|runs): (?P<study>\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 Record = dict
 
@@ -92,11 +92,19 @@ def load_study(directory) -> list[Record]:
 
 
 def render(text: str, results=RESULTS) -> str:
-    """Returns a document with each block `<!-- results: STUDY --> ... <!-- end of results -->` rendered anew."""
+    """Returns a document with its blocks rendered anew from the records.
+
+    `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
+    runs.
+    """
 
     def table(match):
         records = load_study(pathlib.Path(results) / match["study"])
-        return f"{match[1]}\n{study_table(records)}\n\n{match[3]}"
+        if match["kind"] == "results":
+            rendered = study_table(records)
+        else:
+            rendered = summary_table({record["method"]: record for record in records}, style="github")
+        return f"{match[1]}\n{rendered}\n\n{match[4]}"
 
     return BLOCK.sub(table, text)
 

@@ -169,7 +169,7 @@ def run(recipe: Recipe) -> Run:
     start = time.perf_counter()
     metrics = assess(recipe, model, splits.train, test)
     record = {
-        "config": dataclasses.asdict(recipe),
+        "config": recipe.identity,
         "commit": commit(),
         "hardware": hardware(),
         "metrics": metrics,

@@ -405,6 +405,26 @@ def test_a_step_counts_as_one_iteration(tiny_model, binary_data, update, frozen)
         assert int(model.optimizer.iterations.value) == step
 
 
+class Clock(keras.optimizers.SGD):
+    """Notes the iteration at which each apply takes place."""
+
+    def __init__(self, note):
+        super().__init__(learning_rate=0.0)
+        self._note = note
+
+    def apply(self, grads, trainable_variables=None):
+        self._note(int(self.iterations.value))
+        super().apply(grads, trainable_variables)
+
+
+def test_all_stages_of_a_step_are_at_the_same_iteration(tiny_model, binary_data):
+    model, rule, times = tiny_model(2, mixing="learned"), algorithm(update="sequential"), []
+    model.compile(Clock(lambda time: times.append(time)), rule)
+    for _ in range(2):
+        rule.step(model, tf.constant(binary_data()), tf.constant(SEED))
+    assert times == [0, 0, 0, 0, 1, 1, 1, 1]  # q_0, q_1, eps_1, theta
+
+
 def ascent_by_definition(model, x, rate, *, update):
     """Plain gradient ascent, stage by stage or all at once."""
     definition = Definition(model, algorithm(), x)

@@ -144,7 +144,7 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
     first = rme_tf.run(recipe)
     assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}
     record = records.read_json(tmp_path / "metrics.json")
-    assert record["config"] == vars(recipe)
+    assert record["config"] == recipe.identity
     assert set(record) >= {
         "commit",
         "hardware",

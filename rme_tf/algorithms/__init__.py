@@ -6,4 +6,9 @@ from rme_tf.algorithms.recursive_mixture import RecursiveMixture
 
 ALGORITHMS: dict[str, type[Algorithm]] = {"elbo": ELBO, "recursive_mixture": RecursiveMixture}
 
-__all__ = ["ALGORITHMS", "ELBO", "Algorithm", "RecursiveMixture"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "ELBO",
+    "RecursiveMixture",
+]

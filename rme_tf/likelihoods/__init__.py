@@ -6,4 +6,9 @@ from rme_tf.likelihoods.normal import Normal
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {"bernoulli": Bernoulli, "normal": Normal}
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "Likelihood", "Normal"]
+__all__ = [
+    "Bernoulli",
+    "LIKELIHOODS",
+    "Likelihood",
+    "Normal",
+]

@@ -17,11 +17,11 @@ MIXINGS: dict[str, type[Mixing]] = {
 }
 
 __all__ = [
-    "MIXINGS",
-    "POSTERIORS",
     "DiagNormal",
     "FullNormal",
+    "MIXINGS",
     "Mixing",
+    "POSTERIORS",
     "PosteriorFamily",
     "RecursiveMixing",
     "UniformMixing",

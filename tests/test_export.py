@@ -1,0 +1,75 @@
+"""A SavedModel answers as its model does, in a process that can import TensorFlow alone."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rme_tf
+from rme_tf.evaluation import bounds_of_batch
+
+SERVER = """
+import sys
+for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
+    sys.modules[name] = None  # importing it raises
+import numpy as np
+import tensorflow as tf
+
+folder = sys.argv[1]
+x = np.load(folder + "/x.npy")
+served = tf.saved_model.load(folder + "/saved_model")
+answers = dict(served.encode(x))
+answers["default"] = served.signatures["serving_default"](x=tf.constant(x))["means"]
+answers["drawn"] = served.sample_posterior(x, 5, 7)["z"]
+answers["reconstructed"] = served.signatures["reconstruct"](x=tf.constant(x), seed=tf.constant(7))["mean"]
+answers["decoded"] = served.decode(answers["means"][:, 0])["mean"]
+answers["prior"] = served.sample_prior(3, 7)["mean"]
+answers["log_likelihood"] = served.log_likelihood(x[:1], 200, 7)["log_likelihood"]
+np.savez(folder + "/answers.npz", **answers)
+"""
+
+
+@pytest.fixture(scope="module", params=["uniform", "learned"])
+def served(request, tmp_path_factory):
+    """Returns a model, observations, and what a fresh process makes of the exported model."""
+    folder = tmp_path_factory.mktemp("served")
+    model = rme_tf.VAE.from_names(
+        encoder="mlp",
+        decoder="mlp",
+        input_shape=(4, 4, 1),
+        latent_dim=2,
+        num_components=3,
+        mixing=request.param,
+        encoder_options={"units": (8,)},
+        decoder_options={"units": (8,)},
+    )
+    x = (np.random.default_rng(0).random((7, 4, 4, 1)) > 0.5).astype(np.float32)
+    np.save(folder / "x.npy", x)
+    rme_tf.export_saved_model(model, folder / "saved_model")
+    command = [sys.executable, "-c", SERVER, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return model, x, np.load(folder / "answers.npz")
+
+
+@pytest.mark.slow
+def test_the_served_answers_are_the_models(served):
+    model, x, answers = served
+    expected = {name: value.numpy() for name, value in model(x).items()}
+    expected["default"] = expected["means"]
+    expected["drawn"] = model.posterior(x).sample(5, seed=(7, 0)).numpy()
+    expected["reconstructed"] = model.reconstruct(x, seed=(7, 0)).numpy()
+    expected["decoded"] = model.decode(tf.constant(expected["means"][:, 0])).mean().numpy()
+    expected["prior"] = model.sample(3, seed=(7, 0)).numpy()
+    for name, value in expected.items():
+        np.testing.assert_allclose(answers[name], value, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_served_log_likelihood_is_an_estimate_of_the_models(served):
+    model, x, answers = served
+    draws = bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
+    # 200 samples of a model that has not learned: the weights hardly vary, so 0.1 nats is wide.
+    np.testing.assert_allclose(answers["log_likelihood"], draws.log_likelihood, atol=0.1)
