@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 import rme_tf
 from rme_tf import ELBO, RecursiveMixture
 from rme_tf.likelihoods import Bernoulli
-from rme_tf.posteriors import RecursiveMixing, UniformMixing
+from rme_tf.posteriors import DiagNormal, RecursiveMixing, UniformMixing
 from rme_tf.priors import StandardNormal
 
 tfd = tfp.distributions
@@ -266,6 +266,28 @@ def test_updates_agree_for_correlated_components(tiny_model, binary_data):
     assert_same_gradients(joint, sequential, tolerance=1e-5)
 
 
+class ShiftingFamily(DiagNormal):
+    """A family that owns a weight, as the contract of `PosteriorFamily` allows."""
+
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.shift = self.add_weight(name="shift", shape=(latent_dim,), initializer="ones")
+
+    def distribution(self, params):
+        q = super().distribution(params)
+        return tfd.MultivariateNormalDiag(q.mean() + self.shift.value, scale_diag=q.stddev())
+
+
+def test_updates_agree_for_a_family_that_owns_weights_or_refuse_it(tiny_model, binary_data):
+    model, x = tiny_model(2, posterior=ShiftingFamily(2)), binary_data()
+    try:
+        joint, sequential = (recorded_gradients(model, algorithm(update=update), x) for update in UPDATES)
+    except ValueError as error:
+        assert "weights" in str(error)
+    else:
+        assert_same_gradients(joint, sequential, tolerance=1e-5)
+
+
 def test_updates_agree_for_networks_with_weight_decay(tiny_model, binary_data):
     """A regularisation loss reaches each variable once a step, whatever the number of stages."""
     model, x = regularised_model(), binary_data()
@@ -281,7 +303,7 @@ def regularised_model():
     return rme_tf.VAE(
         [network(PIXELS, 4) for _ in range(3)],
         network(2, PIXELS),
-        posterior=rme_tf.posteriors.DiagNormal(2),
+        posterior=DiagNormal(2),
         likelihood=Bernoulli((PIXELS,)),
         mixing="learned",
         mixing_network=network(PIXELS, 2),

@@ -58,7 +58,16 @@ class RecursiveMixture(Algorithm):
         lookup(UPDATES, self.update, "update")
 
     def step(self, model, x, seed):
-        """Moves every weight up its own objective; returns `LogProbs`."""
+        """Moves every weight up its own objective; returns `LogProbs`.
+
+        Raises:
+            ValueError: if the posterior family owns weights: the recursion cannot tell whose they are.
+        """
+        if model.posterior_family.trainable_variables:
+            raise ValueError(
+                "Recursive mixture estimation needs a posterior family without weights of its own. "
+                f"Received: {type(model.posterior_family).__name__}. Train it with the ELBO algorithm."
+            )
         return UPDATES[self.update](self, model, x, seed)
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
