@@ -44,6 +44,8 @@ def prepare(recipe: Recipe) -> pathlib.Path:
         shutil.rmtree(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        if (out / "config.yaml").exists():
+            return out
         partial = out / "config.yaml.partial"
         partial.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
     except OSError as error:
