@@ -9,7 +9,7 @@ from rme_tf.export import export_saved_model
 from rme_tf.recipe import Recipe
 from rme_tf.records import write_json
 from rme_tf.report import summary_table
-from rme_tf.runner import Run, run
+from rme_tf.runner import Run, run, write_record
 
 
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
@@ -36,9 +36,8 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     if saved.resolve() != (out / "model.keras").resolve():
         shutil.copyfile(saved, out / "model.keras")
         write_json(out / "metrics.json", records)
-    for name, record in records.items():
-        if results is not None:
-            path = pathlib.Path(results) / f"{name}.json"
-            write_json(path, {"method": name, **record, "history": runs[name].history})
+    if results is not None:
+        for name, finished in runs.items():
+            write_record(pathlib.Path(results) / f"{name}.json", name, finished)
     print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
     return runs

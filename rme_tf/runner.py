@@ -32,6 +32,11 @@ class Run(NamedTuple):
     test: Any  # [N, *event_shape]
 
 
+def write_record(path, method: str, finished: Run) -> None:
+    """Keeps the record of a finished run, with its method's name and its history, as one JSON file."""
+    write_json(path, {"method": method, **finished.record, "history": finished.history})
+
+
 def prepare(recipe: Recipe) -> pathlib.Path:
     """Makes the run's directory, or checks that the one that is there belongs to this recipe.
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import keras
 
 from rme_tf.recipe import Recipe
-from rme_tf.records import read_json, write_json
-from rme_tf.runner import run
+from rme_tf.records import read_json
+from rme_tf.runner import run, write_record
 
 
 def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:
@@ -37,8 +37,7 @@ def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: s
                 _check_same(recipe, path)
                 continue
             keras.utils.clear_session()
-            finished = run(recipe)
-            write_json(path, {"method": method, **finished.record, "history": finished.history})
+            write_record(path, method, run(recipe))
     return paths
 
 
