@@ -189,7 +189,7 @@ def elbo_by_definition(model, x, *, num_samples, seed):
     for m, encoder in enumerate(model.encoders):
         mean, raw = tf.split(encoder(x), 2, axis=-1)
         means.append(mean)
-        scales.append(tf.math.softplus(raw + math.log(math.e - 1)) + 1e-5)
+        scales.append(tf.math.softplus(raw) + 1e-5)
         if m > 0:
             eps = 1 / (1 + tf.exp(-model.mixing_network(x)[:, m - 1]) * m)
             alpha = [(1 - eps) * weight for weight in alpha] + [eps]

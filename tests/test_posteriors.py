@@ -169,6 +169,21 @@ def test_a_latent_dim_that_is_no_positive_integer_raises(name, latent_dim):
 
 
 @every_posterior
+@pytest.mark.parametrize("initial_scale", [0.0, -1.0, math.inf, math.nan])
+def test_an_initial_scale_that_is_no_scale_raises(name, initial_scale):
+    with pytest.raises(ValueError, match="initial_scale"):
+        POSTERIORS[name](2, initial_scale=initial_scale)
+
+
+@every_posterior
+@pytest.mark.parametrize("initial_scale", [0.1, 1.0, 3.0])
+def test_params_of_zero_mean_the_initial_scale(name, initial_scale):
+    family = POSTERIORS[name](2, initial_scale=initial_scale)
+    q = family.distribution(tf.zeros([family.num_params]))
+    np.testing.assert_allclose(q.stddev(), initial_scale, rtol=1e-3)  # MIN_SCALE is added
+
+
+@every_posterior
 @pytest.mark.parametrize("extra", [-1, 1, 2])
 def test_a_model_refuses_encoders_of_another_number_of_params(name, extra):
     family = POSTERIORS[name](2)
@@ -179,7 +194,7 @@ def test_a_model_refuses_encoders_of_another_number_of_params(name, extra):
 
 def test_diag_normal_matches_the_oracle(rng):
     params, z = rng.normal(size=2 * D), rng.normal(size=D)
-    scale = np.log1p(np.exp(params[D:] + math.log(math.e - 1))) + 1e-5  # one where params are zero
+    scale = np.log1p(np.exp(params[D:])) + 1e-5
     q = POSTERIORS["diag_normal"](D).distribution(tf.constant(params, tf.float32))
     expected = reference.diag_normal_log_prob(z, params[:D], scale)
     assert float(q.log_prob(z.astype("float32"))) == pytest.approx(expected, rel=1e-5)  # float32
@@ -200,8 +215,8 @@ def test_full_normal_matches_the_oracle(rng):
 
 
 @every_posterior
-def test_zero_params_are_a_standard_normal(name):
-    family = POSTERIORS[name](D)
+def test_zero_params_at_scale_one_are_a_standard_normal(name):
+    family = POSTERIORS[name](D, initial_scale=1.0)
     z = np.linspace(-2, 2, D).astype("float32")
     log_prob = family.distribution(tf.zeros([family.num_params])).log_prob(z)
     # The scale is 1 + MIN_SCALE = 1.00001.

@@ -1,6 +1,11 @@
 """The contract of a posterior family."""
 
+import math
+
 import keras
+import tensorflow as tf
+
+MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
 
 
 class PosteriorFamily(keras.layers.Layer):
@@ -11,9 +16,11 @@ class PosteriorFamily(keras.layers.Layer):
 
     Args:
         latent_dim: D, at least 1.
+        initial_scale: the scale of q where an encoder says zero, as it nearly does at its start. Less than
+            the prior's own gets training off the ground sooner.
 
     Raises:
-        ValueError: if `latent_dim` is not a positive integer.
+        ValueError: if `latent_dim` is not a positive integer, or `initial_scale` not positive and finite.
 
     To be implemented by subclasses:
         * `num_params`: P, how many params an encoder must give for one component.
@@ -21,11 +28,14 @@ class PosteriorFamily(keras.layers.Layer):
           reparameterised.
     """
 
-    def __init__(self, latent_dim: int, **kwargs):
+    def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         if latent_dim < 1 or latent_dim != int(latent_dim):
             raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim}.")
+        if not 0.0 < initial_scale < math.inf:
+            raise ValueError(f"`initial_scale` must be positive and finite. Received: {initial_scale}.")
         self.latent_dim = int(latent_dim)
+        self.initial_scale = float(initial_scale)
         self.built = True
 
     @property
@@ -41,6 +51,10 @@ class PosteriorFamily(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def positive(self, raw):
+        """Returns a positive tensor: `initial_scale` where `raw` is zero, and never below `MIN_SCALE`."""
+        return tf.math.softplus(raw + math.log(math.expm1(self.initial_scale))) + MIN_SCALE
+
     def get_config(self):
         """Returns the arguments of the constructor."""
-        return {**super().get_config(), "latent_dim": self.latent_dim}
+        return {**super().get_config(), "latent_dim": self.latent_dim, "initial_scale": self.initial_scale}

@@ -6,13 +6,6 @@ import tensorflow_probability as tfp
 
 from rme_tf.posteriors.base import PosteriorFamily
 
-MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
-
-
-def positive(raw):
-    """Returns a positive tensor that is one where `raw` is zero and never below `MIN_SCALE`."""
-    return tf.math.softplus(raw + 0.541324854612918) + MIN_SCALE  # softplus^-1(1)
-
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiagNormal(PosteriorFamily):
@@ -26,4 +19,4 @@ class DiagNormal(PosteriorFamily):
     def distribution(self, params):
         """Returns `MultivariateNormalDiag`, batch [...], event [D], for params [..., 2 D]."""
         mean, raw_scale = tf.split(params, 2, axis=-1)
-        return tfp.distributions.MultivariateNormalDiag(mean, scale_diag=positive(raw_scale))
+        return tfp.distributions.MultivariateNormalDiag(mean, scale_diag=self.positive(raw_scale))

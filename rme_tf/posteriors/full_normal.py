@@ -5,7 +5,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.posteriors.base import PosteriorFamily
-from rme_tf.posteriors.diag_normal import positive
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -21,5 +20,5 @@ class FullNormal(PosteriorFamily):
         """Returns `MultivariateNormalTriL`, batch [...], event [D], for params [..., P]."""
         mean, entries = params[..., : self.latent_dim], params[..., self.latent_dim :]
         scale_tril = tfp.math.fill_triangular(entries)
-        scale_tril = tf.linalg.set_diag(scale_tril, positive(tf.linalg.diag_part(scale_tril)))
+        scale_tril = tf.linalg.set_diag(scale_tril, self.positive(tf.linalg.diag_part(scale_tril)))
         return tfp.distributions.MultivariateNormalTriL(mean, scale_tril=scale_tril)
