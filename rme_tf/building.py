@@ -9,11 +9,19 @@ from rme_tf.registry import lookup
 def check_output(network, dummy, expected, name: str) -> None:
     """Calls a network on a dummy batch of one, which builds it; raises ValueError if its output does not fit."""
     shape = tuple(network(dummy).shape)[1:]
-    if shape != tuple(expected):
+    fits = len(shape) == len(expected) and all(w in (None, s) for s, w in zip(shape, expected, strict=True))
+    if not fits:
+        received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), dummy)
         raise ValueError(
-            f"The {name} must turn inputs of shape {tuple(dummy.shape[1:])} into outputs of shape {tuple(expected)}. "
+            f"The {name} must turn inputs of shape {received} into outputs of shape {tuple(expected)}. "
             f"Received: {shape}."
         )
+
+
+def is_autoregressive(decoder) -> bool:
+    """Returns whether a decoder takes [z, x]: it says so, or is a functional model of two inputs."""
+    inputs = getattr(decoder, "inputs", None)
+    return getattr(decoder, "autoregressive", isinstance(inputs, list) and len(inputs) == 2)
 
 
 def fresh_copy(network):
@@ -51,14 +59,16 @@ def build_networks(
 
     def encoder_like(output_size, name):
         build = lookup(ENCODERS, encoder, "encoder")
-        return build(likelihood.event_shape, output_size, name=name, **encoder_options)
+        options = {**likelihood.network_options, **encoder_options}
+        return build(likelihood.event_shape, output_size, name=name, **options)
 
     encoders = encoder
     if isinstance(encoder, str):
         encoders = [encoder_like(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
     if isinstance(decoder, str):
         build = lookup(DECODERS, decoder, "decoder")
-        decoder = build(posterior.latent_dim, likelihood.params_shape, name="decoder", **decoder_options)
+        options = {**likelihood.network_options, **decoder_options}
+        decoder = build(posterior.latent_dim, likelihood.params_shape, name="decoder", **options)
     mixing_network = None
     if mixing.learned and num_components > 1:
         if isinstance(encoder, str):

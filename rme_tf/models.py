@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from rme_tf import likelihoods, objectives, posteriors, priors
-from rme_tf.building import as_encoders, build_networks, check_output
+from rme_tf.building import as_encoders, build_networks, check_output, is_autoregressive
+from rme_tf.generation import generate
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
 from rme_tf.types import Encoding, LogProbs
@@ -58,7 +59,8 @@ class VAE(TrainableModel):
         self.mixing_network = mixing_network if mixes else None
         self._create_training_state(seed)
         self._check_parts()
-        self(tf.zeros([1, *likelihood.event_shape]))
+        likelihood.bind(decoder)
+        self(likelihood.example())
 
     @classmethod
     def from_names(
@@ -75,6 +77,7 @@ class VAE(TrainableModel):
         mixing="uniform",
         encoder_options=None,
         decoder_options=None,
+        likelihood_options=None,
         **kwargs,
     ):
         """Returns a VAE built from the names in the library's tables; a Keras model may stand for a network's name.
@@ -91,6 +94,7 @@ class VAE(TrainableModel):
             mixing: a name in `posteriors.MIXINGS`, or a `Mixing`.
             encoder_options: dict of further arguments of the encoder's builder.
             decoder_options: dict of further arguments of the decoder's builder.
+            likelihood_options: dict of further arguments of the likelihood.
             **kwargs: further arguments of `VAE`.
 
         Raises:
@@ -99,7 +103,8 @@ class VAE(TrainableModel):
         if num_components < 1:
             raise ValueError(f"`num_components` must be at least 1. Received: {num_components}.")
         posterior = instantiate(posteriors.POSTERIORS, posterior, "posterior", latent_dim=latent_dim)
-        likelihood = instantiate(likelihoods.LIKELIHOODS, likelihood, "likelihood", event_shape=input_shape)
+        options = {"event_shape": input_shape, **(likelihood_options or {})}
+        likelihood = instantiate(likelihoods.LIKELIHOODS, likelihood, "likelihood", **options)
         prior = instantiate(priors.PRIORS, prior, "prior", latent_dim=latent_dim)
         mixing = instantiate(posteriors.MIXINGS, mixing, "mixing")
         networks = build_networks(
@@ -116,11 +121,12 @@ class VAE(TrainableModel):
         return cls(**{**networks, **parts, "num_components": num_components, **kwargs})
 
     def _check_parts(self):
-        dummy = tf.zeros([1, *self.likelihood.event_shape])
+        dummy = self.likelihood.example()
         for m, encoder in enumerate(self.encoders):
             check_output(encoder, dummy, (self.posterior_family.num_params,), f"encoder {m}")
         latent = tf.zeros([1, self.posterior_family.latent_dim])
-        check_output(self.decoder, latent, self.likelihood.params_shape, "decoder")
+        inputs = [latent, dummy] if self.autoregressive else latent
+        check_output(self.decoder, inputs, self.likelihood.params_shape, "decoder")
         if self.prior.latent_dim != self.posterior_family.latent_dim:
             raise ValueError(
                 f"Prior and posterior must agree in `latent_dim`. Expected {self.posterior_family.latent_dim}. "
@@ -141,6 +147,11 @@ class VAE(TrainableModel):
     def latent_dim(self) -> int:
         """D."""
         return self.posterior_family.latent_dim
+
+    @property
+    def autoregressive(self) -> bool:
+        """Whether the decoder sees, beside z, the parts of x before the one that it speaks of."""
+        return is_autoregressive(self.decoder)
 
     @property
     def generative_variables(self) -> list:
@@ -174,7 +185,7 @@ class VAE(TrainableModel):
 
     def posterior(self, x):
         """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
-        return posteriors.mixture_distribution(self.posterior_family, self.encode(tf.cast(x, tf.float32)))
+        return posteriors.mixture_distribution(self.posterior_family, self.encode(self.likelihood.cast(x)))
 
     def sample_components(self, params, num_samples: int, seed):
         """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P]."""
@@ -184,16 +195,32 @@ class VAE(TrainableModel):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
         return posteriors.component_log_probs(self.posterior_family, params, z)
 
-    def decode(self, z, *, training=False):
-        """Returns p(x|z), batch [...], event `event_shape`, for z [..., D]."""
+    def likelihood_params(self, z, x=None, *, training=False):
+        """Returns the decoder's outputs [..., *params_shape].
+
+        Args:
+            z: Shape [..., D].
+            x: what an autoregressive decoder sees; broadcasts against z. Shape [..., *event_shape].
+            training: as in Keras.
+        """
         lead = tf.shape(z)[:-1]
-        outputs = self.decoder(tf.reshape(z, [-1, self.latent_dim]), training=training)
-        shape = tf.concat([lead, self.likelihood.params_shape], axis=0)
-        return self.likelihood.distribution(tf.reshape(tf.cast(outputs, tf.float32), shape))
+        inputs = tf.reshape(z, [-1, self.latent_dim])
+        if self.autoregressive:
+            event = tf.shape(x)[-len(self.likelihood.event_shape) :]
+            observed = tf.broadcast_to(x, tf.concat([lead, event], axis=0))
+            inputs = [inputs, tf.reshape(observed, tf.concat([[-1], event], axis=0))]
+        outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
+        shape = [size or tf.shape(outputs)[i + 1] for i, size in enumerate(self.likelihood.params_shape)]
+        return tf.reshape(outputs, tf.concat([lead, shape], axis=0))
+
+    def decode(self, z, x=None, *, training=False):
+        """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
+        return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
     def log_joint(self, x, z, *, training=False):
         """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D]."""
-        log_lik = self.decode(z, training=training).log_prob(tf.cast(x, tf.float32)[:, tf.newaxis])
+        x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
+        log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
         return log_lik, self.prior.distribution().log_prob(z)
 
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
@@ -218,13 +245,22 @@ class VAE(TrainableModel):
         weights = tf.exp(encoding.log_alpha)
         return {"weights": weights, "means": components.mean(), "scales": components.stddev()}
 
-    def reconstruct(self, x, seed=(0, 0)):
-        """Returns E[x'|z], shape [B, *event_shape], for one z drawn from Q(z|x)."""
-        return self.decode(self.posterior(x).sample(seed=seed)).mean()
+    def render(self, z, **choices):
+        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape], or a sequence [N, T].
 
-    def sample(self, num_samples: int, seed=(0, 0)):
-        """Returns E[x|z], shape [num_samples, *event_shape], for z drawn from the prior."""
-        return self.decode(self.prior.distribution().sample(num_samples, seed=seed)).mean()
+        Args:
+            z: latent codes.
+            **choices: of a sequence alone: how it is generated, greedily unless given. See `generation.generate`.
+        """
+        return generate(self, z, **choices) if self.autoregressive else self.decode(z).mean()
+
+    def reconstruct(self, x, seed=(0, 0), **choices):
+        """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
+        return self.render(self.posterior(x).sample(seed=seed), **choices)
+
+    def sample(self, num_samples: int, seed=(0, 0), **choices):
+        """Returns `render(z)` for `num_samples` draws from the prior."""
+        return self.render(self.prior.distribution().sample(num_samples, seed=seed), **choices)
 
     def get_config(self):
         """Returns the parts, serialised, so that `keras.saving.load_model` rebuilds the model."""

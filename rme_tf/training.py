@@ -177,7 +177,7 @@ class TrainableModel(keras.Model):
     def _unpack(self, data):
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         refuse_weights(sample_weight=sample_weight)
-        return tf.cast(x, tf.float32)
+        return self.likelihood.cast(x)
 
     def _track(self, log_probs):
         terms = objectives.mixture_terms(log_probs)

@@ -3,12 +3,15 @@
     S  samples of a latent code          D  latent dimensions
     B  batch                             P  params: unconstrained network outputs of one component
     M  components of the mixture         K  components in use, K <= M (the first K of them)
+    T  tokens of a sequence              V  entries of the vocabulary
 
 A tensor is written with its letters, [S, B, M, D] for instance, in TFP's own order: sample, batch, event.
 Every log-probability is in nats and float32.
 """
 
 from typing import Any, NamedTuple
+
+PAD, BOS, EOS, UNK = range(4)  # ids of the tokens that are no words, in every vocabulary
 
 Tensor = Any  # a tf.Tensor; TensorFlow ships no usable static types
 

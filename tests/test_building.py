@@ -164,10 +164,10 @@ def test_the_same_encoder_twice_is_refused():
 @pytest.mark.parametrize(
     ("kind", "choice"),
     [
-        ("encoder", "'conv', 'mlp'"),
-        ("decoder", "'conv', 'mlp'"),
+        ("encoder", "'constant', 'conv', 'lstm', 'mlp'"),
+        ("decoder", "'conv', 'lstm', 'mlp'"),
         ("posterior", "'diag_normal'"),
-        ("likelihood", "'bernoulli', 'normal'"),
+        ("likelihood", "'bernoulli', 'categorical_sequence', 'normal'"),
         ("prior", "'standard_normal'"),
         ("mixing", "'learned', 'uniform'"),
     ],

@@ -60,15 +60,17 @@ OPTIONS = {
     "posterior": {"latent_dim": 2},
     "prior": {"latent_dim": 2},
 }
+OWN_OPTIONS = {"categorical_sequence": {"vocabulary_size": 5}}
 
 
 @pytest.mark.parametrize("kind", sorted(OPTIONS))
 def test_instances_of_all_entries_and_of_own_classes_pass(kind):
     table = TABLES[kind]
     for name in table:
-        instance = instantiate(table, name, kind, **OPTIONS[kind])
+        options = {**OPTIONS[kind], **OWN_OPTIONS.get(name, {})}
+        instance = instantiate(table, name, kind, **options)
         assert type(instance) is table[name]
-        assert instantiate(table, instance, kind, **OPTIONS[kind]) is instance
+        assert instantiate(table, instance, kind, **options) is instance
     base = next(parent for parent in table[name].__mro__ if not parent.__module__.startswith("rme_tf"))
     own = type("Own", (table[name].__mro__[table[name].__mro__.index(base) - 1],), {})(**OPTIONS[kind])
     assert instantiate(table, own, kind, **OPTIONS[kind]) is own

@@ -17,14 +17,20 @@ class Likelihood(keras.layers.Layer):
           event `event_shape`.
         * `support` and `in_support(x)`: the values that x may take, in words and as a test.
         * `bits_offset`: what to add to nats / (D_x ln 2) to get bits per dimension of 8-bit data.
+
+    May be overridden:
+        * `observation_dtype`, `example`: of x, where it is not float32, or zero not in the support.
+        * `log_prob`: where the distribution's own will not do.
+        * `network_options`, `bind`: what the networks must know, or share.
     """
 
     support = ""
     bits_offset = 0.0
+    observation_dtype = tf.float32
 
     def __init__(self, event_shape, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.event_shape = tuple(int(size) for size in event_shape)
+        self.event_shape = tuple(None if size is None else int(size) for size in event_shape)
         self.built = True
 
     @property
@@ -35,6 +41,27 @@ class Likelihood(keras.layers.Layer):
     def distribution(self, params):
         """Returns p(x|z), batch shape [...], for params of shape [..., *params_shape]."""
         raise NotImplementedError
+
+    def log_prob(self, params, x):
+        """Returns log p(x|z) [...], in nats, for params [..., *params_shape] and x that broadcasts against them."""
+        return self.distribution(params).log_prob(x)
+
+    @property
+    def network_options(self) -> dict:
+        """Arguments for the builders of networks: what they must know of x beside its shape."""
+        return {}
+
+    def bind(self, decoder) -> None:
+        """Takes from the decoder what both share; called once, by the model."""
+        del decoder
+
+    def cast(self, x):
+        """Returns x as a tensor of `observation_dtype`."""
+        return tf.cast(x, self.observation_dtype)
+
+    def example(self, batch_size: int = 1):
+        """Returns a batch in the support, [batch_size, *event_shape]."""
+        return tf.zeros([batch_size, *self.event_shape], self.observation_dtype)
 
     def in_support(self, x):
         """Returns a boolean tensor of x's shape: which entries have a finite log-likelihood."""

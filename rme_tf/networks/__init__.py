@@ -3,9 +3,27 @@
 from collections.abc import Callable
 
 from rme_tf.networks.conv import conv_decoder, conv_encoder
+from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 
-ENCODERS: dict[str, Callable] = {"conv": conv_encoder, "mlp": mlp_encoder}
-DECODERS: dict[str, Callable] = {"conv": conv_decoder, "mlp": mlp_decoder}
+ENCODERS: dict[str, Callable] = {
+    "constant": constant_encoder,
+    "conv": conv_encoder,
+    "lstm": lstm_encoder,
+    "mlp": mlp_encoder,
+}
+DECODERS: dict[str, Callable] = {"conv": conv_decoder, "lstm": lstm_decoder, "mlp": mlp_decoder}
 
-__all__ = ["DECODERS", "ENCODERS", "conv_decoder", "conv_encoder", "mlp_decoder", "mlp_encoder"]
+__all__ = [
+    "ConstantEncoder",
+    "DECODERS",
+    "ENCODERS",
+    "LSTMDecoder",
+    "constant_encoder",
+    "conv_decoder",
+    "conv_encoder",
+    "lstm_decoder",
+    "lstm_encoder",
+    "mlp_decoder",
+    "mlp_encoder",
+]

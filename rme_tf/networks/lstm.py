@@ -1,0 +1,197 @@
+"""LSTM encoders and decoders of token sequences.
+
+N sequences, T tokens of the longest. A row is its tokens, then one EOS, then PAD on the right.
+"""
+
+import keras
+import tensorflow as tf
+
+from rme_tf.types import BOS, PAD, UNK
+
+
+def lstm_encoder(
+    input_shape,
+    output_size: int,
+    *,
+    vocabulary_size: int,
+    units: int = 256,
+    embedding_size: int = 256,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    name=None,
+):
+    """Returns a Keras model: tokens [N, T] -> [N, output_size], from the state after the last token.
+
+    Args:
+        input_shape: (T,), where T may be None: any length.
+        output_size: size of the output.
+        vocabulary_size: V.
+        units: of the LSTM; of each direction, if there are two.
+        embedding_size: of a token.
+        bidirectional: whether a second LSTM reads from the end.
+        dropout: rate on the embeddings.
+        name: of the model.
+    """
+    tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
+    embedded = keras.layers.Embedding(vocabulary_size, embedding_size)(tokens)
+    embedded = keras.layers.Dropout(dropout)(embedded)
+    # Handed over by name: some layers drop an implicit mask without a word.
+    mask = keras.ops.not_equal(tokens, PAD)
+    recurrent = keras.layers.LSTM(units)
+    if bidirectional:
+        recurrent = keras.layers.Bidirectional(recurrent)
+    state = recurrent(embedded, mask=mask)
+    return keras.Model(tokens, keras.layers.Dense(output_size)(state), name=name)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class LSTMDecoder(keras.Model):
+    """What an LSTM says of each token from z and the tokens before it: [z, x] -> features [N, T, F].
+
+    z sets the initial state and joins every input. The output at t has seen x_1 ... x_{t-1} and no more.
+
+    Args:
+        latent_dim: D.
+        features: F, the size of the output.
+        vocabulary_size: V.
+        units: of the LSTM; F unless given.
+        embedding_size: of a token; F unless given.
+        word_dropout: share of the tokens before x_t that are hidden (made UNK) in training.
+        input_dropout: rate on the inputs of the LSTM.
+        output_dropout: rate on its outputs.
+        skip: whether z joins the outputs of the LSTM too.
+        use_latent: False makes it a language model, which ignores z.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349; skip: Dieng et al. (2019),
+        https://arxiv.org/abs/1807.04863
+    """
+
+    autoregressive = True
+
+    def __init__(
+        self,
+        latent_dim: int,
+        features: int,
+        vocabulary_size: int,
+        *,
+        units=None,
+        embedding_size=None,
+        word_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        skip: bool = False,
+        use_latent: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = {
+            "latent_dim": latent_dim,
+            "features": features,
+            "vocabulary_size": vocabulary_size,
+            "units": units or features,
+            "embedding_size": embedding_size or features,
+            "word_dropout": word_dropout,
+            "input_dropout": input_dropout,
+            "output_dropout": output_dropout,
+            "skip": skip,
+            "use_latent": use_latent,
+        }
+        for rate in ("word_dropout", "input_dropout", "output_dropout"):
+            if not 0.0 <= self.config[rate] < 1.0:
+                raise ValueError(f"`{rate}` must be in [0, 1). Received: {self.config[rate]}.")
+        units = self.config["units"]
+        self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"])
+        self.state = keras.layers.Dense(2 * units) if use_latent else None
+        self.input_dropout = keras.layers.Dropout(input_dropout)
+        self.lstm = keras.layers.LSTM(units, return_sequences=True)
+        self.output_dropout = keras.layers.Dropout(output_dropout)
+        projects = units != features or (skip and use_latent)
+        self.projection = keras.layers.Dense(features) if projects else None
+        self.word_seeds = keras.random.SeedGenerator() if word_dropout > 0.0 else None
+
+    def call(self, inputs, training=False):
+        """Returns features [N, T, F] for [z [N, D], x [N, T]]."""
+        z, x = inputs
+        x = tf.cast(x, tf.int32)
+        previous = tf.concat([tf.fill([tf.shape(x)[0], 1], BOS), x[:, :-1]], axis=1)
+        if training and self.word_seeds is not None:
+            previous = self._hide_words(previous)
+        inputs = self.input_dropout(self._joined(self.embedding(previous), z), training=training)
+        hidden = self.lstm(inputs, initial_state=self.initial_state(z), training=training)
+        return self._projected(self.output_dropout(hidden, training=training), z)
+
+    def initial_state(self, z):
+        """Returns the state before the first token, [h [N, H], c [N, H]], for z [N, D]."""
+        if self.state is None:
+            zeros = tf.zeros([tf.shape(z)[0], self.config["units"]], self.compute_dtype)
+            return [zeros, zeros]
+        cell, hidden = tf.split(self.state(z), 2, axis=-1)
+        return [tf.tanh(hidden), cell]
+
+    def step(self, previous, state, z):
+        """Returns features [N, F] of the next token and the new state, for the token before it [N]."""
+        inputs = self._joined(self.embedding(previous[:, tf.newaxis]), z)[:, 0]
+        hidden, state = self.lstm.cell(inputs, state, training=False)
+        return self._projected(hidden[:, tf.newaxis], z)[:, 0], state
+
+    def _joined(self, embedded, z):
+        if not self.config["use_latent"]:
+            return embedded
+        return tf.concat([embedded, self._at_every_token(z, embedded)], axis=-1)
+
+    def _projected(self, hidden, z):
+        if self.config["skip"] and self.config["use_latent"]:
+            hidden = tf.concat([hidden, self._at_every_token(z, hidden)], axis=-1)
+        return hidden if self.projection is None else self.projection(hidden)
+
+    @staticmethod
+    def _at_every_token(z, sequence):
+        z = tf.cast(z, sequence.dtype)[:, tf.newaxis]
+        return tf.broadcast_to(z, tf.concat([tf.shape(sequence)[:2], tf.shape(z)[2:]], axis=0))
+
+    def _hide_words(self, previous):
+        draw = keras.random.uniform(tf.shape(previous), seed=self.word_seeds)
+        word = tf.logical_and(tf.not_equal(previous, BOS), tf.not_equal(previous, PAD))
+        return tf.where(tf.logical_and(word, draw < self.config["word_dropout"]), UNK, previous)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), **self.config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns a decoder with these arguments."""
+        del custom_objects
+        return cls(**config)
+
+
+def lstm_decoder(latent_dim: int, output_shape, **options):
+    """Returns an `LSTMDecoder` for features of shape (T, F) = `output_shape`; see there for the options."""
+    return LSTMDecoder(latent_dim, output_shape[-1], **options)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class ConstantEncoder(keras.Model):
+    """[N, ...] -> zeros [N, output_size]: with a Gaussian family the posterior is the prior N(0, I).
+
+    Beside a decoder with `use_latent=False` it makes the VAE a language model in the same frame.
+    """
+
+    def __init__(self, output_size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.output_size = int(output_size)
+
+    def call(self, x):
+        """Returns zeros."""
+        return tf.zeros([tf.shape(x)[0], self.output_size])
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "output_size": self.output_size}
+
+
+def constant_encoder(input_shape, output_size: int, name=None, **options):
+    """Returns a `ConstantEncoder`; the options are those of other encoders and not used."""
+    del input_shape, options
+    return ConstantEncoder(output_size, name=name)
