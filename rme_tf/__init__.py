@@ -1,10 +1,13 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.compare import compare
 from rme_tf.evaluation import bounds, log_likelihood
 from rme_tf.export import export_saved_model
+from rme_tf.generation import generate
 from rme_tf.models import VAE
+from rme_tf.monitor import CollapseMonitor
 from rme_tf.recipe import Recipe, parse
 from rme_tf.registry import lookup
 from rme_tf.runner import Run, run
@@ -12,6 +15,8 @@ from rme_tf.study import run_study
 from rme_tf.version import __version__
 
 __all__ = [
+    "CollapseMonitor",
+    "CollapseReport",
     "ELBO",
     "Recipe",
     "RecursiveMixture",
@@ -19,8 +24,10 @@ __all__ = [
     "VAE",
     "__version__",
     "bounds",
+    "collapse_report",
     "compare",
     "export_saved_model",
+    "generate",
     "log_likelihood",
     "lookup",
     "parse",

@@ -1,7 +1,10 @@
 """Diagnostics of posterior collapse and component collapse: pure functions of NumPy arrays.
 
-Letters: N observations, M components, D latent dimensions.
+Letters: N observations, S samples of each, M components, D latent dimensions.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,3 +43,125 @@ def component_information(elbo, component_elbo, weights) -> float:
         weights: alpha. Shape [N, M].
     """
     return float(np.mean(elbo - np.sum(weights * component_elbo, axis=-1)))
+
+
+class Usage(NamedTuple):
+    """How much each component is used. Both [M], and each sums to one (`largest` but for ties)."""
+
+    mean: np.ndarray  # mean_x alpha_m(x)
+    largest: np.ndarray  # share of the observations whose largest weight is alpha_m
+
+
+def component_usage(weights) -> Usage:
+    """Returns the mean weight of each component, and how often it is the largest, for weights [N, M].
+
+    Of equal weights the first counts as the largest, up to the rounding of float32.
+    """
+    weights = np.asarray(weights, np.float64)
+    is_largest = weights >= weights.max(axis=-1, keepdims=True) - 1e-6  # components
+    winners = np.argmax(is_largest, axis=-1)
+    return Usage(weights.mean(axis=0), np.bincount(winners, minlength=weights.shape[-1]) / len(weights))
+
+
+def aggregate_log_density(log_q_table):
+    """Returns the log density of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n), in nats.
+
+    Args:
+        log_q_table: log Q(z_c|x_n) of C codes. Shape [N, C].
+
+    Returns:
+        Shape [C], float64. At least log Q(z_c|x_n) - log N for every n.
+    """
+    return _log_sum_exp(log_q_table, axis=0) - math.log(len(log_q_table))
+
+
+def mutual_information(log_q_own, log_q_aggregate, weights=None) -> float:
+    """Returns I_q(x; z) = E_x KL(Q(z|x) || q(z)), in nats, for z ~ Q(z|x).
+
+        mean_n sum_s w_ns [log Q(z_ns|x_n) - log q(z_ns)]
+
+    It is at most log N where q is the aggregate posterior of these N observations, and
+    E_x KL(Q(z|x) || p(z)) - KL(q(z) || p(z)) for any prior p.
+
+    Args:
+        log_q_own: log Q(z_ns|x_n) at the S samples of each observation. Shape [N, S].
+        log_q_aggregate: log q(z_ns). Shape [N, S].
+        weights: of an observation's samples, where they are not all equal. Shape [N, S], rows sum to one.
+
+    References:
+        Hoffman and Johnson (2016), ELBO surgery, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
+        He et al. (2019), https://arxiv.org/abs/1901.05534
+    """
+    ratio = np.asarray(log_q_own, np.float64) - np.asarray(log_q_aggregate, np.float64)
+    per_observation = ratio.mean(axis=-1) if weights is None else np.sum(weights * ratio, axis=-1)  # samples
+    return float(per_observation.mean())
+
+
+def kl_per_dimension(means, scales):
+    """Returns mean_x KL(N(mean_d, scale_d^2) || N(0, 1)) of each component and dimension, in nats.
+
+        (mean^2 + scale^2 - 1) / 2 - log scale
+
+    Args:
+        means: Shape [N, M, D].
+        scales: standard deviations. Shape [N, M, D].
+
+    Returns:
+        Shape [M, D]. For a diagonal Gaussian the sum over D is KL(q_m || N(0, I)).
+    """
+    means, scales = np.asarray(means, np.float64), np.asarray(scales, np.float64)
+    return np.mean(0.5 * (means**2 + scales**2 - 1.0) - np.log(scales), axis=0)  # observations
+
+
+def component_kl(log_q_all):
+    """Returns mean_x KL(q_m || q_j) of each pair of components, in nats, estimated from samples.
+
+    Args:
+        log_q_all: log q_j(z_m), component m drew. Shape [S, N, M, M].
+
+    Returns:
+        Shape [M, M], indexed [m, j]; zero on the diagonal.
+    """
+    log_q_all = np.asarray(log_q_all, np.float64)
+    own = np.diagonal(log_q_all, axis1=-2, axis2=-1)[..., np.newaxis]  # log q_m(z_m)
+    return np.mean(own - log_q_all, axis=(0, 1))  # samples, observations
+
+
+def component_divergence(log_q_all, weights) -> float:
+    """Returns the Jensen-Shannon divergence of the components, mean_x I(m; z|x), in nats.
+
+        mean_x sum_m alpha_m KL(q_m || Q) <= H(alpha) <= log M
+
+    What `component_information` takes from bounds, this takes from the densities of the components alone.
+
+    Args:
+        log_q_all: log q_j(z_m), component m drew. Shape [S, N, M, M].
+        weights: alpha. Shape [N, M].
+
+    References:
+        Lin (1991), Divergence measures based on the Shannon entropy.
+    """
+    log_q_all, weights = np.asarray(log_q_all, np.float64), np.asarray(weights, np.float64)
+    log_alpha = np.log(np.maximum(weights, 1e-300))  # no weight at all: nothing is added
+    own = np.diagonal(log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
+    log_mixture = _log_sum_exp(log_alpha[:, np.newaxis] + log_q_all, axis=-1)
+    return float(np.mean(np.sum(weights * (own - log_mixture), axis=-1)))
+
+
+def closest_components(divergences) -> tuple[int, int, float]:
+    """Returns the two components (m, j), m < j, that are most alike, and the mean of their two KL, in nats.
+
+    Args:
+        divergences: KL(q_m || q_j). Shape [M, M], M at least 2.
+    """
+    symmetric = 0.5 * (np.asarray(divergences) + np.asarray(divergences).T)
+    rows, columns = np.triu_indices(len(symmetric), k=1)
+    least = int(np.argmin(symmetric[rows, columns]))
+    m, j = int(rows[least]), int(columns[least])
+    return m, j, float(symmetric[m, j])
+
+
+def _log_sum_exp(values, axis: int):
+    values = np.asarray(values, np.float64)
+    largest = values.max(axis=axis, keepdims=True)
+    return np.squeeze(largest, axis) + np.log(np.sum(np.exp(values - largest), axis=axis))
