@@ -235,6 +235,10 @@ class VAE(TrainableModel):
         """
         encoding = self.encode(x, num_components=num_components, training=training)
         z = self.sample_components(encoding.params, num_samples, seed)
+        return self.log_probs_at(x, encoding, z, training=training)
+
+    def log_probs_at(self, x, encoding: Encoding, z, *, training=False) -> LogProbs:
+        """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`."""
         log_lik, log_prior = self.log_joint(x, z, training=training)
         return LogProbs(log_lik, log_prior, self.component_log_probs(encoding.params, z), encoding.log_alpha)
 

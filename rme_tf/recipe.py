@@ -11,7 +11,9 @@ import tyro
 import yaml
 
 from rme_tf.algorithms import ALGORITHMS, Algorithm
+from rme_tf.annealing import ANNEALINGS, Annealing
 from rme_tf.data import BINARIZATIONS, DATASETS
+from rme_tf.free_bits import FreeBits
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, RecursiveMixing
@@ -63,6 +65,11 @@ class Recipe:
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
+        kl_weight: weight of the KL term in training, at the end of its annealing.
+        annealing: "linear", "sigmoid" or "cyclical" rise of that weight; none unless given.
+        annealing_steps: training steps of the rise, or of one cycle.
+        annealing_start: the weight at the first step.
+        free_bits: nats of each component's KL that each latent dimension has for nothing.
         epochs: passes over the training images.
         batch_size: images of a training step.
         learning_rate: of Adam.
@@ -98,6 +105,11 @@ class Recipe:
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
+    kl_weight: float = 1.0
+    annealing: str | None = None
+    annealing_steps: int = 1000
+    annealing_start: float = 0.0
+    free_bits: float = 0.0
     epochs: int = 50
     batch_size: int = 128
     learning_rate: float = 1e-3
@@ -139,9 +151,18 @@ class Recipe:
         """Returns the training algorithm that the fields describe; raises ValueError as it does."""
         algorithm = lookup(ALGORITHMS, self.algorithm, "algorithm")
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(algorithm)}
+        options["kl_weight"] = self.make_kl_weight()
+        options["free_bits"] = FreeBits(nats=self.free_bits) if self.free_bits else None
         if self.components == 1:
             options["warm_start_epochs"] = 0
         return algorithm(**options)
+
+    def make_kl_weight(self) -> float | Annealing:
+        """Returns the weight of the KL term, or its annealing; raises ValueError as that does."""
+        if self.annealing is None:
+            return self.kl_weight
+        annealing = lookup(ANNEALINGS, self.annealing, "annealing")
+        return annealing(steps=self.annealing_steps, start=self.annealing_start, end=self.kl_weight)
 
     def make_mixing(self) -> Mixing:
         """Returns how the components are weighted; raises ValueError as the mixing does."""

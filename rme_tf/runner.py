@@ -71,10 +71,11 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
     before = yaml.safe_load(config.read_text(encoding="utf-8"))
     if not isinstance(before, dict):
         raise ValueError(f"{config} does not describe a run. Choose another `out`, or pass `overwrite`.")
+    before = {**type(recipe)().identity, **before}  # a younger field had the effect of its default
     changed = [
-        f"{name}: {before.get(name)!r} there, {value!r} now"
+        f"{name}: {before[name]!r} there, {value!r} now"
         for name, value in recipe.identity.items()
-        if before.get(name) != value
+        if before[name] != value
     ]
     if changed:
         raise ValueError(

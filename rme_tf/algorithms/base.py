@@ -3,7 +3,11 @@
 import dataclasses
 import math
 
+import keras
 import tensorflow as tf
+
+from rme_tf.annealing import Annealing, check_kl_weight
+from rme_tf.free_bits import FreeBits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,6 +19,9 @@ class Algorithm:
         warm_start_epochs: for so many epochs q_0 and the decoder train alone, as a plain VAE; then the
             other components start as copies of q_0 with noise, and the mixture grows to M components.
         warm_start_noise: standard deviation of the noise added to the copied weights.
+        kl_weight: weight of the KL term in training, beta; a number or an `Annealing`. The functional derivative
+            of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z), every log q and log Q.
+        free_bits: a `FreeBits`, or None: a floor under the KL of each component.
 
     Raises:
         ValueError: if a number is out of range.
@@ -27,6 +34,8 @@ class Algorithm:
     num_samples: int = 1
     warm_start_epochs: int = 0
     warm_start_noise: float = 0.01
+    kl_weight: float | Annealing = 1.0
+    free_bits: FreeBits | None = None
 
     def __post_init__(self):
         if self.num_samples < 1:
@@ -35,19 +44,39 @@ class Algorithm:
             raise ValueError(f"`warm_start_epochs` must not be negative. Received: {self.warm_start_epochs}.")
         if not 0.0 <= self.warm_start_noise < math.inf:
             raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
+        check_kl_weight(self.kl_weight)
+        if self.free_bits is not None and not isinstance(self.free_bits, FreeBits):
+            raise ValueError(f"`free_bits` must be a FreeBits or None. Received: {self.free_bits!r}.")
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""
         raise NotImplementedError
 
+    def kl_weight_now(self, model):
+        """Returns the weight of the KL term at the optimizer's present step."""
+        return self.kl_weight(model.optimizer.iterations.value) if callable(self.kl_weight) else self.kl_weight
+
+    def refund(self, model, params, z):
+        """Returns what free bits give back of each component's KL, in nats, [B, K]; zero without them.
+
+        Args:
+            model: a `VAE`.
+            params: Shape [B, K, P].
+            z: a draw from each component. Shape [S, B, K, D].
+        """
+        if self.free_bits is None:
+            return tf.zeros(tf.shape(params)[:2])
+        return self.kl_weight_now(model) * self.free_bits.refund(model, params, z)
+
     def get_config(self) -> dict:
-        """Returns the fields, by name."""
-        return dataclasses.asdict(self)
+        """Returns the fields, by name, serialised."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
 
     @classmethod
     def from_config(cls, config: dict):
         """Returns the algorithm with these fields."""
-        return cls(**config)
+        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
 def ascend(model, variables, objective, *, regularise=True):

@@ -24,18 +24,17 @@ class ELBO(Algorithm):
 
     def step(self, model, x, seed):
         """Moves every weight one step up ELBO(Q); returns `LogProbs`."""
+        kl_weight = self.kl_weight_now(model)
 
         def objective():
-            log_probs = model.log_probs(
-                x,
-                num_samples=self.num_samples,
-                seed=seed,
-                num_components=model.active_components,
-                training=True,
-            )
-            log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
-            log_joint = log_probs.log_lik + log_probs.log_prior
-            bound = objectives.mixture_elbo(log_joint, log_density, log_probs.log_alpha)
-            return bound - model.mixing.penalty(log_probs.log_alpha), log_probs
+            encoding = model.encode(x, num_components=model.active_components, training=True)
+            z = model.sample_components(encoding.params, self.num_samples, seed)
+            log_probs = model.log_probs_at(x, encoding, z, training=True)
+            log_alpha = log_probs.log_alpha
+            log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_probs.log_q_all)
+            log_joint = log_probs.log_lik + kl_weight * log_probs.log_prior
+            bound = objectives.mixture_elbo(log_joint, log_density, log_alpha)
+            bound += tf.reduce_sum(tf.exp(log_alpha) * self.refund(model, encoding.params, z), axis=-1)
+            return bound - model.mixing.penalty(log_alpha), log_probs
 
         return ascend(model, model.trainable_variables, objective)

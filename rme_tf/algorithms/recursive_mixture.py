@@ -36,7 +36,7 @@ class RecursiveMixture(Algorithm):
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
-        num_samples, warm_start_epochs, warm_start_noise: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits: see `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
@@ -61,8 +61,14 @@ class RecursiveMixture(Algorithm):
         """Moves every weight up its own objective; returns `LogProbs`.
 
         Raises:
-            ValueError: if the posterior family owns weights: the recursion cannot tell whose they are.
+            ValueError: if the posterior family owns weights: the recursion cannot tell whose they are; or for
+                free bits with a prior that owns weights, for the same reason.
         """
+        if self.free_bits is not None and model.prior.trainable_variables:
+            raise ValueError(
+                "Free bits in recursive mixture estimation need a prior without weights of its own. "
+                f"Received: {type(model.prior).__name__}."
+            )
         if model.posterior_family.trainable_variables:
             raise ValueError(
                 "Recursive mixture estimation needs a posterior family without weights of its own. "
@@ -86,27 +92,29 @@ class RecursiveMixture(Algorithm):
         return objectives.bounded_kl(log_q, log_before, bound=self.bound, kl_bound=self.kl_bound)
 
 
-def _mixing_objective(log_joint, log_q_all, log_alpha, m: int):
+def _mixing_objective(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
     """Returns ELBO(Q_m) as a function of eps_m alone, in nats, shape [B].
 
     Args:
-        log_joint: Shape [S, B, K], K > m; no gradient is passed to it.
+        log_joint: log p(x|z) + kl_weight log p(z). Shape [S, B, K], K > m; no gradient is passed to it.
         log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
         log_alpha: Shape [B, K].
         m: the component that joins, at least 1.
+        kl_weight: weight of log Q_m.
     """
     log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
     log_alpha = objectives.prefix_log_alpha(log_alpha, m + 1)
     log_stay = tf.reduce_logsumexp(log_alpha[:, :m], axis=-1, keepdims=True)  # log(1 - eps_m)
     before = tf.stop_gradient(log_alpha[:, :m] - log_stay)
     log_alpha = tf.concat([log_stay + before, log_alpha[:, m:]], axis=-1)
-    log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
+    log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
     return objectives.mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
 
 
 def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
     iteration = tf.identity(model.optimizer.iterations.value)
+    kl_weight = algorithm.kl_weight_now(model)
 
     def stage(variables, objective, regularise=True):
         # The stages of one minibatch are one step: without this, schedules and Adam's bias correction
@@ -125,13 +133,15 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         encoding, z, log_lik, log_prior = draw(m + 1, slice(m, m + 1))
         log_q = model.component_log_probs(encoding.params[:, m:], z)[:, :, 0, 0]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)[:, :, 0]
-        bound = objectives.elbo((log_lik + log_prior)[:, :, 0], log_q)
-        return bound + algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
+        bound = objectives.elbo((log_lik + kl_weight * log_prior)[:, :, 0], kl_weight * log_q)
+        bound += algorithm.refund(model, encoding.params[:, m:], z)[:, 0]
+        return bound + kl_weight * algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
 
     def mixing_objective(m):
         encoding, z, log_lik, log_prior = draw(m + 1)
         log_q_all = model.component_log_probs(encoding.params, z)
-        value = _mixing_objective(log_lik + log_prior, log_q_all, encoding.log_alpha, m)
+        log_joint = log_lik + kl_weight * log_prior
+        value = _mixing_objective(log_joint, log_q_all, encoding.log_alpha, m, kl_weight)
         penalty = model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
         return value - penalty, None
 
@@ -139,7 +149,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         encoding, z, log_lik, log_prior = draw(model.active_components)
         log_q_all = model.component_log_probs(encoding.params, z)
         alpha = tf.exp(encoding.log_alpha)
-        value = tf.reduce_sum(alpha * tf.reduce_mean(log_lik + log_prior, axis=0), axis=-1)
+        value = tf.reduce_sum(alpha * tf.reduce_mean(log_lik + kl_weight * log_prior, axis=0), axis=-1)
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     for m in range(model.active_components):
@@ -159,6 +169,7 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m. That is exact as
     long as the decoder treats the rows of its batch independently (no batch statistics).
     """
+    kl_weight = algorithm.kl_weight_now(model)
 
     def objective():
         encoding = model.encode(x, num_components=model.active_components, training=True)
@@ -169,16 +180,17 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         share = alpha * scale  # one, but for a weight below the floor  [B, K]
         rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
-        log_joint = log_lik + log_prior
+        log_joint = log_lik + kl_weight * log_prior
         log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, K]
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(alpha * tf.reduce_mean(log_joint, axis=0), axis=-1)
-        value -= tf.reduce_sum(share * tf.reduce_mean(log_q, axis=0), axis=-1)
+        own = algorithm.refund(model, params, z) - kl_weight * tf.reduce_mean(log_q, axis=0)
+        value += tf.reduce_sum(share * own, axis=-1)
         for m in range(1, model.active_components):
-            value += share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
+            value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
             if model.mixing.learned:
-                value += _mixing_objective(log_joint, log_q_all, log_alpha, m)
+                value += _mixing_objective(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 

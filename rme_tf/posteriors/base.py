@@ -26,6 +26,9 @@ class PosteriorFamily(keras.layers.Layer):
         * `num_params`: P, how many params an encoder must give for one component.
         * `distribution(params)`: params [..., P] -> `tfd.Distribution`, batch [...], event [D],
           reparameterised.
+
+    May be overridden:
+        * `marginals(params)`, if the latent dimensions are independent under q.
     """
 
     def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
@@ -50,6 +53,10 @@ class PosteriorFamily(keras.layers.Layer):
             params: unconstrained. Shape [..., P].
         """
         raise NotImplementedError
+
+    def marginals(self, params):
+        """Returns the distribution of each latent dimension, batch [..., D], event []; None if they are dependent."""
+        del params
 
     def positive(self, raw):
         """Returns a positive tensor: `initial_scale` where `raw` is zero, and never below `MIN_SCALE`."""

@@ -18,5 +18,13 @@ class DiagNormal(PosteriorFamily):
 
     def distribution(self, params):
         """Returns `MultivariateNormalDiag`, batch [...], event [D], for params [..., 2 D]."""
+        mean, scale = self._mean_and_scale(params)
+        return tfp.distributions.MultivariateNormalDiag(mean, scale_diag=scale)
+
+    def marginals(self, params):
+        """Returns `Normal`, batch [..., D], event [], for params [..., 2 D]."""
+        return tfp.distributions.Normal(*self._mean_and_scale(params))
+
+    def _mean_and_scale(self, params):
         mean, raw_scale = tf.split(params, 2, axis=-1)
-        return tfp.distributions.MultivariateNormalDiag(mean, scale_diag=self.positive(raw_scale))
+        return mean, self.positive(raw_scale)

@@ -11,6 +11,9 @@ class Prior(keras.layers.Layer):
 
     To be implemented by subclasses:
         * `distribution()`: `tfd.Distribution`, batch [], event [D].
+
+    May be overridden:
+        * `marginals()`, if the latent dimensions are independent.
     """
 
     def __init__(self, latent_dim: int, **kwargs):
@@ -21,6 +24,10 @@ class Prior(keras.layers.Layer):
     def distribution(self):
         """Returns p(z): batch shape [], event shape [D]."""
         raise NotImplementedError
+
+    def marginals(self):
+        """Returns the distribution of each latent dimension, batch [D], event []; None if they are dependent."""
+        return
 
     def get_config(self):
         """Returns the arguments of the constructor."""

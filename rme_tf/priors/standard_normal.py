@@ -16,3 +16,7 @@ class StandardNormal(Prior):
         return tfp.distributions.MultivariateNormalDiag(
             tf.zeros([self.latent_dim]), scale_diag=tf.ones([self.latent_dim])
         )
+
+    def marginals(self):
+        """Returns N(0, 1), batch shape [D]."""
+        return tfp.distributions.Normal(tf.zeros([self.latent_dim]), tf.ones([self.latent_dim]))

@@ -1,0 +1,126 @@
+"""Schedules of the weight of the KL term over training steps, against posterior collapse, and the table of them."""
+
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Annealing:
+    """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
+
+    Args:
+        steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
+        start: the weight at first. Not negative.
+        end: the weight at last. Not negative.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    To be implemented by subclasses:
+        * `progress(step)`: float scalar step -> the share of the way from `start` to `end`, in [0, 1].
+    """
+
+    steps: int
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"`steps` must be at least 1. Received: {self.steps}.")
+        for name in ("start", "end"):
+            check_kl_weight(getattr(self, name), name)
+
+    def __call__(self, step):
+        """Returns the weight, a float32 scalar, at training step `step`, counted from 0."""
+        return self.start + (self.end - self.start) * self.progress(tf.cast(step, tf.float32))
+
+    def progress(self, step):
+        """Returns the share of the way from `start` to `end`."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        """Returns the fields, by name."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """Returns the schedule with these fields."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearAnnealing(Annealing):
+    """From `start` to `end` in a straight line; `start=0.1` is the monotone schedule of He et al.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
+        He et al. (2019), https://arxiv.org/abs/1901.05534
+    """
+
+    def progress(self, step):
+        """Returns step / steps, at most 1."""
+        return tf.minimum(step / self.steps, 1.0)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SigmoidAnnealing(Annealing):
+    """Along a logistic curve, centred at half of `steps`.
+
+    Args:
+        steps, start, end: see `Annealing`; 99% of the way, between 0.5% and 99.5%, takes `steps`.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
+    """
+
+    def progress(self, step):
+        """Returns the logistic function of the step."""
+        return tf.math.sigmoid((step / self.steps - 0.5) * 2.0 * math.log(199.0))
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CyclicalAnnealing(Annealing):
+    """Again and again from `start` to `end`: a straight line, then a rest at `end`; at `end` after the last cycle.
+
+    Args:
+        steps, start, end: see `Annealing`; `steps` is the length of one cycle.
+        cycles: their number.
+        rise: the share of a cycle in which the weight rises. In (0, 1].
+
+    References:
+        Fu et al. (2019), https://arxiv.org/abs/1903.10145
+    """
+
+    cycles: int = 4
+    rise: float = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.cycles < 1:
+            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles}.")
+        if not 0.0 < self.rise <= 1.0:
+            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise}.")
+
+    def progress(self, step):
+        """Returns the progress within the cycle."""
+        within = tf.math.floormod(step, float(self.steps)) / self.steps
+        return tf.where(step >= self.steps * self.cycles, 1.0, tf.minimum(within / self.rise, 1.0))
+
+
+ANNEALINGS: dict[str, type[Annealing]] = {
+    "cyclical": CyclicalAnnealing,
+    "linear": LinearAnnealing,
+    "sigmoid": SigmoidAnnealing,
+}
+
+
+def check_kl_weight(weight, name: str = "kl_weight") -> None:
+    """Raises ValueError unless a weight is an `Annealing` or a number, finite and not negative."""
+    if not isinstance(weight, Annealing) and not 0.0 <= weight < math.inf:
+        raise ValueError(f"`{name}` must be finite and not negative. Received: {weight}.")
