@@ -1,0 +1,49 @@
+"""Text: corpora of lines, tokenizers, tokenized splits, and the pipelines from them to a model.
+
+    splits = read_folder("my_corpus")  # train.txt, validation.txt and test.txt, a sentence a line
+    tokenizer = train_tokenizer(splits.train, vocabulary_size=10_000)
+    tokens = tokenize(splits.train, tokenizer, max_length=64)
+    dataset = training_dataset(tokens, batch_size=32)  # of int32 [B, T]
+
+One observation x is a row of ids: its tokens, then one EOS, then PAD on the right. BOS is not in x.
+"""
+
+from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
+from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_files, read_folder, read_tfds
+from rme_tf.data.text.docs import load_docs
+from rme_tf.data.text.tokenizer import (
+    BOS,
+    EOS,
+    PAD,
+    TOKENIZERS,
+    UNK,
+    Kind,
+    Tokenizer,
+    load_tokenizer,
+    train_tokenizer,
+)
+from rme_tf.data.text.tokens import Tokens, tokenize
+
+__all__ = [
+    "BOS",
+    "EOS",
+    "Kind",
+    "Lines",
+    "PAD",
+    "Report",
+    "TOKENIZERS",
+    "TextSplits",
+    "Tokenizer",
+    "Tokens",
+    "UNK",
+    "evaluation_dataset",
+    "load_docs",
+    "load_tokenizer",
+    "read_files",
+    "read_folder",
+    "read_tfds",
+    "steps_per_epoch",
+    "tokenize",
+    "train_tokenizer",
+    "training_dataset",
+]

@@ -1,0 +1,111 @@
+"""The tf.data pipelines that feed sentences to training and evaluation, with little padding.
+
+N rows of a split, B rows of a batch, T tokens of the longest row of a batch.
+"""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+PAD_MULTIPLE = 4  # T is a multiple of it: fewer shapes to compile for
+
+
+def steps_per_epoch(tokens, batch_size):
+    """Returns the number of full batches in one pass, at least 1.
+
+    Raises:
+        ValueError: if `batch_size` is below 1, or if not one batch can be filled.
+    """
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
+    if len(tokens) < batch_size:
+        raise ValueError(f"Too few rows for a batch. Expected: {batch_size} at least. Received: {len(tokens)}.")
+    return len(tokens) // batch_size
+
+
+def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=PAD_MULTIPLE, pool=100):
+    """Returns an unending data set of shuffled batches of rows of like length, epoch after epoch.
+
+    The order of epoch e depends on (seed, e) alone, so that a training resumed at `first_epoch` sees
+    exactly what an uninterrupted one would have seen. `fit` must be given
+    `steps_per_epoch(tokens, batch_size)`, for one epoch flows into the next.
+
+    Args:
+        tokens: `Tokens`.
+        batch_size: B. The rows that do not fill a batch are left out, others each epoch.
+        seed: of the order; not negative.
+        first_epoch: the epoch to start with, counted from 0.
+        pad_multiple: T is rounded up to a multiple of it.
+        pool: the batches whose rows are sorted by length together; 1 leaves them as shuffled.
+
+    Returns:
+        dataset: of int32 batches. Shape [B, T].
+    """
+    for name, value, least in (
+        ("seed", seed, 0),
+        ("first_epoch", first_epoch, 0),
+        ("pad_multiple", pad_multiple, 1),
+        ("pool", pool, 1),
+    ):
+        if value < least:
+            raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+    steps_per_epoch(tokens, batch_size)
+
+    def batches():
+        for epoch in itertools.count(first_epoch):
+            for indices in _epoch_order(tokens.lengths, batch_size, pool=pool, seed=(seed, epoch)):
+                yield tokens.rows(indices, pad_multiple=pad_multiple)
+
+    return _dataset(batches, batch_size, tf.data.INFINITE_CARDINALITY)
+
+
+def evaluation_dataset(tokens, batch_size, limit=None, *, pad_multiple=PAD_MULTIPLE):
+    """Returns one pass over the rows, sorted by length, and the order they are in.
+
+    With `values` [N] of the rows as they come, `values[np.argsort(order)]` are in the corpus's order.
+
+    Args:
+        tokens: `Tokens`.
+        batch_size: B.
+        limit: the number of rows, the corpus's first ones; None is all.
+        pad_multiple: T is rounded up to a multiple of it.
+
+    Returns:
+        dataset: of int32 batches. Shape [B, T]; the last one may be smaller.
+        order: the place in the corpus of each row of the data set. Shape [N].
+    """
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
+    if pad_multiple < 1:
+        raise ValueError(f"`pad_multiple` must be at least 1. Received: {pad_multiple}.")
+    if limit is not None and not 1 <= limit <= len(tokens):
+        raise ValueError(f"`limit` must be from 1 to {len(tokens)}. Received: {limit}.")
+    order = np.argsort(tokens.lengths[:limit], kind="stable")
+    starts = range(0, len(order), batch_size)
+
+    def batches():
+        for start in starts:
+            yield tokens.rows(order[start : start + batch_size], pad_multiple=pad_multiple)
+
+    return _dataset(batches, None, len(starts)), order
+
+
+def _dataset(batches, batch_size, cardinality):
+    """Returns the data set of the batches that a generator function yields."""
+    signature = tf.TensorSpec([batch_size, None], tf.int32)
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
+
+
+def _epoch_order(lengths, batch_size, *, pool, seed):
+    """Returns the rows of each batch of an epoch. Shape [steps, B]."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(lengths))
+    order = order[: len(order) // batch_size * batch_size]  # the others were dropped at random
+    pooled = len(order) // (pool * batch_size) * (pool * batch_size)
+    sorted_pools = [
+        np.take_along_axis(pools, np.argsort(lengths[pools], axis=-1, kind="stable"), axis=-1).reshape(-1)
+        for pools in (order[:pooled].reshape(-1, pool * batch_size), order[None, pooled:])
+    ]
+    return generator.permutation(np.concatenate(sorted_pools).reshape(-1, batch_size), axis=0)

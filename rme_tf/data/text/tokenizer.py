@@ -1,0 +1,230 @@
+"""Tokenizers: from lines of text to rows of ids and back, all of them SentencePiece models.
+
+V entries of the vocabulary, of which four are no text: PAD, BOS, EOS and UNK, ids 0 to 3.
+"""
+
+import io
+import random
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+
+from rme_tf.registry import lookup
+from rme_tf.types import BOS, EOS, PAD, UNK
+
+
+class Kind(NamedTuple):
+    """A kind of tokenizer, in SentencePiece's terms."""
+
+    model_type: str
+    unknown: str  # how `decode` writes UNK
+    by_word: bool = False  # whether words and punctuation are told apart first, and never cut
+
+
+TOKENIZERS = {
+    "bpe": Kind("bpe", "<unk>"),
+    "char": Kind("char", "<unk>"),
+    "unigram": Kind("unigram", "<unk>"),
+    "word": Kind("word", " <unk>", by_word=True),
+}
+
+_PUNCTUATION = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
+# A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
+_WORDS = re.compile(rf"[^\s{_PUNCTUATION}]+(?:['\u2019-][^\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+_SPACE = "\u2581"  # SentencePiece's sign for a space
+_LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
+_SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
+_SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
+
+
+class Tokenizer:
+    """Turns lines into ids and ids into lines, by a SentencePiece model.
+
+    Args:
+        model: the bytes of a SentencePiece model, whose ids of PAD, BOS, EOS and UNK are 0, 1, 2 and 3.
+
+    Attributes:
+        model: the bytes.
+        pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
+        vocabulary_size: V.
+
+    Raises:
+        ValueError: if it is no such model.
+    """
+
+    def __init__(self, model):
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            proto = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]
+            spec = proto.FromString(model).trainer_spec
+        except Exception as error:  # of protobuf, or of SentencePiece's C++
+            raise ValueError(
+                f"Expected a SentencePiece model. Received: {len(model)} bytes of something else."
+            ) from error
+        processor = self._processor
+        ids = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
+        if ids != (PAD, BOS, EOS, UNK):
+            raise ValueError(
+                f"Expected a model with pad_id={PAD}, bos_id={BOS}, eos_id={EOS} and unk_id={UNK}, the options of "
+                "SentencePiece's trainer. Received: pad_id={}, bos_id={}, eos_id={} and unk_id={}.".format(*ids)
+            )
+        self.model = model
+        self.vocabulary_size = processor.get_piece_size()
+        self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
+        self._ids = None
+        if spec.model_type == spec.WORD:
+            self._ids = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
+            # A model from elsewhere may know words that have punctuation in them: it is met as it was trained.
+            self._split = _split if all(len(_WORDS.findall(word)) == 1 for word in self._ids) else str.split
+
+    def encode(self, lines):
+        """Returns the ids of each line, int32 arrays without BOS and EOS.
+
+        Args:
+            lines: str, N of them.
+        """
+        lines = list(lines)
+        if self._ids is None:
+            rows = self._processor.encode(lines)
+        else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
+            lines = self._processor.normalize(lines)
+            words = (self._split(line.replace(_SPACE, " ")) for line in lines)
+            rows = [[self._ids.get(word, UNK) for word in row] for row in words]
+        return [np.array(row, np.int32) for row in rows]
+
+    def decode(self, ids):
+        """Returns the text of each row up to its first EOS, without PAD and BOS.
+
+        Args:
+            ids: Shape [N, T], or N rows of any length.
+
+        Returns:
+            lines: str, N of them.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary.
+        """
+        lines = self._processor.decode([self._text_ids(row) for row in ids]) if len(ids) else []
+        return lines if self._ids is None else [line.strip() for line in lines]
+
+    def save(self, path):
+        """Writes the model to a file, which `load_tokenizer` reads."""
+        Path(path).write_bytes(self.model)
+
+    def _text_ids(self, row):
+        """Returns the ids of a row that stand for text, as a list."""
+        row = np.asarray(row)
+        if row.ndim != 1:
+            raise ValueError(f"Expected rows of ids, shape [N, T]. Received: a row of shape {list(row.shape)}.")
+        if row.size and not 0 <= row.min() <= row.max() < self.vocabulary_size:
+            raise ValueError(
+                f"Expected ids from 0 to {self.vocabulary_size - 1}. Received: {row.min()} to {row.max()}."
+            )
+        ends = np.flatnonzero(row == EOS)
+        row = row[: ends[0]] if ends.size else row
+        return row[(row != PAD) & (row != BOS)].tolist()
+
+
+def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, coverage=0.9995, limit=None, seed=0):
+    """Returns a tokenizer fitted to the lines; the same lines and arguments give the same one.
+
+    Text is brought to Unicode's normal form NFKC. A tokenizer by words tells words from punctuation, keeps
+    the V - 4 most frequent and has UNK for the others; `decode` then leaves a space between any two of them.
+
+    Args:
+        lines: `Lines`, or str to iterate over.
+        kind: one of `TOKENIZERS`.
+        vocabulary_size: V, the four that are no text among them.
+        lowercase: whether to fold upper case into lower.
+        coverage: the share of the text's characters that must be in the vocabulary; the rarest are UNK.
+        limit: the most lines to look at, drawn at random; None is all, which are then held in memory.
+        seed: of that draw.
+
+    Raises:
+        ValueError: if the lines do not allow for that V; the message says what they allow for.
+    """
+    kind = lookup(TOKENIZERS, kind, "kind of tokenizer")
+    if vocabulary_size <= UNK + 1:
+        raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
+    if not 0.0 < coverage <= 1.0:
+        raise ValueError(f"`coverage` must be above 0 and at most 1. Received: {coverage}.")
+    if limit is not None:
+        lines = _sample(lines, limit, seed)
+    if kind.by_word:
+        lines, coverage = (" ".join(_split(line)) for line in lines), 1.0
+    options = {
+        "model_type": kind.model_type,
+        "unk_surface": kind.unknown,
+        "vocab_size": vocabulary_size,
+        "character_coverage": coverage,
+        "normalization_rule_name": "nmt_nfkc_cf" if lowercase else "nmt_nfkc",
+    }
+    tokenizer = Tokenizer(_train(lines, options))
+    if tokenizer.vocabulary_size != vocabulary_size:
+        _refuse(vocabulary_size, f"at most {tokenizer.vocabulary_size}, or more `coverage`")
+    return tokenizer
+
+
+def load_tokenizer(path):
+    """Returns the tokenizer of a SentencePiece model's file.
+
+    Raises:
+        ValueError: if there is no such file, or if its special ids are not those of this library.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"Expected a SentencePiece model. Received: {path}, which is no file.")
+    return Tokenizer(path.read_bytes())
+
+
+def _train(lines, options):
+    """Returns the bytes of a SentencePiece model."""
+    file = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=file,
+            pad_id=PAD,
+            bos_id=BOS,
+            eos_id=EOS,
+            unk_id=UNK,
+            max_sentence_length=_LONGEST,
+            num_threads=1,  # more of them add up in an order of their own, and pieces change
+            minloglevel=3,
+            **options,
+        )
+    except RuntimeError as error:
+        if found := _SIZE_TOO_HIGH.search(str(error)):
+            _refuse(options["vocab_size"], f"at most {found[1]}", error)
+        if found := _SIZE_TOO_LOW.search(str(error)):
+            _refuse(options["vocab_size"], f"at least {found[1]}, or less `coverage`", error)
+        raise
+    return file.getvalue()
+
+
+def _refuse(vocabulary_size, expected, error=None):
+    raise ValueError(
+        f"The lines do not allow for that `vocabulary_size`. Expected: {expected}. Received: {vocabulary_size}."
+    ) from error
+
+
+def _sample(lines, limit, seed):
+    """Returns `limit` of the lines in memory, each with the same chance, after one pass (Vitter's algorithm R)."""
+    generator = random.Random(seed)
+    sample: list[str] = []
+    for index, line in enumerate(lines):
+        place = index if index < limit else generator.randrange(index + 1)
+        if place < limit:
+            sample[place : place + 1] = [line]
+    return sample
+
+
+def _split(line):
+    """Returns the words and the punctuation of a line."""
+    return _WORDS.findall(line)

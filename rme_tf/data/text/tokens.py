@@ -1,0 +1,185 @@
+"""A tokenized split: the ids of all its lines end to end, in memory or in files mapped into it.
+
+N lines of a split, T tokens of a row, EOS among them. A row has no BOS, and PAD on the right.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from rme_tf.data.text.corpus import Lines
+from rme_tf.types import EOS, PAD, UNK
+
+_CHUNK = 4096  # lines encoded at once
+_END = np.array([EOS], np.int32)
+_IDS, _OFFSETS, _META = "ids.int32", "offsets.int64", "tokens.json"
+_VERSION = 1  # of these files
+
+
+class Tokens:
+    """The rows of a split, which `tokenize` makes.
+
+    Args:
+        ids: all rows end to end, int32. Shape [num_tokens].
+        offsets: where each row starts and, last, where the last one ends. Shape [N + 1].
+        counts: "num_words", "num_unknown", "num_truncated" and "lines", the fields of a `Report`.
+
+    Attributes:
+        lengths: T of each row, EOS counted, int32. Shape [N].
+        num_tokens: of all rows, EOS counted.
+        num_words: of the lines, parted by white space, and one EOS a line. It does not depend on the
+            tokenizer, so that perplexities per word compare. Of a line cut short count the words of which
+            a token is left, each tokenized alone.
+        unknown_rate: the share of UNK among the tokens, EOS left out.
+        truncated_share: the share of the lines that were cut short.
+        report: all these numbers, and those of the lines that were read, as a dict.
+    """
+
+    def __init__(self, ids, offsets, counts):
+        self._ids, self._offsets = ids, offsets
+        self.lengths = np.diff(offsets).astype(np.int32)
+        self.num_tokens = int(offsets[-1])
+        self.num_words = counts["num_words"]
+        self.unknown_rate = counts["num_unknown"] / max(self.num_tokens - len(self), 1)
+        self.truncated_share = counts["num_truncated"] / len(self)
+        self.report = {
+            "num_rows": len(self),
+            "num_tokens": self.num_tokens,
+            "num_words": self.num_words,
+            "longest": int(self.lengths.max()),
+            "unknown_rate": self.unknown_rate,
+            "truncated_share": self.truncated_share,
+            "lines": counts["lines"],
+        }
+
+    def __len__(self):
+        return len(self._offsets) - 1
+
+    def rows(self, indices, *, pad_multiple=1):
+        """Returns some rows, each with its EOS, padded to the longest of them.
+
+        Args:
+            indices: of the rows, at least one. Shape [n].
+            pad_multiple: T is rounded up to a multiple of it.
+
+        Returns:
+            rows: int32. Shape [n, T].
+        """
+        indices = np.asarray(indices)
+        lengths = self.lengths[indices][:, None]  # [n, 1]
+        num_columns = -(-int(lengths.max()) // pad_multiple) * pad_multiple
+        columns = np.arange(num_columns)  # [T]
+        places = np.minimum(self._offsets[indices][:, None] + columns, self.num_tokens - 1)
+        return np.where(columns < lengths, self._ids[places], np.int32(PAD))
+
+
+def tokenize(lines, tokenizer, *, max_length=None, directory=None):
+    """Returns the ids of all lines, after one pass over them.
+
+    With a `directory`, the ids are written there while they are read, and mapped into memory: a corpus may
+    be larger than that. What is there already is used if tokenizer, `max_length` and source are the same,
+    and replaced otherwise; a pass cut short leaves nothing that would be taken for the whole.
+
+    Args:
+        lines: `Lines`, or a list of str.
+        tokenizer: a `Tokenizer`.
+        max_length: the most tokens of a row, EOS counted; a longer line keeps its first ones. None is no limit.
+        directory: where to keep the ids of this split, and of no other; None is in memory.
+
+    Returns:
+        tokens: `Tokens`.
+
+    Raises:
+        ValueError: if `max_length` is below 2, or if there is no line.
+    """
+    if max_length is not None and max_length < 2:
+        raise ValueError(f"`max_length` must be at least 2, a token and EOS. Received: {max_length}.")
+    lines = lines if isinstance(lines, Lines) else Lines(lines)
+    if directory is None:
+        return _in_memory(lines, tokenizer, max_length)
+    directory = Path(directory)
+    key = {
+        "version": _VERSION,
+        "tokenizer": hashlib.sha256(tokenizer.model).hexdigest(),
+        "max_length": max_length,
+        "source": lines.fingerprint(),
+    }
+    if not _is_stored(directory, key):
+        _store(directory, key, lines, tokenizer, max_length)
+    counts = json.loads((directory / _META).read_text(encoding="utf-8"))["counts"]
+    ids = np.memmap(directory / _IDS, np.int32, mode="r")
+    return Tokens(ids, np.memmap(directory / _OFFSETS, np.int64, mode="r"), counts)
+
+
+def _in_memory(lines, tokenizer, max_length):
+    """Returns the tokens, held in memory."""
+    chunks = []
+    counts = _encode(lines, tokenizer, max_length, lambda *chunk: chunks.append(chunk))
+    ids, lengths = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+    return Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]), counts)
+
+
+def _encode(lines, tokenizer, max_length, write):
+    """Hands `write` the ids [num_tokens of the chunk] and lengths [n] of each chunk; returns the counts."""
+    counts = {"num_words": 0, "num_unknown": 0, "num_truncated": 0}
+    keep = None if max_length is None else max_length - 1
+    stream = iter(lines)
+    while chunk := list(itertools.islice(stream, _CHUNK)):
+        rows = tokenizer.encode(chunk)
+        longer = [index for index, row in enumerate(rows) if keep is not None and len(row) > keep]
+        num_words = np.array([len(line.split()) for line in chunk])
+        num_words[longer] = [_words_begun(chunk[index], tokenizer, keep) for index in longer]
+        ids = np.concatenate([part for row in rows for part in (row[:keep], _END)])
+        write(ids, np.array([len(row[:keep]) + 1 for row in rows], np.int64))
+        counts["num_words"] += int(num_words.sum()) + len(chunk)  # EOS is a word
+        counts["num_unknown"] += int(np.count_nonzero(ids == UNK))
+        counts["num_truncated"] += len(longer)
+    return {**counts, "lines": lines.report._asdict()}
+
+
+def _words_begun(line, tokenizer, keep):
+    """Returns how many of a line's words begin within its first `keep` tokens."""
+    words = line.split()[:keep]  # a word has a token at least, or else none is missed
+    starts = np.cumsum([0] + [len(row) for row in tokenizer.encode(words)])[:-1]
+    return int(np.count_nonzero(starts < keep))
+
+
+def _is_stored(directory, key):
+    """Whether the directory holds the tokens of just that pass, whole."""
+    try:
+        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
+        return meta["key"] == key and all((directory / name).stat().st_size == size for name, size in meta["sizes"])
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or not of our making
+        return False
+
+
+def _store(directory, key, lines, tokenizer, max_length):
+    """Writes the tokens beside what may be there, then puts them in its place, the description last."""
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = {name: directory / f"{name}.{os.getpid()}.partial" for name in (_IDS, _OFFSETS, _META)}
+    try:
+        with ExitStack() as stack:
+            ids, offsets = (stack.enter_context(partial[name].open("wb")) for name in (_IDS, _OFFSETS))
+            offsets.write(np.zeros(1, np.int64).tobytes())
+            end = 0
+
+            def write(chunk, lengths):
+                nonlocal end
+                ids.write(chunk.tobytes())
+                offsets.write((end + np.cumsum(lengths)).tobytes())
+                end += len(chunk)
+
+            counts = _encode(lines, tokenizer, max_length, write)
+        sizes = [(name, partial[name].stat().st_size) for name in (_IDS, _OFFSETS)]
+        partial[_META].write_text(json.dumps({"key": key, "sizes": sizes, "counts": counts}), encoding="utf-8")
+        (directory / _META).unlink(missing_ok=True)
+        for name, path in partial.items():
+            os.replace(path, directory / name)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
