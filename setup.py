@@ -34,6 +34,7 @@ REQUIREMENTS = [
     "tyro>=1.0",  # command lines from the same dataclasses
     "tabulate>=0.9",
     "tqdm>=4.67",
+    "tensorboard>=2.19",  # for keras.callbacks.TensorBoard; TensorFlow stopped requiring it with 2.21
     "sentencepiece>=0.2.1",
 ]
 

@@ -1,10 +1,12 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
-from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.algorithms import ELBO, Aggressive, RecursiveMixture
+from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.compare import compare
 from rme_tf.evaluation import bounds, log_likelihood
 from rme_tf.export import export_saved_model
+from rme_tf.free_bits import FreeBits
 from rme_tf.generation import generate
 from rme_tf.models import VAE
 from rme_tf.monitor import CollapseMonitor
@@ -15,12 +17,17 @@ from rme_tf.study import run_study
 from rme_tf.version import __version__
 
 __all__ = [
+    "Aggressive",
     "CollapseMonitor",
     "CollapseReport",
+    "CyclicalAnnealing",
     "ELBO",
+    "FreeBits",
+    "LinearAnnealing",
     "Recipe",
     "RecursiveMixture",
     "Run",
+    "SigmoidAnnealing",
     "VAE",
     "__version__",
     "bounds",

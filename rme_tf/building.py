@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder
+from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder, with_normalized_means
 from rme_tf.registry import lookup
 
 
@@ -35,9 +35,9 @@ def as_encoders(encoders, num_components=None) -> list:
     Raises:
         ValueError: if M is less than 1 or does not agree with the list.
     """
-    if num_components is not None and num_components < 1:
-        raise ValueError(f"`num_components` must be at least 1. Received: {num_components}.")
-    if isinstance(encoders, keras.Model):
+    check_num_components(num_components)
+    num_components = num_components and int(num_components)
+    if isinstance(encoders, keras.Layer):
         return [encoders, *(fresh_copy(encoders) for _ in range((num_components or 1) - 1))]
     encoders = list(encoders)
     if len(encoders) != (num_components or len(encoders)) or not encoders:
@@ -46,7 +46,21 @@ def as_encoders(encoders, num_components=None) -> list:
         )
     if len({id(encoder) for encoder in encoders}) < len(encoders):
         raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
+    owners: dict[int, int] = {}
+    for m, encoder in enumerate(encoders):
+        for variable in encoder.trainable_variables:
+            if owners.setdefault(id(variable), m) != m:
+                raise ValueError(
+                    "Every component needs weights of its own: shared ones would not load again. "
+                    f"Received: {variable.path} in encoders {owners[id(variable)]} and {m}."
+                )
     return encoders
+
+
+def check_num_components(num_components) -> None:
+    """Raises ValueError unless M is an integer of at least 1, or None."""
+    if num_components is not None and (not num_components >= 1 or num_components % 1):
+        raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components}.")
 
 
 def build_networks(
@@ -54,7 +68,8 @@ def build_networks(
 ) -> dict:
     """Returns `encoders`, `decoder` and `mixing_network` (None unless the weights are learned).
 
-    The mixing network is built like the encoders where they have a name, and as an MLP where not.
+    The mixing network is built like the encoders where they have a name, and as an MLP where not. Beside the
+    builder's own, `encoder_options` may have `mean_scale`: see `networks.NormalizedMeans`.
     """
 
     def encoder_like(output_size, name):
@@ -62,9 +77,18 @@ def build_networks(
         options = {**likelihood.network_options, **encoder_options}
         return build(likelihood.event_shape, output_size, name=name, **options)
 
+    for kind, network, options in (("encoder", encoder, encoder_options), ("decoder", decoder, decoder_options)):
+        if options and not isinstance(network, str):
+            raise ValueError(
+                f"`{kind}_options` are for a network that is built by name. Received: {options} and a ready {kind}."
+            )
+    encoder_options = dict(encoder_options)
+    mean_scale = encoder_options.pop("mean_scale", None)
     encoders = encoder
     if isinstance(encoder, str):
         encoders = [encoder_like(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
+    if mean_scale is not None:
+        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scale) for each in encoders]
     if isinstance(decoder, str):
         build = lookup(DECODERS, decoder, "decoder")
         options = {**likelihood.network_options, **decoder_options}

@@ -7,6 +7,7 @@ import time
 import keras
 import tensorflow as tf
 
+from rme_tf.building import fresh_copy
 from rme_tf.records import read_json, write_json
 
 
@@ -66,3 +67,72 @@ class ResumableCheckpoint(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(float(value))
         write_json(self.directory / "history.json", self.history)  # first: a restore cuts it to length
         self.manager.save(checkpoint_number=self.epoch)
+
+
+class ResetDecoder(keras.callbacks.Callback):
+    """Gives the decoder new weights, and the optimizer no memory, when an epoch begins.
+
+    The encoders, trained until then as those of an autoencoder (`kl_weight` 0, by an `Annealing` that starts
+    there), keep what they have learned: the pre-training against posterior collapse.
+
+    Args:
+        epoch: at whose beginning, counted from 0.
+
+    Raises:
+        ValueError: if `epoch` is negative.
+
+    References:
+        Li et al. (2019), https://arxiv.org/abs/1909.00868
+    """
+
+    def __init__(self, epoch: int):
+        super().__init__()
+        if epoch < 0:
+            raise ValueError(f"`epoch` must not be negative. Received: {epoch}.")
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Acts in its epoch."""
+        if epoch != self.epoch:
+            return
+        model, optimizer = self.model, self.model.optimizer
+        fresh = fresh_copy(model.decoder)
+        code = keras.ops.zeros([1, model.latent_dim])
+        fresh([code, model.likelihood.example()] if model.autoregressive else code)  # which builds it
+        for new, old in zip(fresh.weights, model.decoder.weights, strict=True):
+            old.assign(new)
+        kept = {id(optimizer.iterations), id(optimizer.learning_rate)}
+        for slot in optimizer.variables:
+            if id(slot) not in kept:
+                slot.assign(keras.ops.zeros_like(slot))
+
+
+class StopAggressive(keras.callbacks.Callback):
+    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
+
+    Args:
+        monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
+
+    References:
+        He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
+    """
+
+    def __init__(self, monitor: str = "mi"):
+        super().__init__()
+        self.monitor = monitor
+        self.best = -math.inf
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares with the best epoch so far.
+
+        Raises:
+            ValueError: if the logs do not have the diagnostic.
+        """
+        if self.monitor not in (logs or {}):
+            raise ValueError(
+                f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
+                f"there are {sorted(logs or {})}."
+            )
+        if logs[self.monitor] <= self.best:
+            self.model.inner_loop.on.assign(0.0)
+        self.best = max(self.best, logs[self.monitor])

@@ -3,6 +3,7 @@
 import contextlib
 import re
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,13 +20,50 @@ def checked(data, likelihood: Likelihood, name: str = "x"):
     """
     if isinstance(data, tf.data.Dataset):
         spec = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
-        likelihood.check_shape(spec.shape.as_list() if spec.shape.rank is not None else (), name)
+        if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
+            raise ValueError(
+                f"`{name}` must give tensors of shape {(None, *likelihood.event_shape)}, alone or first in a tuple. "
+                f"Received a data set of: {data.element_spec}."
+            )
+        likelihood.check_shape(spec.shape.as_list(), name)
         if _is_empty(data):
             raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
         return data.map(lambda *batch: _guard_first(batch, likelihood), tf.data.AUTOTUNE)
     if isinstance(data, (np.ndarray, tf.Tensor)):
         likelihood.check(data, name)
-    return data
+    return CheckedPyDataset(data, likelihood, name) if isinstance(data, keras.utils.PyDataset) else data
+
+
+class CheckedPyDataset(keras.utils.PyDataset):
+    """A `PyDataset` whose batches are checked as they come.
+
+    Args:
+        source: the `PyDataset` whose batches are passed on.
+        likelihood: whose support is checked.
+        name: what to call it in messages.
+    """
+
+    def __init__(self, source, likelihood: Likelihood, name: str):
+        super().__init__(source.workers, source.use_multiprocessing, source.max_queue_size)
+        self.source, self.likelihood, self.name = source, likelihood, name
+
+    @property
+    def num_batches(self):
+        """The source's."""
+        return self.source.num_batches
+
+    def __getitem__(self, index):
+        batch = self.source[index]
+        self.likelihood.check(batch[0] if isinstance(batch, tuple) else batch, self.name)
+        return batch
+
+    def on_epoch_begin(self):
+        """Passed on to the source."""
+        self.source.on_epoch_begin()
+
+    def on_epoch_end(self):
+        """Passed on to the source."""
+        self.source.on_epoch_end()
 
 
 def _is_empty(dataset) -> bool:

@@ -37,8 +37,10 @@ class Estimate(NamedTuple):
 
 
 def estimate(values) -> Estimate:
-    """Returns the mean of values [N] and the standard error of that mean."""
+    """Returns the mean of values [N] and the standard error of that mean; NaN for a single value."""
     values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return Estimate(float(values.mean()), math.nan)
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
@@ -57,6 +59,7 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
     state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, zeros, zeros, zeros)
 
     def body(done, log_total, log_lik_sum, mixture_sum, own_sum):
+        """Adds up the next `chunk` draws."""
         z = model.sample_components(params, chunk, tf.random.fold_in(seed, done))
         log_lik, log_prior = model.log_joint(x, z)
         log_q_all = model.component_log_probs(params, z)
@@ -99,7 +102,8 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
 
     Args:
         model: a `VAE`.
-        x: array. Shape [N, *event_shape]; checked against the likelihood's support.
+        x: array [N, *event_shape], or a `tf.data.Dataset` of batches that are no larger than `batch_size`, of
+            sentences of like length for instance; checked against the likelihood's support.
         num_samples: S M, the samples for one observation over all components, rounded up.
         seed: integer.
         batch_size: B.
@@ -108,27 +112,33 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     Raises:
         ValueError: for data outside the likelihood's support, or a number less than 1.
     """
-    x = np.asarray(x, np.float32)
-    checked(x, model.likelihood)
+    x = checked(x if isinstance(x, tf.data.Dataset) else np.asarray(x), model.likelihood)
     for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     num_draws = draws_per_component(num_samples, model.num_components)
-    codes_per_draw = min(batch_size, len(x)) * model.num_components
+    codes_per_draw = (batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x))) * model.num_components
     chunk = min(num_draws, max(1, CODES_PER_CHUNK // codes_per_draw))
 
-    observations = tf.TensorSpec([None, *model.likelihood.event_shape], tf.float32)
+    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
 
     @tf.function(input_signature=[observations, tf.TensorSpec([2], tf.int32)])
     def compiled(batch, batch_seed):
         return bounds_of_batch(model, batch, num_draws, batch_seed, chunk)
 
-    parts = []
-    starts = range(0, len(x), batch_size)
-    for start in tqdm(starts, desc=f"{num_samples} samples", disable=not progress, leave=False):
+    parts, start = [], 0
+    for batch in tqdm(_batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
         batch_seed = tf.constant([seed, start], tf.int32)
-        parts.append([part.numpy() for part in compiled(x[start : start + batch_size], batch_seed)])
+        parts.append([part.numpy() for part in compiled(model.likelihood.cast(batch), batch_seed)])
+        start += len(batch)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _batches(x, batch_size: int):
+    """Returns something to iterate over, with a length if that is known: batches without their labels."""
+    if isinstance(x, tf.data.Dataset):
+        return x.map(lambda *batch: batch[0])
+    return [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
 
 
 def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Estimate:
@@ -152,8 +162,23 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
 
 
 def bits_per_dimension(nats: float, likelihood) -> float:
-    """Returns -nats / (D_x ln 2), plus 8 where the likelihood is a density of 8-bit pixels scaled to [0, 1]."""
+    """Returns -nats / (D_x ln 2), plus 8 where the likelihood is a density of 8-bit pixels scaled to [0, 1].
+
+    NaN for sequences, which have no one number of dimensions: see `perplexity`.
+    """
+    if None in likelihood.event_shape:
+        return math.nan
     return -nats / (math.prod(likelihood.event_shape) * math.log(2.0)) + likelihood.bits_offset
+
+
+def perplexity(log_likelihood, num_tokens: int) -> float:
+    """Returns exp(-sum log p(x) / targets), for log-likelihoods or bounds in nats, [N].
+
+    Args:
+        log_likelihood: of each sequence; of the ELBO or of the importance-weighted bound: say which.
+        num_tokens: the targets of all N sequences: tokens, or words, with one EOS each and no BOS.
+    """
+    return float(math.exp(-np.sum(log_likelihood, dtype=np.float64) / num_tokens))
 
 
 def summarize(model, x, values: Bounds) -> dict[str, float]:
@@ -183,8 +208,8 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
 
 def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
-    x = np.asarray(x, np.float32)
-    batch = tf.constant(np.resize(x, (batch_size, *x.shape[1:])))
+    x = np.asarray(x)
+    batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
     infer = tf.function(lambda batch: model.encode(batch))
     times = []
     for _ in range(repeats + 3):

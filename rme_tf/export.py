@@ -26,7 +26,7 @@ def export_saved_model(model, path) -> None:
         model: a `VAE`.
         path: directory to write.
     """
-    observations = tf.TensorSpec([None, *model.likelihood.event_shape], tf.float32, name="x")
+    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
     num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
     seed = tf.TensorSpec([], tf.int32, name="seed")

@@ -4,7 +4,13 @@ import keras
 import tensorflow as tf
 
 from rme_tf import likelihoods, objectives, posteriors, priors
-from rme_tf.building import as_encoders, build_networks, check_output, is_autoregressive
+from rme_tf.building import (
+    as_encoders,
+    build_networks,
+    check_num_components,
+    check_output,
+    is_autoregressive,
+)
 from rme_tf.generation import generate
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
@@ -87,7 +93,7 @@ class VAE(TrainableModel):
             decoder: a name in `networks.DECODERS`, or a Keras model.
             input_shape: shape of one observation.
             latent_dim: D.
-            num_components: M.
+            num_components: M; the length of `encoder`, if that is a list.
             posterior: a name in `posteriors.POSTERIORS`, or a `PosteriorFamily`.
             likelihood: a name in `likelihoods.LIKELIHOODS`, or a `Likelihood`.
             prior: a name in `priors.PRIORS`, or a `Prior`.
@@ -100,25 +106,26 @@ class VAE(TrainableModel):
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
-        if num_components < 1:
-            raise ValueError(f"`num_components` must be at least 1. Received: {num_components}.")
-        posterior = instantiate(posteriors.POSTERIORS, posterior, "posterior", latent_dim=latent_dim)
+        check_num_components(num_components)
+        num_components = int(num_components)
+        if isinstance(encoder, list | tuple) and num_components == 1:
+            num_components = len(encoder)
         options = {"event_shape": input_shape, **(likelihood_options or {})}
-        likelihood = instantiate(likelihoods.LIKELIHOODS, likelihood, "likelihood", **options)
+        parts = {
+            "posterior": instantiate(posteriors.POSTERIORS, posterior, "posterior", latent_dim=latent_dim),
+            "likelihood": instantiate(likelihoods.LIKELIHOODS, likelihood, "likelihood", **options),
+            "mixing": instantiate(posteriors.MIXINGS, mixing, "mixing"),
+        }
         prior = instantiate(priors.PRIORS, prior, "prior", latent_dim=latent_dim)
-        mixing = instantiate(posteriors.MIXINGS, mixing, "mixing")
         networks = build_networks(
             encoder,
             decoder,
-            posterior=posterior,
-            likelihood=likelihood,
+            **parts,
             num_components=num_components,
-            mixing=mixing,
             encoder_options=encoder_options or {},
             decoder_options=decoder_options or {},
         )
-        parts = {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing}
-        return cls(**{**networks, **parts, "num_components": num_components, **kwargs})
+        return cls(**{**networks, **parts, "prior": prior, "num_components": num_components, **kwargs})
 
     def _check_parts(self):
         dummy = self.likelihood.example()
@@ -158,6 +165,15 @@ class VAE(TrainableModel):
         """The trainable variables theta of p(x, z): decoder, likelihood and prior."""
         parts = (self.decoder, self.likelihood, self.prior)
         return [variable for part in parts for variable in part.trainable_variables]
+
+    @property
+    def active_variables(self) -> list:
+        """The trainable variables but those of components that have not joined yet."""
+        idle = list(self.encoders[self.active_components :])
+        if self.mixing_network is not None and self.active_components == 1:
+            idle.append(self.mixing_network)
+        waiting = {id(variable) for network in idle for variable in network.trainable_variables}
+        return [variable for variable in self.trainable_variables if id(variable) not in waiting]
 
     # Forward maths.
 

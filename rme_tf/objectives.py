@@ -141,8 +141,10 @@ def skewed_kl(log_q, log_q_before, kl_bound: float):
     """
     if kl_bound == 0.0:
         return tf.zeros_like(log_q[0])
-    pair = tf.stack([log_q_before + math.log(-math.expm1(-kl_bound)), log_q - kl_bound], axis=-1)
-    return unbounded_kl(log_q, tf.reduce_logsumexp(pair, axis=-1))
+    # Of the ratio, not of the two densities, whose rounding would show beside C.
+    log_ratio = log_q_before - log_q + math.log(-math.expm1(-kl_bound))
+    pair = tf.stack([log_ratio, tf.fill(tf.shape(log_ratio), -float(kl_bound))], axis=-1)
+    return -tf.reduce_mean(tf.reduce_logsumexp(pair, axis=-1), axis=0)  # samples
 
 
 KL_BOUNDS = {"clamp": clamped_kl, "none": unbounded_kl, "skew": skewed_kl}

@@ -10,7 +10,7 @@ import dacite
 import tyro
 import yaml
 
-from rme_tf.algorithms import ALGORITHMS, Algorithm
+from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
 from rme_tf.annealing import ANNEALINGS, Annealing
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.free_bits import FreeBits
@@ -70,6 +70,7 @@ class Recipe:
         annealing_steps: training steps of the rise, or of one cycle.
         annealing_start: the weight at the first step.
         free_bits: nats of each component's KL that each latent dimension has for nothing.
+        aggressive: several steps of the encoders for one of the decoder.
         epochs: passes over the training images.
         batch_size: images of a training step.
         learning_rate: of Adam.
@@ -110,6 +111,7 @@ class Recipe:
     annealing_steps: int = 1000
     annealing_start: float = 0.0
     free_bits: float = 0.0
+    aggressive: bool = False
     epochs: int = 50
     batch_size: int = 128
     learning_rate: float = 1e-3
@@ -153,6 +155,7 @@ class Recipe:
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(algorithm)}
         options["kl_weight"] = self.make_kl_weight()
         options["free_bits"] = FreeBits(nats=self.free_bits) if self.free_bits else None
+        options["aggressive"] = Aggressive() if self.aggressive else None
         if self.components == 1:
             options["warm_start_epochs"] = 0
         return algorithm(**options)

@@ -99,6 +99,7 @@ def render(text: str, results=RESULTS) -> str:
     """
 
     def table(match):
+        """Returns the marked block of one study, rendered again."""
         records = load_study(pathlib.Path(results) / match["study"])
         if match["kind"] == "results":
             rendered = study_table(records)

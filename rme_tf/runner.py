@@ -152,6 +152,8 @@ def run(recipe: Recipe) -> Run:
 
     Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
 
+    TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back.
+
     Raises:
         ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
     """
@@ -159,7 +161,16 @@ def run(recipe: Recipe) -> Run:
     refuse_unusable(recipe, pathlib.Path(recipe.out))
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
+    policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
+    try:
+        return _run(recipe)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _run(recipe: Recipe) -> Run:
+    """Runs a resolved recipe under its own dtype policy."""
     splits = data.load_images(
         recipe.dataset,
         data_dir=recipe.data_dir,

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf import algorithms, objectives
+from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import check_copyable, copy_first_encoder
 from rme_tf.checks import checked, data_errors_as_value_errors
 from rme_tf.registry import instantiate
@@ -54,6 +55,7 @@ class TrainableModel(keras.Model):
         self.num_active.assign(self.num_components)
         self.epochs_trained = self.add_weight(name="epochs_trained", **counter)
         self.non_finite = self.add_weight(name="non_finite", **counter)
+        self.inner_loop = InnerLoop()
         indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_components)]
         names = ["loss", "elbo", "reconstruction", "kl", *indexed]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
@@ -164,6 +166,9 @@ class TrainableModel(keras.Model):
         x = self._unpack(data)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
+        if self.algorithm.aggressive is not None:
+            elbo = objectives.mixture_terms(log_probs)["elbo"]
+            self.inner_loop.advance(tf.reduce_mean(elbo), self.algorithm.aggressive)
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
         return self._track(log_probs)
@@ -171,8 +176,16 @@ class TrainableModel(keras.Model):
     def test_step(self, data):
         """Returns the running means without moving a weight; the noise is the same in every evaluation."""
         x = self._unpack(data)
+        self.forget_losses()
         seed = tf.stack([0, tf.cast(self.trackers["loss"].count, tf.int32)])
         return self._track(self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed))
+
+    def forget_losses(self):
+        """Drops what layers have added to `losses` in earlier calls, which may belong to another graph.
+
+        Keras does so for the layers that are called next, and a step need not call every component.
+        """
+        self._clear_losses()
 
     def _unpack(self, data):
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -211,7 +224,7 @@ class TrainableModel(keras.Model):
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
         now = 1 if warming else self.num_components
         if before < now:
-            seed = int(keras.ops.convert_to_numpy(self.seed_generator.next())[1])
+            seed = int(self.seed_generator.next()[1])
             copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
         self.num_active.assign(now)
         self.make_train_function()

@@ -7,8 +7,11 @@ import pytest
 from rme_tf import VAE
 from rme_tf.building import as_encoders, fresh_copy
 from rme_tf.likelihoods import Bernoulli
+from rme_tf.networks import mlp_decoder, mlp_encoder
 from rme_tf.posteriors import DiagNormal
 from rme_tf.priors import StandardNormal
+
+SMALL = {"input_shape": (5,), "latent_dim": 2}
 
 PIXELS, LATENT = 5, 2
 PARAMS = 2 * LATENT
@@ -54,7 +57,9 @@ def vae(encoders, decoder=None, **choices):
 
 
 def from_names(**choices):
-    networks = {"encoder": "mlp", "decoder": "mlp", "encoder_options": {"units": (4,)}}
+    networks = {"encoder": "mlp", "decoder": "mlp"}
+    if isinstance(choices.get("encoder", "mlp"), str):
+        networks["encoder_options"] = {"units": (4,)}
     return VAE.from_names(
         **{**networks, "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 2, **choices}
     )
@@ -198,3 +203,34 @@ def test_a_latent_space_without_dimensions_is_refused(latent_dim):
 def test_convolutions_need_images():
     with pytest.raises(ValueError, match="height, width, channels"):
         from_names(encoder="conv", encoder_options={})
+
+
+def test_encoders_that_share_weights_are_refused():
+    trunk = keras.layers.Dense(4)
+    inputs = keras.layers.Input((5,))
+    encoders = [keras.Model(inputs, keras.layers.Dense(4)(trunk(inputs))) for _ in range(2)]
+    with pytest.raises(ValueError, match="weights of its own.* in encoders 0 and 1"):
+        as_encoders(encoders)
+
+
+def test_a_list_of_encoders_says_how_many_components_there_are():
+    model = VAE.from_names(encoder=[mlp_encoder((5,), 4, units=(3,)) for _ in range(3)], decoder="mlp", **SMALL)
+    assert model.num_components == 3
+
+
+def test_a_layer_that_is_no_model_serves_as_encoder():
+    model = VAE.from_names(encoder=keras.layers.Dense(4), decoder="mlp", num_components=2, **SMALL)
+    assert model(np.zeros((1, 5), "float32"))["means"].shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize("num_components", [2.5, float("nan")])
+def test_a_fraction_of_a_component_is_refused(num_components):
+    with pytest.raises(ValueError, match="`num_components` must be"):
+        VAE.from_names(encoder="mlp", decoder="mlp", num_components=num_components, **SMALL)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_options_of_a_network_that_is_ready_are_refused(kind):
+    networks = {"encoder": mlp_encoder((5,), 4, units=(3,)), "decoder": mlp_decoder(2, (5,), units=(3,))}
+    with pytest.raises(ValueError, match=f"`{kind}_options` are for a network that is built by name"):
+        VAE.from_names(**networks, **{f"{kind}_options": {"units": (7,)}}, **SMALL)

@@ -50,7 +50,6 @@ def test_the_callbacks_of_keras_work_through_a_warm_start(tiny_model, binary_dat
 
 
 def test_tensorboard_gets_the_curves_and_the_weights(tiny_model, binary_data, tmp_path):
-    pytest.importorskip("tensorboard")
     model, x = tiny_model(2), binary_data(8)
     model.compile("adam", ELBO(), run_eagerly=True)
     board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)

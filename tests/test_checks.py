@@ -180,3 +180,39 @@ def test_other_errors_of_a_pipeline_are_not_taken_for_bad_data():
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="another fault"):
         ENTRIES["evaluate"](model_for(), dataset(images()).map(broken))
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x, self.ends = x, 0
+
+    def __len__(self):
+        return len(self.x) // 2
+
+    def __getitem__(self, index):
+        return (self.x[2 * index : 2 * index + 2],)
+
+    def on_epoch_end(self):
+        self.ends += 1
+
+
+def test_a_py_dataset_is_checked_batch_by_batch():
+    with pytest.raises(ValueError, match="binary values, 0 or 1"):
+        model_for().fit(Batches(spoiled(0.5)), verbose=0)
+
+
+def test_a_good_py_dataset_trains_and_hears_of_epochs():
+    batches = Batches(images())
+    history = model_for().fit(batches, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert batches.ends >= 2  # Keras looks ahead once
+
+
+def test_a_data_set_of_dicts_or_of_unknown_rank_is_refused_by_what_it_gives():
+    dicts = dataset({"image": images()})
+    with pytest.raises(ValueError, match=r"must give tensors of shape \(None, 4, 4, 1\).*'image'"):
+        model_for().fit(dicts, verbose=0)
+    unknown = dataset(images()).map(lambda x: tf.ensure_shape(tf.py_function(lambda: x, [], tf.float32), None))
+    with pytest.raises(ValueError, match=r"must give tensors of shape"):
+        model_for().fit(unknown, verbose=0)

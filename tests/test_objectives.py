@@ -288,3 +288,13 @@ def test_the_terms_of_the_log_add_up(draw):
     for m in range(M):
         expected = reference.elbo((log_lik + log_prior)[..., m], log_q_all[..., m, m])
         np.testing.assert_allclose(terms["component_elbo"][:, m], expected, **FLOAT32)
+
+
+@pytest.mark.parametrize("log_ratio", [-1e4, -1e3, -3.0, 0.0, 3.0, 1e3, 1e4])
+def test_the_skew_bound_holds_to_the_last_bit_however_large_the_densities(log_ratio):
+    log_q = tf.constant([[-4321.7]])
+    with tf.GradientTape() as tape:
+        tape.watch(log_q)
+        value = objectives.skewed_kl(log_q, tf.constant([[-4321.7 + log_ratio]]), 3.0)
+    assert float(value[0]) <= 3.0
+    assert np.isfinite(tape.gradient(value, log_q)).all()

@@ -1,5 +1,6 @@
 """Training algorithms, which say what parameters ascend what objective, and the table of them."""
 
+from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.algorithms.base import Algorithm
 from rme_tf.algorithms.elbo import ELBO
 from rme_tf.algorithms.recursive_mixture import RecursiveMixture
@@ -8,6 +9,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {"elbo": ELBO, "recursive_mixture": Rec
 
 __all__ = [
     "ALGORITHMS",
+    "Aggressive",
     "Algorithm",
     "ELBO",
     "RecursiveMixture",

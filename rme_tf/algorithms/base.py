@@ -6,6 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
+from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.annealing import Annealing, check_kl_weight
 from rme_tf.free_bits import FreeBits
 
@@ -22,6 +23,7 @@ class Algorithm:
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`. The functional derivative
             of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z), every log q and log Q.
         free_bits: a `FreeBits`, or None: a floor under the KL of each component.
+        aggressive: an `Aggressive`, or None: several steps of the encoders for one of the decoder.
 
     Raises:
         ValueError: if a number is out of range.
@@ -36,17 +38,21 @@ class Algorithm:
     warm_start_noise: float = 0.01
     kl_weight: float | Annealing = 1.0
     free_bits: FreeBits | None = None
+    aggressive: Aggressive | None = None
 
     def __post_init__(self):
-        if self.num_samples < 1:
-            raise ValueError(f"`num_samples` must be at least 1. Received: {self.num_samples}.")
-        if self.warm_start_epochs < 0:
-            raise ValueError(f"`warm_start_epochs` must not be negative. Received: {self.warm_start_epochs}.")
+        if not self.num_samples >= 1 or self.num_samples % 1:
+            raise ValueError(f"`num_samples` must be an integer of at least 1. Received: {self.num_samples}.")
+        if not self.warm_start_epochs >= 0 or self.warm_start_epochs % 1:
+            raise ValueError(
+                f"`warm_start_epochs` must be an integer and not negative. Received: {self.warm_start_epochs}."
+            )
         if not 0.0 <= self.warm_start_noise < math.inf:
             raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
         check_kl_weight(self.kl_weight)
-        if self.free_bits is not None and not isinstance(self.free_bits, FreeBits):
-            raise ValueError(f"`free_bits` must be a FreeBits or None. Received: {self.free_bits!r}.")
+        for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
+            if not isinstance(getattr(self, name), kind | None):
+                raise ValueError(f"`{name}` must be of {kind.__name__} or None. Received: {getattr(self, name)!r}.")
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""
@@ -94,6 +100,7 @@ def ascend(model, variables, objective, *, regularise=True):
     Returns:
         What `objective` gave back second.
     """
+    model.forget_losses()
     with tf.GradientTape() as tape:
         value, result = objective()
         loss = -tf.reduce_mean(value) + (sum(model.losses) if regularise else 0.0)
@@ -101,6 +108,20 @@ def ascend(model, variables, objective, *, regularise=True):
         loss = model.optimizer.scale_loss(loss / replicas)
     gradients = tape.gradient(loss, [variable.value for variable in variables])
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-    if pairs:
-        model.optimizer.apply(*zip(*pairs, strict=True))
+    _apply(model, pairs)
     return result
+
+
+def _apply(model, pairs) -> None:
+    """Hands (gradient, variable) pairs to the optimizer; in an inner loop without those of the decoder."""
+
+    def apply(chosen):
+        if chosen:
+            model.optimizer.apply(*zip(*chosen, strict=True))
+
+    if getattr(model.algorithm, "aggressive", None) is None:
+        apply(pairs)
+        return
+    generative = {id(variable) for variable in model.generative_variables}
+    inference = [pair for pair in pairs if id(pair[1]) not in generative]
+    tf.cond(model.inner_loop.due(), lambda: apply(pairs), lambda: apply(inference))

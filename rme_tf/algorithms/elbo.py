@@ -27,6 +27,7 @@ class ELBO(Algorithm):
         kl_weight = self.kl_weight_now(model)
 
         def objective():
+            """Returns ELBO(Q) and the `LogProbs`."""
             encoding = model.encode(x, num_components=model.active_components, training=True)
             z = model.sample_components(encoding.params, self.num_samples, seed)
             log_probs = model.log_probs_at(x, encoding, z, training=True)
@@ -37,4 +38,4 @@ class ELBO(Algorithm):
             bound += tf.reduce_sum(tf.exp(log_alpha) * self.refund(model, encoding.params, z), axis=-1)
             return bound - model.mixing.penalty(log_alpha), log_probs
 
-        return ascend(model, model.trainable_variables, objective)
+        return ascend(model, model.active_variables, objective)

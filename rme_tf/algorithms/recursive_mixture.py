@@ -130,6 +130,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         return encoding, z, log_lik, log_prior
 
     def component_objective(m):
+        """Returns ELBO(q_m) + BKL(q_m || Q_{m-1})."""
         encoding, z, log_lik, log_prior = draw(m + 1, slice(m, m + 1))
         log_q = model.component_log_probs(encoding.params[:, m:], z)[:, :, 0, 0]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)[:, :, 0]
@@ -138,6 +139,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         return bound + kl_weight * algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
 
     def mixing_objective(m):
+        """Returns ELBO(Q_m)."""
         encoding, z, log_lik, log_prior = draw(m + 1)
         log_q_all = model.component_log_probs(encoding.params, z)
         log_joint = log_lik + kl_weight * log_prior
@@ -146,6 +148,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         return value - penalty, None
 
     def generative_objective():
+        """Returns E_Q[log p(x, z)] and the `LogProbs`."""
         encoding, z, log_lik, log_prior = draw(model.active_components)
         log_q_all = model.component_log_probs(encoding.params, z)
         alpha = tf.exp(encoding.log_alpha)
@@ -172,6 +175,7 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     kl_weight = algorithm.kl_weight_now(model)
 
     def objective():
+        """Returns what every network ascends at once, and the `LogProbs`."""
         encoding = model.encode(x, num_components=model.active_components, training=True)
         params, log_alpha = encoding
         alpha = tf.stop_gradient(tf.exp(log_alpha))
@@ -194,7 +198,7 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 
-    return ascend(model, model.trainable_variables, objective)
+    return ascend(model, model.active_variables, objective)
 
 
 def _scale_gradient(x, scale):

@@ -1,6 +1,5 @@
 """The warm start: the components of a mixture begin as noisy copies of the first."""
 
-import keras
 import numpy as np
 
 
@@ -26,7 +25,7 @@ def copy_first_encoder(encoders, *, noise: float, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for encoder in encoders[1:]:
         for source, target in zip(encoders[0].weights, encoder.weights, strict=True):
-            value = keras.ops.convert_to_numpy(source)
+            value = source.numpy()
             if target.trainable:
                 value = value + generator.normal(scale=noise, size=value.shape).astype(value.dtype)
             target.assign(value)

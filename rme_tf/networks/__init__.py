@@ -5,6 +5,7 @@ from collections.abc import Callable
 from rme_tf.networks.conv import conv_decoder, conv_encoder
 from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
+from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
 
 ENCODERS: dict[str, Callable] = {
     "constant": constant_encoder,
@@ -19,6 +20,7 @@ __all__ = [
     "DECODERS",
     "ENCODERS",
     "LSTMDecoder",
+    "NormalizedMeans",
     "constant_encoder",
     "conv_decoder",
     "conv_encoder",
@@ -26,4 +28,5 @@ __all__ = [
     "lstm_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "with_normalized_means",
 ]

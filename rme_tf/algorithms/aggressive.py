@@ -1,0 +1,80 @@
+"""Aggressive training of the inference networks: the decoder waits while they catch up with its posterior."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Aggressive:
+    """Several steps of the encoders for one of the decoder, given to `Algorithm(aggressive=...)`.
+
+    Of He et al.'s loop each minibatch is a step of `fit`: the encoders move in every one, the decoder in the
+    last of an inner loop, which ends when the bound's mean over `window` steps is no better than over the
+    `window` before, or after `max_steps`. `callbacks.StopAggressive` ends it all.
+
+    Args:
+        window: steps whose bounds are averaged.
+        max_steps: the longest inner loop.
+
+    Raises:
+        ValueError: if a number is less than 1.
+
+    References:
+        He et al. (2019), https://arxiv.org/abs/1901.05534
+    """
+
+    window: int = 10
+    max_steps: int = 100
+
+    def __post_init__(self):
+        for name in ("window", "max_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+
+    def get_config(self) -> dict:
+        """Returns the fields, by name."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """Returns the aggressive training with these fields."""
+        return cls(**config)
+
+
+class InnerLoop(keras.layers.Layer):
+    """Where a model stands in the inner loop of aggressive training; saved and resumed with it.
+
+    Attributes:
+        on: whether the training is aggressive still.
+        decoder_moves: whether the decoder moves in the next step.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        state = {"shape": (), "trainable": False}
+        self.on = self.add_weight(name="on", initializer="ones", **state)
+        self.decoder_moves = self.add_weight(name="decoder_moves", initializer="zeros", **state)
+        self.step = self.add_weight(name="step", initializer="zeros", **state)
+        self.total = self.add_weight(name="total", initializer="zeros", **state)
+        self.total_before = self.add_weight(name="total_before", initializer="zeros", **state)
+        self.built = True
+
+    def due(self):
+        """Returns whether the decoder moves in this step, a boolean scalar."""
+        return tf.logical_or(self.decoder_moves.value > 0.0, self.on.value == 0.0)
+
+    def advance(self, elbo, rule: Aggressive) -> None:
+        """Counts a step whose minibatch had this bound, a scalar, and decides about the next."""
+        ended = self.decoder_moves.value > 0.0
+        step, total = self.step.value + 1.0, self.total.value + elbo
+        window_ends = tf.equal(tf.math.floormod(step, float(rule.window)), 0.0)
+        first_window = step <= rule.window
+        better = tf.logical_or(first_window, total > self.total_before.value)
+        moves = tf.logical_or(tf.logical_and(window_ends, ~better), step >= rule.max_steps)
+        self.decoder_moves.assign(tf.where(ended, 0.0, tf.cast(moves, tf.float32)))
+        self.total_before.assign(tf.where(window_ends, total, self.total_before.value))
+        self.total.assign(tf.where(tf.logical_or(ended, window_ends), 0.0, total))
+        self.step.assign(tf.where(ended, 0.0, step))
