@@ -31,7 +31,7 @@ class Options:
 
     seeds: int = 3
     latent_dim: int = 20
-    methods: tuple[str, ...] = ("vae", "me_learned", "me_uniform", "me_uniform_warm1", "rme", "rme_warm1")
+    methods: tuple[str, ...] = ("vae", "me_learned", "me_uniform", "rme")
     data_dir: str = "data"
     smoke: bool = False
     out: str = "runs/mnist_study"
@@ -48,8 +48,6 @@ def methods(options: Options) -> dict[str, rme_tf.Recipe]:
         "me_uniform": rme_tf.Recipe(**mixture, algorithm="elbo"),
         "rme": rme_tf.Recipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
     }
-    for name in ("me_uniform", "rme"):  # how much the length of the warm start matters
-        recipes[f"{name}_warm1"] = dataclasses.replace(recipes[name], warm_start_epochs=1)
     return {name: rme_tf.lookup(recipes, name, "method") for name in options.methods}
 
 
