@@ -8,11 +8,13 @@ from rme_tf.evaluation import CODES_PER_CHUNK, bounds_of_batch, draws_per_compon
 _CHUNK_BATCH = 64  # the batch size for which CODES_PER_CHUNK is kept; larger batches use more memory
 
 
-def export_saved_model(model, path) -> None:
+def export_saved_model(model, path, *, max_length: int = 50) -> None:
     """Writes a SavedModel; `tf.saved_model.load(path)` needs neither Keras, TFP nor this library.
 
-    Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B; seeds are
-    int32 scalars, and equal seeds give equal answers. Every answer is a dict of float32 tensors.
+    Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B, or of sequences
+    the token ids, int32 [B, T], any T; seeds are int32 scalars, and equal seeds give equal answers. Every
+    answer is a dict of float32 tensors. Of sequences, `tokens`, int32 [..., max_length], stands for `mean`: the
+    greedy decoding.
 
         encode(x)                                weights [B, M], means [B, M, D], scales [B, M, D]
         sample_posterior(x, num_samples, seed)   z [num_samples, B, D], drawn from Q(z|x)
@@ -25,6 +27,7 @@ def export_saved_model(model, path) -> None:
     Args:
         model: a `VAE`.
         path: directory to write.
+        max_length: of sequences, the most tokens of an answer.
     """
     observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
@@ -40,7 +43,7 @@ def export_saved_model(model, path) -> None:
     }
     archive = keras.export.ExportArchive()
     archive.track(model)
-    endpoints = Endpoints(model)
+    endpoints = Endpoints(model, max_length)
     for name, signature in signatures.items():  # the first one is the default of serving
         archive.add_endpoint(name, getattr(endpoints, name), input_signature=signature)
     archive.write_out(str(path), verbose=False)
@@ -51,10 +54,13 @@ class Endpoints:
 
     Args:
         model: a `VAE`.
+        max_length: see there.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, max_length: int):
         self.model = model
+        self.name = "tokens" if model.autoregressive else "mean"
+        self.options = {"max_length": max_length} if model.autoregressive else {}
 
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
@@ -65,17 +71,17 @@ class Endpoints:
         return {"z": self.model.posterior(x).sample(num_samples, seed=_stateless(seed))}
 
     def reconstruct(self, x, seed):
-        """Returns `mean` [B, *event_shape] of p(x'|z) for one z drawn from Q(z|x)."""
-        return {"mean": self.model.reconstruct(x, seed=_stateless(seed))}
+        """Returns `mean` [B, *event_shape] of p(x'|z), or `tokens`, for one z drawn from Q(z|x)."""
+        return {self.name: self.model.reconstruct(x, seed=_stateless(seed), **self.options)}
 
     def decode(self, z):
-        """Returns `mean` [N, *event_shape] of p(x|z)."""
-        return {"mean": self.model.decode(z).mean()}
+        """Returns `mean` [N, *event_shape] of p(x|z), or `tokens`."""
+        return {self.name: self.model.render(z, **self.options)}
 
     def sample_prior(self, num_samples, seed):
-        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z)."""
+        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z), or `tokens`."""
         z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
-        return {"z": z, "mean": self.model.decode(z).mean()}
+        return {"z": z, self.name: self.model.render(z, **self.options)}
 
     def log_likelihood(self, x, num_samples, seed):
         """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""
