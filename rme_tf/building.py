@@ -1,5 +1,7 @@
 """Builds the networks of a VAE from names, and checks that networks of the user's own fit."""
 
+import numbers
+
 import keras
 
 from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder, with_normalized_means
@@ -36,7 +38,6 @@ def as_encoders(encoders, num_components=None) -> list:
         ValueError: if M is less than 1 or does not agree with the list.
     """
     check_num_components(num_components)
-    num_components = num_components and int(num_components)
     if isinstance(encoders, keras.Layer):
         return [encoders, *(fresh_copy(encoders) for _ in range((num_components or 1) - 1))]
     encoders = list(encoders)
@@ -46,21 +47,28 @@ def as_encoders(encoders, num_components=None) -> list:
         )
     if len({id(encoder) for encoder in encoders}) < len(encoders):
         raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
+    check_weights_apart(encoders)
+    return encoders
+
+
+def check_weights_apart(encoders) -> None:
+    """Raises ValueError if two encoders share a weight: Keras would save them, but not load them again."""
     owners: dict[int, int] = {}
     for m, encoder in enumerate(encoders):
-        for variable in encoder.trainable_variables:
+        for variable in encoder.weights:
             if owners.setdefault(id(variable), m) != m:
                 raise ValueError(
                     "Every component needs weights of its own: shared ones would not load again. "
                     f"Received: {variable.path} in encoders {owners[id(variable)]} and {m}."
                 )
-    return encoders
 
 
 def check_num_components(num_components) -> None:
     """Raises ValueError unless M is an integer of at least 1, or None."""
-    if num_components is not None and (not num_components >= 1 or num_components % 1):
-        raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components}.")
+    if num_components is None:
+        return
+    if not isinstance(num_components, numbers.Integral) or int(num_components) < 1:
+        raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components!r}.")
 
 
 def build_networks(

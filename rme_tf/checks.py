@@ -1,6 +1,7 @@
 """Checks of the observations that a model is given, before any work starts."""
 
 import contextlib
+import inspect
 import re
 
 import keras
@@ -13,7 +14,8 @@ from rme_tf.likelihoods import Likelihood
 def checked(data, likelihood: Likelihood, name: str = "x"):
     """Returns the data of a `fit`, `evaluate` or `predict`, checked against the likelihood's support.
 
-    Arrays are checked whole, at once; each batch of a `tf.data.Dataset` as it comes. Other sources pass.
+    Arrays are checked whole, at once; each batch of a `tf.data.Dataset`, a `PyDataset` or a generator as it
+    comes. Other sources pass.
 
     Raises:
         ValueError: for empty data, a wrong shape, or values outside the support.
@@ -31,6 +33,8 @@ def checked(data, likelihood: Likelihood, name: str = "x"):
         return data.map(lambda *batch: _guard_first(batch, likelihood), tf.data.AUTOTUNE)
     if isinstance(data, (np.ndarray, tf.Tensor)):
         likelihood.check(data, name)
+    if inspect.isgenerator(data):
+        return (_checked_batch(batch, likelihood, name) for batch in data)
     return CheckedPyDataset(data, likelihood, name) if isinstance(data, keras.utils.PyDataset) else data
 
 
@@ -53,9 +57,7 @@ class CheckedPyDataset(keras.utils.PyDataset):
         return self.source.num_batches
 
     def __getitem__(self, index):
-        batch = self.source[index]
-        self.likelihood.check(batch[0] if isinstance(batch, tuple) else batch, self.name)
-        return batch
+        return _checked_batch(self.source[index], self.likelihood, self.name)
 
     def on_epoch_begin(self):
         """Passed on to the source."""
@@ -64,6 +66,11 @@ class CheckedPyDataset(keras.utils.PyDataset):
     def on_epoch_end(self):
         """Passed on to the source."""
         self.source.on_epoch_end()
+
+
+def _checked_batch(batch, likelihood, name):
+    likelihood.check(batch[0] if isinstance(batch, tuple | list) else batch, name)
+    return batch
 
 
 def _is_empty(dataset) -> bool:

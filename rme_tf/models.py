@@ -3,14 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import likelihoods, objectives, posteriors, priors
-from rme_tf.building import (
-    as_encoders,
-    build_networks,
-    check_num_components,
-    check_output,
-    is_autoregressive,
-)
+from rme_tf import building, likelihoods, objectives, posteriors, priors
 from rme_tf.generation import generate
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
@@ -58,9 +51,9 @@ class VAE(TrainableModel):
         self.posterior_family = posterior
         self.likelihood = likelihood
         self.prior = prior or priors.StandardNormal(posterior.latent_dim)
-        self.encoders = as_encoders(encoders, num_components)
+        self.encoders = building.as_encoders(encoders, num_components)
         self.decoder = decoder
-        self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing")
+        self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing)
         mixes = self.mixing.learned and len(self.encoders) > 1
         self.mixing_network = mixing_network if mixes else None
         self._create_training_state(seed)
@@ -76,7 +69,7 @@ class VAE(TrainableModel):
         decoder="conv",
         input_shape,
         latent_dim,
-        num_components=1,
+        num_components=None,
         posterior="diag_normal",
         likelihood="bernoulli",
         prior="standard_normal",
@@ -93,7 +86,7 @@ class VAE(TrainableModel):
             decoder: a name in `networks.DECODERS`, or a Keras model.
             input_shape: shape of one observation.
             latent_dim: D.
-            num_components: M; the length of `encoder`, if that is a list.
+            num_components: M; unless given, the length of a list of encoders, else 1.
             posterior: a name in `posteriors.POSTERIORS`, or a `PosteriorFamily`.
             likelihood: a name in `likelihoods.LIKELIHOODS`, or a `Likelihood`.
             prior: a name in `priors.PRIORS`, or a `Prior`.
@@ -106,18 +99,21 @@ class VAE(TrainableModel):
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
-        check_num_components(num_components)
-        num_components = int(num_components)
-        if isinstance(encoder, list | tuple) and num_components == 1:
-            num_components = len(encoder)
+        if num_components is None:
+            num_components = len(encoder) if isinstance(encoder, list | tuple) else 1
+        building.check_num_components(num_components)
         options = {"event_shape": input_shape, **(likelihood_options or {})}
         parts = {
-            "posterior": instantiate(posteriors.POSTERIORS, posterior, "posterior", latent_dim=latent_dim),
-            "likelihood": instantiate(likelihoods.LIKELIHOODS, likelihood, "likelihood", **options),
-            "mixing": instantiate(posteriors.MIXINGS, mixing, "mixing"),
+            "posterior": instantiate(
+                posteriors.POSTERIORS, posterior, "posterior", base=posteriors.PosteriorFamily, latent_dim=latent_dim
+            ),
+            "likelihood": instantiate(
+                likelihoods.LIKELIHOODS, likelihood, "likelihood", base=likelihoods.Likelihood, **options
+            ),
+            "mixing": instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing),
         }
-        prior = instantiate(priors.PRIORS, prior, "prior", latent_dim=latent_dim)
-        networks = build_networks(
+        prior = instantiate(priors.PRIORS, prior, "prior", base=priors.Prior, latent_dim=latent_dim)
+        networks = building.build_networks(
             encoder,
             decoder,
             **parts,
@@ -130,10 +126,11 @@ class VAE(TrainableModel):
     def _check_parts(self):
         dummy = self.likelihood.example()
         for m, encoder in enumerate(self.encoders):
-            check_output(encoder, dummy, (self.posterior_family.num_params,), f"encoder {m}")
+            building.check_output(encoder, dummy, (self.posterior_family.num_params,), f"encoder {m}")
+        building.check_weights_apart(self.encoders)  # of which some have been built just now
         latent = tf.zeros([1, self.posterior_family.latent_dim])
         inputs = [latent, dummy] if self.autoregressive else latent
-        check_output(self.decoder, inputs, self.likelihood.params_shape, "decoder")
+        building.check_output(self.decoder, inputs, self.likelihood.params_shape, "decoder")
         if self.prior.latent_dim != self.posterior_family.latent_dim:
             raise ValueError(
                 f"Prior and posterior must agree in `latent_dim`. Expected {self.posterior_family.latent_dim}. "
@@ -143,7 +140,7 @@ class VAE(TrainableModel):
             return
         if self.mixing_network is None:
             raise ValueError("Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None.")
-        check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
+        building.check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
 
     @property
     def num_components(self) -> int:
@@ -158,7 +155,7 @@ class VAE(TrainableModel):
     @property
     def autoregressive(self) -> bool:
         """Whether the decoder sees, beside z, the parts of x before the one that it speaks of."""
-        return is_autoregressive(self.decoder)
+        return building.is_autoregressive(self.decoder)
 
     @property
     def generative_variables(self) -> list:

@@ -143,8 +143,9 @@ def skewed_kl(log_q, log_q_before, kl_bound: float):
         return tf.zeros_like(log_q[0])
     # Of the ratio, not of the two densities, whose rounding would show beside C.
     log_ratio = log_q_before - log_q + math.log(-math.expm1(-kl_bound))
-    pair = tf.stack([log_ratio, tf.fill(tf.shape(log_ratio), -float(kl_bound))], axis=-1)
-    return -tf.reduce_mean(tf.reduce_logsumexp(pair, axis=-1), axis=0)  # samples
+    pair = tf.stack([log_ratio, tf.zeros_like(log_ratio) - kl_bound], axis=-1)
+    kl = -tf.reduce_mean(tf.reduce_logsumexp(pair, axis=-1), axis=0)  # samples
+    return tf.minimum(kl, kl_bound)  # which the mean of several rounded values may exceed
 
 
 KL_BOUNDS = {"clamp": clamped_kl, "none": unbounded_kl, "skew": skewed_kl}

@@ -21,13 +21,17 @@ def lookup(table: Mapping[str, Any], name: str | None, kind: str):
     return table[name]
 
 
-def instantiate(table: Mapping[str, type], choice, kind: str, **options):
-    """Returns `choice` itself if it is an instance of the table's kind, else `table[choice](**options)`.
+def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | tuple = (), **options):
+    """Returns `choice` itself if it is an instance of `base`, else `table[choice](**options)`.
 
-    An instance is one of the base class that the table's classes share, so a user's own class passes.
+    Args:
+        table: the choices, classes.
+        choice: one of the table's keys, or an instance.
+        kind: what is being chosen, for the error message.
+        base: the class whose instances pass as they are, a user's own among them; unless given, none do.
+        **options: arguments of the class that is chosen by name.
 
     Raises:
         ValueError: if it is neither.
     """
-    base = next(iter(table.values())).__mro__[1]
     return choice if isinstance(choice, base) else lookup(table, choice, kind)(**options)

@@ -76,7 +76,7 @@ class TrainableModel(keras.Model):
         Raises:
             ValueError: for an unknown name, or a warm start of encoders that differ in shape.
         """
-        algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm")
+        algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
         if algorithm.warm_start_epochs > 0:
             check_copyable(self.encoders)
         super().compile(optimizer=optimizer, **kwargs)

@@ -205,17 +205,28 @@ def test_convolutions_need_images():
         from_names(encoder="conv", encoder_options={})
 
 
-def test_encoders_that_share_weights_are_refused():
-    trunk = keras.layers.Dense(4)
+@pytest.mark.parametrize("trainable", [True, False])
+def test_encoders_that_share_weights_are_refused(trainable):
+    trunk = keras.layers.Dense(4, trainable=trainable)
     inputs = keras.layers.Input((5,))
     encoders = [keras.Model(inputs, keras.layers.Dense(4)(trunk(inputs))) for _ in range(2)]
     with pytest.raises(ValueError, match="weights of its own.* in encoders 0 and 1"):
         as_encoders(encoders)
 
 
+@pytest.mark.filterwarnings("ignore:`build:UserWarning")  # Keras's, of a model without one
+def test_encoders_that_share_weights_are_refused_even_if_they_are_built_late():
+    encoders = [Subclassed(), Subclassed()]
+    encoders[1].hidden = encoders[0].hidden
+    with pytest.raises(ValueError, match="weights of its own.* in encoders 0 and 1"):
+        vae(encoders)
+
+
 def test_a_list_of_encoders_says_how_many_components_there_are():
     model = VAE.from_names(encoder=[mlp_encoder((5,), 4, units=(3,)) for _ in range(3)], decoder="mlp", **SMALL)
     assert model.num_components == 3
+    with pytest.raises(ValueError, match="for each of 1 components. Received: 3"):
+        VAE.from_names(encoder=list(model.encoders), decoder="mlp", num_components=1, **SMALL)
 
 
 def test_a_layer_that_is_no_model_serves_as_encoder():
@@ -223,10 +234,12 @@ def test_a_layer_that_is_no_model_serves_as_encoder():
     assert model(np.zeros((1, 5), "float32"))["means"].shape == (1, 2, 2)
 
 
-@pytest.mark.parametrize("num_components", [2.5, float("nan")])
-def test_a_fraction_of_a_component_is_refused(num_components):
-    with pytest.raises(ValueError, match="`num_components` must be"):
+@pytest.mark.parametrize("num_components", [2.0, 2.5, "2", float("nan")])
+def test_a_number_of_components_that_is_no_integer_is_refused(num_components):
+    with pytest.raises(ValueError, match="`num_components` must be an integer of at least 1"):
         VAE.from_names(encoder="mlp", decoder="mlp", num_components=num_components, **SMALL)
+    with pytest.raises(ValueError, match="`num_components` must be an integer of at least 1"):
+        as_encoders(sequential(), num_components)
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])

@@ -183,8 +183,8 @@ def test_other_errors_of_a_pipeline_are_not_taken_for_bad_data():
 
 
 class Batches(keras.utils.PyDataset):
-    def __init__(self, x):
-        super().__init__()
+    def __init__(self, x, workers=1):
+        super().__init__(workers=workers)
         self.x, self.ends = x, 0
 
     def __len__(self):
@@ -197,9 +197,24 @@ class Batches(keras.utils.PyDataset):
         self.ends += 1
 
 
-def test_a_py_dataset_is_checked_batch_by_batch():
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_a_py_dataset_is_checked_batch_by_batch(workers, last):
+    x = np.concatenate([images(), images(), spoiled(0.5)] if last else [spoiled(0.5), images()])
     with pytest.raises(ValueError, match="binary values, 0 or 1"):
-        model_for().fit(Batches(spoiled(0.5)), verbose=0)
+        model_for().fit(Batches(x, workers), verbose=0)
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_a_generator_is_checked_batch_by_batch(last):
+    batches = [images()] * 4 + [spoiled(0.5)] if last else [spoiled(0.5)] + [images()] * 4
+    with pytest.raises(ValueError, match="binary values, 0 or 1"):
+        model_for().fit(((batch,) for batch in batches), verbose=0)
+
+
+def test_a_good_generator_trains():
+    history = model_for().fit(((images(),) for _ in range(4)), steps_per_epoch=2, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
 
 
 def test_a_good_py_dataset_trains_and_hears_of_epochs():

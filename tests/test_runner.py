@@ -1,5 +1,6 @@
 """A recipe's run: its directory, its files, and a training that is killed and goes on."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -136,6 +137,23 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypat
     with pytest.raises(ValueError, match=message):
         rme_tf.run(Recipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
     runner.prepare(Recipe(**TINY, out=str(tmp_path / "run")))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp_path, monkeypatch, fails):
+    seen = []
+
+    def run(recipe):
+        seen.append(keras.config.dtype_policy().name)
+        if fails:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_run", run)
+    keras.config.set_dtype_policy("bfloat16")
+    with pytest.raises(KeyboardInterrupt) if fails else contextlib.nullcontext():
+        rme_tf.run(Recipe(**TINY, policy="mixed_bfloat16", out=str(tmp_path / "run")))
+    assert seen == ["mixed_bfloat16"]
+    assert keras.config.dtype_policy().name == "bfloat16"
 
 
 @pytest.mark.slow

@@ -21,10 +21,8 @@ def regularised_model(**regularisers):
         layers = [keras.layers.Input((5,)), keras.layers.Dense(3, activation="tanh", **regularisers)]
         return keras.Sequential([*layers, keras.layers.Dense(4)])
 
-    options = {"units": (4,)}
-    return VAE.from_names(
-        encoder=[encoder(), encoder()], decoder="mlp", decoder_options=options, input_shape=(5,), latent_dim=2
-    )
+    sizes = {"input_shape": (5,), "latent_dim": 2, "num_components": 2}
+    return VAE.from_names(encoder=[encoder(), encoder()], decoder="mlp", decoder_options={"units": (4,)}, **sizes)
 
 
 @every_algorithm
@@ -49,6 +47,7 @@ def test_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser
     assert any((a != b).any() for a, b in zip(first, model.encoders[0].get_weights(), strict=True))
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_activity_regularisers_live_through_a_warm_start(binary_data, algorithm):
     """What idle layers added to the losses of another graph must not reach this one."""
@@ -67,6 +66,7 @@ def test_the_loss_counts_each_activity_once(binary_data):
     assert result["loss"] + result["elbo"] == pytest.approx(float(activity), rel=1e-4)
 
 
+@pytest.mark.filterwarnings("error")
 def test_copies_are_noisy_and_of_the_first(tiny_model):
     model = tiny_model(3)
     copy_first_encoder(model.encoders, noise=0.01, seed=3)
@@ -78,7 +78,7 @@ def test_copies_are_noisy_and_of_the_first(tiny_model):
 
 
 @pytest.mark.parametrize("name", ["num_samples", "warm_start_epochs"])
-@pytest.mark.parametrize("value", [1.5, -1, float("nan")])
+@pytest.mark.parametrize("value", [1.5, 2.0, -1, "1", float("nan"), float("inf")])
 def test_counts_that_are_no_counts_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be an integer"):
         ELBO(**{name: value})

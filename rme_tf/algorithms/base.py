@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 
 import keras
 import tensorflow as tf
@@ -41,12 +42,10 @@ class Algorithm:
     aggressive: Aggressive | None = None
 
     def __post_init__(self):
-        if not self.num_samples >= 1 or self.num_samples % 1:
-            raise ValueError(f"`num_samples` must be an integer of at least 1. Received: {self.num_samples}.")
-        if not self.warm_start_epochs >= 0 or self.warm_start_epochs % 1:
-            raise ValueError(
-                f"`warm_start_epochs` must be an integer and not negative. Received: {self.warm_start_epochs}."
-            )
+        for name, least in (("num_samples", 1), ("warm_start_epochs", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < least:
+                raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
         if not 0.0 <= self.warm_start_noise < math.inf:
             raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
         check_kl_weight(self.kl_weight)
