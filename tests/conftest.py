@@ -31,13 +31,15 @@ def build_tiny_model(num_components=2, *, latent_dim=2, pixels=5, spread=0.4, se
     import rme_tf
 
     keras.utils.set_random_seed(seed)
-    options = {"units": (8,), "activation": "tanh"}
-    networks = {"encoder": "mlp", "decoder": "mlp", "encoder_options": options, "decoder_options": options}
+    networks = {"encoder": "mlp", "decoder": "mlp", **choices}
+    for part in ("encoder", "decoder"):
+        if isinstance(networks[part], str):  # a ready network takes no options
+            networks.setdefault(f"{part}_options", {"units": (8,), "activation": "tanh"})
     model = rme_tf.VAE.from_names(
         input_shape=(pixels,),
         latent_dim=latent_dim,
         num_components=num_components,
-        **{"seed": seed, **networks, **choices},
+        **{"seed": seed, **networks},
     )
     generator = np.random.default_rng(seed)
     for variable in model.trainable_variables:
@@ -46,7 +48,7 @@ def build_tiny_model(num_components=2, *, latent_dim=2, pixels=5, spread=0.4, se
     return model
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_model():
     """The builder of tiny models."""
     return build_tiny_model

@@ -205,12 +205,12 @@ GRIDS = {1: reference.grid_1d(9.0, 1201), 2: reference.grid_2d(7.0, 121)}
 NUM_SAMPLES = 20_000
 
 
-@pytest.fixture(params=[(1, "uniform"), (1, "learned"), (2, "learned")], ids=str)
-def quadrature(request, tiny_model, binary_data):
+@pytest.fixture(scope="module", params=[(1, "uniform"), (1, "learned"), (2, "learned")], ids=str)
+def quadrature(request, tiny_model):
     """A model of three components, two observations, and what the grid says of them."""
     latent_dim, mixing = request.param
     model = tiny_model(3, latent_dim=latent_dim, mixing=mixing)
-    x = binary_data(batch=2)
+    x = np.random.default_rng(1).integers(0, 2, size=(2, 5)).astype("float32")
     return model, x, *quadrature_of(model, x, *GRIDS[latent_dim])
 
 

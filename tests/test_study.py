@@ -1,5 +1,6 @@
 """A study runs what is missing, in an order that compares early."""
 
+import keras
 import pytest
 
 import rme_tf.study
@@ -10,15 +11,18 @@ from rme_tf.runner import Run
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Puts a stand-in in the place of the training; the recipes it was given."""
-    recipes = []
+    """Puts a stand-in in the place of the training; the recipes it was given, on a clear session each."""
+    recipes, cleared = [], []
 
     def run(recipe):
         recipes.append(recipe)
+        assert cleared.pop()
         record = {"config": vars(recipe), "metrics": {"seed": recipe.seed}}
         return Run(recipe, None, record, {"elbo": [1.0]}, None)
 
     monkeypatch.setattr(rme_tf.study, "run", run)
+    # Keras's own collects the garbage of all tests so far: a second each.
+    monkeypatch.setattr(keras.utils, "clear_session", lambda: cleared.append(True))
     return recipes
 
 
