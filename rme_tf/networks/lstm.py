@@ -173,7 +173,7 @@ def lstm_decoder(latent_dim: int, output_shape, **options):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class ConstantEncoder(keras.Model):
-    """[N, ...] -> zeros [N, output_size]: with a Gaussian family the posterior is the prior N(0, I).
+    """[N, ...] -> zeros [N, output_size]: with `DiagNormal(initial_scale=1.0)` the posterior is the prior N(0, I).
 
     Beside a decoder with `use_latent=False` it makes the VAE a language model in the same frame.
     """
