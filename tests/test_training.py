@@ -244,14 +244,15 @@ def moved(before, after):
     return {name for name in before if any((a != b).any() for a, b in zip(before[name], after[name], strict=True))}
 
 
-RULES = [
-    pytest.param(ELBO(warm_start_epochs=2), id="elbo"),
-    pytest.param(RecursiveMixture(warm_start_epochs=2), id="joint", marks=pytest.mark.slow),
-    pytest.param(RecursiveMixture(warm_start_epochs=2, update="sequential"), id="sequential", marks=pytest.mark.slow),
-]
+RULES = {
+    "elbo": ELBO(warm_start_epochs=2),
+    "joint": RecursiveMixture(warm_start_epochs=2),
+    "sequential": RecursiveMixture(warm_start_epochs=2, update="sequential"),
+}
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, binary_data, rule):
     model, x, recorder = tiny_model(3, mixing="learned"), binary_data(8), Recorder()
     model.compile("adam", rule)
