@@ -10,7 +10,7 @@ import tensorflow as tf
 import rme_tf
 from rme_tf.evaluation import bounds_of_batch
 
-SERVER = """
+PREAMBLE = """
 import sys
 for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
     sys.modules[name] = None  # importing it raises
@@ -21,14 +21,26 @@ folder = sys.argv[1]
 x = np.load(folder + "/x.npy")
 served = tf.saved_model.load(folder + "/saved_model")
 answers = dict(served.encode(x))
+"""
+QUESTIONS = """
 answers["default"] = served.signatures["serving_default"](x=tf.constant(x))["means"]
 answers["drawn"] = served.sample_posterior(x, 5, 7)["z"]
 answers["reconstructed"] = served.signatures["reconstruct"](x=tf.constant(x), seed=tf.constant(7))["mean"]
 answers["decoded"] = served.decode(answers["means"][:, 0])["mean"]
 answers["prior"] = served.sample_prior(3, 7)["mean"]
 answers["log_likelihood"] = served.log_likelihood(x[:1], 5000, 7)["log_likelihood"]
-np.savez(folder + "/answers.npz", **answers)
 """
+
+
+def answers_of(model, x, questions, folder, **options):
+    """Returns what a fresh process, which can import TensorFlow alone, makes of the exported model."""
+    np.save(folder / "x.npy", x)
+    rme_tf.export_saved_model(model, folder / "saved_model", **options)
+    program = PREAMBLE + questions + 'np.savez(folder + "/answers.npz", **answers)'
+    command = [sys.executable, "-c", program, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return np.load(folder / "answers.npz")
 
 
 @pytest.fixture(scope="module", params=["uniform", "learned"])
@@ -46,12 +58,7 @@ def served(request, tmp_path_factory):
         decoder_options={"units": (8,)},
     )
     x = (np.random.default_rng(0).random((7, 4, 4, 1)) > 0.5).astype(np.float32)
-    np.save(folder / "x.npy", x)
-    rme_tf.export_saved_model(model, folder / "saved_model")
-    command = [sys.executable, "-c", SERVER, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return model, x, np.load(folder / "answers.npz")
+    return model, x, answers_of(model, x, QUESTIONS, folder)
 
 
 @pytest.mark.slow
