@@ -20,7 +20,7 @@ class ImageSplits(NamedTuple):
     test: np.ndarray  # [N'', H, W, C]
 
 
-def steps_per_epoch(num_images, batch_size, *, drop_remainder=True):
+def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images"):
     """Returns the number of batches in one pass, at least 1.
 
     Raises:
@@ -30,7 +30,7 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True):
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
     least = batch_size if drop_remainder else 1
     if num_images < least:
-        raise ValueError(f"Too few images for a batch. Expected: {least} at least. Received: {num_images}.")
+        raise ValueError(f"Too few {noun} for a batch. Expected: {least} at least. Received: {num_images}.")
     return num_images // batch_size if drop_remainder else -(-num_images // batch_size)
 
 

@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.data import images
+
 PAD_MULTIPLE = 4  # T is a multiple of it: fewer shapes to compile for
 
 
@@ -17,11 +19,7 @@ def steps_per_epoch(tokens, batch_size):
     Raises:
         ValueError: if `batch_size` is below 1, or if not one batch can be filled.
     """
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
-    if len(tokens) < batch_size:
-        raise ValueError(f"Too few rows for a batch. Expected: {batch_size} at least. Received: {len(tokens)}.")
-    return len(tokens) // batch_size
+    return images.steps_per_epoch(len(tokens), batch_size, noun="rows")
 
 
 def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=PAD_MULTIPLE, pool=100):

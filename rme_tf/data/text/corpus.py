@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from rme_tf.data.prepared import prepared_builder
+
 MAX_BYTES = 100_000  # of a line; a longer one is no sentence, but a broken file
 
 _FILE_NAMES = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
@@ -156,16 +158,7 @@ def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES)
     Raises:
         ValueError: if the set is not to be had, or has not that field or those splits.
     """
-    import tensorflow_datasets as tfds  # here, since other corpora do without
-
-    builder = tfds.builder(name, data_dir=data_dir)
-    if not builder.is_prepared():
-        if not download:
-            raise ValueError(
-                f"Expected {name!r}, prepared by TensorFlow Datasets, in {builder.data_path}; "
-                "it is not there, and `download` is False."
-            )
-        builder.download_and_prepare()
+    builder = prepared_builder(name, data_dir=data_dir, download=download)
     if field not in builder.info.features:
         choices = ", ".join(repr(choice) for choice in sorted(builder.info.features))
         raise ValueError(f"Unknown field of {name!r}. Expected one of: {choices}. Received: {field!r}.")
