@@ -6,9 +6,11 @@ import math
 import keras
 import tensorflow as tf
 
+from rme_tf.configured import Configured
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Annealing:
+class Annealing(Configured):
     """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
 
     Args:
@@ -40,15 +42,6 @@ class Annealing:
     def progress(self, step):
         """Returns the share of the way from `start` to `end`."""
         raise NotImplementedError
-
-    def get_config(self) -> dict:
-        """Returns the fields, by name."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Returns the schedule with these fields."""
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable("rme_tf")

@@ -26,6 +26,12 @@ def is_autoregressive(decoder) -> bool:
     return getattr(decoder, "autoregressive", isinstance(inputs, list) and len(inputs) == 2)
 
 
+def decoder_example(decoder, latent_dim: int, likelihood):
+    """Returns inputs for a decoder, a batch of one: z, or [z, x]."""
+    z = keras.ops.zeros([1, latent_dim])
+    return [z, likelihood.example()] if is_autoregressive(decoder) else z
+
+
 def fresh_copy(network):
     """Returns a Keras model of the same configuration with new weights."""
     return type(network).from_config(network.get_config())

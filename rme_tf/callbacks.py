@@ -7,7 +7,7 @@ import time
 import keras
 import tensorflow as tf
 
-from rme_tf.building import fresh_copy
+from rme_tf.building import decoder_example, fresh_copy
 from rme_tf.records import read_json, write_json
 
 
@@ -97,8 +97,7 @@ class ResetDecoder(keras.callbacks.Callback):
             return
         model, optimizer = self.model, self.model.optimizer
         fresh = fresh_copy(model.decoder)
-        code = keras.ops.zeros([1, model.latent_dim])
-        fresh([code, model.likelihood.example()] if model.autoregressive else code)  # which builds it
+        fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
         for new, old in zip(fresh.weights, model.decoder.weights, strict=True):
             old.assign(new)
         kept = {id(optimizer.iterations), id(optimizer.learning_rate)}

@@ -38,6 +38,16 @@ def checked(data, likelihood: Likelihood, name: str = "x"):
     return CheckedPyDataset(data, likelihood, name) if isinstance(data, keras.utils.PyDataset) else data
 
 
+def batches(data, batch_size: int):
+    """Returns what to iterate over: the batches of a `tf.data.Dataset`, without labels, or an array cut into some.
+
+    It has a length where that is known.
+    """
+    if isinstance(data, tf.data.Dataset):
+        return data.map(lambda *batch: batch[0])
+    return [data[start : start + batch_size] for start in range(0, len(data), batch_size)]
+
+
 class CheckedPyDataset(keras.utils.PyDataset):
     """A `PyDataset` whose batches are checked as they come.
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import diagnostics, objectives, posteriors, priors
+from rme_tf.checks import batches
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -111,7 +112,7 @@ def collapse_report(
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     probe = probe or Probe(model)
-    draws = _draw_all(probe, _batches(data, batch_size, max_observations), num_samples, seed)
+    draws = _draw_all(probe, _first_batches(data, batch_size, max_observations), num_samples, seed)
     return CollapseReport(
         num_observations=len(draws.log_alpha),
         batch_size=batch_size,
@@ -157,19 +158,15 @@ def _log_densities(model, params, log_alpha, codes):
 # Draws: `Draws` whose arrays, but params and log_alpha, have a leading axis of S.
 
 
-def _batches(data, batch_size: int, max_observations: int) -> Iterator:
+def _first_batches(data, batch_size: int, max_observations: int) -> Iterator:
     """Yields batches of observations, `max_observations` in all at most."""
     left = max_observations
-    for batch in data if isinstance(data, tf.data.Dataset) else _cut(data, batch_size):
-        x = tf.convert_to_tensor(batch[0] if isinstance(batch, tuple | list) else batch)[:left]
+    for batch in batches(data, batch_size):
+        x = tf.convert_to_tensor(batch)[:left]
         yield tf.cast(x, tf.float32) if x.dtype.is_floating else x
         left -= len(x)
         if left == 0:
             return
-
-
-def _cut(array, batch_size: int) -> Iterator:
-    return (array[start : start + batch_size] for start in range(0, len(array), batch_size))
 
 
 def _draw_all(probe, batches, num_samples: int, seed: int) -> Draws:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rme_tf import diagnostics, objectives
-from rme_tf.checks import checked
+from rme_tf.checks import batches, checked
 
 CODES_PER_CHUNK = 2048  # latent codes decoded at once: memory grows with this, not with the samples
 
@@ -127,18 +127,11 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         return bounds_of_batch(model, batch, num_draws, batch_seed, chunk)
 
     parts, start = [], 0
-    for batch in tqdm(_batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
+    for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
         batch_seed = tf.constant([seed, start], tf.int32)
         parts.append([part.numpy() for part in compiled(model.likelihood.cast(batch), batch_seed)])
         start += len(batch)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _batches(x, batch_size: int):
-    """Returns something to iterate over, with a length if that is known: batches without their labels."""
-    if isinstance(x, tf.data.Dataset):
-        return x.map(lambda *batch: batch[0])
-    return [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
 
 
 def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Estimate:

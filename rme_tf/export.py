@@ -54,7 +54,7 @@ class Endpoints:
 
     Args:
         model: a `VAE`.
-        max_length: see there.
+        max_length: of sequences, the most tokens of an answer.
     """
 
     def __init__(self, model, max_length: int):

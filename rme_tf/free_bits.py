@@ -6,10 +6,12 @@ import math
 import keras
 import tensorflow as tf
 
+from rme_tf.configured import Configured
+
 
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FreeBits:
+class FreeBits(Configured):
     """Replaces each component's KL(q_m || p) by sum_g max(nats, mean_x KL_g), g the groups of latent dimensions.
 
     The mean is over the minibatch. What is maximised for component m is then
@@ -75,12 +77,3 @@ class FreeBits:
             raise ValueError(f"`groups` must divide the latent dimensions. Received: {groups} of {model.latent_dim}.")
         shape = tf.concat([tf.shape(kl)[:-1], [groups, model.latent_dim // groups]], axis=0)
         return tf.reduce_sum(tf.reshape(kl, shape), axis=-1)
-
-    def get_config(self) -> dict:
-        """Returns the fields, by name."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Returns the free bits with these fields."""
-        return cls(**config)

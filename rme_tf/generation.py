@@ -102,6 +102,7 @@ def _one_by_one(model, z, options, choose: Callable):
     tokens = tf.TensorArray(tf.int32, size=options.max_length, element_shape=[None])
 
     def body(step, previous, state, done, tokens):
+        """Adds a token to every row; PAD to those that have ended."""
         logits, state = _next_logits(model, previous, state, z)
         chosen = tf.cast(choose(logits, step), tf.int32)
         last = tf.equal(step, options.max_length - 1)
@@ -138,6 +139,7 @@ def _beam(model, z, seed, options):
     offsets = tf.range(num_rows)[:, tf.newaxis] * width  # of a code's hypotheses among all
 
     def body(step, tokens, scores, lengths, state, done):
+        """Extends every hypothesis by every token, and keeps the W best of each code."""
         logits, state = _next_logits(model, tokens[:, step], state, codes)
         log_probs = tf.reshape(tf.nn.log_softmax(logits), [num_rows, width, size])
         closed = tf.one_hot(PAD, size, on_value=0.0, off_value=LOG_ZERO)

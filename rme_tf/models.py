@@ -128,8 +128,7 @@ class VAE(TrainableModel):
         for m, encoder in enumerate(self.encoders):
             building.check_output(encoder, dummy, (self.posterior_family.num_params,), f"encoder {m}")
         building.check_weights_apart(self.encoders)  # of which some have been built just now
-        latent = tf.zeros([1, self.posterior_family.latent_dim])
-        inputs = [latent, dummy] if self.autoregressive else latent
+        inputs = building.decoder_example(self.decoder, self.latent_dim, self.likelihood)
         building.check_output(self.decoder, inputs, self.likelihood.params_shape, "decoder")
         if self.prior.latent_dim != self.posterior_family.latent_dim:
             raise ValueError(

@@ -179,6 +179,11 @@ class Recipe:
         values = dataclasses.asdict(self)
         return {name: values[name] for name in values if name not in ("out", "overwrite", "data_dir", "download")}
 
+    def differences(self, recorded: Mapping) -> dict[str, tuple]:
+        """Returns what makes this run another than the recorded one: field -> (value there, value here)."""
+        recorded = {**type(self)().identity, **recorded}  # a younger field had the effect of its default
+        return {name: (recorded[name], value) for name, value in self.identity.items() if recorded[name] != value}
+
 
 def from_yaml(path, defaults):
     """Returns `defaults`, a dataclass, with what a YAML file says in their place.

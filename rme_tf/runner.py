@@ -71,12 +71,7 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
     before = yaml.safe_load(config.read_text(encoding="utf-8"))
     if not isinstance(before, dict):
         raise ValueError(f"{config} does not describe a run. Choose another `out`, or pass `overwrite`.")
-    before = {**type(recipe)().identity, **before}  # a younger field had the effect of its default
-    changed = [
-        f"{name}: {before[name]!r} there, {value!r} now"
-        for name, value in recipe.identity.items()
-        if before[name] != value
-    ]
+    changed = [f"{name}: {there!r} there, {now!r} now" for name, (there, now) in recipe.differences(before).items()]
     if changed:
         raise ValueError(
             f"{out} holds a run with another configuration ({'; '.join(changed)}). "

@@ -42,10 +42,7 @@ def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: s
 
 
 def _check_same(recipe: Recipe, path) -> None:
-    recorded = read_json(path)["config"]
-    # A field that is younger than the record had the effect of its default.
-    recorded = {**type(recipe)().identity, **recorded}
-    different = [name for name, value in recipe.resolved().identity.items() if recorded[name] != value]
+    different = recipe.resolved().differences(read_json(path)["config"])
     if different:
         raise ValueError(
             f"{path} records a run of another configuration (it differs in {', '.join(different)}). "

@@ -166,19 +166,20 @@ class TrainableModel(keras.Model):
         x = self._unpack(data)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
+        terms = objectives.mixture_terms(log_probs)
         if self.algorithm.aggressive is not None:
-            elbo = objectives.mixture_terms(log_probs)["elbo"]
-            self.inner_loop.advance(tf.reduce_mean(elbo), self.algorithm.aggressive)
+            self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive)
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
-        return self._track(log_probs)
+        return self._track(terms)
 
     def test_step(self, data):
         """Returns the running means without moving a weight; the noise is the same in every evaluation."""
         x = self._unpack(data)
         self.forget_losses()
         seed = tf.stack([0, tf.cast(self.trackers["loss"].count, tf.int32)])
-        return self._track(self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed))
+        log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
+        return self._track(objectives.mixture_terms(log_probs))
 
     def forget_losses(self):
         """Drops what layers have added to `losses` in earlier calls, which may belong to another graph.
@@ -192,9 +193,8 @@ class TrainableModel(keras.Model):
         refuse_weights(sample_weight=sample_weight)
         return self.likelihood.cast(x)
 
-    def _track(self, log_probs):
-        terms = objectives.mixture_terms(log_probs)
-        missing = self.num_components - log_probs.log_alpha.shape[-1]  # not joined yet
+    def _track(self, terms):
+        missing = self.num_components - terms["alpha"].shape[-1]  # not joined yet
         component_elbo = tf.pad(terms["component_elbo"], [[0, 0], [0, missing]], constant_values=math.nan)
         alpha = tf.pad(terms["alpha"], [[0, 0], [0, missing]])
         values = {name: terms[name] for name in ("elbo", "reconstruction", "kl")}

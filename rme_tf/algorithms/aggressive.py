@@ -5,10 +5,12 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from rme_tf.configured import Configured
+
 
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Aggressive:
+class Aggressive(Configured):
     """Several steps of the encoders for one of the decoder, given to `Algorithm(aggressive=...)`.
 
     Of He et al.'s loop each minibatch is a step of `fit`: the encoders move in every one, the decoder in the
@@ -33,15 +35,6 @@ class Aggressive:
         for name in ("window", "max_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
-
-    def get_config(self) -> dict:
-        """Returns the fields, by name."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Returns the aggressive training with these fields."""
-        return cls(**config)
 
 
 class InnerLoop(keras.layers.Layer):

@@ -4,16 +4,16 @@ import dataclasses
 import math
 import numbers
 
-import keras
 import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.annealing import Annealing, check_kl_weight
+from rme_tf.configured import Configured
 from rme_tf.free_bits import FreeBits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Algorithm:
+class Algorithm(Configured):
     """A rule for one training step of a `rme_tf.VAE`, given to `compile(algorithm=...)`.
 
     Args:
@@ -71,17 +71,7 @@ class Algorithm:
         """
         if self.free_bits is None:
             return tf.zeros(tf.shape(params)[:2])
-        return self.kl_weight_now(model) * self.free_bits.refund(model, params, z)
-
-    def get_config(self) -> dict:
-        """Returns the fields, by name, serialised."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Returns the algorithm with these fields."""
-        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        return self.free_bits.refund(model, params, z)
 
 
 def ascend(model, variables, objective, *, regularise=True):
@@ -118,7 +108,7 @@ def _apply(model, pairs) -> None:
         if chosen:
             model.optimizer.apply(*zip(*chosen, strict=True))
 
-    if getattr(model.algorithm, "aggressive", None) is None:
+    if model.algorithm.aggressive is None:
         apply(pairs)
         return
     generative = {id(variable) for variable in model.generative_variables}

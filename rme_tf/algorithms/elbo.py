@@ -35,7 +35,8 @@ class ELBO(Algorithm):
             log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_probs.log_q_all)
             log_joint = log_probs.log_lik + kl_weight * log_probs.log_prior
             bound = objectives.mixture_elbo(log_joint, log_density, log_alpha)
-            bound += tf.reduce_sum(tf.exp(log_alpha) * self.refund(model, encoding.params, z), axis=-1)
+            refund = kl_weight * self.refund(model, encoding.params, z)
+            bound += tf.reduce_sum(tf.exp(log_alpha) * refund, axis=-1)
             return bound - model.mixing.penalty(log_alpha), log_probs
 
         return ascend(model, model.active_variables, objective)

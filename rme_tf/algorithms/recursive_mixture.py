@@ -36,7 +36,7 @@ class RecursiveMixture(Algorithm):
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
-        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
@@ -135,7 +135,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         log_q = model.component_log_probs(encoding.params[:, m:], z)[:, :, 0, 0]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)[:, :, 0]
         bound = objectives.elbo((log_lik + kl_weight * log_prior)[:, :, 0], kl_weight * log_q)
-        bound += algorithm.refund(model, encoding.params[:, m:], z)[:, 0]
+        bound += kl_weight * algorithm.refund(model, encoding.params[:, m:], z)[:, 0]
         return bound + kl_weight * algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
 
     def mixing_objective(m):
@@ -189,7 +189,7 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(alpha * tf.reduce_mean(log_joint, axis=0), axis=-1)
-        own = algorithm.refund(model, params, z) - kl_weight * tf.reduce_mean(log_q, axis=0)
+        own = kl_weight * (algorithm.refund(model, params, z) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * own, axis=-1)
         for m in range(1, model.active_components):
             value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)

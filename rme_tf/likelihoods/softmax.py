@@ -45,6 +45,7 @@ def _log_normalizer(features, table, bias, rows: int):
 
     @tf.custom_gradient
     def value(features, table, bias):
+        """Returns the value, and the gradient that computes the logits again."""
         num_rows = tf.shape(features)[0]
         num_chunks = tf.maximum(1, -(-num_rows // rows))
         size = tf.maximum(1, -(-num_rows // num_chunks))
