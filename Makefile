@@ -61,7 +61,7 @@ bench: $(INSTALLED)  ## time the training step and the evaluation
 	$(PY) -m rme_tf.benchmark
 
 results: $(INSTALLED)  ## render the README's tables again from recipes/results/
-	$(PY) -m rme_tf.report
+	$(PY) -m rme_tf.experiments.report
 
 clean:  ## remove caches and build products
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -11,7 +11,7 @@ methods at a reduced one, with recorded results.
 
 import rme_tf
 
-MNIST = rme_tf.Recipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
+MNIST = rme_tf.ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
 
 if __name__ == "__main__":
     recipe = rme_tf.parse(MNIST, __doc__)

@@ -38,15 +38,15 @@ class Options:
     results: str = "recipes/results/mnist_study"
 
 
-def methods(options: Options) -> dict[str, rme_tf.Recipe]:
+def methods(options: Options) -> dict[str, rme_tf.ImageRecipe]:
     common: dict[str, Any] = {"train_size": 20_000, "test_size": 1_000, "epochs": 10, "importance_samples": 100}
     common |= {"latent_dim": options.latent_dim, "data_dir": options.data_dir, "smoke": options.smoke}
     mixture: dict[str, Any] = {**common, "components": 4, "warm_start_epochs": 3}
     recipes = {
-        "vae": rme_tf.Recipe(**common, components=1, algorithm="elbo"),
-        "me_learned": rme_tf.Recipe(**{**mixture, "warm_start_epochs": 0}, algorithm="elbo", mixing="learned"),
-        "me_uniform": rme_tf.Recipe(**mixture, algorithm="elbo"),
-        "rme": rme_tf.Recipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
+        "vae": rme_tf.ImageRecipe(**common, components=1, algorithm="elbo"),
+        "me_learned": rme_tf.ImageRecipe(**{**mixture, "warm_start_epochs": 0}, algorithm="elbo", mixing="learned"),
+        "me_uniform": rme_tf.ImageRecipe(**mixture, algorithm="elbo"),
+        "rme": rme_tf.ImageRecipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
     }
     return {name: rme_tf.lookup(recipes, name, "method") for name in options.methods}
 

@@ -11,7 +11,7 @@ import dataclasses
 
 import rme_tf
 
-DIGITS = rme_tf.Recipe(
+DIGITS = rme_tf.ImageRecipe(
     dataset="digits",
     encoder="mlp",
     decoder="mlp",

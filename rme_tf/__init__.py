@@ -3,17 +3,14 @@
 from rme_tf.algorithms import ELBO, Aggressive, RecursiveMixture
 from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.collapse import CollapseReport, collapse_report
-from rme_tf.compare import compare
 from rme_tf.evaluation import bounds, log_likelihood
+from rme_tf.experiments import ImageRecipe, Recipe, Run, TextRecipe, compare, parse, run, run_study
 from rme_tf.export import export_saved_model
 from rme_tf.free_bits import FreeBits
 from rme_tf.generation import generate
 from rme_tf.models import VAE
 from rme_tf.monitor import CollapseMonitor
-from rme_tf.recipe import Recipe, parse
 from rme_tf.registry import lookup
-from rme_tf.runner import Run, run
-from rme_tf.study import run_study
 from rme_tf.version import __version__
 
 __all__ = [
@@ -23,11 +20,13 @@ __all__ = [
     "CyclicalAnnealing",
     "ELBO",
     "FreeBits",
+    "ImageRecipe",
     "LinearAnnealing",
     "Recipe",
     "RecursiveMixture",
     "Run",
     "SigmoidAnnealing",
+    "TextRecipe",
     "VAE",
     "__version__",
     "bounds",

@@ -3,6 +3,7 @@
 import math
 import pathlib
 import time
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -69,6 +70,28 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         self.manager.save(checkpoint_number=self.epoch)
 
 
+class HalveOnPlateau(keras.callbacks.ReduceLROnPlateau):
+    """Halves the learning rate when the validation ELBO has not risen for some epochs; a resumed training goes on so.
+
+    Args:
+        learning_rate: the first one.
+        patience: those epochs.
+        history: dict of lists of the epochs before, as of `ResumableCheckpoint`.
+    """
+
+    def __init__(self, learning_rate: float, patience: int, history: Mapping[str, Sequence[float]]):
+        super().__init__(monitor="val_elbo", mode="max", factor=0.5, patience=patience, min_delta=0.0)
+        self.learning_rate = learning_rate
+        self.before = list(history.get("val_elbo", []))
+
+    def on_train_begin(self, logs=None):
+        """Goes through the epochs before, from the first learning rate on."""
+        super().on_train_begin(logs)
+        self.model.optimizer.learning_rate = self.learning_rate
+        for epoch, value in enumerate(self.before):
+            self.on_epoch_end(epoch, {"val_elbo": value})
+
+
 class ResetDecoder(keras.callbacks.Callback):
     """Gives the decoder new weights, and the optimizer no memory, when an epoch begins.
 
@@ -111,15 +134,16 @@ class StopAggressive(keras.callbacks.Callback):
 
     Args:
         monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
+        best: its best value so far, where a training is resumed.
 
     References:
         He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
     """
 
-    def __init__(self, monitor: str = "mi"):
+    def __init__(self, monitor: str = "mi", best: float = -math.inf):
         super().__init__()
         self.monitor = monitor
-        self.best = -math.inf
+        self.best = best
 
     def on_epoch_end(self, epoch, logs=None):
         """Compares with the best epoch so far.

@@ -25,10 +25,7 @@ LAYERS = [
     {"models"},
     {"evaluation", "collapse"},
     {"callbacks", "monitor", "export", "data", "plots"},
-    {"recipe", "report", "benchmark"},
-    {"runner"},
-    {"study", "gallery"},
-    {"compare"},
+    {"benchmark", "experiments"},
     {"__init__"},
 ]
 # What needs arrays alone, and would serve other models as well.

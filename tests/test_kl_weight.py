@@ -176,9 +176,9 @@ def test_groups_must_divide_the_dimensions(tiny_model, binary_data):
 
 
 def test_a_recipe_describes_them():
-    recipe = rme_tf.Recipe(annealing="linear", annealing_steps=7, annealing_start=0.1, free_bits=0.25)
+    recipe = rme_tf.ImageRecipe(annealing="linear", annealing_steps=7, annealing_start=0.1, free_bits=0.25)
     algorithm = recipe.make_algorithm()
     assert algorithm.kl_weight == LinearAnnealing(steps=7, start=0.1)
     assert algorithm.free_bits == FreeBits(nats=0.25)
     with pytest.raises(ValueError, match="annealing"):
-        rme_tf.Recipe(annealing="cubic")
+        rme_tf.ImageRecipe(annealing="cubic")

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import yaml
 
-from rme_tf import ELBO, Recipe, RecursiveMixture, parse
+from rme_tf import ELBO, ImageRecipe, RecursiveMixture, parse
+from rme_tf.experiments.options import from_yaml
 from rme_tf.posteriors import RecursiveMixing, UniformMixing
-from rme_tf.recipe import from_yaml
 
-NAMES = [field.name for field in dataclasses.fields(Recipe)]
+NAMES = [field.name for field in dataclasses.fields(ImageRecipe)]
 IMPOSSIBLE = [
     ({"components": 0}, "`components` must be at least 1. Received: 0"),
     ({"latent_dim": -1}, "`latent_dim` must be at least 1"),
@@ -48,11 +48,11 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize(("choices", "message"), IMPOSSIBLE, ids=[str(choices) for choices, _ in IMPOSSIBLE])
 def test_an_impossible_recipe_is_refused(choices, message):
     with pytest.raises(ValueError, match=message):
-        Recipe(**choices)
+        ImageRecipe(**choices)
 
 
 def test_a_recipe_describes_its_algorithm_and_mixing():
-    recipe = Recipe(
+    recipe = ImageRecipe(
         kl_bound=2.0,
         bound="clamp",
         update="sequential",
@@ -69,16 +69,16 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
         warm_start_noise=0.5,
     )
     assert isinstance(recipe.make_mixing(), UniformMixing)
-    learned = Recipe(mixing="learned", eps_min=0.1, uniform_pull=0.3).make_mixing()
+    learned = ImageRecipe(mixing="learned", eps_min=0.1, uniform_pull=0.3).make_mixing()
     assert isinstance(learned, RecursiveMixing)
     assert (learned.eps_min, learned.uniform_pull) == (0.1, 0.3)
-    assert Recipe(algorithm="elbo", warm_start_epochs=2).make_algorithm() == ELBO(warm_start_epochs=2)
+    assert ImageRecipe(algorithm="elbo", warm_start_epochs=2).make_algorithm() == ELBO(warm_start_epochs=2)
     # One component has nothing to wait for.
-    assert Recipe(components=1, warm_start_epochs=4).make_algorithm().warm_start_epochs == 0
+    assert ImageRecipe(components=1, warm_start_epochs=4).make_algorithm().warm_start_epochs == 0
 
 
 def test_a_smoke_run_is_small_and_otherwise_the_same():
-    recipe = Recipe(components=3, latent_dim=7, epochs=50, smoke=True)
+    recipe = ImageRecipe(components=3, latent_dim=7, epochs=50, smoke=True)
     small = recipe.resolved()
     assert small.epochs == 2
     assert small.warm_start_epochs == 1
@@ -87,27 +87,27 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
     assert small.importance_samples == 64
     assert (small.components, small.latent_dim) == (3, 7)
     assert small.resolved() == small
-    assert Recipe(components=3).resolved() == Recipe(components=3)
-    assert Recipe(warm_start_epochs=0, smoke=True).resolved().warm_start_epochs == 0
+    assert ImageRecipe(components=3).resolved() == ImageRecipe(components=3)
+    assert ImageRecipe(warm_start_epochs=0, smoke=True).resolved().warm_start_epochs == 0
 
 
 def test_where_a_run_is_kept_does_not_make_it_another():
     same = [
-        Recipe(out="a"),
-        Recipe(out="b"),
-        Recipe(overwrite=True),
-        Recipe(data_dir=None),
-        Recipe(download=False),
+        ImageRecipe(out="a"),
+        ImageRecipe(out="b"),
+        ImageRecipe(overwrite=True),
+        ImageRecipe(data_dir=None),
+        ImageRecipe(download=False),
     ]
     assert all(recipe.identity == same[0].identity for recipe in same)
-    assert Recipe(seed=1).identity != same[0].identity
+    assert ImageRecipe(seed=1).identity != same[0].identity
     assert set(same[0].identity) == set(NAMES) - {"out", "overwrite", "data_dir", "download"}
 
 
 def test_flags_are_written_with_dashes_or_underscores():
     words = "--latent-dim 3 --kl_bound 2.5 --train-size 10 --no-download --jit_compile --bound clamp --data-dir there"
-    recipe = parse(Recipe(components=2), args=words.split())
-    assert recipe == Recipe(
+    recipe = parse(ImageRecipe(components=2), args=words.split())
+    assert recipe == ImageRecipe(
         components=2,
         latent_dim=3,
         kl_bound=2.5,
@@ -117,31 +117,35 @@ def test_flags_are_written_with_dashes_or_underscores():
         bound="clamp",
         data_dir="there",
     )
-    assert parse(Recipe(train_size=10), args=["--train-size", "None"]).train_size is None
-    assert parse(Recipe(components=2), args=[]) == Recipe(components=2)
+    assert parse(ImageRecipe(train_size=10), args=["--train-size", "None"]).train_size is None
+    assert parse(ImageRecipe(components=2), args=[]) == ImageRecipe(components=2)
 
 
 def test_flags_win_over_yaml_and_yaml_over_the_defaults(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("latent_dim: 3\nkl_bound: 2\nlearning_rate: 1e-4\ntrain_size: 12\nsmoke: true\n", encoding="utf-8")
-    recipe = parse(Recipe(components=4), args=["--config", str(path), "--latent-dim", "5"])
-    assert recipe == Recipe(components=4, latent_dim=5, kl_bound=2.0, learning_rate=1e-4, train_size=12, smoke=True)
+    recipe = parse(ImageRecipe(components=4), args=["--config", str(path), "--latent-dim", "5"])
+    assert recipe == ImageRecipe(
+        components=4, latent_dim=5, kl_bound=2.0, learning_rate=1e-4, train_size=12, smoke=True
+    )
     assert isinstance(recipe.kl_bound, float)
-    before = parse(Recipe(), args=["--latent-dim", "5", "--config", str(path)])
+    before = parse(ImageRecipe(), args=["--latent-dim", "5", "--config", str(path)])
     assert before.latent_dim == 5
 
 
 def test_a_config_may_follow_an_equals_sign(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("latent_dim: 3\n", encoding="utf-8")
-    assert parse(Recipe(), args=[f"--config={path}"]).latent_dim == 3
+    assert parse(ImageRecipe(), args=[f"--config={path}"]).latent_dim == 3
 
 
 def test_a_recipe_survives_yaml(tmp_path):
-    recipe = Recipe(learning_rate=3e-5, train_size=7, data_dir=None, bound="none", kl_bound=float("inf"), smoke=True)
+    recipe = ImageRecipe(
+        learning_rate=3e-5, train_size=7, data_dir=None, bound="none", kl_bound=float("inf"), smoke=True
+    )
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(dataclasses.asdict(recipe)), encoding="utf-8")
-    assert from_yaml(path, Recipe()) == recipe
+    assert from_yaml(path, ImageRecipe()) == recipe
     path.write_text("", encoding="utf-8")
     assert from_yaml(path, recipe) == recipe
 
@@ -166,19 +170,19 @@ def test_yaml_that_is_no_recipe_is_refused(tmp_path, text, message):
     path = tmp_path / "recipe.yaml"
     path.write_text(text + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        parse(Recipe(), args=["--config", str(path)])
+        parse(ImageRecipe(), args=["--config", str(path)])
 
 
 def test_a_config_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no-such.yaml"):
-        parse(Recipe(), args=["--config", str(tmp_path / "no-such.yaml")])
+        parse(ImageRecipe(), args=["--config", str(tmp_path / "no-such.yaml")])
     with pytest.raises(ValueError, match="--config"):
-        parse(Recipe(), args=["--config"])
+        parse(ImageRecipe(), args=["--config"])
 
 
 def test_help_explains_every_field(capsys):
     with pytest.raises(SystemExit) as stop:
-        parse(Recipe(), "What this recipe is for.", args=["--help"])
+        parse(ImageRecipe(), "What this recipe is for.", args=["--help"])
     assert stop.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "What this recipe is for." in text
@@ -192,7 +196,7 @@ def test_help_explains_every_field(capsys):
 @pytest.mark.parametrize("words", ["--nope 3", "--latent-dim three", "--bound loose", "stray"])
 def test_flags_that_do_not_exist_are_refused(words, capsys):
     with pytest.raises(SystemExit) as stop:
-        parse(Recipe(), args=words.split())
+        parse(ImageRecipe(), args=words.split())
     assert stop.value.code == 2
     assert capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rme_tf import report
+from rme_tf.experiments import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rme_tf import report
+from rme_tf.experiments import report
 from rme_tf.records import write_json
 
 

@@ -16,7 +16,8 @@ import yaml
 from tensorflow.python.framework import config as tf_config
 
 import rme_tf
-from rme_tf import Recipe, records, runner
+from rme_tf import ImageRecipe, records
+from rme_tf.experiments import runner
 
 TINY = {
     "dataset": "digits",
@@ -49,17 +50,17 @@ def without_seconds(history):
 
 
 def test_a_new_run_gets_a_directory_with_its_configuration(tmp_path):
-    recipe = Recipe(**TINY, out=str(tmp_path / "a" / "b"))
+    recipe = ImageRecipe(**TINY, out=str(tmp_path / "a" / "b"))
     assert runner.prepare(recipe) == tmp_path / "a" / "b"
     saved = yaml.safe_load((tmp_path / "a" / "b" / "config.yaml").read_text(encoding="utf-8"))
-    assert Recipe(**saved) == recipe
+    assert ImageRecipe(**saved) == recipe
     assert runner.prepare(recipe) == tmp_path / "a" / "b"  # the same run again
 
 
 def test_a_directory_of_another_configuration_is_refused(tmp_path):
-    runner.prepare(Recipe(**TINY, kl_bound=2.0, out=str(tmp_path / "run")))
+    runner.prepare(ImageRecipe(**TINY, kl_bound=2.0, out=str(tmp_path / "run")))
     with pytest.raises(ValueError, match="another configuration") as error:
-        runner.prepare(Recipe(**TINY, kl_bound=3.0, seed=5, out=str(tmp_path / "run")))
+        runner.prepare(ImageRecipe(**TINY, kl_bound=3.0, seed=5, out=str(tmp_path / "run")))
     message = str(error.value)
     assert "kl_bound: 2.0 there, 3.0 now" in message
     assert "seed: 0 there, 5 now" in message
@@ -68,23 +69,23 @@ def test_a_directory_of_another_configuration_is_refused(tmp_path):
 
 
 def test_a_moved_directory_is_the_same_run(tmp_path):
-    runner.prepare(Recipe(**TINY, out=str(tmp_path / "old")))
+    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "old")))
     shutil.move(tmp_path / "old", tmp_path / "new")
-    runner.prepare(Recipe(**TINY, data_dir=None, out=str(tmp_path / "new")))
+    runner.prepare(ImageRecipe(**TINY, data_dir=None, out=str(tmp_path / "new")))
 
 
 def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     run, precious = tmp_path / "run", tmp_path / "precious"
-    runner.prepare(Recipe(**TINY, seed=1, out=str(run)))
+    runner.prepare(ImageRecipe(**TINY, seed=1, out=str(run)))
     (run / "checkpoints").mkdir()
-    runner.prepare(Recipe(**TINY, seed=2, out=str(run), overwrite=True))
+    runner.prepare(ImageRecipe(**TINY, seed=2, out=str(run), overwrite=True))
     assert [path.name for path in run.iterdir()] == ["config.yaml"]
     precious.mkdir()
     (precious / "thesis.txt").write_text("all of it", encoding="utf-8")
     with pytest.raises(ValueError, match="deletes runs only"):
-        runner.prepare(Recipe(**TINY, out=str(precious), overwrite=True))
+        runner.prepare(ImageRecipe(**TINY, out=str(precious), overwrite=True))
     assert (precious / "thesis.txt").exists()
-    runner.prepare(Recipe(**TINY, out=str(tmp_path / "fresh"), overwrite=True))
+    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "fresh"), overwrite=True))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -94,7 +95,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path, overwrite, belo
     file.write_text("not a directory", encoding="utf-8")
     out = file / "run" if below else file
     with pytest.raises(ValueError, match="`out` must be a directory that can be written.*file"):
-        runner.prepare(Recipe(**TINY, out=str(out), overwrite=overwrite))
+        runner.prepare(ImageRecipe(**TINY, out=str(out), overwrite=overwrite))
     assert file.read_text(encoding="utf-8") == "not a directory"
 
 
@@ -102,14 +103,14 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path, overwrite, belo
 def test_a_directory_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ValueError, match="`out` must be a directory that can be written"):
-        runner.prepare(Recipe(**TINY, out=str(tmp_path)))
+        runner.prepare(ImageRecipe(**TINY, out=str(tmp_path)))
 
 
 def test_a_configuration_cut_short_by_a_kill_is_refused_or_replaced(tmp_path):
     """The file that prepare had begun to write when the process died."""
     (tmp_path / "config.yaml").write_text("", encoding="utf-8")
     try:
-        runner.prepare(Recipe(**TINY, out=str(tmp_path)))
+        runner.prepare(ImageRecipe(**TINY, out=str(tmp_path)))
     except ValueError as error:
         assert "config.yaml" in str(error)
     else:
@@ -135,8 +136,8 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypat
     """Else the corrected recipe would be refused as another configuration."""
     monkeypatch.chdir(tmp_path)  # where a relative `data_dir` is looked for
     with pytest.raises(ValueError, match=message):
-        rme_tf.run(Recipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
-    runner.prepare(Recipe(**TINY, out=str(tmp_path / "run")))
+        rme_tf.run(ImageRecipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
+    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "run")))
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -151,14 +152,14 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp
     monkeypatch.setattr(runner, "_run", run)
     keras.config.set_dtype_policy("bfloat16")
     with pytest.raises(KeyboardInterrupt) if fails else contextlib.nullcontext():
-        rme_tf.run(Recipe(**TINY, policy="mixed_bfloat16", out=str(tmp_path / "run")))
+        rme_tf.run(ImageRecipe(**TINY, policy="mixed_bfloat16", out=str(tmp_path / "run")))
     assert seen == ["mixed_bfloat16"]
     assert keras.config.dtype_policy().name == "bfloat16"
 
 
 @pytest.mark.slow
 def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch):
-    recipe = Recipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
+    recipe = ImageRecipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.run(recipe)
     assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}
     record = records.read_json(tmp_path / "metrics.json")
@@ -171,16 +172,16 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
         "inference_milliseconds_per_batch_of_128",
     }
     metrics = record["metrics"]
-    assert metrics["test"]["num_images"] == metrics["train"]["num_images"] == 20
+    assert metrics["test"]["num_observations"] == metrics["train"]["num_observations"] == 20
     assert metrics["test"]["log_likelihood"] >= metrics["test"]["elbo"]
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
         np.prod(variable.shape) for variable in first.model.trainable_variables
     )
     assert [len(values) for values in first.history.values()] == [2] * len(first.history)
-    assert first.test.shape == (20, 8, 8, 1)
+    assert first.task.example.shape == (20, 8, 8, 1)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    for name, value in first.model(first.test).items():
-        np.testing.assert_array_equal(loaded(first.test)[name], value)
+    for name, value in first.model(first.task.example).items():
+        np.testing.assert_array_equal(loaded(first.task.example)[name], value)
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     monkeypatch.setattr(rme_tf.VAE, "fit", lambda *args, **kwargs: pytest.fail("trained again"))
@@ -195,7 +196,7 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
 SCRIPT = """
 import sys
 import rme_tf
-rme_tf.run(rme_tf.parse(rme_tf.Recipe(), args=sys.argv[1:]))
+rme_tf.run(rme_tf.parse(rme_tf.ImageRecipe(), args=sys.argv[1:]))
 """
 KILLED = {**TINY, "train_size": 1257, "epochs": 6, "warm_start_epochs": 2}
 

@@ -3,10 +3,10 @@
 import keras
 import pytest
 
-import rme_tf.study
-from rme_tf import Recipe, run_study
+import rme_tf.experiments.study
+from rme_tf import ImageRecipe, run_study
+from rme_tf.experiments.runner import Run
 from rme_tf.records import read_json
-from rme_tf.runner import Run
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def ran(monkeypatch):
         record = {"config": vars(recipe), "metrics": {"seed": recipe.seed}}
         return Run(recipe, None, record, {"elbo": [1.0]}, None)
 
-    monkeypatch.setattr(rme_tf.study, "run", run)
+    monkeypatch.setattr(rme_tf.experiments.study, "run", run)
     # Keras's own collects the garbage of all tests so far: a second each.
     monkeypatch.setattr(keras.utils, "clear_session", lambda: cleared.append(True))
     return recipes
 
 
-METHODS = {"vae": Recipe(components=1), "rme": Recipe(components=3)}
+METHODS = {"vae": ImageRecipe(components=1), "rme": ImageRecipe(components=3)}
 
 
 def study(tmp_path, methods=None, seeds=2):
@@ -59,7 +59,7 @@ def test_what_has_a_record_is_not_run_again(ran, tmp_path):
 
 
 def test_overwrite_runs_again(ran, tmp_path):
-    methods = {"vae": Recipe(components=1, overwrite=True)}
+    methods = {"vae": ImageRecipe(components=1, overwrite=True)}
     study(tmp_path, methods, seeds=1)
     study(tmp_path, methods, seeds=1)
     assert len(ran) == 2
@@ -67,9 +67,9 @@ def test_overwrite_runs_again(ran, tmp_path):
 
 def test_the_record_of_another_configuration_does_not_count(ran, tmp_path):
     """A record that a smoke run left, say, must not pass for the study's."""
-    study(tmp_path, {"vae": Recipe(components=1, smoke=True)}, seeds=1)
+    study(tmp_path, {"vae": ImageRecipe(components=1, smoke=True)}, seeds=1)
     try:
-        study(tmp_path, {"vae": Recipe(components=1)}, seeds=1)
+        study(tmp_path, {"vae": ImageRecipe(components=1)}, seeds=1)
     except ValueError as error:
         assert "vae-seed0" in str(error)
         return
@@ -84,7 +84,7 @@ def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
         return Run(recipe, None, {"config": vars(recipe)}, {}, None)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rme_tf.study, "run", run)
+        patch.setattr(rme_tf.experiments.study, "run", run)
         with pytest.raises(KeyboardInterrupt):
             study(tmp_path, seeds=1)
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["vae-seed0.json"]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.data.binarization import BINARIZATIONS, check_images, evaluation_array
+from rme_tf.data.pipelines import untuned
 from rme_tf.registry import lookup
 
 
@@ -105,7 +106,7 @@ def evaluation_dataset(array, batch_size):
         dataset: of batches. Shape [B, H, W, C].
     """
     steps_per_epoch(len(array), batch_size, drop_remainder=False)
-    return tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return untuned(tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(2))
 
 
 def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
@@ -129,5 +130,4 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
         noise = tf.random.stateless_uniform(tf.shape(batch), tf.random.fold_in(seeds, step))
         return tf.cast(transform(tf.cast(batch, tf.float32), noise), tf.float32)
 
-    batches = epochs.flat_map(shuffled).map(gathered, tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return untuned(epochs.flat_map(shuffled).map(gathered, 2, deterministic=True).prefetch(2))

@@ -5,13 +5,13 @@ N rows, F features, V entries of the vocabulary.
 
 import tensorflow as tf
 
-MAX_LOGITS = 2**25  # logits held at once, 128 MiB in float32; more rows than fit are taken in chunks
+MAX_LOGITS = 2**27  # logits held at once, 512 MiB in float32; more rows than fit are taken in chunks
 
 
 def token_log_prob(features, tokens, table, bias, max_logits: int = MAX_LOGITS):
     """Returns log softmax(features table^T + bias)[token], in nats. Shape [N].
 
-    Up to `max_logits` logits exist at once, in the forward and in the backward pass, which computes them again.
+    Up to `max_logits` logits exist at once. Where that is not all of them, the backward pass computes them again.
 
     Args:
         features: Shape [N, F].
@@ -22,25 +22,55 @@ def token_log_prob(features, tokens, table, bias, max_logits: int = MAX_LOGITS):
     """
     rows = max(1, max_logits // table.shape[0])
 
-    def direct(features, tokens):
-        logits = tf.matmul(features, table, transpose_b=True) + bias
-        return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)
-
-    def chunked(features, tokens):
-        logit = tf.reduce_sum(features * tf.gather(table, tokens), axis=-1) + tf.gather(bias, tokens)
-        return logit - _log_normalizer(features, table, bias, rows)
-
+    logit = tf.reduce_sum(features * tf.gather(table, tokens), axis=-1) + tf.gather(bias, tokens)
     num_rows = features.shape[0]
     if num_rows is not None:
-        return direct(features, tokens) if num_rows <= rows else chunked(features, tokens)
+        whole = num_rows <= rows
+        return logit - (_whole(features, table, bias) if whole else _chunked(features, table, bias, rows))
     # One of the two gets no row: XLA compiles no gradient of a `tf.cond` whose sizes it is yet to learn.
     num_rows = tf.shape(features)[0]
     split = tf.where(num_rows <= rows, num_rows, 0)
-    parts = direct(features[:split], tokens[:split]), chunked(features[split:], tokens[split:])
-    return tf.concat(parts, axis=0)
+    parts = _whole(features[:split], table, bias), _chunked(features[split:], table, bias, rows)
+    return logit - tf.concat(parts, axis=0)
 
 
-def _log_normalizer(features, table, bias, rows: int):
+def _exponentials(features, table, bias):
+    """Returns exp(logits - largest), shape [N, V], their total and the largest logit, shape [N, 1].
+
+    A pass over [N, V] costs as much as a matrix product. So the bias is one more column of the table, the sum a
+    product, and the gradient scales what the exponentials are multiplied with, in place of them.
+    """
+    logits = tf.matmul(_with_one(features), tf.concat([table, bias[:, tf.newaxis]], axis=-1), transpose_b=True)
+    largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
+    exponentials = tf.exp(logits - largest)
+    return exponentials, tf.matmul(exponentials, tf.ones([tf.shape(table)[0], 1])), largest
+
+
+def _gradients(features, table, exponentials, total, upstream):
+    """Returns the gradients of features, table and bias, for that [N] of the log-normalizer."""
+    weights = upstream[:, tf.newaxis] / total
+    both = tf.matmul(exponentials, _with_one(features) * weights, transpose_a=True)  # [V, F + 1]
+    return tf.matmul(exponentials, table) * weights, both[:, :-1], both[:, -1]
+
+
+def _with_one(features):
+    """Returns features with a column of ones, which the bias is multiplied with. Shape [N, F + 1]."""
+    return tf.pad(features, [[0, 0], [0, 1]], constant_values=1.0)
+
+
+@tf.custom_gradient
+def _whole(features, table, bias):
+    """Returns logsumexp(features table^T + bias), shape [N]; the exponentials are kept for the gradient."""
+    exponentials, total, largest = _exponentials(features, table, bias)
+
+    def gradient(upstream):
+        """Returns the gradients of the features, the table and the bias."""
+        return _gradients(features, table, exponentials, total, upstream)
+
+    return tf.math.log(total[:, 0]) + largest[:, 0], gradient
+
+
+def _chunked(features, table, bias, rows: int):
     """Returns logsumexp(features table^T + bias), shape [N], at most `rows` rows at a time."""
 
     @tf.custom_gradient
@@ -57,11 +87,9 @@ def _log_normalizer(features, table, bias, rows: int):
             weights = _cut(upstream, padding, size)
 
             def body(chunk, done, table_gradient, bias_gradient):
-                probabilities = tf.nn.softmax(tf.matmul(chunks[chunk], table, transpose_b=True) + bias)
-                probabilities *= weights[chunk][:, tf.newaxis]
-                done = done.write(chunk, tf.matmul(probabilities, table))
-                table_gradient += tf.matmul(probabilities, chunks[chunk], transpose_a=True)
-                return chunk + 1, done, table_gradient, bias_gradient + tf.reduce_sum(probabilities, axis=0)
+                exponentials, total, _ = _exponentials(chunks[chunk], table, bias)
+                parts = _gradients(chunks[chunk], table, exponentials, total, weights[chunk])
+                return chunk + 1, done.write(chunk, parts[0]), table_gradient + parts[1], bias_gradient + parts[2]
 
             state = (tf.constant(0), _array(num_chunks), tf.zeros_like(table), tf.zeros_like(bias))
             _, done, table_gradient, bias_gradient = tf.while_loop(
@@ -74,8 +102,8 @@ def _log_normalizer(features, table, bias, rows: int):
             return tf.reshape(done.stack(), [-1, table.shape[1]])[:num_rows], table_gradient, bias_gradient
 
         def body(chunk, done):
-            logits = tf.matmul(chunks[chunk], table, transpose_b=True) + bias
-            return chunk + 1, done.write(chunk, tf.reduce_logsumexp(logits, axis=-1))  # vocabulary
+            _, total, largest = _exponentials(chunks[chunk], table, bias)
+            return chunk + 1, done.write(chunk, tf.math.log(total[:, 0]) + largest[:, 0])
 
         state = (tf.constant(0), _array(num_chunks))
         _, done = tf.while_loop(

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.data import images
+from rme_tf.data.pipelines import untuned
 
 PAD_MULTIPLE = 4  # T is a multiple of it: fewer shapes to compile for
 
@@ -93,7 +94,7 @@ def _dataset(batches, batch_size, cardinality):
     """Returns the data set of the batches that a generator function yields."""
     signature = tf.TensorSpec([batch_size, None], tf.int32)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
+    return untuned(dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(2))
 
 
 def _epoch_order(lengths, batch_size, *, pool, seed):

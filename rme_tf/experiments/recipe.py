@@ -1,54 +1,55 @@
-"""The recipe of a run, one dataclass: every choice is a field, every field a flag and a line of YAML."""
+"""The recipe of a run, one dataclass: every choice is a field, every field a flag and a line of YAML.
+
+Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe` add what they have not.
+"""
 
 import dataclasses
 import pathlib
-import sys
-from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
-import dacite
-import tyro
-import yaml
+import keras
 
 from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
 from rme_tf.annealing import ANNEALINGS, Annealing
-from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.free_bits import FreeBits
-from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.models import VAE
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, RecursiveMixing
 from rme_tf.priors import PRIORS
 from rme_tf.registry import lookup
 
+EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
+
 Update = Literal["joint", "sequential"]
 Bound = Literal["skew", "clamp", "none"]
+Optimizer = Literal["adam", "sgd"]
 
 
-TABLES: dict[str, Mapping] = {
-    "algorithm": ALGORITHMS,
-    "binarization": BINARIZATIONS,
-    "dataset": DATASETS,
-    "decoder": DECODERS,
-    "encoder": ENCODERS,
-    "likelihood": LIKELIHOODS,
-    "mixing": MIXINGS,
-    "posterior": POSTERIORS,
-    "prior": PRIORS,
-}
+class Task(NamedTuple):
+    """What a recipe's data are to a run."""
+
+    model_options: dict[str, Any]  # of `VAE.from_names`: what the data decide
+    steps_per_epoch: int
+    batches: Callable[[int], Any]  # epoch to begin with -> data set of training batches
+    validation: Any  # data set
+    evaluations: dict[str, Any]  # "test" and "train": arrays, or data sets of batches
+    example: Any  # an array of observations, of which batches are cut to time inference
+    callbacks: Callable[[dict], list]  # history until now -> callbacks of `fit`
+    metrics: Callable[[VAE, str, Any], dict]  # model, "test" or "train", its `Bounds` -> more numbers
+    facts: dict[str, Any]  # about the data, for the record
+    keep: Callable[[pathlib.Path], None]  # writes into the run's directory what belongs to the model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training run, from the data set to the report.
+    """One training run, from the data to the report.
 
     Args:
-        dataset: name of the data set.
         data_dir: where data sets are kept, or are prepared already.
         download: fetch the data set if it is not there.
-        train_size: use the first so many training images; all unless given.
-        test_size: evaluate on the first so many test images; all unless given.
-        binarization: "dynamic" (redrawn for each training batch), "static", "threshold", "none".
-        likelihood: p(x|z).
+        train_size: use the first so many training observations; all unless given.
+        test_size: evaluate on the first so many test observations; all unless given.
         encoder: network of each component.
         decoder: network of p(x|z).
         posterior: family of each component.
@@ -71,9 +72,12 @@ class Recipe:
         annealing_start: the weight at the first step.
         free_bits: nats of each component's KL that each latent dimension has for nothing.
         aggressive: several steps of the encoders for one of the decoder.
-        epochs: passes over the training images.
-        batch_size: images of a training step.
-        learning_rate: of Adam.
+        epochs: passes over the training observations.
+        batch_size: observations of a training step.
+        optimizer: "adam", or plain "sgd".
+        learning_rate: of the optimizer.
+        clip_norm: largest norm of the gradient of a step; no limit unless given.
+        patience: epochs without a better validation ELBO until the learning rate is halved; never unless given.
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
@@ -81,15 +85,27 @@ class Recipe:
         out: where the run is kept; a run that is there is resumed.
         overwrite: start anew, deleting what is in `out`.
         smoke: a run of seconds, to see that everything works.
+
+    To be implemented by subclasses:
+        * `load()`: the `Task`.
+        * `TABLES`, `SMOKE`: what more names are looked up in, and the fields of a run of seconds.
     """
 
-    dataset: str = "mnist"
+    TABLES: ClassVar[dict[str, Mapping]] = {
+        "algorithm": ALGORITHMS,
+        "decoder": DECODERS,
+        "encoder": ENCODERS,
+        "mixing": MIXINGS,
+        "posterior": POSTERIORS,
+        "prior": PRIORS,
+    }
+    SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
+    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download")  # no part of the identity
+
     data_dir: str | None = "data"
     download: bool = True
     train_size: int | None = None
     test_size: int | None = None
-    binarization: str = "dynamic"
-    likelihood: str = "bernoulli"
     encoder: str = "conv"
     decoder: str = "conv"
     posterior: str = "diag_normal"
@@ -114,7 +130,10 @@ class Recipe:
     aggressive: bool = False
     epochs: int = 50
     batch_size: int = 128
+    optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3
+    clip_norm: float | None = None
+    patience: int | None = None
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
@@ -124,30 +143,41 @@ class Recipe:
     smoke: bool = False
 
     def __post_init__(self):
-        for name, table in TABLES.items():
+        for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
-        for name in ("train_size", "test_size"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
-        if self.seed < 0:
-            raise ValueError(f"`seed` must not be negative. Received: {self.seed}.")
-        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
-        for name in ("components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
-        if not 0.0 < self.learning_rate < float("inf"):
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}.")
-        for name, choices in (("update", Update), ("bound", Bound)):
+        self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
+        self.check_at_least(1, "train_size", "test_size", "patience")
+        self.check_at_least(0, "seed")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be positive. Received: {value}.")
+        for name, choices in (("update", Update), ("bound", Bound), ("optimizer", Optimizer)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
-        self.make_algorithm()  # it checks its numbers
+        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
+        self.make_algorithm()  # so does this
 
-    def resolved(self) -> "Recipe":
+    def check_at_least(self, least: int, *names: str) -> None:
+        """Raises ValueError if one of those fields is below `least`; None passes."""
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+
+    def load(self) -> Task:
+        """Returns the data's side of the run.
+
+        Raises:
+            ValueError: if the data are not to be had, or do not allow for what the recipe wants of them.
+        """
+        raise NotImplementedError
+
+    def resolved(self):
         """Returns the recipe that is run: `self`, or with `smoke` a run of seconds."""
         if not self.smoke:
             return self
-        small: dict[str, Any] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
-        return dataclasses.replace(self, **small, warm_start_epochs=min(1, self.warm_start_epochs))
+        return dataclasses.replace(self, **self.SMOKE, warm_start_epochs=min(1, self.warm_start_epochs))
 
     def make_algorithm(self) -> Algorithm:
         """Returns the training algorithm that the fields describe; raises ValueError as it does."""
@@ -173,52 +203,27 @@ class Recipe:
             return RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)
         return lookup(MIXINGS, self.mixing, "mixing")()
 
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimizer."""
+        optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[self.optimizer]
+        return optimizer(self.learning_rate, global_clipnorm=self.clip_norm)
+
+    def make_model(self, options: Mapping[str, Any]) -> VAE:
+        """Returns the compiled model, `options` being a task's `model_options`."""
+        names = {name: getattr(self, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
+        model = VAE.from_names(
+            **{**names, "num_components": self.components, **options}, mixing=self.make_mixing(), seed=self.seed
+        )
+        model.compile(self.make_optimizer(), algorithm=self.make_algorithm(), jit_compile=self.jit_compile)
+        return model
+
     @property
     def identity(self) -> dict:
         """What makes two runs the same: every field but where the run is kept and how it was called."""
         values = dataclasses.asdict(self)
-        return {name: values[name] for name in values if name not in ("out", "overwrite", "data_dir", "download")}
+        return {name: values[name] for name in values if name not in self.ELSEWHERE}
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
         """Returns what makes this run another than the recorded one: field -> (value there, value here)."""
         recorded = {**type(self)().identity, **recorded}  # a younger field had the effect of its default
         return {name: (recorded[name], value) for name, value in self.identity.items() if recorded[name] != value}
-
-
-def from_yaml(path, defaults):
-    """Returns `defaults`, a dataclass, with what a YAML file says in their place.
-
-    Raises:
-        ValueError: if there is no such file, or it has unknown keys or values of a wrong type.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        merged = {**dataclasses.asdict(defaults), **values}
-        config = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
-        return dacite.from_dict(type(defaults), merged, config=config)
-    except (dacite.DaciteError, TypeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} does not describe a recipe: {error}.") from error
-
-
-def parse(defaults, description: str | None = None, args=None):
-    """Returns the options of a command line, a dataclass: `defaults`, then `--config FILE`, then the flags.
-
-    Args:
-        defaults: a `Recipe`, or any dataclass: what holds without flags.
-        description: what `--help` begins with.
-        args: the command line's words; those of the process unless given.
-    """
-    args = sys.argv[1:] if args is None else args
-    args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    while "--config" in args:
-        index = args.index("--config")
-        if index + 1 == len(args):
-            raise ValueError("`--config` needs a YAML file.")
-        defaults = from_yaml(args[index + 1], defaults)
-        del args[index : index + 2]
-    note = "Also: --config FILE, a YAML file of the same fields (the flags win over it)."
-    description = "\n\n".join(filter(None, (description, note)))
-    return tyro.cli(type(defaults), default=defaults, description=description, args=args)

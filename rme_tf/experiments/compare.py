@@ -4,12 +4,12 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
-from rme_tf import gallery
+from rme_tf.experiments import gallery
+from rme_tf.experiments.recipe import Recipe
+from rme_tf.experiments.report import summary_table
+from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.export import export_saved_model
-from rme_tf.recipe import Recipe
 from rme_tf.records import write_json
-from rme_tf.report import summary_table
-from rme_tf.runner import Run, run, write_record
 
 
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import keras
 
-from rme_tf.recipe import Recipe
+from rme_tf.experiments.recipe import Recipe
+from rme_tf.experiments.runner import run, write_record
 from rme_tf.records import read_json
-from rme_tf.runner import run, write_record
 
 
 def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:

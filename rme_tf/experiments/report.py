@@ -1,4 +1,4 @@
-"""Tables of recorded runs, and their place in the documents: `python -m rme_tf.report` renders them again."""
+"""Tables of recorded runs, in the documents too: `python -m rme_tf.experiments.report` renders them again."""
 
 import collections
 import math

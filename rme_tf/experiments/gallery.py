@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import plots
+from rme_tf.experiments.runner import Run
 from rme_tf.posteriors import component_log_probs
-from rme_tf.runner import Run
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
@@ -26,7 +26,7 @@ def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
         out: directory of the figures.
     """
     out = pathlib.Path(out)
-    x = next(iter(runs.values())).test
+    x = next(iter(runs.values())).task.example
     figures = {"learning_curves": plots.learning_curves({name: run.history for name, run in runs.items()})}
     originals = x[:NUM_IMAGES]
     redrawn = {name: run.model.reconstruct(originals).numpy() for name, run in runs.items()}

@@ -12,14 +12,11 @@ import keras
 import tensorflow as tf
 import yaml
 
-from rme_tf import data, evaluation
-from rme_tf.callbacks import ResumableCheckpoint
+from rme_tf import evaluation
+from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
+from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Task
 from rme_tf.models import VAE
-from rme_tf.recipe import Recipe
 from rme_tf.records import commit, hardware, read_json, write_json
-
-EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
-TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
 
 
 class Run(NamedTuple):
@@ -29,7 +26,7 @@ class Run(NamedTuple):
     model: VAE
     record: dict[str, Any]
     history: dict[str, list]
-    test: Any  # [N, *event_shape]
+    task: Task
 
 
 def write_record(path, method: str, finished: Run) -> None:
@@ -79,67 +76,41 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
         )
 
 
-def build(recipe: Recipe, input_shape) -> VAE:
-    """Returns the compiled model that a recipe describes."""
-    model = VAE.from_names(
-        encoder=recipe.encoder,
-        decoder=recipe.decoder,
-        input_shape=input_shape,
-        latent_dim=recipe.latent_dim,
-        num_components=recipe.components,
-        posterior=recipe.posterior,
-        likelihood=recipe.likelihood,
-        prior=recipe.prior,
-        mixing=recipe.make_mixing(),
-        seed=recipe.seed,
-    )
-    optimizer = keras.optimizers.Adam(recipe.learning_rate)
-    model.compile(optimizer, algorithm=recipe.make_algorithm(), jit_compile=recipe.jit_compile)
-    return model
-
-
-def train(recipe: Recipe, model: VAE, images, validation, out) -> dict[str, list]:
+def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     """Trains, or goes on training from the last epoch that `out` holds; returns the history."""
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
+    callbacks = task.callbacks(checkpoint.history)
+    if recipe.patience is not None:
+        callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
     if checkpoint.epoch < recipe.epochs:
-        batches = data.training_dataset(
-            images,
-            batch_size=recipe.batch_size,
-            binarization=recipe.binarization,
-            seed=recipe.seed,
-            first_epoch=checkpoint.epoch,
-        )
         model.fit(
-            batches,
+            task.batches(checkpoint.epoch),
             epochs=recipe.epochs,
             initial_epoch=checkpoint.epoch,
-            steps_per_epoch=data.steps_per_epoch(len(images), recipe.batch_size),
-            validation_data=data.evaluation_dataset(validation, batch_size=256),
-            callbacks=[checkpoint],
+            steps_per_epoch=task.steps_per_epoch,
+            validation_data=task.validation,
+            callbacks=[*callbacks, checkpoint],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     return checkpoint.history
 
 
-def assess(recipe: Recipe, model: VAE, train_images, test) -> dict:
-    """Returns the metrics of a trained model: `test` and `train` summaries, inference time, parameters."""
-    size = min(TRAIN_EVALUATION_SIZE, len(train_images), len(test))
-    splits = {"test": test, "train": _observations(recipe, train_images[:size])}
+def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
+    """Returns the metrics of a trained model: `test` and `train` summaries, parameters."""
     metrics: dict[str, Any] = {}
-    for name, x in splits.items():
-        options = {"num_samples": recipe.importance_samples, "seed": EVALUATION_SEED}
-        metrics[name] = evaluation.summarize(model, x, evaluation.bounds(model, x, **options))
-        metrics[name]["num_images"] = len(x)
+    for split, x in task.evaluations.items():
+        bounds = evaluation.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
+        metrics[split] = {
+            **evaluation.summarize(model, x, bounds),
+            **task.metrics(model, split, bounds),
+            "num_observations": len(bounds.elbo),
+        }
     inference = [*model.encoders, *([model.mixing_network] if model.mixing_network else [])]
     metrics["inference_parameters"] = sum(network.count_params() for network in inference)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables
     )
     return metrics
-
-
-def _observations(recipe, images):
-    return data.evaluation_array(images, recipe.binarization, EVALUATION_SEED)
 
 
 def run(recipe: Recipe) -> Run:
@@ -166,34 +137,28 @@ def run(recipe: Recipe) -> Run:
 
 def _run(recipe: Recipe) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
-    splits = data.load_images(
-        recipe.dataset,
-        data_dir=recipe.data_dir,
-        download=recipe.download,
-        train_size=recipe.train_size,
-        test_size=recipe.test_size,
-    )
-    data.steps_per_epoch(len(splits.train), recipe.batch_size)  # refuses too large a batch
-    model = build(recipe, splits.train.shape[1:])
+    task = recipe.load()
+    model = recipe.make_model(task.model_options)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
-    test = _observations(recipe, splits.test)
-    history = train(recipe, model, splits.train, _observations(recipe, splits.validation), out)
+    task.keep(out)
+    history = train(recipe, model, task, out)
     if (out / "metrics.json").exists():
-        return Run(recipe, model, read_json(out / "metrics.json"), history, test)
+        return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()
-    metrics = assess(recipe, model, splits.train, test)
+    metrics = assess(recipe, model, task)
     record = {
         "config": recipe.identity,
         "commit": commit(),
         "hardware": hardware(),
+        "data": task.facts,
         "metrics": metrics,
         "seconds": {
             "training": sum(history["seconds"]),
             "last_epoch": history["seconds"][-1],
             "evaluation": time.perf_counter() - start,
         },
-        "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, test),
+        "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, task.example),
     }
     model.save(out / "model.keras")
     write_json(out / "metrics.json", record)
-    return Run(recipe, model, record, history, test)
+    return Run(recipe, model, record, history, task)

@@ -1,0 +1,48 @@
+"""The options of a command line: any dataclass, by way of YAML and flags."""
+
+import dataclasses
+import pathlib
+import sys
+
+import dacite
+import tyro
+import yaml
+
+
+def from_yaml(path, defaults):
+    """Returns `defaults`, a dataclass, with what a YAML file says in their place.
+
+    Raises:
+        ValueError: if there is no such file, or it has unknown keys or values of a wrong type.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        merged = {**dataclasses.asdict(defaults), **values}
+        config = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
+        return dacite.from_dict(type(defaults), merged, config=config)
+    except (dacite.DaciteError, TypeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} does not describe a recipe: {error}.") from error
+
+
+def parse(defaults, description: str | None = None, args=None):
+    """Returns the options of a command line, a dataclass: `defaults`, then `--config FILE`, then the flags.
+
+    Args:
+        defaults: a `Recipe`, or any dataclass: what holds without flags.
+        description: what `--help` begins with.
+        args: the command line's words; those of the process unless given.
+    """
+    args = sys.argv[1:] if args is None else args
+    args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    while "--config" in args:
+        index = args.index("--config")
+        if index + 1 == len(args):
+            raise ValueError("`--config` needs a YAML file.")
+        defaults = from_yaml(args[index + 1], defaults)
+        del args[index : index + 2]
+    note = "Also: --config FILE, a YAML file of the same fields (the flags win over it)."
+    description = "\n\n".join(filter(None, (description, note)))
+    return tyro.cli(type(defaults), default=defaults, description=description, args=args)

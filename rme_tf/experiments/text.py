@@ -1,0 +1,238 @@
+"""Recipes of sentences."""
+
+import dataclasses
+import hashlib
+import itertools
+import pathlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rme_tf.callbacks import StopAggressive
+from rme_tf.collapse import collapse_report
+from rme_tf.data import text
+from rme_tf.evaluation import perplexity
+from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Task
+from rme_tf.monitor import CollapseMonitor
+from rme_tf.networks import DECODERS, ENCODERS
+from rme_tf.posteriors import DiagNormal
+
+EMBEDDED = "docs"
+EVALUATION_BATCH = 64  # rows of like length
+MONITORED = 500  # validation sentences diagnosed after each epoch
+TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported beside the test set's
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextRecipe(Recipe):
+    """A training run on sentences, one a line.
+
+    Args:
+        corpus: a folder with train.txt, validation.txt and test.txt, or "docs": prose that comes with Python.
+        train: file of training sentences, in place of the folder's.
+        validation: file of validation sentences.
+        test: file of test sentences.
+        tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
+        field: of its examples: the one with the text.
+        tokenizer: "word", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece .model file.
+        vocabulary_size: V, of a tokenizer that is trained.
+        lowercase: whether that tokenizer folds upper case into lower.
+        max_length: most tokens of a sentence, EOS counted; a longer one is cut.
+        units: of the LSTMs.
+        embedding_size: of a token.
+        features: of the decoder for a token, from which the logits are made; `units` unless given.
+        bidirectional: whether the encoders read from both ends.
+        tied: whether logits and embeddings share their weights; `features` is then `embedding_size`.
+        skip: whether z joins the outputs of the decoder's LSTM too.
+        word_dropout: share of the words before that are hidden from the decoder in training.
+        input_dropout: rate on the inputs of the LSTMs.
+        output_dropout: rate on the outputs of the decoder's LSTM.
+        mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
+        language_model: no latent code at all: the LSTM language model of the same decoder.
+        diagnosed: test sentences of the report on collapse, the aggregate posterior's N.
+    """
+
+    TABLES: ClassVar[dict[str, Mapping]] = {
+        **Recipe.TABLES,
+        "decoder": {"lstm": DECODERS["lstm"]},
+        "encoder": {"lstm": ENCODERS["lstm"]},
+    }
+    PATHS: ClassVar[tuple[str, ...]] = ("corpus", "train", "validation", "test", "tokenizer")
+
+    corpus: str = EMBEDDED
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    tfds: str | None = None
+    field: str = "text"
+    tokenizer: str = "word"
+    vocabulary_size: int = 2000
+    lowercase: bool = False
+    max_length: int = 50
+    units: int = 128
+    embedding_size: int = 128
+    features: int | None = None
+    bidirectional: bool = False
+    tied: bool = False
+    skip: bool = False
+    word_dropout: float = 0.0
+    input_dropout: float = 0.0
+    output_dropout: float = 0.0
+    mean_scale: float | None = None
+    language_model: bool = False
+    diagnosed: int = 1000
+    encoder: str = "lstm"
+    decoder: str = "lstm"
+    latent_dim: int = 16
+    components: int = 3
+    epochs: int = 10
+    batch_size: int = 32
+    warm_start_epochs: int = 1
+    importance_samples: int = 500
+    out: str = "runs/text"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size")
+        self.check_at_least(2, "diagnosed", "max_length")
+        if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
+            raise ValueError(
+                "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
+                f"Received: {self.components} and {self.algorithm!r}."
+            )
+        if any(self._files) != all(self._files):
+            raise ValueError(f"Expected `train`, `validation` and `test`, or none of them. Received: {self._files}.")
+
+    @property
+    def _files(self) -> tuple[str | None, ...]:
+        return self.train, self.validation, self.test
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the corpus is the one that comes with Python."""
+        return self.tfds is None and not any(self._files) and self.corpus == EMBEDDED
+
+    @property
+    def identity(self) -> dict:
+        """As of `Recipe`; a file counts by its name alone, for a corpus may be moved."""
+        identity = super().identity
+        return {
+            name: pathlib.Path(value).name if name in self.PATHS and value is not None else value
+            for name, value in identity.items()
+        }
+
+    def read(self) -> text.TextSplits:
+        """Returns the lines of the three splits; raises ValueError if they are not to be had."""
+        if self.tfds is not None:
+            return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
+        if all(self._files):
+            return text.read_files(*self._files)
+        return text.load_docs() if self.is_embedded else text.read_folder(self.corpus)
+
+    def make_tokenizer(self, lines) -> text.Tokenizer:
+        """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""
+        if self.tokenizer in text.TOKENIZERS:
+            options = {"vocabulary_size": self.vocabulary_size, "lowercase": self.lowercase}
+            return text.train_tokenizer(lines, kind=self.tokenizer, **options)
+        return text.load_tokenizer(self.tokenizer)
+
+    def model_options(self, vocabulary_size: int) -> dict[str, Any]:
+        """Returns arguments of `VAE.from_names`."""
+        features = self.embedding_size if self.tied else self.features or self.units
+        sizes = {"units": self.units, "embedding_size": self.embedding_size}
+        rates = ("word_dropout", "input_dropout", "output_dropout")
+        options: dict[str, Any] = {
+            "input_shape": (None,),
+            "likelihood": "categorical_sequence",
+            "likelihood_options": {"vocabulary_size": vocabulary_size, "features": features, "tied": self.tied},
+            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": self.input_dropout},
+            "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
+        }
+        if self.mean_scale is not None:
+            options["encoder_options"]["mean_scale"] = self.mean_scale
+        if self.language_model:
+            options["encoder"], options["posterior"] = "constant", DiagNormal(self.latent_dim, initial_scale=1.0)
+            options["decoder_options"]["use_latent"] = False
+        return options
+
+    def load(self) -> Task:
+        """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
+        lines = self.read()
+        tokenizer = self.make_tokenizer(lines.train)  # of the whole split, whatever part is trained on
+        sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
+        cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
+        return _task(self, lines._replace(**cut), tokenizer)
+
+
+def _first(lines, size: int) -> text.Lines:
+    return text.Lines(list(itertools.islice(lines, size)), name=lines.name)
+
+
+def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer) -> Task:
+    """Returns the task of tokenized splits."""
+    tokens = {name: _tokens(recipe, getattr(lines, name), tokenizer, name) for name in lines._fields}
+    sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
+    evaluated = {"test": tokens["test"], "train": sample}
+    monitored = _shuffled_rows(tokens["validation"], MONITORED)
+    diagnosed = _shuffled_rows(tokens["test"], recipe.diagnosed)
+
+    def callbacks(history):
+        """The monitor, and what listens to it."""
+        if recipe.language_model:
+            return []
+        best = max(history.get("mi", []), default=-np.inf)
+        return [CollapseMonitor(monitored), *([StopAggressive(best=best)] if recipe.aggressive else [])]
+
+    def metrics(model, split, bounds):
+        """Perplexities, and of the test set the report on collapse."""
+        counts = {"token": evaluated[split].num_tokens, "word": evaluated[split].num_words}
+        values: dict[str, Any] = {
+            f"perplexity_per_{unit}": perplexity(bounds.log_likelihood, n) for unit, n in counts.items()
+        }
+        if split == "test":
+            values["collapse"] = collapse_report(model, diagnosed, seed=EVALUATION_SEED).as_dict()
+        return values
+
+    return Task(
+        model_options=recipe.model_options(tokenizer.vocabulary_size),
+        steps_per_epoch=text.steps_per_epoch(tokens["train"], recipe.batch_size),
+        batches=lambda epoch: text.training_dataset(
+            tokens["train"], batch_size=recipe.batch_size, seed=recipe.seed, first_epoch=epoch
+        ),
+        validation=text.evaluation_dataset(tokens["validation"], EVALUATION_BATCH)[0],
+        evaluations={name: text.evaluation_dataset(split, EVALUATION_BATCH)[0] for name, split in evaluated.items()},
+        example=diagnosed,
+        callbacks=callbacks,
+        metrics=metrics,
+        facts={
+            "vocabulary_size": tokenizer.vocabulary_size,
+            **{name: tokens[name].report for name in lines._fields},
+        },
+        keep=lambda out: _keep(tokenizer, out / "tokenizer.model"),
+    )
+
+
+def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, split: str) -> text.Tokens:
+    """Returns a split's tokens; those of a corpus on the disk are kept there, under `data_dir`."""
+    in_memory = recipe.data_dir is None or (
+        recipe.tfds is None and not any(recipe._files) and recipe.corpus == EMBEDDED
+    )
+    if in_memory or (recipe.train_size if split == "train" else recipe.test_size) is not None:
+        return text.tokenize(lines, tokenizer, max_length=recipe.max_length)
+    digest = hashlib.sha256(tokenizer.model).hexdigest()[:12]
+    folder = pathlib.Path(recipe.data_dir) / "tokens" / f"{digest}-{recipe.max_length}" / split
+    return text.tokenize(lines, tokenizer, max_length=recipe.max_length, directory=folder)
+
+
+def _shuffled_rows(tokens: text.Tokens, size: int):
+    """Returns some rows [n, T] in an order of no meaning: neighbours are to be unrelated."""
+    order = np.random.default_rng(EVALUATION_SEED).permutation(len(tokens))
+    return tokens.rows(order[:size])
+
+
+def _keep(tokenizer: text.Tokenizer, path: pathlib.Path) -> None:
+    """Writes the tokenizer, or checks that it is the one that is there: else the ids would mean other words."""
+    if path.exists() and path.read_bytes() != tokenizer.model:
+        raise ValueError(f"The corpus gives another tokenizer than {path}. Choose another `out`, or pass `overwrite`.")
+    tokenizer.save(path)
