@@ -6,6 +6,8 @@ import pytest
 from matplotlib.patches import Ellipse
 
 from rme_tf import plots
+from rme_tf.plots import images as image_plots
+from rme_tf.plots import posteriors
 
 
 def images(count=6, height=28, channels=1, seed=0):
@@ -141,8 +143,8 @@ def test_image_grid_places_images_row_by_row(height, channels):
     for index, image in enumerate(batch):
         row, column = divmod(index, 3)
         tile = tiles[row * side : (row + 1) * side, column * side : (column + 1) * side]
-        margin = plots._GAP // 2
-        scale = (side - plots._GAP) // height
+        margin = image_plots._GAP // 2
+        scale = (side - image_plots._GAP) // height
         inner = tile[margin:-margin:scale, margin:-margin:scale]
         np.testing.assert_array_equal(inner, np.broadcast_to(image, (height, height, 3)))
     assert np.all(tiles[side:, 2 * side :] == 1)  # no sixth image
@@ -163,10 +165,10 @@ def test_reconstructions_have_a_labelled_row_for_each_model():
     tiles = np.asarray(axes.get_images()[0].get_array())
     height = len(tiles) / 3
     np.testing.assert_allclose(axes.get_yticks(), height * np.array([0.5, 1.5, 2.5]) - 0.5)
-    scale = (height - plots._GAP) / 28
+    scale = (height - image_plots._GAP) / 28
     for row, batch in enumerate((originals, vae, rme)):
-        corner = round(row * height + plots._GAP // 2 + scale / 2)
-        assert tiles[corner, plots._GAP // 2, 0] == batch[0, 0, 0, 0]
+        corner = round(row * height + image_plots._GAP // 2 + scale / 2)
+        assert tiles[corner, image_plots._GAP // 2, 0] == batch[0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -230,10 +232,10 @@ def test_panels_show_the_true_posterior_and_every_component():
 def test_levels_enclose_the_mass_of_a_normal():
     x, y = np.linspace(-12, 12, 301), np.linspace(-6, 6, 241)
     log_density = -0.5 * ((x / 2) ** 2 + y[:, None] ** 2) + 7
-    relative, levels, box = plots._mass_levels(x, y, log_density)
+    relative, levels, box = posteriors._mass_levels(x, y, log_density)
     assert relative.max() == 0
     # The share inside level l below the peak is 1 - exp(l). A cell of 0.08 x 0.05 holds 0.0003.
-    np.testing.assert_allclose(1 - np.exp(levels), plots.MASSES[::-1], atol=2e-3)
+    np.testing.assert_allclose(1 - np.exp(levels), posteriors.MASSES[::-1], atol=2e-3)
     np.testing.assert_allclose(box, [[-7.43, -3.72], [7.43, 3.72]], atol=0.1)
 
 

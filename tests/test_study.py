@@ -5,7 +5,7 @@ import pytest
 
 import rme_tf.experiments.study
 from rme_tf import ImageRecipe, run_study
-from rme_tf.experiments.runner import Run
+from rme_tf.experiments import Run
 from rme_tf.records import read_json
 
 

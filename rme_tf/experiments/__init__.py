@@ -1,14 +1,14 @@
 """Recipes, their runs, and what is made of them: what a recipe script needs.
 
 `recipe` says what a run is, `images` and `text` what it is on, `runner` runs it; `study` runs many, `compare` a few
-to look at; `report` renders tables from records.
+to look at, as `gallery` and `sentences` show them; `tables` are of records, `report` puts them into the documents.
 """
 
 from rme_tf.experiments.compare import compare
 from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.options import parse
-from rme_tf.experiments.recipe import Recipe
-from rme_tf.experiments.runner import Run, run
+from rme_tf.experiments.recipe import Recipe, Run
+from rme_tf.experiments.runner import run
 from rme_tf.experiments.study import run_study
 from rme_tf.experiments.text import TextRecipe
 

@@ -4,10 +4,9 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
-from rme_tf.experiments import gallery
 from rme_tf.experiments.recipe import Recipe
-from rme_tf.experiments.report import summary_table
 from rme_tf.experiments.runner import Run, run, write_record
+from rme_tf.experiments.tables import summary_table
 from rme_tf.export import export_saved_model
 from rme_tf.records import write_json
 
@@ -15,11 +14,11 @@ from rme_tf.records import write_json
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     """Runs every recipe, then writes figures, metrics and the last one's model, and prints the table.
 
-    `out` receives the figures, `metrics.json`, and of the last model `model.keras` and `saved_model/`; a
-    recipe's own run is kept where its `out` says.
+    `out` receives what the recipe shows (figures, sentences), `metrics.json`, and of the last model `model.keras`
+    and `saved_model/`; a recipe's own run is kept where its `out` says.
 
     Args:
-        recipes: by the model's name.
+        recipes: by the model's name; all of images, or all of sentences.
         out: directory.
         results: directory of records to keep, one JSON file a model; none unless given.
 
@@ -29,9 +28,9 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     out = pathlib.Path(out)
     runs = {name: run(recipe) for name, recipe in recipes.items()}
     records = {name: finished.record for name, finished in runs.items()}
-    gallery.draw(runs, out)
     last = list(runs.values())[-1]
-    export_saved_model(last.model, out / "saved_model")
+    last.recipe.show(runs, out)
+    export_saved_model(last.model, out / "saved_model", **last.task.export_options)
     saved = pathlib.Path(last.recipe.out) / "model.keras"
     if saved.resolve() != (out / "model.keras").resolve():
         shutil.copyfile(saved, out / "model.keras")

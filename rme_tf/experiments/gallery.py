@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import plots
-from rme_tf.experiments.runner import Run
+from rme_tf.experiments.recipe import Run
 from rme_tf.posteriors import component_log_probs
 
 NUM_IMAGES = 10

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Mapping
 from typing import ClassVar
 
 from rme_tf import data
 from rme_tf.data import BINARIZATIONS, DATASETS
-from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Task
+from rme_tf.experiments import gallery
+from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
 
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
@@ -63,5 +65,10 @@ class ImageRecipe(Recipe):
             callbacks=lambda history: [],
             metrics=lambda model, split, bounds: {},
             facts={},
+            export_options={},
             keep=lambda out: None,
         )
+
+    def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
+        """Draws the figures of `gallery`."""
+        gallery.draw(runs, out)

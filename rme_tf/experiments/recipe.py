@@ -26,6 +26,16 @@ Bound = Literal["skew", "clamp", "none"]
 Optimizer = Literal["adam", "sgd"]
 
 
+class Run(NamedTuple):
+    """A finished run."""
+
+    recipe: "Recipe"
+    model: VAE
+    record: dict[str, Any]
+    history: dict[str, list]
+    task: "Task"
+
+
 class Task(NamedTuple):
     """What a recipe's data are to a run."""
 
@@ -38,6 +48,7 @@ class Task(NamedTuple):
     callbacks: Callable[[dict], list]  # history until now -> callbacks of `fit`
     metrics: Callable[[VAE, str, Any], dict]  # model, "test" or "train", its `Bounds` -> more numbers
     facts: dict[str, Any]  # about the data, for the record
+    export_options: dict[str, Any]  # of `export_saved_model`
     keep: Callable[[pathlib.Path], None]  # writes into the run's directory what belongs to the model
 
 
@@ -88,6 +99,7 @@ class Recipe:
 
     To be implemented by subclasses:
         * `load()`: the `Task`.
+        * `show(runs, out)`: what there is to see.
         * `TABLES`, `SMOKE`: what more names are looked up in, and the fields of a run of seconds.
     """
 
@@ -171,6 +183,10 @@ class Recipe:
         Raises:
             ValueError: if the data are not to be had, or do not allow for what the recipe wants of them.
         """
+        raise NotImplementedError
+
+    def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
+        """Writes into a directory what there is to see of finished runs, by the model's name."""
         raise NotImplementedError
 
     def resolved(self):

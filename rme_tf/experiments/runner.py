@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,19 +14,9 @@ import yaml
 
 from rme_tf import evaluation
 from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
-from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Task
+from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
 from rme_tf.records import commit, hardware, read_json, write_json
-
-
-class Run(NamedTuple):
-    """A finished run."""
-
-    recipe: Recipe
-    model: VAE
-    record: dict[str, Any]
-    history: dict[str, list]
-    task: Task
 
 
 def write_record(path, method: str, finished: Run) -> None:
@@ -161,4 +151,4 @@ def _run(recipe: Recipe) -> Run:
     }
     model.save(out / "model.keras")
     write_json(out / "metrics.json", record)
-    return Run(recipe, model, record, history, task)
+    return Run(recipe, model, read_json(out / "metrics.json"), history, task)

@@ -13,7 +13,8 @@ from rme_tf.callbacks import StopAggressive
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
-from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Task
+from rme_tf.experiments import sentences
+from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.monitor import CollapseMonitor
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
@@ -164,6 +165,10 @@ class TextRecipe(Recipe):
         cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
         return _task(self, lines._replace(**cut), tokenizer)
 
+    def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
+        """Writes the sentences and the curves of `sentences`."""
+        sentences.show(runs, out)
+
 
 def _first(lines, size: int) -> text.Lines:
     return text.Lines(list(itertools.islice(lines, size)), name=lines.name)
@@ -209,19 +214,18 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
             "vocabulary_size": tokenizer.vocabulary_size,
             **{name: tokens[name].report for name in lines._fields},
         },
+        export_options={"tokenizer": tokenizer, "max_length": recipe.max_length},
         keep=lambda out: _keep(tokenizer, out / "tokenizer.model"),
     )
 
 
 def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, split: str) -> text.Tokens:
     """Returns a split's tokens; those of a corpus on the disk are kept there, under `data_dir`."""
-    in_memory = recipe.data_dir is None or (
-        recipe.tfds is None and not any(recipe._files) and recipe.corpus == EMBEDDED
-    )
-    if in_memory or (recipe.train_size if split == "train" else recipe.test_size) is not None:
-        return text.tokenize(lines, tokenizer, max_length=recipe.max_length)
-    digest = hashlib.sha256(tokenizer.model).hexdigest()[:12]
-    folder = pathlib.Path(recipe.data_dir) / "tokens" / f"{digest}-{recipe.max_length}" / split
+    folder = None
+    cut = recipe.train_size if split == "train" else recipe.test_size
+    if recipe.data_dir is not None and cut is None and not recipe.is_embedded:
+        digest = hashlib.sha256(tokenizer.model).hexdigest()[:12]
+        folder = pathlib.Path(recipe.data_dir) / "tokens" / f"{digest}-{recipe.max_length}" / split
     return text.tokenize(lines, tokenizer, max_length=recipe.max_length, directory=folder)
 
 

@@ -6,6 +6,7 @@ V entries of the vocabulary, of which four are no text: PAD, BOS, EOS and UNK, i
 import io
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,23 +23,36 @@ class Kind(NamedTuple):
 
     model_type: str
     unknown: str  # how `decode` writes UNK
-    by_word: bool = False  # whether words and punctuation are told apart first, and never cut
+    split: Callable[[str], list[str]] | None = None  # a line's words, which are never cut; None: as the model says
+
+
+_PUNCTUATION = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
+# A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
+_WORDS = re.compile(rf"[^\s{_PUNCTUATION}]+(?:['\u2019-][^\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+_SPACE = "\u2581"  # SentencePiece's sign for a space
+_UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
+_LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
+_SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
+_SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
+
+
+def _split(line):
+    """Returns the words and the punctuation of a line."""
+    return _WORDS.findall(line)
+
+
+def _split_at_spaces(line):
+    """Returns what stands between spaces, but for unknown words."""
+    return [word for word in line.split() if word not in _UNKNOWN_WORDS]
 
 
 TOKENIZERS = {
     "bpe": Kind("bpe", "<unk>"),
     "char": Kind("char", "<unk>"),
     "unigram": Kind("unigram", "<unk>"),
-    "word": Kind("word", " <unk>", by_word=True),
+    "whitespace": Kind("word", " <unk>", _split_at_spaces),
+    "word": Kind("word", " <unk>", _split),
 }
-
-_PUNCTUATION = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
-# A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
-_WORDS = re.compile(rf"[^\s{_PUNCTUATION}]+(?:['\u2019-][^\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
-_SPACE = "\u2581"  # SentencePiece's sign for a space
-_LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
-_SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
-_SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
 
 
 class Tokenizer:
@@ -132,8 +146,9 @@ class Tokenizer:
 def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, coverage=0.9995, limit=None, seed=0):
     """Returns a tokenizer fitted to the lines; the same lines and arguments give the same one.
 
-    Text is brought to Unicode's normal form NFKC. A tokenizer by words tells words from punctuation, keeps
-    the V - 4 most frequent and has UNK for the others; `decode` then leaves a space between any two of them.
+    Text is brought to Unicode's normal form NFKC. A tokenizer by words keeps the V - 4 most frequent and has UNK for
+    the others; `decode` then leaves a space between any two of them. "word" tells words from punctuation first,
+    "whitespace" takes the corpus's own words, `<unk>` for an unknown one: so the Penn Treebank is published.
 
     Args:
         lines: `Lines`, or str to iterate over.
@@ -156,8 +171,8 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         raise ValueError(f"`coverage` must be above 0 and at most 1. Received: {coverage}.")
     if limit is not None:
         lines = _sample(lines, limit, seed)
-    if kind.by_word:
-        lines, coverage = (" ".join(_split(line)) for line in lines), 1.0
+    if kind.split is not None:
+        lines, coverage = (" ".join(kind.split(line)) for line in lines), 1.0
     options = {
         "model_type": kind.model_type,
         "unk_surface": kind.unknown,
@@ -223,8 +238,3 @@ def _sample(lines, limit, seed):
         if place < limit:
             sample[place : place + 1] = [line]
     return sample
-
-
-def _split(line):
-    """Returns the words and the punctuation of a line."""
-    return _WORDS.findall(line)

@@ -1,0 +1,44 @@
+"""A VAE and a mixture of three Gaussians on the prose that comes with Python: text VAEs in minutes, no download.
+
+    python recipes/docs_text.py
+
+About 1,000 training sentences, 1,500 words. Under 5 minutes on 2 CPU cores. `runs/docs_text/` gets the table's
+numbers, sentences that the models write, curves of mutual information, KL and active units, and a SavedModel.
+"""
+
+import dataclasses
+from typing import Any
+
+import rme_tf
+
+DOCS = rme_tf.TextRecipe(
+    corpus="docs",
+    vocabulary_size=1500,
+    components=3,
+    latent_dim=8,
+    units=96,
+    embedding_size=64,
+    word_dropout=0.3,
+    annealing="linear",
+    annealing_steps=300,
+    free_bits=0.25,
+    warm_start_epochs=3,
+    epochs=15,
+    learning_rate=3e-3,
+    importance_samples=100,
+    out="runs/docs_text",
+)
+
+if __name__ == "__main__":
+    recipe = rme_tf.parse(DOCS, __doc__)
+    plain = {"components": 1, "algorithm": "elbo"}
+    variants: dict[str, dict[str, Any]] = {
+        "LM": {**plain, "language_model": True, "importance_samples": 1, "out": f"{recipe.out}/lm"},
+        "VAE": {**plain, "out": f"{recipe.out}/vae"},
+        "RME": {"out": f"{recipe.out}/rme"},
+    }
+    rme_tf.compare(
+        {name: dataclasses.replace(recipe, **changes) for name, changes in variants.items()},
+        out=recipe.out,
+        results=f"{recipe.out}/results",
+    )

@@ -1,0 +1,26 @@
+"""Recursive mixture estimation on sentences of your own, one a line.
+
+    python recipes/text.py --train FILE --validation FILE --test FILE --tokenizer unigram --vocabulary-size 8000
+    python recipes/text.py --tfds imdb_reviews --field text --max-length 100
+
+Every field of `rme_tf.TextRecipe` is a flag. The run's directory gets the tokenizer, the table's numbers, sentences
+that the model writes, curves of its diagnostics, and a SavedModel. The comparison of methods on one corpus is
+recipes/collapse.py.
+"""
+
+import rme_tf
+
+TEXT = rme_tf.TextRecipe(
+    vocabulary_size=1500,
+    components=3,
+    latent_dim=16,
+    annealing="linear",
+    annealing_steps=1000,
+    free_bits=0.25,
+    out="runs/text",
+)
+
+if __name__ == "__main__":
+    recipe = rme_tf.parse(TEXT, __doc__)
+    name = "LM" if recipe.language_model else "RME" if recipe.components > 1 else "VAE"
+    rme_tf.compare({name: recipe}, out=recipe.out)

@@ -1,0 +1,127 @@
+"""Tables of recorded runs, of images and of sentences: a column is a name and what it shows of the records."""
+
+import collections
+import math
+from collections.abc import Callable
+
+import numpy as np
+from tabulate import tabulate
+
+Record = dict
+Column = Callable[[list[Record]], str]  # the records of one row
+
+
+def mean_and_error(values) -> str:
+    """Returns "mean ± standard error" over seeds; the mean alone for a single one."""
+    values = np.asarray(values, float)
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{values.mean():.2f} ± {values.std(ddof=1) / math.sqrt(len(values)):.2f}"
+
+
+def summary_table(records: dict[str, Record], style: str = "simple") -> str:
+    """Returns the table of single runs, by the model's name; bounds in nats, ± the error over observations."""
+    columns = _text_summary if _of_text(records.values()) else _image_summary
+    rows = [{"model": name, **columns(record)} for name, record in records.items()]
+    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def study_table(records: list[Record], style: str = "github") -> str:
+    """Returns the table of a study: one row a method, means ± standard errors over its seeds."""
+    methods = collections.defaultdict(list)
+    for record in records:
+        methods[record["method"]].append(record)
+    columns = _text_study if _of_text(records) else _image_study
+    rows = [{"method": method, **columns(group)} for method, group in methods.items()]
+    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def _of_text(records) -> bool:
+    return any("perplexity_per_word" in record["metrics"]["test"] for record in records)
+
+
+def _with_error(summary: dict, name: str) -> str:
+    return f"{summary[name]:.2f} ± {summary[name + '_standard_error']:.2f}"
+
+
+def _parameters(record: Record) -> int:
+    return record["metrics"]["inference_parameters"] + record["metrics"]["generative_parameters"]
+
+
+def _image_summary(record: Record) -> dict:
+    test, train = record["metrics"]["test"], record["metrics"]["train"]
+    return {
+        "parameters": _parameters(record),
+        "train ELBO": f"{train['elbo']:.2f}",
+        "test ELBO": _with_error(test, "elbo"),
+        f"test log p(x), {record['config']['importance_samples']:,} samples": _with_error(test, "log_likelihood"),
+        "bits/dim": f"{test['bits_per_dimension']:.4f}",
+        "active units": f"{test['active_units']} of {record['config']['latent_dim']}",
+        "H(alpha)": f"{test['mixing_entropy']:.3f}",
+        "s/epoch": f"{record['seconds']['last_epoch']:.2f}",
+        "inference ms/128": f"{record['inference_milliseconds_per_batch_of_128']:.2f}",
+    }
+
+
+def _text_summary(record: Record) -> dict:
+    test = record["metrics"]["test"]
+    collapse = test["collapse"]
+    return {
+        "parameters": _parameters(record),
+        "test ELBO": _with_error(test, "elbo"),
+        f"test log p(x), {record['config']['importance_samples']:,} samples": _with_error(test, "log_likelihood"),
+        "PPL/word": f"{test['perplexity_per_word']:.2f}",
+        "PPL/token": f"{test['perplexity_per_token']:.2f}",
+        "KL": f"{test['kl']:.2f}",
+        "I(x; z)": f"{collapse['mutual_information']:.2f}",
+        "active units": f"{collapse['active_units']:.0f} of {record['config']['latent_dim']}",
+        "reliance on z": f"{collapse['reliance']:.2f}",
+        "s/epoch": f"{record['seconds']['last_epoch']:.2f}",
+    }
+
+
+def _image_study(group: list[Record]) -> dict:
+    """Returns the row of one method, over its seeds."""
+    tests = [record["metrics"]["test"] for record in group]
+    trains = [record["metrics"]["train"] for record in group]
+    config = group[0]["config"]
+    least = min(min(test[f"alpha_{m}"] for m in range(config["components"])) for test in tests)
+    return {
+        "M": config["components"],
+        "seeds": len(group),
+        "test ELBO": mean_and_error([test["elbo"] for test in tests]),
+        f"test log p(x), {config['importance_samples']:,} samples": mean_and_error(
+            [test["log_likelihood"] for test in tests]
+        ),
+        "train ELBO": mean_and_error([train["elbo"] for train in trains]),
+        "I(m; z)": mean_and_error([test["component_information"] for test in tests]),
+        "least mean alpha": f"{least:.3f}",
+        "active units": mean_and_error([test["active_units"] for test in tests]),
+        "minutes": f"{np.mean([record['seconds']['training'] for record in group]) / 60:.1f}",
+    }
+
+
+def _text_study(group: list[Record]) -> dict:
+    """Returns the row of one method, over its seeds; NLL and KL in nats a sentence."""
+    tests = [record["metrics"]["test"] for record in group]
+
+    def shown(name, sign=1.0):
+        return mean_and_error([sign * test[name] for test in tests])
+
+    def diagnosed(name):
+        return mean_and_error([test["collapse"][name] for test in tests])
+
+    return {
+        "M": group[0]["config"]["components"],
+        "seeds": len(group),
+        "NLL": shown("log_likelihood", -1.0),
+        "-ELBO": shown("elbo", -1.0),
+        "PPL/word": shown("perplexity_per_word"),
+        "PPL/token": shown("perplexity_per_token"),
+        "KL": shown("kl"),
+        "I(x; z)": diagnosed("mutual_information"),
+        "active units": diagnosed("active_units"),
+        "reliance on z": diagnosed("reliance"),
+        "I(m; z given x)": diagnosed("component_information"),
+        "minutes": f"{np.mean([record['seconds']['training'] for record in group]) / 60:.1f}",
+    }

@@ -1,0 +1,18 @@
+"""Draws a study's figures from plain arrays: curves, images, posteriors, component usage."""
+
+from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves
+from rme_tf.plots.images import image_grid, reconstructions
+from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
+from rme_tf.plots.style import save
+
+__all__ = [
+    "PosteriorPanel",
+    "component_usage",
+    "diagnostic_curves",
+    "grid_around",
+    "image_grid",
+    "learning_curves",
+    "posterior_2d",
+    "reconstructions",
+    "save",
+]

@@ -1,0 +1,140 @@
+"""Posteriors over two latent dimensions: the true one, the components, the mixture."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse, Patch
+
+from rme_tf.plots.images import checked_images, show_image
+from rme_tf.plots.style import DASHED, MARKERS, colour, require, styled
+
+MASSES = (0.5, 0.8, 0.95, 0.99)  # a contour encloses this share of its density
+_BANDS = ("#e6eaee", "#ccd4db", "#abb7c1", "#8795a2")  # 99% ... 50% of the true posterior
+
+
+class PosteriorPanel(NamedTuple):
+    """One image's posterior over two latent dimensions, on a grid of X x Y points."""
+
+    image: np.ndarray  # [H, W, C], in [0, 1]
+    grid_x: np.ndarray  # [X], increasing
+    grid_y: np.ndarray  # [Y], increasing
+    log_joint: np.ndarray  # [Y, X], log p(x, z) at z = (grid_x[j], grid_y[i]) in row i, column j
+    weights: np.ndarray  # [M], mixing weights
+    means: np.ndarray  # [M, 2]
+    scales: np.ndarray  # [M, 2], standard deviations
+    title: str = ""  # stands above the panel, e.g. "KL(Q||p) = 0.12 nats"
+
+
+@styled
+def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
+    """Draws true posteriors, components and mixtures: a column an image, a row a model.
+
+    Filled bands are the smallest regions with 50, 80, 95 and 99% of the true posterior on the
+    grid, dashed lines those of the mixture Q. A component has its 1- and 2-sigma ellipses,
+    bolder for a larger weight. The axes cover all this and 99.9% of the true posterior.
+
+    Args:
+        panels: By the model's name, a list of `PosteriorPanel`, the same images for each.
+        axis_labels: Names of the two latent dimensions.
+    """
+    _check_panels(panels)
+    first, *_ = panels.values()
+    side = np.clip(6.6 / len(first), 2.2, 3.3)
+    heights = [0.8, *[side + 0.1] * len(panels)]
+    figure = Figure((0.4 + side * len(first), 0.8 + sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), len(first), squeeze=False, height_ratios=heights)
+    for axis, panel in zip(axes[0], first, strict=True):
+        show_image(axis, checked_images("image", [panel.image])[0])
+    place = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
+    for row, (name, row_panels) in zip(axes[1:], panels.items(), strict=True):
+        for axis, panel in zip(row, row_panels, strict=True):
+            _draw_panel(axis, panel)
+        row[0].set_ylabel(axis_labels[1])
+        row[0].annotate(name, (0, 0.5), (-42, 0), rotation=90, va="center", weight="bold", **place)
+    for axis in axes[-1]:
+        axis.set_xlabel(axis_labels[0])
+    bands = Patch(color=_BANDS[2], label="true posterior")
+    lines = [Line2D([], [], color="black", linestyle=DASHED, label="mixture Q")]
+    for m in range(max(len(panel.weights) for row in panels.values() for panel in row)):
+        look = {"color": colour(m), "marker": MARKERS[m % len(MARKERS)], "markersize": 4}
+        lines.append(Line2D([], [], label=f"component {m}", **look))
+    note = "contours: 50, 80, 95, 99% of the mass\nellipses: 1 and 2 standard deviations"
+    look = {"ncols": min(2 * len(first), 6), "columnspacing": 1, "handlelength": 1.8}
+    figure.legend(handles=[bands, *lines], loc="outside lower center", title=note, **look)
+    return figure
+
+
+def grid_around(means, scales, num=120):
+    """Returns grid_x and grid_y [num] of a square around all components, for `PosteriorPanel`.
+
+    It is twice as wide as means -+ 4 scales together, for the modes that Q misses.
+
+    Args:
+        means: Shape [M, 2].
+        scales: Standard deviations. Shape [M, 2].
+        num: Number of points on a side.
+    """
+    means, scales = np.asarray(means, dtype=float), np.asarray(scales, dtype=float)
+    valid = means.shape == scales.shape == (len(means), 2)
+    require(valid, "means, scales", "have shape [M, 2]", f"{means.shape}, {scales.shape}")
+    low, high = (means - 4 * scales).min(axis=0), (means + 4 * scales).max(axis=0)  # [2]
+    centre, half = (low + high) / 2, (high - low).max()
+    return tuple(np.linspace(centre - half, centre + half, num, axis=-1))
+
+
+def _check_panels(panels):
+    counts = {name: len(row) for name, row in panels.items()}
+    equal = len(set(counts.values())) == 1 and 0 not in counts.values()
+    require(equal, "panels", "hold as many panels for each model, at least one", counts)
+    for panel in (panel for row in panels.values() for panel in row):
+        means_shape = (len(panel.weights), 2)
+        grid_shape = (len(panel.grid_y), len(panel.grid_x))
+        expected = {"log_joint": grid_shape, "means": means_shape, "scales": means_shape}
+        received = {field: np.shape(getattr(panel, field)) for field in expected}
+        require(received == expected, "PosteriorPanel", f"have shapes {expected}", received)
+        steps = np.concatenate([np.diff(panel.grid_x), np.diff(panel.grid_y)])
+        require(np.all(steps > 0), "grid_x, grid_y", "increase", f"steps {steps}")
+        require(np.any(np.isfinite(panel.log_joint)), "log_joint", "have finite values", "none")
+        valid = np.isfinite(panel.means).all() and np.all(np.greater(panel.scales, 0))
+        require(valid, "means, scales", "be finite, positive", (panel.means, panel.scales))
+
+
+def _draw_panel(axes, panel):
+    weights, means, scales = map(np.asarray, (panel.weights, panel.means, panel.scales))
+    log_p, levels, box = _mass_levels(panel.grid_x, panel.grid_y, panel.log_joint)
+    axes.contourf(panel.grid_x, panel.grid_y, log_p, [*levels, 1], colors=_BANDS)
+    # Each component brings grid lines of its own: a narrow one beside a wide one is resolved.
+    lines = means + np.linspace(-5, 5, 61)[:, None, None] * scales  # [61, M, 2]
+    grid_x, grid_y = np.unique(lines[..., 0]), np.unique(lines[..., 1])
+    x = (grid_x[:, None] - means[:, 0]) / scales[:, 0]  # [X, M]
+    y = (grid_y[:, None, None] - means[:, 1]) / scales[:, 1]  # [Y, 1, M]
+    log_peaks = np.log((weights + 1e-30) / scales.prod(axis=-1))  # 1e-30: a weight may be 0
+    log_q = np.logaddexp.reduce(log_peaks - 0.5 * (x**2 + y**2), axis=-1)  # [Y, X]
+    log_q, levels, _ = _mass_levels(grid_x, grid_y, log_q)
+    axes.contour(grid_x, grid_y, log_q, levels, colors="k", linestyles=[DASHED], linewidths=0.8)
+    for m, (mean, scale, bold) in enumerate(zip(means, scales, np.sqrt(weights), strict=True)):
+        look = {"edgecolor": colour(m), "alpha": 0.45 + 0.55 * bold, "linewidth": 0.8 + 1.4 * bold}
+        for sigmas in (1, 2):
+            axes.add_patch(Ellipse(mean, *(2 * sigmas * scale), fill=False, zorder=3, **look))
+        look = {"color": colour(m), "markeredgecolor": "white", "markeredgewidth": 0.5}
+        axes.plot(*mean, MARKERS[m % len(MARKERS)], markersize=5, zorder=4, **look)
+    corners = np.concatenate([box, means - 3.1 * scales, means + 3.1 * scales])  # Q's 99%: 3.03
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    limits = (low + high) / 2 + 0.52 * (high - low).max() * np.array([[-1], [1]])
+    axes.set(xlim=limits[:, 0], ylim=limits[:, 1], aspect="equal", title=panel.title)
+
+
+def _mass_levels(grid_x, grid_y, log_density):
+    """Returns log density less its maximum [Y, X], levels around `MASSES`, 99.9% box [2, 2]."""
+    log_density = np.nan_to_num(log_density, nan=-np.inf, neginf=-np.inf)
+    log_density = np.maximum(log_density - log_density.max(), -100)  # no contour passes -inf
+    area = np.gradient(grid_y)[:, None] * np.gradient(grid_x)
+    order = np.argsort(-log_density, axis=None)
+    mass = np.cumsum((np.exp(log_density) * area).flat[order])
+    levels = np.interp([*MASSES, 0.999], mass / mass[-1], log_density.flat[order])
+    levels -= 1e-3 * np.arange(5)  # distinct, also where one cell holds all the mass
+    rows, columns = np.nonzero(log_density >= levels[-1])
+    box = [[grid_x[end(columns)], grid_y[end(rows)]] for end in (np.min, np.max)]
+    return log_density, levels[-2::-1], np.array(box)

@@ -1,0 +1,183 @@
+"""Recipes of sentences: what they refuse, what they load, and a run that is cut short and goes on."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tensorflow.python.framework import config as tf_config
+
+import rme_tf
+from rme_tf import TextRecipe
+from rme_tf.experiments import runner, text
+from rme_tf.monitor import CollapseMonitor
+from rme_tf.types import EOS, UNK
+
+TINY = {
+    "vocabulary_size": 300,
+    "max_length": 16,
+    "units": 12,
+    "embedding_size": 8,
+    "latent_dim": 3,
+    "components": 2,
+    "train_size": 96,
+    "test_size": 40,
+    "diagnosed": 20,
+    "importance_samples": 8,
+    "epochs": 3,
+    "batch_size": 32,
+}
+ONE = {"components": 1, "algorithm": "elbo"}
+
+
+def recipe(**choices):
+    return TextRecipe(**{**TINY, **choices})
+
+
+def write_corpus(folder, sentence="the cat sat on the mat"):
+    for name, count in (("train", 120), ("validation", 20), ("test", 20)):
+        lines = [f"{sentence} {index % 7}" for index in range(count)]
+        (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"units": 0}, "`units` must be at least 1. Received: 0"),
+        ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
+        ({"max_length": 1}, "`max_length` must be at least 2"),
+        ({"language_model": True}, "no posterior to mix.*Received: 2 and 'recursive_mixture'"),
+        ({"train": "a.txt"}, "`train`, `validation` and `test`, or none"),
+        ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'lstm'"),
+        ({"clip_norm": 0.0}, "`clip_norm` must be positive"),
+        ({"patience": 0}, "`patience` must be at least 1"),
+        ({"optimizer": "adagrad"}, "`optimizer` must be one of"),
+    ],
+    ids=str,
+)
+def test_an_impossible_recipe_is_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        recipe(**choices)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"corpus": "no-such-folder"}, "no-such-folder"),
+        ({"tokenizer": "no-such.model"}, "no-such.model"),
+        ({"vocabulary_size": 10**6}, "`vocabulary_size`. Expected: at most"),
+        ({"train_size": 8}, "Too few rows for a batch"),
+    ],
+    ids=str,
+)
+def test_data_that_are_not_to_be_had_leave_no_run_behind(tmp_path, choices, message):
+    with pytest.raises(ValueError, match=message):
+        recipe(**choices, out=str(tmp_path / "run")).load()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_corpus_counts_by_its_name_wherever_it_lies():
+    here, there = recipe(corpus="here/mine"), recipe(corpus="there/mine")
+    assert here.identity == there.identity
+    assert here.identity["corpus"] == "mine"
+    assert recipe(corpus="here/other").identity != here.identity
+
+
+def test_the_task_is_what_the_recipe_says(tmp_path):
+    task = recipe().load()
+    assert task.steps_per_epoch == 3
+    first = next(iter(task.batches(1)))
+    np.testing.assert_array_equal(first, next(iter(task.batches(1))))
+    assert first.shape[0] == 32
+    assert first.shape[1] <= 16
+    assert task.example.shape[0] == 20
+    assert {"train", "validation", "test", "vocabulary_size"} == set(task.facts)
+    assert [task.facts[split]["num_rows"] for split in ("train", "validation", "test")] == [96, 40, 40]
+    assert len(task.callbacks({})) == 1
+    monitor, stop = recipe(aggressive=True, annealing="linear").load().callbacks({"mi": [0.1, 0.3, 0.2]})
+    assert isinstance(monitor, CollapseMonitor)
+    assert stop.best == 0.3
+    assert recipe(**ONE, language_model=True).load().callbacks({}) == []
+
+
+def test_tokens_of_a_corpus_on_the_disk_are_kept_there(tmp_path):
+    folder = write_corpus(tmp_path)
+    choices = {"corpus": str(folder), "data_dir": str(tmp_path / "data"), "train_size": None, "test_size": None}
+    mine = recipe(**choices, vocabulary_size=12)
+    mine.load()
+    (kept,) = (tmp_path / "data" / "tokens").iterdir()
+    assert {path.name for path in kept.iterdir()} == {"train", "validation", "test"}
+    times = {path: path.stat().st_mtime_ns for path in kept.rglob("*") if path.is_file()}
+    mine.load()
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*") if path.is_file()} == times
+
+
+def test_a_run_is_not_resumed_with_the_words_of_another_corpus(tmp_path):
+    choices = {"train_size": None, "test_size": None, "vocabulary_size": 12}
+    first = recipe(corpus=str(write_corpus(tmp_path)), **choices).load()
+    first.keep(tmp_path)
+    first.keep(tmp_path)  # the same run again
+    second = recipe(corpus=str(write_corpus(tmp_path, "a dog lay under my bed")), **choices).load()
+    with pytest.raises(ValueError, match="another tokenizer"):
+        second.keep(tmp_path)
+
+
+def test_published_corpora_keep_their_words(tmp_path):
+    write_corpus(tmp_path, "the u.s. is n't <unk> in N")
+    choices = {"corpus": str(tmp_path), "train_size": None, "test_size": None, "vocabulary_size": 16}
+    mine = recipe(**choices, tokenizer="whitespace")
+    tokenizer = mine.make_tokenizer(mine.read().train)
+    (row,) = tokenizer.encode(["the u.s. <unk> n't"])
+    assert len(row) == 4
+    assert row[2] == UNK
+    assert [tokenizer.pieces[index] for index in row[[0, 1, 3]]] == ["▁the", "▁u.s.", "▁n't"]
+
+
+def test_a_language_model_has_no_latent_code():
+    mine = recipe(**ONE, language_model=True)
+    model = mine.make_model(mine.model_options(300))
+    inferred = model(np.array([[7, 8, EOS]], np.int32))
+    np.testing.assert_array_equal(inferred["means"], 0.0)
+    np.testing.assert_allclose(inferred["scales"], 1.0, rtol=2e-5)  # the floor under a scale
+    x = np.array([[7, 8, EOS]], np.int32)
+    one, other = (model.log_joint(x, np.full([1, 1, 1, 3], value, np.float32))[0] for value in (-2.0, 2.0))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_tied_logits_have_the_embeddings_size():
+    options = recipe(tied=True).model_options(300)
+    assert options["likelihood_options"] == {"vocabulary_size": 300, "features": 8, "tied": True}
+    assert recipe(features=5).model_options(300)["likelihood_options"]["features"] == 5
+
+
+@pytest.fixture
+def tidy():
+    yield
+    tf_config.disable_op_determinism()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
+def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
+    mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
+    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")))
+    assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
+    assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20
+    assert len(whole.history["mi"]) == 3
+    cut = dataclasses.replace(mine, out=str(tmp_path / "cut"))
+    callbacks = text.StopAggressive.on_epoch_end
+
+    def killed(self, epoch, logs=None):
+        callbacks(self, epoch, logs)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(text.StopAggressive, "on_epoch_end", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rme_tf.run(cut)
+    assert (tmp_path / "cut" / "tokenizer.model").exists()
+    resumed = rme_tf.run(cut)
+    assert resumed.record["metrics"] == whole.record["metrics"]
+    monkeypatch.setattr(runner, "assess", lambda *args: pytest.fail("evaluated again"))
+    assert rme_tf.run(cut).record["metrics"] == whole.record["metrics"]
