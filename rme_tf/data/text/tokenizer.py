@@ -32,9 +32,11 @@ TOKENIZERS = {
     "word": Kind("word", " <unk>", by_word=True),
 }
 
-_PUNCTUATION = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
+_PUNCTUATION = "!-/:-@\\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
 # A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
-_WORDS = re.compile(rf"[^\s{_PUNCTUATION}]+(?:['\u2019-][^\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+# Both patterns are RE2's as well, for graph code.
+_WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+_BETWEEN_SPACES = re.compile(r"[^\s]+")
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 _LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
 _SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
@@ -51,6 +53,8 @@ class Tokenizer:
         model: the bytes.
         pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
         vocabulary_size: V.
+        words: of a tokenizer by words, the id of each; None of the others.
+        word_pattern: of a tokenizer by words, the regular expression of a word in normalised text.
 
     Raises:
         ValueError: if it is no such model.
@@ -75,11 +79,13 @@ class Tokenizer:
         self.model = model
         self.vocabulary_size = processor.get_piece_size()
         self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
-        self._ids = None
+        self.words: dict[str, int] | None = None
+        self.word_pattern = _WORDS
         if spec.model_type == spec.WORD:
-            self._ids = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
+            self.words = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
             # A model from elsewhere may know words that have punctuation in them: it is met as it was trained.
-            self._split = _split if all(len(_WORDS.findall(word)) == 1 for word in self._ids) else str.split
+            if any(len(_WORDS.findall(word)) != 1 for word in self.words):
+                self.word_pattern = _BETWEEN_SPACES
 
     def encode(self, lines):
         """Returns the ids of each line, int32 arrays without BOS and EOS.
@@ -88,12 +94,12 @@ class Tokenizer:
             lines: str, N of them.
         """
         lines = list(lines)
-        if self._ids is None:
+        if self.words is None:
             rows = self._processor.encode(lines)
         else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
             lines = self._processor.normalize(lines)
-            words = (self._split(line.replace(_SPACE, " ")) for line in lines)
-            rows = [[self._ids.get(word, UNK) for word in row] for row in words]
+            words = (self.word_pattern.findall(line.replace(_SPACE, " ")) for line in lines)
+            rows = [[self.words.get(word, UNK) for word in row] for row in words]
         return [np.array(row, np.int32) for row in rows]
 
     def decode(self, ids):
@@ -109,7 +115,7 @@ class Tokenizer:
             ValueError: if an id is not in the vocabulary.
         """
         lines = self._processor.decode([self._text_ids(row) for row in ids]) if len(ids) else []
-        return lines if self._ids is None else [line.strip() for line in lines]
+        return lines if self.words is None else [line.strip() for line in lines]
 
     def save(self, path):
         """Writes the model to a file, which `load_tokenizer` reads."""
@@ -157,7 +163,7 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
     if limit is not None:
         lines = _sample(lines, limit, seed)
     if kind.by_word:
-        lines, coverage = (" ".join(_split(line)) for line in lines), 1.0
+        lines, coverage = (" ".join(_WORDS.findall(line)) for line in lines), 1.0
     options = {
         "model_type": kind.model_type,
         "unk_surface": kind.unknown,
@@ -223,8 +229,3 @@ def _sample(lines, limit, seed):
         if place < limit:
             sample[place : place + 1] = [line]
     return sample
-
-
-def _split(line):
-    """Returns the words and the punctuation of a line."""
-    return _WORDS.findall(line)
