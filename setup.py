@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent
 
 # TensorFlow Probability 0.25 runs on Keras 2 and so imports tf-keras, whose every minor release
 # accepts that minor release of TensorFlow alone. The two bounds move together, or pip cannot
-# resolve them; the gpu extra repeats the bound of TensorFlow.
+# resolve them; the gpu extra repeats the bound of TensorFlow, and so does tensorflow-text, whose
+# operations are compiled against one minor release.
 TENSORFLOW_BOUNDS = ">=2.21,<2.22"
 
 REQUIREMENTS = [
@@ -38,7 +39,11 @@ REQUIREMENTS = [
     "sentencepiece>=0.2.1",
 ]
 
+# Strings in a SavedModel. There is no wheel for Windows.
+TEXT_REQUIREMENTS = [f"tensorflow-text{TENSORFLOW_BOUNDS}"]
+
 TEST_REQUIREMENTS = [
+    f"tensorflow-text{TENSORFLOW_BOUNDS}; sys_platform != 'win32'",
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "pytest-xdist>=3.6",
@@ -89,6 +94,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "text": TEXT_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
         "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,
     },

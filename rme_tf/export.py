@@ -1,14 +1,19 @@
 """Exports a model as a SavedModel that serves with TensorFlow alone."""
 
+import tempfile
+from pathlib import Path
+
 import keras
 import tensorflow as tf
 
 from rme_tf.evaluation import CODES_PER_CHUNK, bounds_of_batch, draws_per_component
+from rme_tf.serving_text import GraphTokenizer, TextEndpoints, check_tokenizer
 
+_TEXT = tf.TensorSpec([None], tf.string, name="text")
 _CHUNK_BATCH = 64  # the batch size for which CODES_PER_CHUNK is kept; larger batches use more memory
 
 
-def export_saved_model(model, path, *, max_length: int = 50) -> None:
+def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, strings: bool = True) -> None:
     """Writes a SavedModel; `tf.saved_model.load(path)` needs neither Keras, TFP nor this library.
 
     Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B, or of sequences
@@ -24,29 +29,40 @@ def export_saved_model(model, path, *, max_length: int = 50) -> None:
         log_likelihood(x, num_samples, seed)     log_likelihood [B], importance-weighted, in nats
         serving_default(x)                       the same as encode
 
+    With a tokenizer there is the same on text: encode_text(text) to log_likelihood_text(text, num_samples, seed),
+    where strings `text` [B] stand for x, and for `tokens` in the answers. Then the loading process must import
+    tensorflow_text, unless `strings=False` left these out. The SentencePiece model is written either way, as
+    assets/tokenizer.model. `serving_text` has examples of both.
+
     Args:
         model: a `VAE`.
         path: directory to write.
-        max_length: of sequences, the most tokens of an answer.
+        max_length: of sequences, the most tokens of an answer, and of a string that is asked about, EOS counted.
+        tokenizer: of sequences, the `Tokenizer` whose ids the model was trained on.
+        strings: whether to write signatures on text, if there is a tokenizer.
+
+    Raises:
+        ValueError: if the tokenizer does not fit the model, or if tensorflow-text is needed and not installed.
     """
-    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
-    latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
-    num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
-    seed = tf.TensorSpec([], tf.int32, name="seed")
-    signatures = {
-        "encode": [observations],
-        "sample_posterior": [observations, num_samples, seed],
-        "reconstruct": [observations, seed],
-        "decode": [latents],
-        "sample_prior": [num_samples, seed],
-        "log_likelihood": [observations, num_samples, seed],
-    }
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, model, max_length)
     archive = keras.export.ExportArchive()
     archive.track(model)
     endpoints = Endpoints(model, max_length)
-    for name, signature in signatures.items():  # the first one is the default of serving
-        archive.add_endpoint(name, getattr(endpoints, name), input_signature=signature)
-    archive.write_out(str(path), verbose=False)
+    signatures = _signatures(model)
+    for name, specs in signatures.items():  # the first one is the default of serving
+        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
+    if tokenizer is not None and strings:
+        in_graph = GraphTokenizer(tokenizer, max_length=max_length, row_length=model.likelihood.event_shape[0])
+        archive.track(in_graph)
+        on_text = TextEndpoints(endpoints, in_graph)
+        for name, specs in signatures.items():
+            specs = [_TEXT if spec.name == "x" else spec for spec in specs]
+            archive.add_endpoint(f"{name}_text", getattr(on_text, name), input_signature=specs)
+    with tempfile.TemporaryDirectory() as folder:
+        if tokenizer is not None:
+            archive.track(_asset(tokenizer, folder))
+        archive.write_out(str(path), verbose=False)
 
 
 class Endpoints:
@@ -89,6 +105,28 @@ class Endpoints:
         chunk = max(1, CODES_PER_CHUNK // (_CHUNK_BATCH * num_components))
         num_draws = draws_per_component(num_samples, num_components)
         return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk)[0]}
+
+
+def _signatures(model):
+    """Returns what each endpoint is given: a list of `tf.TensorSpec` by its name."""
+    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
+    latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
+    num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
+    seed = tf.TensorSpec([], tf.int32, name="seed")
+    return {
+        "encode": [observations],
+        "sample_posterior": [observations, num_samples, seed],
+        "reconstruct": [observations, seed],
+        "decode": [latents],
+        "sample_prior": [num_samples, seed],
+        "log_likelihood": [observations, num_samples, seed],
+    }
+
+
+def _asset(tokenizer, folder):
+    """Returns the SentencePiece model as an asset, whose file in the folder must stay until it is copied."""
+    tokenizer.save(Path(folder, "tokenizer.model"))
+    return tf.saved_model.Asset(str(Path(folder, "tokenizer.model")))
 
 
 def _stateless(seed):

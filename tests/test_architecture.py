@@ -23,7 +23,7 @@ LAYERS = [
     {"algorithms", "generation"},
     {"training"},
     {"models"},
-    {"evaluation", "collapse"},
+    {"evaluation", "collapse", "serving_text"},
     {"callbacks", "monitor", "export", "data", "plots"},
     {"benchmark", "experiments"},
     {"__init__"},

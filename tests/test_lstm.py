@@ -17,7 +17,9 @@ OPTIONS = [{}, {"skip": True}, {"units": 5, "embedding_size": 3}, {"use_latent":
 every_option = pytest.mark.parametrize("options", OPTIONS, ids=str)
 
 
-def build_text_model(num_components=1, *, tied=False, encoder_options=None, decoder_options=None, **choices):
+def build_text_model(
+    num_components=1, *, vocabulary_size=V, tied=False, encoder_options=None, decoder_options=None, **choices
+):
     keras.utils.set_random_seed(0)
     return rme_tf.VAE.from_names(
         **{"encoder": "lstm", **choices},
@@ -26,7 +28,7 @@ def build_text_model(num_components=1, *, tied=False, encoder_options=None, deco
         input_shape=(None,),
         latent_dim=D,
         num_components=num_components,
-        likelihood_options={"vocabulary_size": V, "features": 6, "tied": tied},
+        likelihood_options={"vocabulary_size": vocabulary_size, "features": 6, "tied": tied},
         encoder_options={"units": 4, "embedding_size": 3, **(encoder_options or {})},
         decoder_options=decoder_options or {},
         seed=0,

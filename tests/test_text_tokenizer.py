@@ -9,7 +9,7 @@ from rme_tf.data.text import BOS, EOS, PAD, TOKENIZERS, UNK, Lines, load_docs, l
 from rme_tf.data.text.tokenizer import Tokenizer
 
 LINES = ["The cat sat on the mat.", "A dog ran, fast!", "Don't the dogs sit on a well-kept mat?"] * 5
-SIZES = {"bpe": 40, "char": 20, "unigram": 35, "word": 15}  # which LINES allow for
+SIZES = {"bpe": 40, "char": 20, "unigram": 35, "whitespace": 15, "word": 15}  # which LINES allow for
 
 every_kind = pytest.mark.parametrize("kind", sorted(TOKENIZERS))
 
@@ -42,7 +42,7 @@ def test_decoding_undoes_encoding(kind, docs):
     for line, row in zip(docs.train, tokenizer.encode(docs.train), strict=True):
         assert row.dtype == np.int32
         assert not set(row.tolist()) & {PAD, BOS, EOS}
-        if kind != "word":
+        if TOKENIZERS[kind].word is None:
             assert tokenizer.decode([row]) == [line]
         elif UNK not in row:
             assert tokenizer.decode([row])[0].replace(" ", "") == line.replace(" ", "")
@@ -70,6 +70,13 @@ def test_words_and_punctuation_are_told_apart():
     assert tokenizer.decode(tokenizer.encode(["Don't, dogs!the  well-kept"])) == ["Don't , dogs ! the well-kept"]
 
 
+def test_words_between_spaces_are_the_corpus_s_own_but_for_its_unknown_ones():
+    tokenizer = trained("whitespace", ["the u.s. is n't <unk> in N", "_UNK n't <unk>"] * 2, vocabulary_size=10)
+    assert set(tokenizer.pieces[4:]) == {f"\u2581{word}" for word in ("the", "u.s.", "is", "n't", "in", "N")}
+    (row,) = tokenizer.encode(["the u.s. <unk> n't _UNK ,"])
+    assert [index == UNK for index in row] == [False, False, True, False, True, True]
+
+
 def test_the_most_frequent_words_are_kept_and_each_other_one_is_an_unk():
     tokenizer = trained("word", ["a a a b b c d"], vocabulary_size=6)
     assert tokenizer.pieces[4:] == ["\u2581a", "\u2581b"]
@@ -85,7 +92,9 @@ def test_vowel_signs_stay_in_their_words():
 
 @every_kind
 def test_lower_case_is_part_of_the_model(kind):
-    tokenizer = trained(kind, ["The CAT the cat"] * 9, lowercase=True, vocabulary_size={"word": 6}.get(kind, 10))
+    tokenizer = trained(
+        kind, ["The CAT the cat"] * 9, lowercase=True, vocabulary_size=10 if TOKENIZERS[kind].word is None else 6
+    )
     assert tokenizer.decode(tokenizer.encode(["THE Cat"])) == ["the cat"]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import itertools
 import pathlib
 from collections.abc import Mapping
@@ -214,7 +215,11 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
             "vocabulary_size": tokenizer.vocabulary_size,
             **{name: tokens[name].report for name in lines._fields},
         },
-        export_options={"tokenizer": tokenizer, "max_length": recipe.max_length},
+        export_options={
+            "tokenizer": tokenizer,
+            "max_length": recipe.max_length,
+            "strings": importlib.util.find_spec("tensorflow_text") is not None,
+        },
         keep=lambda out: _keep(tokenizer, out / "tokenizer.model"),
     )
 

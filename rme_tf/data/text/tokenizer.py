@@ -6,7 +6,6 @@ V entries of the vocabulary, of which four are no text: PAD, BOS, EOS and UNK, i
 import io
 import random
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,18 +16,11 @@ from sentencepiece import sentencepiece_model_pb2
 from rme_tf.registry import lookup
 from rme_tf.types import BOS, EOS, PAD, UNK
 
-
-class Kind(NamedTuple):
-    """A kind of tokenizer, in SentencePiece's terms."""
-
-    model_type: str
-    unknown: str  # how `decode` writes UNK
-    split: Callable[[str], list[str]] | None = None  # a line's words, which are never cut; None: as the model says
-
-
-_PUNCTUATION = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
+_PUNCTUATION = "!-/:-@\\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
 # A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
-_WORDS = re.compile(rf"[^\s{_PUNCTUATION}]+(?:['\u2019-][^\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+# Both patterns are RE2's as well, for graph code.
+_WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
+_BETWEEN_SPACES = re.compile(r"[^\s]+")
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 _UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
 _LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
@@ -36,22 +28,20 @@ _SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
 _SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
 
 
-def _split(line):
-    """Returns the words and the punctuation of a line."""
-    return _WORDS.findall(line)
+class Kind(NamedTuple):
+    """A kind of tokenizer, in SentencePiece's terms."""
 
-
-def _split_at_spaces(line):
-    """Returns what stands between spaces, but for unknown words."""
-    return [word for word in line.split() if word not in _UNKNOWN_WORDS]
+    model_type: str
+    unknown: str  # how `decode` writes UNK
+    word: re.Pattern | None = None  # a word, which is never cut; None leaves that to the model
 
 
 TOKENIZERS = {
     "bpe": Kind("bpe", "<unk>"),
     "char": Kind("char", "<unk>"),
     "unigram": Kind("unigram", "<unk>"),
-    "whitespace": Kind("word", " <unk>", _split_at_spaces),
-    "word": Kind("word", " <unk>", _split),
+    "whitespace": Kind("word", " <unk>", _BETWEEN_SPACES),
+    "word": Kind("word", " <unk>", _WORDS),
 }
 
 
@@ -65,6 +55,8 @@ class Tokenizer:
         model: the bytes.
         pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
         vocabulary_size: V.
+        words: of a tokenizer by words, the id of each; None of the others.
+        word_pattern: of a tokenizer by words, the regular expression of a word in normalised text.
 
     Raises:
         ValueError: if it is no such model.
@@ -89,11 +81,13 @@ class Tokenizer:
         self.model = model
         self.vocabulary_size = processor.get_piece_size()
         self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
-        self._ids = None
+        self.words: dict[str, int] | None = None
+        self.word_pattern = _WORDS
         if spec.model_type == spec.WORD:
-            self._ids = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
+            self.words = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
             # A model from elsewhere may know words that have punctuation in them: it is met as it was trained.
-            self._split = _split if all(len(_WORDS.findall(word)) == 1 for word in self._ids) else str.split
+            if any(len(_WORDS.findall(word)) != 1 for word in self.words):
+                self.word_pattern = _BETWEEN_SPACES
 
     def encode(self, lines):
         """Returns the ids of each line, int32 arrays without BOS and EOS.
@@ -102,12 +96,12 @@ class Tokenizer:
             lines: str, N of them.
         """
         lines = list(lines)
-        if self._ids is None:
+        if self.words is None:
             rows = self._processor.encode(lines)
         else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
             lines = self._processor.normalize(lines)
-            words = (self._split(line.replace(_SPACE, " ")) for line in lines)
-            rows = [[self._ids.get(word, UNK) for word in row] for row in words]
+            words = (self.word_pattern.findall(line.replace(_SPACE, " ")) for line in lines)
+            rows = [[self.words.get(word, UNK) for word in row] for row in words]
         return [np.array(row, np.int32) for row in rows]
 
     def decode(self, ids):
@@ -123,7 +117,7 @@ class Tokenizer:
             ValueError: if an id is not in the vocabulary.
         """
         lines = self._processor.decode([self._text_ids(row) for row in ids]) if len(ids) else []
-        return lines if self._ids is None else [line.strip() for line in lines]
+        return lines if self.words is None else [line.strip() for line in lines]
 
     def save(self, path):
         """Writes the model to a file, which `load_tokenizer` reads."""
@@ -171,8 +165,8 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         raise ValueError(f"`coverage` must be above 0 and at most 1. Received: {coverage}.")
     if limit is not None:
         lines = _sample(lines, limit, seed)
-    if kind.split is not None:
-        lines, coverage = (" ".join(kind.split(line)) for line in lines), 1.0
+    if kind.word is not None:
+        lines, coverage = (_words(line, kind.word) for line in lines), 1.0
     options = {
         "model_type": kind.model_type,
         "unk_surface": kind.unknown,
@@ -238,3 +232,8 @@ def _sample(lines, limit, seed):
         if place < limit:
             sample[place : place + 1] = [line]
     return sample
+
+
+def _words(line, pattern):
+    """Returns the words of a line with spaces between them, but for those that stand for unknown ones."""
+    return " ".join(word for word in pattern.findall(line) if word not in _UNKNOWN_WORDS)
