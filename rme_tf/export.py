@@ -1,8 +1,5 @@
 """Exports a model as a SavedModel that serves with TensorFlow alone."""
 
-import tempfile
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 
@@ -31,8 +28,8 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
 
     With a tokenizer there is the same on text: encode_text(text) to log_likelihood_text(text, num_samples, seed),
     where strings `text` [B] stand for x, and for `tokens` in the answers. Then the loading process must import
-    tensorflow_text, unless `strings=False` left these out. The SentencePiece model is written either way, as
-    assets/tokenizer.model. `serving_text` has examples of both.
+    tensorflow_text (which imports Keras itself), unless `strings=False` left these out. The SentencePiece model is
+    written either way, as assets.extra/tokenizer.model. `serving_text` has examples of both.
 
     Args:
         model: a `VAE`.
@@ -44,25 +41,23 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     Raises:
         ValueError: if the tokenizer does not fit the model, or if tensorflow-text is needed and not installed.
     """
+    endpoints, on_text = Endpoints(model, max_length), None
     if tokenizer is not None:
         check_tokenizer(tokenizer, model, max_length)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    endpoints = Endpoints(model, max_length)
-    signatures = _signatures(model)
-    for name, specs in signatures.items():  # the first one is the default of serving
-        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
     if tokenizer is not None and strings:
         in_graph = GraphTokenizer(tokenizer, max_length=max_length, row_length=model.likelihood.event_shape[0])
-        archive.track(in_graph)
         on_text = TextEndpoints(endpoints, in_graph)
-        for name, specs in signatures.items():
-            specs = [_TEXT if spec.name == "x" else spec for spec in specs]
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, specs in _signatures(model).items():  # the first one is the default of serving
+        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
+    if on_text is not None:
+        archive.track(on_text.tokenizer)
+        for name, specs in _signatures(model, x=_TEXT).items():
             archive.add_endpoint(f"{name}_text", getattr(on_text, name), input_signature=specs)
-    with tempfile.TemporaryDirectory() as folder:
-        if tokenizer is not None:
-            archive.track(_asset(tokenizer, folder))
-        archive.write_out(str(path), verbose=False)
+    archive.write_out(str(path), verbose=False)
+    if tokenizer is not None:
+        _write_beside(tokenizer.model, path)
 
 
 class Endpoints:
@@ -107,26 +102,28 @@ class Endpoints:
         return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk)[0]}
 
 
-def _signatures(model):
-    """Returns what each endpoint is given: a list of `tf.TensorSpec` by its name."""
-    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
+def _signatures(model, x=None):
+    """Returns what each endpoint is given, a list of `tf.TensorSpec` by its name; x is the model's unless given."""
+    x = x or tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
     num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
     seed = tf.TensorSpec([], tf.int32, name="seed")
     return {
-        "encode": [observations],
-        "sample_posterior": [observations, num_samples, seed],
-        "reconstruct": [observations, seed],
+        "encode": [x],
+        "sample_posterior": [x, num_samples, seed],
+        "reconstruct": [x, seed],
         "decode": [latents],
         "sample_prior": [num_samples, seed],
-        "log_likelihood": [observations, num_samples, seed],
+        "log_likelihood": [x, num_samples, seed],
     }
 
 
-def _asset(tokenizer, folder):
-    """Returns the SentencePiece model as an asset, whose file in the folder must stay until it is copied."""
-    tokenizer.save(Path(folder, "tokenizer.model"))
-    return tf.saved_model.Asset(str(Path(folder, "tokenizer.model")))
+def _write_beside(sentencepiece_model, path):
+    """Writes the SentencePiece model where a SavedModel keeps files that its graph does not read."""
+    folder = tf.io.gfile.join(str(path), "assets.extra")
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "tokenizer.model"), "wb") as file:
+        file.write(sentencepiece_model)
 
 
 def _stateless(seed):

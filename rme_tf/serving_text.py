@@ -9,13 +9,18 @@ tensorflow-text are:
     served = tf.saved_model.load("saved_model")
     served.reconstruct_text(["the cat sat", "dogs ran"], 0)["text"]
 
+tensorflow_text imports Keras for its own layers. Where that is not there, the one library of operations will do:
+
+    package = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
+    tf.load_op_library(str(package / "python/ops/_sentencepiece_tokenizer.so"))
+
 Written with `strings=False`, it is loaded by TensorFlow alone, and sentencepiece turns lines into ids and back:
 
     import sentencepiece
     import tensorflow as tf
 
     served = tf.saved_model.load("saved_model")
-    pieces = sentencepiece.SentencePieceProcessor(model_file="saved_model/assets/tokenizer.model")
+    pieces = sentencepiece.SentencePieceProcessor(model_file="saved_model/assets.extra/tokenizer.model")
     rows = [ids[: 50 - 1] + [pieces.eos_id()] for ids in pieces.encode(["the cat sat", "dogs ran"])]  # max_length 50
     x = tf.ragged.constant(rows, dtype=tf.int32).to_tensor(pieces.pad_id())
     answers = served.reconstruct(x, 0)["tokens"].numpy().tolist()
@@ -99,7 +104,8 @@ class GraphTokenizer(tf.Module):
         clean = _strip(tf.strings.regex_replace(text, f"[{_SPACES}]+", " "))
         ids = self.encode(clean)[:, : self._max_length - 1]
         rows = tf.concat([ids, tf.fill([tf.shape(text)[0], 1], EOS)], axis=1)
-        return rows.to_tensor(PAD, shape=[None, self._row_length])
+        rows = rows.to_tensor(PAD, shape=[None, self._row_length])
+        return tf.pad(rows, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(rows)[1])]])  # T is 1 where there is no line
 
     def detokenize(self, tokens):
         """Returns the text of each row up to its first EOS, strings [B], for int32 [B, T]."""

@@ -106,6 +106,7 @@ def test_rows_are_those_of_a_tokenized_split(kind):
     assert fixed.shape == (len(lines) + 1, 5)
     assert fixed[0].tolist() == [text.EOS, 0, 0, 0, 0]
     assert fixed[-1, -1] == text.EOS
+    assert in_graph(tokenizer).tokenize(tf.constant([], tf.string)).shape == (0, 1)
 
 
 @strings
@@ -169,17 +170,22 @@ def run(program, folder):
 
 ON_STRINGS = """
 import sys
-for name in ("tf_keras", "tensorflow_probability", "rme_tf", "sentencepiece"):
+for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf", "sentencepiece"):
     sys.modules[name] = None  # importing it raises
+import importlib.util
+import pathlib
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # imports keras, whatever is served
+
+folder = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
+tf.load_op_library(str(folder / "python/ops/_sentencepiece_tokenizer.so"))
 
 folder = sys.argv[1]
 lines = [line.decode() for line in np.load(folder + "/lines.npy")]
 served = tf.saved_model.load(folder + "/saved_model")
 answers = dict(served.encode_text(lines))
 answers["alone"] = served.encode_text(lines[:1])["means"]
+answers["none"] = served.encode_text(tf.constant([], tf.string))["means"]
 answers["drawn"] = served.sample_posterior_text(lines, 5, 7)["z"]
 answers["text"] = served.reconstruct_text(lines, 7)["text"]
 answers["signature"] = served.signatures["reconstruct_text"](text=tf.constant(lines), seed=tf.constant(7))["text"]
@@ -221,6 +227,7 @@ def test_strings_are_answered_by_strings(kind, tmp_path):
     }.items():
         assert [line.decode() for line in answers[name]] == value, name
     assert tokenizer.decode(answers["tokens"]) == reconstructed
+    assert answers["none"].shape == (0, *expected["means"].shape[1:])
     np.testing.assert_allclose(answers["log_likelihood"], answers["of_tokens"], rtol=1e-5)
 
 
@@ -228,7 +235,7 @@ def test_strings_are_answered_by_strings(kind, tmp_path):
 def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(tmp_path):
     tokenizer, model = sentences("bpe")
     rme_tf.export_saved_model(model, tmp_path / "saved_model", tokenizer=tokenizer, strings=False)
-    assert (tmp_path / "saved_model" / "assets" / "tokenizer.model").read_bytes() == tokenizer.model
+    assert (tmp_path / "saved_model" / "assets.extra" / "tokenizer.model").read_bytes() == tokenizer.model
     example = textwrap.dedent(serving_text.__doc__.split("and back:\n")[1].split("\nThe exception")[0])
     blocked = PREAMBLE[: PREAMBLE.index("import numpy")].replace('("keras"', '("tensorflow_text", "keras"')
     printed = run(blocked + example, tmp_path)

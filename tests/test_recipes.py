@@ -41,6 +41,7 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 
 @pytest.mark.slow
 def test_the_readmes_snippets_run(tmp_path):
+    pytest.importorskip("tensorflow_text")
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert len(snippets) == 3
     printed = run(["-c", "\n".join(snippets)], tmp_path)
