@@ -130,7 +130,7 @@ def assess(recipe: Recipe, model: VAE, train_images, test) -> dict:
         options = {"num_samples": recipe.importance_samples, "seed": EVALUATION_SEED}
         metrics[name] = evaluation.summarize(model, x, evaluation.bounds(model, x, **options))
         metrics[name]["num_images"] = len(x)
-    inference = [*model.encoders, *([model.mixing_network] if model.mixing_network else [])]
+    inference = filter(None, [model.trunk, *model.encoders, model.mixing_network])
     metrics["inference_parameters"] = sum(network.count_params() for network in inference)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables
