@@ -50,6 +50,7 @@ class Recipe:
         binarization: "dynamic" (redrawn for each training batch), "static", "threshold", "none".
         likelihood: p(x|z).
         encoder: network of each component.
+        shared_trunk: the components have all but the last layer of it in common.
         decoder: network of p(x|z).
         posterior: family of each component.
         prior: p(z).
@@ -91,6 +92,7 @@ class Recipe:
     binarization: str = "dynamic"
     likelihood: str = "bernoulli"
     encoder: str = "conv"
+    shared_trunk: bool = False
     decoder: str = "conv"
     posterior: str = "diag_normal"
     prior: str = "standard_normal"

@@ -83,6 +83,7 @@ def build(recipe: Recipe, input_shape) -> VAE:
     """Returns the compiled model that a recipe describes."""
     model = VAE.from_names(
         encoder=recipe.encoder,
+        trunk="shared" if recipe.shared_trunk else None,
         decoder=recipe.decoder,
         input_shape=input_shape,
         latent_dim=recipe.latent_dim,
