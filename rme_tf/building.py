@@ -53,20 +53,60 @@ def as_encoders(encoders, num_components=None) -> list:
         )
     if len({id(encoder) for encoder in encoders}) < len(encoders):
         raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
-    check_weights_apart(encoders)
+    check_weights_apart(named(encoders))
     return encoders
 
 
-def check_weights_apart(encoders) -> None:
-    """Raises ValueError if two encoders share a weight: Keras would save them, but not load them again."""
-    owners: dict[int, int] = {}
-    for m, encoder in enumerate(encoders):
-        for variable in encoder.weights:
-            if owners.setdefault(id(variable), m) != m:
+def check_weights_apart(networks: dict) -> None:
+    """Raises ValueError if two networks, by name, share a weight: Keras would save it, but not load it again."""
+    owners: dict[int, str] = {}
+    for name, network in networks.items():
+        for variable in network.weights:
+            owner = owners.setdefault(id(variable), name)
+            if owner != name:
                 raise ValueError(
-                    "Every component needs weights of its own: shared ones would not load again. "
-                    f"Received: {variable.path} in encoders {owners[id(variable)]} and {m}."
+                    "Every network needs weights of its own: shared ones would not load again. What all components "
+                    f"share is the `trunk`. Received: {variable.path} in {owner} and {name}."
                 )
+
+
+def named(encoders) -> dict:
+    """Returns the encoders by the names that messages give them."""
+    return {f"encoder {m}": encoder for m, encoder in enumerate(encoders)}
+
+
+def check_parts(model) -> None:
+    """Builds the networks of a `VAE`; raises ValueError if they do not fit its distributions or each other."""
+    dummy = model.likelihood.example()
+    networks = named(model.encoders)
+    features = dummy if model.trunk is None else features_of(model.trunk, dummy)
+    for name, encoder in networks.items():
+        check_output(encoder, features, (model.posterior_family.num_params,), name)
+    inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
+    check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
+    if model.prior.latent_dim != model.latent_dim:
+        raise ValueError(
+            f"Prior and posterior must agree in `latent_dim`. Expected {model.latent_dim}. "
+            f"Received: {model.prior.latent_dim}."
+        )
+    if model.mixing.learned and model.num_components > 1:
+        if model.mixing_network is None:
+            raise ValueError("Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None.")
+        check_output(model.mixing_network, features, (model.num_components - 1,), "mixing network")
+        networks["mixing network"] = model.mixing_network
+    if model.trunk is not None:
+        networks["trunk"] = model.trunk
+    check_weights_apart(networks)  # late: some have been built just now
+
+
+def features_of(trunk, dummy):
+    """Returns the features of a dummy batch of one; raises ValueError if the trunk is no network with one output."""
+    if not isinstance(trunk, keras.Layer):
+        raise ValueError(f"`trunk` must be a Keras model, observations -> features. Received: {trunk!r}.")
+    features = trunk(dummy)
+    if not keras.ops.is_tensor(features):
+        raise ValueError(f"`trunk` must have one output, a tensor [B, ...]. Received: {type(features).__name__}.")
+    return features
 
 
 def check_num_components(num_components) -> None:
@@ -77,40 +117,69 @@ def check_num_components(num_components) -> None:
         raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components!r}.")
 
 
-def build_networks(
-    encoder, decoder, *, posterior, likelihood, num_components, mixing, encoder_options, decoder_options
-) -> dict:
-    """Returns `encoders`, `decoder` and `mixing_network` (None unless the weights are learned).
+def count_components(encoder, num_components=None) -> int:
+    """Returns M: the number that is given, else the length of a list of encoders, else 1."""
+    check_num_components(num_components)
+    if num_components is not None:
+        return num_components
+    return len(encoder) if isinstance(encoder, list | tuple) else 1
 
-    The mixing network is built like the encoders where they have a name, and as an MLP where not. Beside the
-    builder's own, `encoder_options` may have `mean_scale`: see `networks.NormalizedMeans`.
+
+def build_networks(
+    encoder, decoder, *, trunk, posterior, likelihood, num_components, mixing, encoder_options, decoder_options
+) -> dict:
+    """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
+
+    The mixing network is built like the encoders where they have a name, as one layer on the features of a trunk,
+    and as an MLP else. Beside the builder's own, `encoder_options` may have `mean_scale`: see
+    `networks.NormalizedMeans`.
     """
+    check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
+    encoder_options = dict(encoder_options)
+    mean_scale = encoder_options.pop("mean_scale", None)
 
     def encoder_like(output_size, name):
         build = lookup(ENCODERS, encoder, "encoder")
         options = {**likelihood.network_options, **encoder_options}
         return build(likelihood.event_shape, output_size, name=name, **options)
 
+    def last_layer(output_size, name):
+        return keras.layers.Dense(output_size, name=name)
+
+    def mlp(output_size, name):
+        return mlp_encoder(likelihood.event_shape, output_size, name=name)
+
+    by_name = isinstance(encoder, str)
+    build = last_layer if trunk is not None else encoder_like
+    if isinstance(trunk, str):
+        trunk = encoder_like(None, "trunk")
+    encoders = encoder
+    if by_name:
+        encoders = [build(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
+    if mean_scale is not None:
+        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scale) for each in encoders]
+    if isinstance(decoder, str):
+        options = {**likelihood.network_options, **decoder_options}
+        build_decoder = lookup(DECODERS, decoder, "decoder")
+        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **options)
+    mixing_network = None
+    if mixing.learned and num_components > 1:
+        build = build if by_name or trunk is not None else mlp
+        mixing_network = build(num_components - 1, "mixing_network")
+    return {"encoders": encoders, "trunk": trunk, "decoder": decoder, "mixing_network": mixing_network}
+
+
+def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> None:
+    """Raises ValueError for options of a ready network, and for a trunk that the encoders do not go with."""
     for kind, network, options in (("encoder", encoder, encoder_options), ("decoder", decoder, decoder_options)):
         if options and not isinstance(network, str):
             raise ValueError(
                 f"`{kind}_options` are for a network that is built by name. Received: {options} and a ready {kind}."
             )
-    encoder_options = dict(encoder_options)
-    mean_scale = encoder_options.pop("mean_scale", None)
-    encoders = encoder
-    if isinstance(encoder, str):
-        encoders = [encoder_like(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
-    if mean_scale is not None:
-        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scale) for each in encoders]
-    if isinstance(decoder, str):
-        build = lookup(DECODERS, decoder, "decoder")
-        options = {**likelihood.network_options, **decoder_options}
-        decoder = build(posterior.latent_dim, likelihood.params_shape, name="decoder", **options)
-    mixing_network = None
-    if mixing.learned and num_components > 1:
-        if isinstance(encoder, str):
-            mixing_network = encoder_like(num_components - 1, "mixing_network")
-        else:
-            mixing_network = mlp_encoder(likelihood.event_shape, num_components - 1, name="mixing_network")
-    return {"encoders": encoders, "decoder": decoder, "mixing_network": mixing_network}
+    if isinstance(trunk, str) and trunk != "shared":
+        raise ValueError(f"`trunk` must be None, 'shared' or a Keras model. Received: {trunk!r}.")
+    if trunk is not None and isinstance(trunk, str) != isinstance(encoder, str):
+        raise ValueError(
+            "A trunk that is 'shared' needs the name of an encoder, and a trunk of your own needs encoders of your "
+            f"own, features -> params. Received: trunk {trunk!r} and encoder {encoder!r}."
+        )

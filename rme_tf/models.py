@@ -14,6 +14,8 @@ from rme_tf.types import Encoding, LogProbs
 class VAE(TrainableModel):
     """A VAE with posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x), one encoder for each component.
 
+    The encoders share nothing, or a trunk: then they, and the mixing network, read its features in the place of x.
+
     Called on x [B, *event_shape] it returns what it infers: a dict of `weights` [B, M], `means` and
     `scales` [B, M, D]. `from_names` builds one from names; here the parts are given as objects.
 
@@ -21,6 +23,7 @@ class VAE(TrainableModel):
         encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which
             `num_components` fresh copies are made.
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
+        trunk: Keras model [B, *event_shape] -> features [B, ...], or None.
         posterior: a `PosteriorFamily`.
         likelihood: a `Likelihood`.
         prior: a `Prior`, standard normal unless given.
@@ -38,6 +41,7 @@ class VAE(TrainableModel):
         encoders,
         decoder,
         *,
+        trunk=None,
         posterior,
         likelihood,
         prior=None,
@@ -51,13 +55,14 @@ class VAE(TrainableModel):
         self.posterior_family = posterior
         self.likelihood = likelihood
         self.prior = prior or priors.StandardNormal(posterior.latent_dim)
+        self.trunk = trunk
         self.encoders = building.as_encoders(encoders, num_components)
         self.decoder = decoder
         self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing)
         mixes = self.mixing.learned and len(self.encoders) > 1
         self.mixing_network = mixing_network if mixes else None
         self._create_training_state(seed)
-        self._check_parts()
+        building.check_parts(self)
         likelihood.bind(decoder)
         self(likelihood.example())
 
@@ -94,14 +99,13 @@ class VAE(TrainableModel):
             encoder_options: dict of further arguments of the encoder's builder.
             decoder_options: dict of further arguments of the decoder's builder.
             likelihood_options: dict of further arguments of the likelihood.
-            **kwargs: further arguments of `VAE`.
+            **kwargs: further arguments of `VAE`. Here `trunk` may be "shared", too: the encoders, built by name, have
+                all but their last layers in common.
 
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
-        if num_components is None:
-            num_components = len(encoder) if isinstance(encoder, list | tuple) else 1
-        building.check_num_components(num_components)
+        num_components = building.count_components(encoder, num_components)
         options = {"event_shape": input_shape, **(likelihood_options or {})}
         parts = {
             "posterior": instantiate(
@@ -116,30 +120,13 @@ class VAE(TrainableModel):
         networks = building.build_networks(
             encoder,
             decoder,
+            trunk=kwargs.pop("trunk", None),
             **parts,
             num_components=num_components,
             encoder_options=encoder_options or {},
             decoder_options=decoder_options or {},
         )
         return cls(**{**networks, **parts, "prior": prior, "num_components": num_components, **kwargs})
-
-    def _check_parts(self):
-        dummy = self.likelihood.example()
-        for m, encoder in enumerate(self.encoders):
-            building.check_output(encoder, dummy, (self.posterior_family.num_params,), f"encoder {m}")
-        building.check_weights_apart(self.encoders)  # of which some have been built just now
-        inputs = building.decoder_example(self.decoder, self.latent_dim, self.likelihood)
-        building.check_output(self.decoder, inputs, self.likelihood.params_shape, "decoder")
-        if self.prior.latent_dim != self.posterior_family.latent_dim:
-            raise ValueError(
-                f"Prior and posterior must agree in `latent_dim`. Expected {self.posterior_family.latent_dim}. "
-                f"Received: {self.prior.latent_dim}."
-            )
-        if not self.mixing.learned or self.num_components == 1:
-            return
-        if self.mixing_network is None:
-            raise ValueError("Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None.")
-        building.check_output(self.mixing_network, dummy, (self.num_components - 1,), "mixing network")
 
     @property
     def num_components(self) -> int:
@@ -173,7 +160,7 @@ class VAE(TrainableModel):
 
     # Forward maths.
 
-    def encode(self, x, *, num_components=None, training=False) -> Encoding:
+    def encode(self, x, *, num_components=None, training=False, mixing_moves_trunk=True) -> Encoding:
         """Returns params [B, K, P] and log_alpha [B, K] of the first K components.
 
         Args:
@@ -181,12 +168,15 @@ class VAE(TrainableModel):
             num_components: K, whose mixture is Q_{K-1}. None means all M, where those that have not
                 joined yet (during a warm start) have weight zero.
             training: as in Keras.
+            mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
         """
         count = num_components or self.num_components
-        outputs = [encoder(x, training=training) for encoder in self.encoders[:count]]
+        features = x if self.trunk is None else self.trunk(x, training=training)
+        outputs = [encoder(features, training=training) for encoder in self.encoders[:count]]
         params = tf.stack([tf.cast(output, tf.float32) for output in outputs], axis=1)
         if self.mixing_network is not None and count > 1:
-            logits = tf.cast(self.mixing_network(x, training=training), tf.float32)[:, : count - 1]
+            features = features if mixing_moves_trunk else tf.stop_gradient(features)
+            logits = tf.cast(self.mixing_network(features, training=training), tf.float32)[:, : count - 1]
         else:
             logits = tf.zeros([tf.shape(x)[0], count - 1])
         log_alpha = self.mixing.log_alpha(logits)
@@ -280,7 +270,7 @@ class VAE(TrainableModel):
 
     def get_config(self):
         """Returns the parts, serialised, so that `keras.saving.load_model` rebuilds the model."""
-        parts = ("decoder", "likelihood", "prior", "mixing", "mixing_network")
+        parts = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network")
         config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in parts}
         config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
         config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]

@@ -93,14 +93,19 @@ class Definition:
 
     def moments(self, m):
         """Mean and scale [B, D] of q_m."""
-        return self._normal(self.model.encoders[m](tf.cast(self.x, tf.float32)))
+        return self._normal(self.model.encoders[m](self.features()))
+
+    def features(self):
+        """What the encoders and the mixing network read: x, or what a trunk makes of it."""
+        x = tf.cast(self.x, tf.float32)
+        return x if self.model.trunk is None else self.model.trunk(x)
 
     def eps(self, m):
         """eps_m [B], for m >= 1."""
         mixing = self.model.mixing
         if isinstance(mixing, UniformMixing):
             return tf.fill(self.x.shape[:1], tf.constant(1.0 / (m + 1), tf.float64))
-        logit = tf.cast(self.model.mixing_network(tf.cast(self.x, tf.float32)), tf.float64)[:, m - 1]
+        logit = tf.cast(self.model.mixing_network(self.features()), tf.float64)[:, m - 1]
         return mixing.eps_min + (1 - 2 * mixing.eps_min) / (1 + tf.exp(-logit) * m)
 
     def log_joint(self, z):
@@ -159,12 +164,15 @@ class Definition:
         return tf.reduce_sum(self.weights[-1] * tf.transpose(gain), axis=-1)
 
     def stages(self):
-        """Pairs of an objective and the variables that ascend it, in the paper's order."""
+        """Pairs of an objective and the variables that ascend it, in the paper's order; then a trunk."""
         model = self.model
         for m in range(model.num_components):
             yield lambda m=m: self.component_objective(m), model.encoders[m].trainable_variables
             if m > 0 and model.mixing_network is not None:
                 yield lambda m=m: self.mixing_objective(m), model.mixing_network.trainable_variables
+        if model.trunk is not None:
+            components = range(model.num_components)
+            yield lambda: sum(self.component_objective(m) for m in components), model.trunk.trainable_variables
         theta = [model.decoder, model.likelihood, model.prior]
         yield self.generative_objective, [v for part in theta for v in part.trainable_variables]
 

@@ -210,7 +210,7 @@ def test_encoders_that_share_weights_are_refused(trainable):
     trunk = keras.layers.Dense(4, trainable=trainable)
     inputs = keras.layers.Input((5,))
     encoders = [keras.Model(inputs, keras.layers.Dense(4)(trunk(inputs))) for _ in range(2)]
-    with pytest.raises(ValueError, match="weights of its own.* in encoders 0 and 1"):
+    with pytest.raises(ValueError, match="weights of its own.* in encoder 0 and encoder 1"):
         as_encoders(encoders)
 
 
@@ -218,7 +218,7 @@ def test_encoders_that_share_weights_are_refused(trainable):
 def test_encoders_that_share_weights_are_refused_even_if_they_are_built_late():
     encoders = [Subclassed(), Subclassed()]
     encoders[1].hidden = encoders[0].hidden
-    with pytest.raises(ValueError, match="weights of its own.* in encoders 0 and 1"):
+    with pytest.raises(ValueError, match="weights of its own.* in encoder 0 and encoder 1"):
         vae(encoders)
 
 

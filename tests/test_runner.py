@@ -46,6 +46,12 @@ def without_seconds(history):
     return {name: values for name, values in history.items() if name != "seconds"}
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_recipe_says_whether_the_encoders_share_a_trunk(shared):
+    model = ImageRecipe(**TINY, shared_trunk=shared).make_model({"input_shape": (5,)})
+    assert (model.trunk is not None) == shared
+
+
 # The directory.
 
 

@@ -8,6 +8,10 @@ For each minibatch (Kim and Pavlovic, NeurIPS 2020), with Q_m = (1 - eps_m) Q_{m
         eps_m <- ascend ELBO(Q_m), the components held fixed
     theta <- ascend E_{Q_{M-1}}[log p(x, z)]
 
+A trunk that the components share is a part of every q_m: it ascends the sum of their objectives (as weights that
+are tied do), each with its own Q_{m-1} stopped, and not that of eps_m, for which the components are fixed. Once
+a step, after the components: within the loop, what one of them learns would move those before it.
+
 `_sequential` is that text as code. `_joint` takes all these gradients, at equal parameters, from one
 forward and one backward pass.
 """
@@ -124,19 +128,22 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
 
     def draw(num_components, which=slice(None)):
         """Encodes with the first components, samples and decodes `which` of them."""
-        encoding = model.encode(x, num_components=num_components, training=True)
+        encoding = model.encode(x, num_components=num_components, training=True, mixing_moves_trunk=False)
         z = model.sample_components(encoding.params, algorithm.num_samples, seed)[:, :, which]
         log_lik, log_prior = model.log_joint(x, z, training=True)
         return encoding, z, log_lik, log_prior
 
-    def component_objective(m):
-        """Returns ELBO(q_m) + BKL(q_m || Q_{m-1})."""
-        encoding, z, log_lik, log_prior = draw(m + 1, slice(m, m + 1))
-        log_q = model.component_log_probs(encoding.params[:, m:], z)[:, :, 0, 0]
-        log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)[:, :, 0]
-        bound = objectives.elbo((log_lik + kl_weight * log_prior)[:, :, 0], kl_weight * log_q)
-        bound += kl_weight * algorithm.refund(model, encoding.params[:, m:], z)[:, 0]
-        return bound + kl_weight * algorithm.reward(log_q, log_q_all, encoding.log_alpha, m), None
+    def component_objective(first, last):
+        """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
+        encoding, z, log_lik, log_prior = draw(last + 1, slice(first, last + 1))
+        params = encoding.params[:, first:]
+        log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, last - first + 1]
+        log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
+        bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
+        value = tf.reduce_sum(bound + kl_weight * algorithm.refund(model, params, z), axis=-1)  # components
+        for i, m in enumerate(range(first, last + 1)):
+            value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], encoding.log_alpha, m)
+        return value, None
 
     def mixing_objective(m):
         """Returns ELBO(Q_m)."""
@@ -156,10 +163,12 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     for m in range(model.active_components):
-        stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m))
+        stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m, m))
         if m > 0 and model.mixing.learned:
             last = m + 1 == model.active_components  # the network has one weight decay, but many stages
             stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
+    if model.trunk is not None:
+        stage(model.trunk.trainable_variables, lambda: component_objective(0, model.active_components - 1))
     log_probs = stage(model.generative_variables, generative_objective)
     model.optimizer.iterations.assign(iteration + 1)
     return log_probs
@@ -176,8 +185,9 @@ def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
 
     def objective():
         """Returns what every network ascends at once, and the `LogProbs`."""
-        encoding = model.encode(x, num_components=model.active_components, training=True)
-        params, log_alpha = encoding
+        params, log_alpha = model.encode(
+            x, num_components=model.active_components, training=True, mixing_moves_trunk=False
+        )
         alpha = tf.stop_gradient(tf.exp(log_alpha))
         z = model.sample_components(params, algorithm.num_samples, seed)
         scale = 1.0 / tf.maximum(alpha, MIN_ALPHA)

@@ -62,6 +62,7 @@ class Recipe:
         train_size: use the first so many training observations; all unless given.
         test_size: evaluate on the first so many test observations; all unless given.
         encoder: network of each component.
+        shared_trunk: the components have all but the last layer of it in common.
         decoder: network of p(x|z).
         posterior: family of each component.
         prior: p(z).
@@ -119,6 +120,7 @@ class Recipe:
     train_size: int | None = None
     test_size: int | None = None
     encoder: str = "conv"
+    shared_trunk: bool = False
     decoder: str = "conv"
     posterior: str = "diag_normal"
     prior: str = "standard_normal"
@@ -228,7 +230,10 @@ class Recipe:
         """Returns the compiled model, `options` being a task's `model_options`."""
         names = {name: getattr(self, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
         model = VAE.from_names(
-            **{**names, "num_components": self.components, **options}, mixing=self.make_mixing(), seed=self.seed
+            **{**names, "num_components": self.components, **options},
+            trunk="shared" if self.shared_trunk else None,
+            mixing=self.make_mixing(),
+            seed=self.seed,
         )
         model.compile(self.make_optimizer(), algorithm=self.make_algorithm(), jit_compile=self.jit_compile)
         return model

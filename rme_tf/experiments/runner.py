@@ -95,7 +95,7 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
-    inference = [*model.encoders, *([model.mixing_network] if model.mixing_network else [])]
+    inference = filter(None, [model.trunk, *model.encoders, model.mixing_network])
     metrics["inference_parameters"] = sum(network.count_params() for network in inference)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables

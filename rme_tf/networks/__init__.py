@@ -1,4 +1,8 @@
-"""Encoders and decoders, plain Keras models that know nothing of probability, and the tables of them."""
+"""Encoders and decoders, plain Keras models that know nothing of probability, and the tables of them.
+
+A builder of encoders, given None for the output's size, leaves out the last layer: what it then returns turns
+observations into features that several components can share.
+"""
 
 from collections.abc import Callable
 

@@ -15,8 +15,8 @@ def _check_image_shape(shape, network: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def conv_encoder(input_shape, output_size: int, filters=(32, 64), hidden: int = 256, name=None):
-    """Returns a Keras model [N, H, W, C] -> [N, output_size].
+def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden: int = 256, name=None):
+    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
 
     Each entry of `filters` is a 4x4 convolution of stride 2 with ReLU; a hidden dense layer follows.
 
@@ -27,7 +27,8 @@ def conv_encoder(input_shape, output_size: int, filters=(32, 64), hidden: int = 
     layers = [keras.layers.Input(tuple(input_shape))]
     layers += [keras.layers.Conv2D(size, 4, strides=2, padding="same", activation="relu") for size in filters]
     layers += [keras.layers.Flatten(), keras.layers.Dense(hidden, activation="relu")]
-    return keras.Sequential([*layers, keras.layers.Dense(output_size)], name=name)
+    last = [] if output_size is None else [keras.layers.Dense(output_size)]
+    return keras.Sequential([*layers, *last], name=name)
 
 
 def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 256, name=None):

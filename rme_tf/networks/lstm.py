@@ -11,7 +11,7 @@ from rme_tf.types import BOS, PAD, UNK
 
 def lstm_encoder(
     input_shape,
-    output_size: int,
+    output_size: int | None,
     *,
     vocabulary_size: int,
     units: int = 256,
@@ -24,7 +24,7 @@ def lstm_encoder(
 
     Args:
         input_shape: (T,), where T may be None: any length.
-        output_size: size of the output.
+        output_size: size of the output; None for the state itself.
         vocabulary_size: V.
         units: of the LSTM; of each direction, if there are two.
         embedding_size: of a token.
@@ -41,7 +41,8 @@ def lstm_encoder(
     if bidirectional:
         recurrent = keras.layers.Bidirectional(recurrent)
     state = recurrent(embedded, mask=mask)
-    return keras.Model(tokens, keras.layers.Dense(output_size)(state), name=name)
+    outputs = state if output_size is None else keras.layers.Dense(output_size)(state)
+    return keras.Model(tokens, outputs, name=name)
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -191,7 +192,13 @@ class ConstantEncoder(keras.Model):
         return {**super().get_config(), "output_size": self.output_size}
 
 
-def constant_encoder(input_shape, output_size: int, name=None, **options):
-    """Returns a `ConstantEncoder`; the options are those of other encoders and not used."""
+def constant_encoder(input_shape, output_size: int | None, name=None, **options):
+    """Returns a `ConstantEncoder`; the options are those of other encoders and not used.
+
+    Raises:
+        ValueError: if `output_size` is None: it has no features.
+    """
     del input_shape, options
+    if output_size is None:
+        raise ValueError("The 'constant' encoder has no features that components could share.")
     return ConstantEncoder(output_size, name=name)

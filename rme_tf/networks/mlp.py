@@ -5,11 +5,12 @@ import math
 import keras
 
 
-def mlp_encoder(input_shape, output_size: int, units=(256, 256), activation="relu", name=None):
-    """Returns a Keras model [N, *input_shape] -> [N, output_size]."""
+def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activation="relu", name=None):
+    """Returns a Keras model [N, *input_shape] -> [N, output_size]; of None, the features [N, F] before that."""
     layers = [keras.layers.Input(tuple(input_shape)), keras.layers.Flatten()]
     layers += [keras.layers.Dense(size, activation=activation) for size in units]
-    return keras.Sequential([*layers, keras.layers.Dense(output_size)], name=name)
+    last = [] if output_size is None else [keras.layers.Dense(output_size)]
+    return keras.Sequential([*layers, *last], name=name)
 
 
 def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="relu", name=None):
