@@ -11,6 +11,7 @@ import pytest
 from rme_tf.experiments import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+SMALL = ["--units", "16", "--embedding-size", "12", "--max-length", "12", "--importance-samples", "4"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,6 +41,30 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_text_recipe_leaves_what_it_promises(tmp_path):
+    printed = run([str(ROOT / "recipes" / "docs_text.py"), "--smoke", *SMALL], tmp_path)
+    out = tmp_path / "runs" / "docs_text"
+    for name in ("metrics.json", "model.keras", "saved_model", "diagnostics.png", "rme/tokenizer.model"):
+        assert (out / name).exists(), name
+    sentences = (out / "sentences.txt").read_text(encoding="utf-8")
+    for word in ("# LM", "# VAE", "# RME", "From the prior", "by beam search: ", "From the first to the second"):
+        assert word in sentences
+    for word in ("LM", "VAE", "RME", "PPL/word", "I(x; z)", "reliance on z"):
+        assert word in printed
+
+
+@pytest.mark.slow
+def test_the_study_of_collapse_records_what_it_runs(tmp_path):
+    methods = ["lm", "vae_aggressive", "rme2"]
+    printed = run([str(ROOT / "recipes" / "collapse.py"), "--smoke", *SMALL, "--methods", *methods], tmp_path)
+    results = tmp_path / "recipes" / "results" / "collapse"
+    assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
+    assert (tmp_path / "runs" / "collapse" / "diagnostics.png").exists()
+    for word in (*methods, "NLL", "PPL/word", "I(x; z)"):
+        assert word in printed
+
+
+@pytest.mark.slow
 def test_the_readmes_snippets_run(tmp_path):
     pytest.importorskip("tensorflow_text")
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -48,9 +73,13 @@ def test_the_readmes_snippets_run(tmp_path):
     assert "MixtureSameFamily" in printed
 
 
-def test_the_readmes_tables_are_those_of_the_records(monkeypatch):
+@pytest.mark.parametrize("document", report.DOCUMENTS)
+def test_the_tables_of_the_documents_are_those_of_the_records(document, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert report.render(README) == README
+    text = pathlib.Path(document).read_text(encoding="utf-8")
+    assert report.render(text) == text
+    for match in report.FIGURE.finditer(text):
+        assert (report.FIGURES / f"{match['study']}.png").exists()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)

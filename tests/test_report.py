@@ -61,3 +61,57 @@ def test_documents_are_rendered_from_the_records(tmp_path):
 def test_a_study_without_records_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON records"):
         report.load_study(tmp_path)
+
+
+def text_record(method="rme", nll=45.0, seed=0):
+    text = {
+        "perplexity_per_word": 30.0,
+        "perplexity_per_token": 22.5,
+        "kl": 1.5,
+        "collapse": {
+            "mutual_information": 1.25,
+            "active_units": 4.0,
+            "reliance": 2.5,
+            "component_information": 0.75,
+        },
+    }
+    whole = record(method, -nll)
+    part = {**whole["metrics"]["test"], "log_likelihood": -nll, **text}
+    history = {} if method == "lm" else {"mi": [0.5, 1.25 + seed], "kl_total": [None, 1.5], "val_elbo": [-50.0, -46.0]}
+    return {**whole, "metrics": {**whole["metrics"], "test": part}, "history": history}
+
+
+def test_sentences_have_columns_of_their_own():
+    table = tables.study_table([text_record("lm"), text_record(nll=44.0), text_record(nll=46.0)])
+    assert table.count("\n") == 3
+    for value in ("45.00 ± 1.00", "30.00 ± 0.00", "22.50", "1.25", "4.00", "0.75"):
+        assert value in table
+    table = tables.summary_table({"LM": text_record("lm"), "RME": text_record()})
+    for value in ("PPL/word", "30.00", "-45.00 ± 0.40", "4 of 9", "2.50"):
+        assert value in table
+
+
+def test_diagnostics_are_drawn_of_those_who_have_them(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        report.plots, "diagnostic_curves", lambda histories, metrics: drawn.update(h=histories, m=list(metrics))
+    )
+    monkeypatch.setattr(report.plots, "save", lambda figure, path: drawn.update(path=path))
+    report.draw_diagnostics([text_record("lm"), text_record(seed=0), text_record(seed=1)], tmp_path / "a.png")
+    assert list(drawn["h"]) == ["rme"]
+    assert drawn["h"]["rme"]["mi"] == [0.5, 1.25]  # of the first seed
+    assert drawn["m"] == ["mi", "kl_total", "val_elbo"]
+    assert drawn["path"] == tmp_path / "a.png"
+
+
+def test_every_document_is_rendered_and_every_marked_figure_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / report.RESULTS / "some" / "rme-seed0.json", text_record())
+    for document in report.DOCUMENTS:
+        (tmp_path / document).parent.mkdir(exist_ok=True)
+        marked = "<!-- diagnostics: some -->\n<!-- results: some -->\n<!-- end of results -->\n"
+        (tmp_path / document).write_text(marked, encoding="utf-8")
+    report.main()
+    for document in report.DOCUMENTS:
+        assert "45.00" in (tmp_path / document).read_text(encoding="utf-8")
+    assert (tmp_path / report.FIGURES / "some.png").stat().st_size > 10_000

@@ -7,6 +7,14 @@ import rme_tf.experiments.study
 from rme_tf import ImageRecipe, run_study
 from rme_tf.experiments import Run
 from rme_tf.records import read_json
+from test_report import record
+
+
+def recorded(recipe):
+    """A record whose numbers tell the seed."""
+    numbers = record(elbo=-100.0 - recipe.seed, components=recipe.components)
+    del numbers["method"]
+    return {**numbers, "config": vars(recipe)}
 
 
 @pytest.fixture
@@ -17,8 +25,7 @@ def ran(monkeypatch):
     def run(recipe):
         recipes.append(recipe)
         assert cleared.pop()
-        record = {"config": vars(recipe), "metrics": {"seed": recipe.seed}}
-        return Run(recipe, None, record, {"elbo": [1.0]}, None)
+        return Run(recipe, None, recorded(recipe), {"elbo": [1.0]}, None)
 
     monkeypatch.setattr(rme_tf.experiments.study, "run", run)
     # Keras's own collects the garbage of all tests so far: a second each.
@@ -44,10 +51,23 @@ def test_every_method_runs_under_every_seed_in_a_directory_of_its_own(ran, tmp_p
     ]
     assert [(recipe.components, recipe.seed) for recipe in ran] == [(1, 0), (3, 0), (1, 1), (3, 1)]
     assert [recipe.out for recipe in ran] == [str(tmp_path / "runs" / path.stem) for path in paths]
-    record = read_json(paths[3])
-    assert record["method"] == "rme"
-    assert record["metrics"] == {"seed": 1}
-    assert record["history"] == {"elbo": [1.0]}
+    last = read_json(paths[3])
+    assert last["method"] == "rme"
+    assert last["metrics"]["test"]["elbo"] == -101.0
+    assert last["history"] == {"elbo": [1.0]}
+
+
+def test_a_study_ends_with_its_table_and_of_sentences_with_their_diagnostics(ran, tmp_path, capsys, monkeypatch):
+    study(tmp_path)
+    assert "-100.50 ± 0.50" in capsys.readouterr().out  # over two seeds
+    assert not (tmp_path / "runs" / "diagnostics.png").exists()
+    history = {"mi": [0.5, 1.0]}
+    monkeypatch.setattr(
+        rme_tf.experiments.study, "run", lambda recipe: Run(recipe, None, recorded(recipe), history, None)
+    )
+    monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
+    study(tmp_path, seeds=3)
+    assert (tmp_path / "runs" / "diagnostics.png").exists()
 
 
 def test_what_has_a_record_is_not_run_again(ran, tmp_path):
@@ -81,7 +101,7 @@ def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
         if len(ran) == 1:
             raise KeyboardInterrupt
         ran.append(recipe)
-        return Run(recipe, None, {"config": vars(recipe)}, {}, None)
+        return Run(recipe, None, recorded(recipe), {}, None)
 
     with monkeypatch.context() as patch:
         patch.setattr(rme_tf.experiments.study, "run", run)

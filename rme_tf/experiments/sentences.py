@@ -30,13 +30,15 @@ def examples(run: Run) -> str:
     model, x = run.model, run.task.example
     options = run.task.export_options
     tokenizer, choices = options["tokenizer"], {"max_length": options["max_length"]}
+    sampled = model.sample(NUM_SENTENCES, strategy="sample", temperature=0.8, **choices)
+    parts = ["From the prior, at temperature 0.8:\n", *tokenizer.decode(np.asarray(sampled)), ""]
+    if getattr(run.recipe, "language_model", False):
+        return "\n".join(parts)
     shown = x[:NUM_SENTENCES]
     codes = np.einsum("bm,bmd->bd", *(model.predict(x, verbose=0)[name] for name in ("weights", "means")))
-    sampled = model.sample(NUM_SENTENCES, strategy="sample", temperature=0.8, **choices)
     searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
     nearest = nearest_neighbours(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
     pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}
-    parts = ["From the prior, at temperature 0.8:\n", *tokenizer.decode(np.asarray(sampled)), ""]
     columns = {name: tokenizer.decode(np.asarray(rows)) for name, rows in pairs.items()}
     for index, original in enumerate(tokenizer.decode(shown)):
         parts += [original, *(f"    {name}: {lines[index]}" for name, lines in columns.items())]

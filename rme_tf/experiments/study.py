@@ -7,12 +7,16 @@ from collections.abc import Mapping
 import keras
 
 from rme_tf.experiments.recipe import Recipe
+from rme_tf.experiments.report import draw_diagnostics
 from rme_tf.experiments.runner import run, write_record
+from rme_tf.experiments.tables import study_table
 from rme_tf.records import read_json
 
 
 def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:
     """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
+
+    Then prints the table of these methods and, of sentences, draws `out`/diagnostics.png.
 
     Args:
         methods: recipes by the name of the method; their `seed` and `out` are set here.
@@ -38,6 +42,10 @@ def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: s
                 continue
             keras.utils.clear_session()
             write_record(path, method, run(recipe))
+    records = [read_json(path) for path in sorted(paths)]
+    print(f"\n{study_table(records)}\n\nRecords: {results}/")
+    if any("mi" in record["history"] for record in records):
+        draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
     return paths
 
 

@@ -1,0 +1,38 @@
+"""Curves of several diagnostics, a panel each."""
+
+import numpy as np
+import pytest
+
+from rme_tf import plots
+
+HISTORIES = {
+    "VAE": {"mi": [0.5, float("nan"), 0.25], "kl": [1.0, 2.0, 3.0]},
+    "RME": {"mi": [1.0, None, 2.0], "component_mi": [0.0, 0.5, 1.0]},
+}
+METRICS = {"mi": "I(x; z), nats", "kl": "KL, nats", "component_mi": "I(m; z), nats", "none": "nothing"}
+
+
+def test_every_metric_has_a_panel_with_a_line_for_each_model():
+    figure = plots.diagnostic_curves(HISTORIES, METRICS, columns=3)
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_ylabel() for axes in panels] == list(METRICS.values())
+    lines = [line.get_xydata().tolist() for line in panels[0].lines]
+    assert lines == [[[1.0, 0.5], [3.0, 0.25]], [[1.0, 1.0], [3.0, 2.0]]]  # what was not measured is passed over
+    assert [len(line.get_xdata()) for line in panels[2].lines] == [0, 3]
+    colours = [[line.get_color() for line in axes.lines] for axes in panels]
+    assert all(row == colours[0] for row in colours)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["VAE", "RME"]
+    assert [handle.get_color() for handle in figure.legends[0].get_lines()] == colours[0]
+
+
+def test_a_figure_without_models_is_refused():
+    with pytest.raises(ValueError, match="at least one model"):
+        plots.diagnostic_curves({}, METRICS)
+
+
+def test_it_is_as_wide_as_its_metrics(tmp_path):
+    narrow, wide = (plots.diagnostic_curves(HISTORIES, dict(list(METRICS.items())[:n])) for n in (1, 3))
+    assert narrow.get_size_inches()[0] < wide.get_size_inches()[0]
+    np.testing.assert_allclose(narrow.get_size_inches()[1], wide.get_size_inches()[1])
+    plots.save(wide, tmp_path / "wide.png")
+    assert (tmp_path / "wide.png").exists()
