@@ -1,5 +1,6 @@
 """Fixtures that the tests share: seeds, silence, and tiny models with generic weights."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -7,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 SEED = 1
 
@@ -14,6 +16,20 @@ SEED = 1
 @pytest.fixture(autouse=True)
 def _same_random_numbers_in_every_test():
     keras.utils.set_random_seed(SEED)
+
+
+def pytest_collection_finish(session):
+    """Lets the garbage collector pass over what has been imported: a million objects, walked again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def eagerly():
+    """Runs what is compiled op by op: for a few steps that is cheaper than to trace them, which takes seconds."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ def warming(**choices):
     return RecursiveMixture(**{"warm_start_epochs": 1, **choices})
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_callbacks_of_keras_work_through_a_warm_start(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(2), binary_data(16)
     model.compile(keras.optimizers.Adam(0.01), warming())
@@ -71,7 +72,7 @@ def encoder_1_moves(model, x):
 def test_weights_of_the_warm_start_put_back_later_warm_on(tiny_model, binary_data, tmp_path):
     """As `EarlyStopping(restore_best_weights=True)` does; the compiled step must follow the weights."""
     model, x = tiny_model(2), binary_data(8)
-    model.compile("adam", warming(warm_start_epochs=2))
+    model.compile("adam", ELBO(warm_start_epochs=2))
     with pytest.warns(UserWarning, match="warm start"):
         model.fit(x, verbose=0)
     model.save_weights(tmp_path / "warm.weights.h5")
@@ -83,6 +84,7 @@ def test_weights_of_the_warm_start_put_back_later_warm_on(tiny_model, binary_dat
     assert encoder_1_moves(model, x)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_backup_and_restore_goes_on_within_the_warm_start(tiny_model, binary_data, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -134,7 +136,10 @@ def test_a_regularisation_loss_that_breaks_is_named(tiny_model, binary_data):
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
-def test_what_was_saved_before_a_training_diverged_stays(tiny_model, binary_data, tmp_path, steps_per_execution):
+def test_what_was_saved_before_a_training_diverged_stays(
+    tiny_model, binary_data, tmp_path, eagerly, steps_per_execution
+):
+    tf.config.run_functions_eagerly(steps_per_execution == 1)
     model, x = tiny_model(2), binary_data(16)
     model.compile(keras.optimizers.SGD(0.01), ELBO(), steps_per_execution=steps_per_execution)
     save = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
@@ -143,6 +148,7 @@ def test_what_was_saved_before_a_training_diverged_stays(tiny_model, binary_data
         model.fit(x, batch_size=4, epochs=3, verbose=0, callbacks=[save, explode])
     assert [path.name for path in tmp_path.iterdir()] == ["1.keras"]
     loaded = keras.saving.load_model(tmp_path / "1.keras")
+    tf.config.run_functions_eagerly(True)  # `eagerly` puts it back
     assert np.isfinite(loaded.evaluate(x, verbose=0, return_dict=True)["loss"])
     assert np.isfinite(loaded.fit(x, verbose=0).history["loss"][0])  # a stop is not remembered
 
@@ -202,16 +208,18 @@ def assert_same_training(one, other):
 
 
 @pytest.mark.parametrize(
-    ("warm_start_epochs", "cut"),
+    ("warm_start_epochs", "cut", "eager"),
     [
-        pytest.param(0, 2, id="no warm start", marks=pytest.mark.slow),
-        pytest.param(2, 1, id="within the warm start", marks=pytest.mark.slow),
-        pytest.param(2, 2, id="where the mixture grows"),
-        pytest.param(1, 2, id="after it has grown", marks=pytest.mark.slow),
+        pytest.param(0, 2, False, id="no warm start", marks=pytest.mark.slow),
+        pytest.param(2, 1, False, id="within the warm start", marks=pytest.mark.slow),
+        pytest.param(2, 2, False, id="where the mixture grows", marks=pytest.mark.slow),
+        pytest.param(2, 2, True, id="where the mixture grows, eagerly"),
+        pytest.param(1, 2, False, id="after it has grown", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The warm start")
-def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, warm_start_epochs, cut):
+def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, eagerly, warm_start_epochs, cut, eager):
+    tf.config.run_functions_eagerly(eager)
     algorithm = warming(warm_start_epochs=warm_start_epochs)
     whole = resumable(tiny_model, tmp_path / "whole", algorithm=algorithm)
     train_to(*whole, 4)
@@ -226,6 +234,7 @@ def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, warm_start_epoc
     assert_same_training(whole, second)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_finished_training_is_read_back(tiny_model, tmp_path):
     first = resumable(tiny_model, tmp_path, algorithm=ELBO())
     assert first[1].epoch == 0
@@ -236,6 +245,7 @@ def test_a_finished_training_is_read_back(tiny_model, tmp_path):
     assert second[1].history["seconds"] == first[1].history["seconds"]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, tmp_path):
     """The history is written first, so a kill between the two leaves it one epoch too long."""
     first = resumable(tiny_model, tmp_path, algorithm=ELBO())
@@ -248,12 +258,14 @@ def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, t
     assert [len(values) for values in second[1].history.values()] == [1] * len(second[1].history)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_only_the_last_checkpoint_is_kept(tiny_model, tmp_path):
     pair = resumable(tiny_model, tmp_path, algorithm=ELBO())
     train_to(*pair, 3)
     assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_checkpoint_of_another_model_is_refused(tiny_model, tmp_path):
     pair = resumable(tiny_model, tmp_path, algorithm=ELBO())
     train_to(*pair, 1)

@@ -31,6 +31,12 @@ def model_for(likelihood="bernoulli"):
     return model
 
 
+@pytest.fixture(scope="module")
+def models():
+    """One model for each likelihood, for tests to which its weights do not matter."""
+    return {likelihood: model_for(likelihood) for likelihood in VALUES}
+
+
 def dataset(x):
     return tf.data.Dataset.from_tensor_slices(x).batch(2)
 
@@ -61,8 +67,8 @@ EXPECTED = {
 CASES = [(likelihood, name) for likelihood in VALUES for name in VALUES[likelihood]]
 ENTRIES = {
     "fit": lambda model, x: model.fit(x, epochs=2, batch_size=2, verbose=0),
-    "validation": lambda model, x: model.fit(images(), validation_data=x, batch_size=2, verbose=0),
-    "validation pair": lambda model, x: model.fit(images(), validation_data=(x, x), batch_size=2, verbose=0),
+    "validation": lambda model, x: model.fit(images(2), validation_data=x, batch_size=2, verbose=0),
+    "validation pair": lambda model, x: model.fit(images(2), validation_data=(x, x), batch_size=2, verbose=0),
     "evaluate": lambda model, x: model.evaluate(x, batch_size=2, verbose=0),
     "predict": lambda model, x: model.predict(x, batch_size=2, verbose=0),
     "bounds": lambda model, x: rme_tf.bounds(model, x, num_samples=4, progress=False),
@@ -103,10 +109,9 @@ def test_arrays_outside_the_support_are_refused_before_any_work(entry):
 
 
 @pytest.mark.parametrize("entry", sorted(ENTRIES))
-def test_nothing_at_all_is_refused(entry):
-    model = model_for()
+def test_nothing_at_all_is_refused(models, entry):
     with pytest.raises(ValueError, match="is empty"):
-        ENTRIES[entry](model, images(0))
+        ENTRIES[entry](models["bernoulli"], images(0))
 
 
 @pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
@@ -118,19 +123,19 @@ def test_nothing_at_all_is_refused(entry):
     ],
     ids=["known", "unknown size"],
 )
-def test_a_dataset_without_batches_is_refused(entry, empty):
+def test_a_dataset_without_batches_is_refused(models, entry, empty):
     with pytest.raises(ValueError, match="empty"):
-        ENTRIES[entry](model_for(), empty())
+        ENTRIES[entry](models["bernoulli"], empty())
 
 
 @pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
 @pytest.mark.parametrize("labels", [False, True], ids=["alone", "with labels"])
-def test_a_later_batch_of_a_dataset_is_checked_too(entry, labels):
+def test_a_later_batch_of_a_dataset_is_checked_too(models, entry, labels):
     for likelihood, name in (("bernoulli", "grey"), ("bernoulli", "NaN"), ("normal", "over one")):
         x = spoiled(VALUES[likelihood][name])
         data = dataset((x, np.arange(6))) if labels else dataset(x)
         with pytest.raises(ValueError, match=EXPECTED[likelihood] + ".*Received"):
-            ENTRIES[entry](model_for(likelihood), data)
+            ENTRIES[entry](models[likelihood], data)
 
 
 @pytest.mark.parametrize("entry", ["fit", "evaluate", "predict"])
@@ -166,20 +171,20 @@ def test_good_data_passes_unchanged(likelihood):
     np.testing.assert_array_equal(np.concatenate([second for _, second in pairs]), np.arange(6))
 
 
-def test_the_message_calls_the_data_by_its_argument():
+def test_the_message_calls_the_data_by_its_argument(models):
     with pytest.raises(ValueError, match="`validation_data` must have shape"):
-        ENTRIES["validation"](model_for(), images()[..., 0])
+        ENTRIES["validation"](models["bernoulli"], images()[..., 0])
     with pytest.raises(ValueError, match="`x` must have shape"):
-        ENTRIES["fit"](model_for(), images()[..., 0])
+        ENTRIES["fit"](models["bernoulli"], images()[..., 0])
 
 
-def test_other_errors_of_a_pipeline_are_not_taken_for_bad_data():
+def test_other_errors_of_a_pipeline_are_not_taken_for_bad_data(models):
     def broken(x):
         with tf.control_dependencies([tf.debugging.Assert(False, ["another fault"])]):
             return tf.identity(x)
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="another fault"):
-        ENTRIES["evaluate"](model_for(), dataset(images()).map(broken))
+        ENTRIES["evaluate"](models["bernoulli"], dataset(images()).map(broken))
 
 
 class Batches(keras.utils.PyDataset):
@@ -199,17 +204,17 @@ class Batches(keras.utils.PyDataset):
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_a_py_dataset_is_checked_batch_by_batch(workers, last):
+def test_a_py_dataset_is_checked_batch_by_batch(models, workers, last):
     x = np.concatenate([images(), images(), spoiled(0.5)] if last else [spoiled(0.5), images()])
     with pytest.raises(ValueError, match="binary values, 0 or 1"):
-        model_for().fit(Batches(x, workers), verbose=0)
+        models["bernoulli"].fit(Batches(x, workers), verbose=0)
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_a_generator_is_checked_batch_by_batch(last):
+def test_a_generator_is_checked_batch_by_batch(models, last):
     batches = [images()] * 4 + [spoiled(0.5)] if last else [spoiled(0.5)] + [images()] * 4
     with pytest.raises(ValueError, match="binary values, 0 or 1"):
-        model_for().fit(((batch,) for batch in batches), verbose=0)
+        models["bernoulli"].fit(((batch,) for batch in batches), verbose=0)
 
 
 def test_a_good_generator_trains():

@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,15 +12,9 @@ import reference
 from rme_tf import bounds, collapse, posteriors, priors
 from rme_tf.collapse import Probe, collapse_report
 from rme_tf.types import Encoding
+from test_monitor import dense
 
 EVERY_ROW = np.array(list(itertools.product([0.0, 1.0], repeat=5)), np.float32)  # 32 observations
-
-
-def dense(inputs, outputs, kernel=0.0, bias=0.0):
-    """A linear network with known weights."""
-    network = keras.Sequential([keras.layers.Input((inputs,)), keras.layers.Dense(outputs)])
-    network.set_weights([np.broadcast_to(kernel, (inputs, outputs)), np.broadcast_to(bias, (outputs,))])
-    return network
 
 
 def linear_model(tiny_model, kernels, biases, decoder_kernel=0.0):
@@ -41,6 +34,7 @@ NAMING = np.zeros((5, 4))
 NAMING[:, 0] = 20.0 * 2.0 ** np.arange(5)  # another mean for every row, 20 apart
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_posteriors_far_apart_name_their_observation(tiny_model):
     model = linear_model(tiny_model, [NAMING], [0.0])
     report = collapse_report(model, EVERY_ROW, batch_size=8)
@@ -56,6 +50,7 @@ def test_observations_twice_in_the_data_are_told_apart_no_more(tiny_model):
     assert report.mutual_information_batch == pytest.approx(math.log(2), abs=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_posterior_that_is_the_prior_has_collapsed(tiny_model):
     one = raw_scale(1.0)
     model = linear_model(tiny_model, [0.0], [(0.0, 0.0, one, one)])
@@ -104,8 +99,8 @@ def mixture(tiny_model):
 
 
 def test_the_report_agrees_with_plain_loops(mixture, binary_data):
-    x = binary_data(6)
-    report, draws = collapse_report(mixture, x), Probe(mixture).draw(x, tf.constant([0, 0]))
+    x, probe = binary_data(6), Probe(mixture)
+    report, draws = collapse_report(mixture, x, probe=probe), probe.draw(x, tf.constant([0, 0]))
     inferred, z = mixture.predict(x, verbose=0), draws.z.numpy()
     alpha, means, scales = inferred["weights"], inferred["means"], inferred["scales"]
     kl = information = aggregate_kl = divergence = 0.0
@@ -127,6 +122,7 @@ def test_the_report_agrees_with_plain_loops(mixture, binary_data):
     assert report.kl - report.kl_aggregate == pytest.approx(report.mutual_information, abs=1e-9)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_code_of_the_row_before_takes_its_weights_along(mixture, binary_data):
     x = binary_data(4)
     report, draws = collapse_report(mixture, x), Probe(mixture).draw(x, tf.constant([0, 0]))
@@ -139,6 +135,7 @@ def test_the_code_of_the_row_before_takes_its_weights_along(mixture, binary_data
     assert report.reliance == pytest.approx(expected, abs=1e-5)  # float32
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_minibatches_are_blocks_of_the_observations(mixture, binary_data):
     x = binary_data(10)
     draws = Probe(mixture).draw(x, tf.constant([0, 0]))
@@ -170,6 +167,7 @@ def test_the_report_agrees_with_the_bounds(mixture, binary_data):
     np.testing.assert_allclose(report.kl_per_component, report.kl_per_dimension.sum(axis=-1), atol=0.2)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("spread", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("num_components", [1, 3])
 def test_information_keeps_its_bounds(tiny_model, binary_data, num_components, spread):
@@ -179,6 +177,7 @@ def test_information_keeps_its_bounds(tiny_model, binary_data, num_components, s
     assert report.component_information <= report.mixing_entropy + 1e-5 <= report.usage_entropy + 2e-5
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_memory_is_cut_without_a_trace(mixture, binary_data, monkeypatch):
     x = binary_data(12)
     whole = collapse_report(mixture, x, num_samples=2).as_dict()
@@ -200,6 +199,7 @@ def test_arrays_and_data_sets_give_the_same(mixture, binary_data):
         assert collapse_report(mixture, data, batch_size=4, probe=probe).as_dict() == expected
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_first_observations_are_taken_even_of_endless_data(mixture, binary_data):
     x, probe = binary_data(10), Probe(mixture)
     expected = collapse_report(mixture, x[:7], batch_size=4, probe=probe).as_dict()
@@ -210,11 +210,11 @@ def test_the_first_observations_are_taken_even_of_endless_data(mixture, binary_d
 
 
 def test_a_row_alone_in_its_batch_has_no_code_to_swap(mixture, binary_data):
-    x = binary_data(5)
-    alone = collapse_report(mixture, tf.data.Dataset.from_tensor_slices(x).batch(1))
+    x, probe = binary_data(5), Probe(mixture)
+    alone = collapse_report(mixture, tf.data.Dataset.from_tensor_slices(x).batch(1), probe=probe)
     assert math.isnan(alone.reliance)
     assert math.isfinite(alone.reconstruction)
-    assert math.isfinite(collapse_report(mixture, x, batch_size=4).reliance)  # 4 rows and 1
+    assert math.isfinite(collapse_report(mixture, x, batch_size=4, probe=probe).reliance)  # 4 rows and 1
 
 
 class Tokens:
@@ -250,6 +250,7 @@ def test_token_ids_come_in_batches_of_other_lengths():
     assert 1.0 < report.mutual_information <= math.log(12)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_family_without_a_closed_form_has_no_kl_per_dimension(tiny_model, binary_data):
     report = collapse_report(tiny_model(2, posterior="full_normal"), binary_data(6))
     assert report.kl_per_dimension is None
@@ -257,6 +258,7 @@ def test_a_family_without_a_closed_form_has_no_kl_per_dimension(tiny_model, bina
     assert np.isfinite(report.kl_per_component).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_components_that_have_not_joined_have_no_weight(mixture, binary_data):
     mixture.num_active.assign(1)
     report = collapse_report(mixture, binary_data(6))

@@ -72,6 +72,7 @@ def test_every_batch_is_computed_from_noise_of_its_own(tiny_model):
     assert result.elbo.shape == result.kl.shape == result.reconstruction.shape == (5,)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_where_the_posterior_is_exact_every_bound_is_log_p(tiny_model, monkeypatch):
     """A decoder that ignores z, and components equal to the prior: all importance weights are p(x)."""
     model = tiny_model(3, mixing="learned", posterior=DiagNormal(2, initial_scale=1.0))
@@ -93,6 +94,7 @@ def test_where_the_posterior_is_exact_every_bound_is_log_p(tiny_model, monkeypat
         np.testing.assert_allclose(result.kl, 0.0, atol=3e-4)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_estimate_does_not_depend_on_the_batches_beyond_its_noise(tiny_model):
     model = tiny_model(2, posterior=DiagNormal(2, initial_scale=1.0))
     x = np.concatenate([PATTERNS] * 3)[:7]
@@ -105,6 +107,7 @@ def test_the_estimate_does_not_depend_on_the_batches_beyond_its_noise(tiny_model
     np.testing.assert_allclose(results[0].log_likelihood[[0, 3]], results[0].log_likelihood[6], atol=0.1)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_importance_weighted_bound_is_above_the_elbo_and_grows_with_the_samples(tiny_model):
     model, x = tiny_model(2, spread=0.8), np.concatenate([PATTERNS] * 10)
     means = []
@@ -116,6 +119,7 @@ def test_the_importance_weighted_bound_is_above_the_elbo_and_grows_with_the_samp
     np.testing.assert_allclose(result.elbo, result.reconstruction - result.kl, atol=1e-4)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_seed_decides_the_noise(tiny_model):
     model = tiny_model(2)
     first, again, other = (
@@ -125,6 +129,7 @@ def test_the_seed_decides_the_noise(tiny_model):
     assert np.abs(first - other).max() > 1e-3
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_components_that_have_not_joined_take_no_part(tiny_model):
     model = tiny_model(2)
     model.num_active.assign(1)
@@ -169,6 +174,7 @@ def test_the_estimate_of_one_observation_has_no_standard_error():
     assert math.isnan(result.standard_error)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_log_likelihood_is_the_mean_of_the_bound(tiny_model):
     model, options = tiny_model(2), {"num_samples": 6, "seed": 4, "batch_size": 2, "progress": False}
     values = bounds(model, PATTERNS, **options).log_likelihood
@@ -183,6 +189,7 @@ def test_bits_per_dimension():
     assert evaluation.bits_per_dimension(0.0, Normal((7,))) == 8.0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_summary_is_of_the_bounds(tiny_model):
     model = tiny_model(2, mixing="learned")
     values = bounds(model, PATTERNS, num_samples=20, progress=False)

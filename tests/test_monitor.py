@@ -43,6 +43,7 @@ def warnings_of(model, x, monitor, epochs=1):
     return [str(warning.message) for warning in caught if "epoch " in str(warning.message)]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_healthy_model_gets_no_warning(tiny_model, binary_data):
     model, x = built(tiny_model), binary_data(32)
     monitor = CollapseMonitor(x)
@@ -52,6 +53,7 @@ def test_a_healthy_model_gets_no_warning(tiny_model, binary_data):
     assert monitor.history["reliance"][0] > 1.0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_collapsed_model_gets_one_warning_with_its_numbers(tiny_model, binary_data):
     model, x = built(tiny_model, slope=0.0, offset=0.0, num_components=1), binary_data(32)
     messages = warnings_of(model, x, CollapseMonitor(x), epochs=3)
@@ -60,6 +62,7 @@ def test_a_collapsed_model_gets_one_warning_with_its_numbers(tiny_model, binary_
         assert part in messages[0]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_posterior_away_from_the_prior_that_does_not_look_at_x_has_collapsed(tiny_model, binary_data):
     model = built(tiny_model, slope=0.0, offset=1.0)
     report = collapse_report(model, binary_data(32))
@@ -67,6 +70,7 @@ def test_a_posterior_away_from_the_prior_that_does_not_look_at_x_has_collapsed(t
     assert "Posterior collapse" in signs_of_collapse(report)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_decoder_that_ignores_its_codes_is_told(tiny_model, binary_data):
     model, x = built(tiny_model, weight=0.0), binary_data(32)
     (message,) = warnings_of(model, x, CollapseMonitor(x))
@@ -75,6 +79,7 @@ def test_a_decoder_that_ignores_its_codes_is_told(tiny_model, binary_data):
     assert "word dropout" in message
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_identical_components_are_told_but_not_in_a_warm_start(tiny_model, binary_data):
     model, x = built(tiny_model, offset=0.0), binary_data(32)
     report = collapse_report(model, x)
@@ -85,12 +90,14 @@ def test_identical_components_are_told_but_not_in_a_warm_start(tiny_model, binar
     assert signs_of_collapse(report, warming=True) == {}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_components_that_are_all_the_prior_are_no_second_warning(tiny_model, binary_data):
     """That they are alike follows from the collapse of the posterior, and has its remedies."""
     report = collapse_report(built(tiny_model, slope=0.0, offset=0.0), binary_data(32))
     assert set(signs_of_collapse(report)) == {"Posterior collapse"}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_component_without_weight_is_told(tiny_model, binary_data):
     healthy = collapse_report(built(tiny_model), binary_data(32))
     assert signs_of_collapse(healthy) == {}
@@ -100,17 +107,20 @@ def test_a_component_without_weight_is_told(tiny_model, binary_data):
     assert "uniform weights" in signs["Component collapse"]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_many_components_of_equal_weight_have_not_collapsed(tiny_model, binary_data):
     healthy = collapse_report(built(tiny_model), binary_data(32))
     kl = np.full((64, 64), 5.0)
     assert signs_of_collapse(dataclasses.replace(healthy, usage=np.full(64, 1 / 64), component_kl=kl)) == {}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_means_that_cancel_are_no_collapse(tiny_model, binary_data):
     healthy = collapse_report(built(tiny_model), binary_data(32))
     assert signs_of_collapse(dataclasses.replace(healthy, active_units=0)) == {}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_warm_start_is_silent_about_components_and_its_end_is_not(tiny_model, binary_data):
     model, x = built(tiny_model), binary_data(32)
     algorithm = RecursiveMixture(warm_start_epochs=2, warm_start_noise=0.0)
@@ -121,11 +131,13 @@ def test_a_warm_start_is_silent_about_components_and_its_end_is_not(tiny_model, 
     assert monitor.history["usage_min"] == pytest.approx([0.0, 0.0, 0.5, 0.5])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_warnings_can_be_switched_off(tiny_model, binary_data):
     model, x = built(tiny_model, slope=0.0, offset=0.0), binary_data(32)
     assert warnings_of(model, x, CollapseMonitor(x, warn=False)) == []
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_callbacks_after_it_see_its_numbers(tiny_model, binary_data, tmp_path):
     model, x = built(tiny_model), binary_data(32)
     monitor, checkpoint = CollapseMonitor(x), ResumableCheckpoint(model, tmp_path / "checkpoint")
@@ -140,6 +152,7 @@ def test_the_callbacks_after_it_see_its_numbers(tiny_model, binary_data, tmp_pat
     assert {"mi", "active_units", "reliance", "kl_total", "usage_entropy"} <= set(history)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_epochs_without_a_report_keep_the_columns(tiny_model, binary_data, tmp_path):
     model, x = built(tiny_model), binary_data(32)
     monitor = CollapseMonitor(x, every=2)
@@ -160,6 +173,7 @@ def test_it_measures_what_a_report_does_with_its_options(tiny_model, binary_data
     assert monitor.history["mi_batch"] == [expected.mutual_information_batch]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_component_has_no_numbers_of_a_mixture(tiny_model, binary_data):
     model, x = built(tiny_model, num_components=1), binary_data(32)
     monitor = CollapseMonitor(x)

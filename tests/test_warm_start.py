@@ -26,8 +26,9 @@ def regularised_model(**regularisers):
 
 
 @every_algorithm
-@pytest.mark.parametrize("regulariser", [None, keras.regularizers.L2(0.1)])
+@pytest.mark.parametrize("regulariser", [None, keras.regularizers.L2(0.1)], ids=["plain", "decaying"])
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
+@pytest.mark.usefixtures("eagerly")
 def test_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser, mixing):
     """Neither by its objective, nor by weight decay, nor by its regularisers."""
     model = tiny_model(2, mixing=mixing)
@@ -57,6 +58,7 @@ def test_activity_regularisers_live_through_a_warm_start(binary_data, algorithm)
     assert np.isfinite(history["val_loss"]).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_loss_counts_each_activity_once(binary_data):
     model, x = regularised_model(activity_regularizer=keras.regularizers.L2(0.1)), binary_data(8)
     model.compile("adam", RecursiveMixture(warm_start_epochs=0))
