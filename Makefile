@@ -57,8 +57,9 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 
 check: lint test  ## all that the continuous integration runs
 
-bench: $(INSTALLED)  ## time the training step and the evaluation
-	$(PY) -m rme_tf.benchmark
+bench: $(INSTALLED)  ## time the training steps of images and of sentences
+	$(PY) -m rme_tf.benchmark.images
+	$(PY) -m rme_tf.benchmark.text
 
 results: $(INSTALLED)  ## render the README's tables again from recipes/results/
 	$(PY) -m rme_tf.experiments.report

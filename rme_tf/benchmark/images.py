@@ -1,4 +1,4 @@
-"""Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark`."""
+"""Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark.images`."""
 
 import dataclasses
 import multiprocessing

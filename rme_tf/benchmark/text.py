@@ -1,0 +1,179 @@
+"""Tokens a second of training, beside the same LSTM VAE in plain Keras: `python -m rme_tf.benchmark.text`.
+
+Every model takes its turn in every round, so that what else the machine does falls on all of them; the ratios are
+medians over the rounds. Then the peak memory of a training step, each in a process of its own.
+"""
+
+import dataclasses
+import functools
+import multiprocessing
+import resource
+import time
+
+import keras
+import numpy as np
+import tyro
+from tabulate import tabulate
+
+from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.benchmark.plain_keras import PlainLSTMVAE
+from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
+from rme_tf.models import VAE
+from rme_tf.records import commit, hardware, write_json
+
+PLAIN = "plain Keras"
+COMPONENTS = {"VAE": 1, "RME(1)": 1, "RME(3)": 3, "RME(5)": 5}
+PIPELINE = "input pipeline alone"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to time.
+
+    Args:
+        models: names of the models, beside plain Keras.
+        vocabulary_size: V.
+        units: of the LSTMs.
+        embedding_size: of a token.
+        latent_dim: D.
+        batch_size: sentences of a step.
+        max_length: tokens of the longest sentence; the shortest has a fifth of it.
+        steps: steps of one timing.
+        rounds: timings of each model.
+        jit_compile: compile the step with XLA.
+        memory_batch_size: sentences of the step whose memory is measured.
+        memory_length: tokens of each of them.
+        memory_vocabulary_size: V of that model.
+        out: file for the record; none unless given.
+    """
+
+    models: tuple[str, ...] = tuple(COMPONENTS)
+    vocabulary_size: int = 10_000
+    units: int = 128
+    embedding_size: int = 64
+    latent_dim: int = 16
+    batch_size: int = 32
+    max_length: int = 25
+    steps: int = 20
+    rounds: int = 5
+    jit_compile: bool = False
+    memory_batch_size: int = 32
+    memory_length: int = 50
+    memory_vocabulary_size: int = 20_000
+    out: str | None = None
+
+
+def sentences(options: Options, count: int) -> Tokens:
+    """Returns so many rows of random tokens, of lengths between a fifth of `max_length` and all of it."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(max(2, options.max_length // 5), options.max_length + 1, count)
+    ends = np.cumsum(lengths)
+    ids = generator.integers(UNK + 1, options.vocabulary_size, ends[-1], dtype=np.int32)
+    ids[ends - 1] = EOS
+    counts = {"num_words": int(ends[-1]), "num_unknown": 0, "num_truncated": 0, "lines": {}}
+    return Tokens(ids, np.concatenate([[0], ends]), counts)
+
+
+def build(name: str, options: Options) -> keras.Model:
+    """Returns a compiled model."""
+    sizes = {"units": options.units, "embedding_size": options.embedding_size}
+    if name == PLAIN:
+        plain = PlainLSTMVAE(vocabulary_size=options.vocabulary_size, latent_dim=options.latent_dim, **sizes)
+        plain.compile("adam", jit_compile=options.jit_compile)
+        return plain
+    model = VAE.from_names(
+        encoder="lstm",
+        decoder="lstm",
+        input_shape=(None,),
+        latent_dim=options.latent_dim,
+        num_components=COMPONENTS[name],
+        likelihood="categorical_sequence",
+        likelihood_options={"vocabulary_size": options.vocabulary_size, "features": options.units},
+        encoder_options=sizes,
+        decoder_options=sizes,
+    )
+    algorithm = ELBO() if name == "VAE" else RecursiveMixture(warm_start_epochs=0)
+    model.compile("adam", algorithm, jit_compile=options.jit_compile)
+    return model
+
+
+def timings(options: Options) -> dict[str, np.ndarray]:
+    """Returns the tokens a second of each model and of the input pipeline, in every round."""
+    keras.utils.disable_interactive_logging()
+    tokens = sentences(options, options.batch_size * options.steps)
+
+    def batches():
+        return training_dataset(tokens, batch_size=options.batch_size, pool=options.steps)
+
+    def fit(model):
+        model.fit(batches(), steps_per_epoch=options.steps, shuffle=False, verbose=0)
+
+    def read():
+        for _ in zip(range(options.steps), batches(), strict=False):
+            pass
+
+    models = {name: build(name, options) for name in (PLAIN, *options.models)}
+    runs = {name: functools.partial(fit, model) for name, model in models.items()} | {PIPELINE: read}
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(options.rounds + 1):  # the first compiles
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            rates[name].append(tokens.num_tokens / (time.perf_counter() - start))
+    return {name: np.array(values[1:]) for name, values in rates.items()}
+
+
+def training_memory(name: str, options: Options) -> float:
+    """Returns by how many MiB two training steps raise the peak memory of this process."""
+    keras.utils.disable_interactive_logging()
+    model = build(name, dataclasses.replace(options, vocabulary_size=options.memory_vocabulary_size))
+    rng = np.random.default_rng(0)
+    shape = (2 * options.memory_batch_size, options.memory_length)
+    x = rng.integers(UNK + 1, options.memory_vocabulary_size, shape, dtype=np.int32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model.fit(x, batch_size=options.memory_batch_size, verbose=0)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def rows(rates: dict[str, np.ndarray], memory: dict[str, float]) -> list[dict]:
+    """Returns the lines of the table."""
+    return [
+        {
+            "model": name,
+            "tokens/s": float(np.median(values)),
+            "times plain Keras' time": float(np.median(rates[PLAIN] / values)),
+            "MiB of a step": memory.get(name),
+        }
+        for name, values in rates.items()
+    ]
+
+
+def main() -> None:
+    """Prints the table, and keeps the record if it is wanted."""
+    options = tyro.cli(Options, description=__doc__)
+    rates = timings(options)
+    memory = {}
+    for name in (PLAIN, *options.models):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            memory[name] = pool.apply(training_memory, (name, options))
+    table = rows(rates, memory)
+    print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))
+    print(
+        f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "
+        f"{options.memory_vocabulary_size:,} words."
+    )
+    if options.out is not None:
+        every = {name: values.tolist() for name, values in rates.items()}
+        config = dataclasses.asdict(options)
+        record = {
+            "config": config,
+            "commit": commit(),
+            "hardware": hardware(),
+            "table": table,
+            "tokens_per_second": every,
+        }
+        write_json(options.out, record)
+
+
+if __name__ == "__main__":
+    main()
