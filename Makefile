@@ -8,7 +8,7 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -22,7 +22,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make venv PYTHON=python3.12        choose the interpreter"
-	@echo "  make test PYTEST_ARGS='-n 4 -x'    pass options to pytest"
+	@echo "  make test PYTEST_ARGS='-x -n 0'    pass options to pytest, here to run without parallel processes"
 
 venv: $(INSTALLED)  ## create .venv and install the package with its development tools
 

@@ -1,0 +1,51 @@
+"""Sentences under a mixed-precision policy: the networks compute in 16 bits, probabilities and tokens are exact."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rme_tf import RecursiveMixture
+from test_lstm import ROWS, build_text_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield build_text_model(2, decoder_options={"skip": True, "word_dropout": 0.2})
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_it_trains_in_16_bits_and_scores_in_32(model):
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.compile("adam", RecursiveMixture(warm_start_epochs=0))
+    history = model.fit(ROWS, batch_size=3, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert all(variable.dtype == "float32" for variable in model.trainable_variables)
+    assert any(np.any(old != new) for old, new in zip(before, model.trainable_variables, strict=True))
+    log_probs = model.log_probs(tf.constant(ROWS), seed=(0, 1))
+    assert {term.dtype for term in log_probs} == {tf.float32}
+    assert model.decoder([tf.zeros([3, 3]), ROWS]).dtype == tf.bfloat16
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+def test_it_writes(model, strategy):
+    tokens = np.asarray(model.sample(5, strategy=strategy, max_length=6))
+    assert tokens.shape == (5, 6)
+    for row in tokens:
+        end = list(row).index(2)
+        assert (row[:end] > 2).all()
+        assert (row[end + 1 :] == 0).all()
+
+
+def test_a_step_sees_what_the_whole_sequence_sees(model):
+    z = tf.random.stateless_normal([3, 3], seed=(4, 4))
+    whole = tf.cast(model.decoder([z, ROWS]), tf.float32)
+    state = model.decoder.initial_state(z)
+    previous = tf.ones([3], tf.int32)  # BOS
+    for t in range(3):
+        features, state = model.decoder.step(previous, state, z)
+        np.testing.assert_allclose(tf.cast(features, tf.float32), whole[:, t], atol=0.05)
+        previous = tf.constant(ROWS[:, t])
