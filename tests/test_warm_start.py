@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rme_tf import ELBO, VAE, RecursiveMixture
 from rme_tf.algorithms.warm_start import copy_first_encoder
@@ -28,9 +29,10 @@ def regularised_model(**regularisers):
 @every_algorithm
 @pytest.mark.parametrize("regulariser", [None, keras.regularizers.L2(0.1)], ids=["plain", "decaying"])
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
-@pytest.mark.usefixtures("eagerly")
-def test_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser, mixing):
+@pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["eager", "compiled"])
+def test_who_waits_does_not_move(tiny_model, binary_data, eagerly, algorithm, regulariser, mixing, eager):
     """Neither by its objective, nor by weight decay, nor by its regularisers."""
+    tf.config.run_functions_eagerly(eager)
     model = tiny_model(2, mixing=mixing)
     for layer in model.encoders[1].layers:
         layer.kernel_regularizer = regulariser
