@@ -25,6 +25,7 @@ TINY = {
     "importance_samples": 8,
     "epochs": 3,
     "batch_size": 32,
+    "data_dir": None,  # which keeps no tokens
 }
 ONE = {"components": 1, "algorithm": "elbo"}
 
