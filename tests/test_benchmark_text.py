@@ -1,5 +1,8 @@
 """The benchmark compares like with like."""
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -78,3 +81,13 @@ def test_the_sentences_are_whole(count):
     for row, length in zip(rows, tokens.lengths, strict=True):
         assert row[length - 1] == text.EOS
         assert (row[: length - 1] > text.UNK).all()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")
+def test_a_step_s_memory_grows_with_its_logits():
+    few, many = (
+        text.training_memory("VAE", dataclasses.replace(TINY, memory_vocabulary_size=size, memory_batch_size=64))
+        for size in (20, 5000)
+    )
+    logits = 64 * TINY.memory_length * 5000 * 4 / 2**20  # MiB
+    assert many - few > 0.5 * logits
