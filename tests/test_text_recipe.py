@@ -101,6 +101,20 @@ def test_the_task_is_what_the_recipe_says(tmp_path):
     assert recipe(**ONE, language_model=True).load().callbacks({}) == []
 
 
+def test_it_says_in_words_what_was_read(tmp_path, capsys):
+    write_corpus(tmp_path)
+    with (tmp_path / "train.txt").open("ab") as file:
+        file.write(b"\n\n\xff\xfe\nan unheard-of sentence")
+    choices = {"corpus": str(tmp_path), "train_size": None, "test_size": None, "vocabulary_size": 14}
+    with pytest.warns(UserWarning, match="not UTF-8"):
+        recipe(**choices, max_length=5).load()
+    train, validation, test = capsys.readouterr().out.splitlines()
+    for word in ("train: 121 of 123 lines kept", "1 empty", "1 not UTF-8", "5 in the longest row", "% of the rows cut"):
+        assert word in train
+    assert validation.startswith("validation: 20 of 20 lines kept")
+    assert test.startswith("test: 20 of 20 lines kept")
+
+
 def test_tokens_of_a_corpus_on_the_disk_are_kept_there(tmp_path):
     folder = write_corpus(tmp_path)
     choices = {"corpus": str(folder), "data_dir": str(tmp_path / "data"), "train_size": None, "test_size": None}

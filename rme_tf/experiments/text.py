@@ -180,6 +180,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     tokens = {name: _tokens(recipe, getattr(lines, name), tokenizer, name) for name in lines._fields}
     sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
     evaluated = {"test": tokens["test"], "train": sample}
+    print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
     monitored = _shuffled_rows(tokens["validation"], MONITORED)
     diagnosed = _shuffled_rows(tokens["test"], recipe.diagnosed)
 
@@ -232,6 +233,14 @@ def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, sp
         digest = hashlib.sha256(tokenizer.model).hexdigest()[:12]
         folder = pathlib.Path(recipe.data_dir) / "tokens" / f"{digest}-{recipe.max_length}" / split
     return text.tokenize(lines, tokenizer, max_length=recipe.max_length, directory=folder)
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """Returns what a split holds, in words."""
+    return (
+        f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
+        f"unknown, {report['longest']} in the longest row, {report['truncated_share']:.2%} of the rows cut short."
+    )
 
 
 def _shuffled_rows(tokens: text.Tokens, size: int):
