@@ -2,18 +2,29 @@
 
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.bernoulli import Bernoulli
+from rme_tf.likelihoods.categorical_pixels import CategoricalPixels
 from rme_tf.likelihoods.categorical_sequence import CategoricalSequence
+from rme_tf.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from rme_tf.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 from rme_tf.likelihoods.normal import Normal
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
+    "categorical_pixels": CategoricalPixels,
     "categorical_sequence": CategoricalSequence,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "discretized_logistic": DiscretizedLogistic,
+    "discretized_logistic_mixture": DiscretizedLogisticMixture,
     "normal": Normal,
 }
 
 __all__ = [
     "Bernoulli",
+    "CategoricalPixels",
     "CategoricalSequence",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
     "LIKELIHOODS",
     "Likelihood",
     "Normal",

@@ -1,0 +1,50 @@
+"""Pixels of 256 levels, each level with a probability of its own."""
+
+import keras
+import tensorflow as tf
+
+from rme_tf.likelihoods.levels import LEVELS, LevelDistribution, Levels, log_softmax
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class CategoricalPixels(Levels):
+    """Independent pixels, a categorical over 256 levels each; the decoder gives the logits.
+
+    References:
+        van den Oord et al. (2016), https://arxiv.org/abs/1601.06759
+    """
+
+    @property
+    def params_shape(self):
+        """256 logits for each entry of x."""
+        return self.widened(LEVELS)
+
+    def distribution(self, params):
+        """Returns the distribution over levels, batch [...], event `event_shape`."""
+        return LevelDistribution(
+            params,
+            event_shape=self.event_shape,
+            num_params_axes=len(self.params_shape),
+            log_prob=self._log_prob_of_pixels,
+            draw=self._draw,
+            mean=self._mean,
+        )
+
+    def _logits(self, params):
+        """Returns logits [..., *event_shape, 256]."""
+        shape = tf.concat([tf.shape(params)[:-1], [self.event_shape[-1], LEVELS]], axis=0)
+        return tf.reshape(params, shape)
+
+    def _log_prob_of_pixels(self, params, x):
+        log_probs = log_softmax(self._logits(params))
+        level = tf.one_hot(tf.cast(tf.round(x * (LEVELS - 1)), tf.int32), LEVELS)
+        return tf.reduce_sum(log_probs * level, axis=list(range(-len(self.event_shape) - 1, 0)))
+
+    def _mean(self, params):
+        levels = tf.range(LEVELS, dtype=tf.float32) / (LEVELS - 1)
+        return tf.reduce_sum(tf.exp(log_softmax(self._logits(params))) * levels, axis=-1)
+
+    def _draw(self, params, seed):
+        logits = self._logits(params)
+        level = tf.random.stateless_categorical(tf.reshape(logits, [-1, LEVELS]), 1, seed)
+        return tf.reshape(tf.cast(level, tf.float32), tf.shape(logits)[:-1]) / (LEVELS - 1)

@@ -1,0 +1,162 @@
+"""Pixels of 256 levels under discretised logistics: one for each pixel, or a mixture over its channels."""
+
+import keras
+import tensorflow as tf
+
+from rme_tf.likelihoods.levels import (
+    LevelDistribution,
+    Levels,
+    from_unit,
+    log_softmax,
+    logistic_level_log_prob,
+    logistic_level_mean,
+    sample_logistic,
+    to_unit,
+)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class DiscretizedLogistic(Levels):
+    """Independent pixels, the level's bin under a logistic; the decoder gives its mean and log-scale, on [-1, 1].
+
+    References:
+        Kingma et al. (2016), https://arxiv.org/abs/1606.04934
+    """
+
+    @property
+    def params_shape(self):
+        """Two numbers for each entry of x, the means before the log-scales."""
+        return self.widened(2)
+
+    def distribution(self, params):
+        """Returns the distribution over levels, batch [...], event `event_shape`."""
+        return LevelDistribution(
+            params,
+            event_shape=self.event_shape,
+            num_params_axes=len(self.params_shape),
+            log_prob=self._log_prob_of_pixels,
+            draw=_draw,
+            mean=lambda params: logistic_level_mean(*tf.split(params, 2, axis=-1)),
+        )
+
+    def _log_prob_of_pixels(self, params, x):
+        log_prob = logistic_level_log_prob(from_unit(x), *tf.split(params, 2, axis=-1))
+        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+
+def _draw(params, seed):
+    mean, log_scale = tf.split(params, 2, axis=-1)
+    return to_unit(sample_logistic(mean, log_scale, tf.shape(mean), seed))
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class DiscretizedLogisticMixture(Levels):
+    """For each pixel a mixture of K discretised logistics; green depends on red, and blue on both, linearly.
+
+    For K components the decoder gives, of each pixel, K logits and for each of its channels K means, K log-scales and,
+    with three channels, K coefficients (tanh is taken): 10 K numbers with three, 3 K with one.
+
+    Args:
+        event_shape: (H, W, C), C = 1 or 3; or any shape of pixels with one channel.
+        num_mixtures: K.
+
+    Raises:
+        ValueError: for two channels or more than three, or K below 1.
+
+    References:
+        Salimans et al. (2017), https://arxiv.org/abs/1701.05517
+    """
+
+    def __init__(self, event_shape, num_mixtures: int = 10, **kwargs):
+        super().__init__(event_shape, **kwargs)
+        if num_mixtures < 1:
+            raise ValueError(f"`num_mixtures` must be at least 1. Received: {num_mixtures}.")
+        self.num_mixtures = int(num_mixtures)
+        self.has_channels = len(self.event_shape) == 3
+        self.channels = self.event_shape[-1] if self.has_channels else 1
+        if self.channels not in (1, 3):
+            raise ValueError(f"Expected images with 1 or 3 channels. Received: `event_shape` {self.event_shape}.")
+
+    @property
+    def params_shape(self):
+        """Those numbers for each pixel."""
+        per_component = 10 if self.channels == 3 else 3
+        pixels = self.event_shape[:-1] if self.has_channels else self.event_shape
+        return (*pixels, per_component * self.num_mixtures)
+
+    def distribution(self, params):
+        """Returns the distribution over levels, batch [...], event `event_shape`; its mean is that of each channel's.
+
+        The mean of green and blue is taken at the other channels' means, not over them.
+        """
+        return LevelDistribution(
+            params,
+            event_shape=self.event_shape,
+            num_params_axes=len(self.params_shape),
+            log_prob=self._log_prob_of_pixels,
+            draw=self._draw,
+            mean=self._mean,
+        )
+
+    def _split(self, params):
+        """Returns logits [..., K], and means, log-scales and coefficients [..., C, K] (the last None if C = 1)."""
+        logits, others = params[..., : self.num_mixtures], params[..., self.num_mixtures :]
+        parts = 3 if self.channels == 3 else 2
+        shape = tf.concat([tf.shape(others)[:-1], [parts, self.channels, self.num_mixtures]], axis=0)
+        others = tf.unstack(tf.reshape(others, shape), axis=-3, num=parts)
+        return logits, others[0], others[1], tf.tanh(others[2]) if parts == 3 else None
+
+    def _with_channels(self, x):
+        return x if self.has_channels else x[..., tf.newaxis]
+
+    def _log_prob_of_pixels(self, params, x):
+        logits, means, log_scales, coefficients = self._split(params)
+        pixels = from_unit(self._with_channels(x))[..., tf.newaxis]  # [..., C, 1]
+        if coefficients is not None:
+            means = _conditioned(means, coefficients, pixels)
+        log_prob = tf.reduce_sum(logistic_level_log_prob(pixels, means, log_scales), axis=-2)  # channels
+        log_prob = tf.reduce_logsumexp(log_softmax(logits) + log_prob, axis=-1)  # components
+        return tf.reduce_sum(log_prob, axis=list(range(1 - len(self.params_shape), 0)))
+
+    def _draw(self, params, seed):
+        logits, means, log_scales, coefficients = self._split(params)
+        which, noise = tf.random.fold_in(seed, 0), tf.random.fold_in(seed, 1)
+        flat = tf.random.stateless_categorical(tf.reshape(logits, [-1, self.num_mixtures]), 1, which)
+        chosen = tf.one_hot(tf.reshape(flat, tf.shape(logits)[:-1]), self.num_mixtures)[..., tf.newaxis, :]
+        picked = [None if part is None else tf.reduce_sum(chosen * part, axis=-1) for part in (means, log_scales)]
+        draws = sample_logistic(tf.zeros([]), picked[1], tf.shape(picked[1]), noise)  # about zero  [..., C]
+        if coefficients is None:
+            return to_unit(draws + picked[0]) if self.has_channels else to_unit(draws + picked[0])[..., 0]
+        return _channel_after_channel(picked[0], draws, tf.reduce_sum(chosen * coefficients, axis=-1))
+
+    def _mean(self, params):
+        logits, means, log_scales, coefficients = self._split(params)
+        weights = tf.exp(log_softmax(logits))[..., tf.newaxis, :]
+        if coefficients is not None:
+            pixels = tf.zeros_like(means[..., :1])
+            for _ in range(2):  # red is known after none, green after one, and blue's means after both
+                moved = _conditioned(means, coefficients, pixels)
+                pixels = tf.reduce_sum(weights * tf.clip_by_value(moved, -1.0, 1.0), axis=-1, keepdims=True)
+            means = _conditioned(means, coefficients, pixels)
+        level = tf.reduce_sum(weights * logistic_level_mean(means, log_scales), axis=-1)
+        return level if self.has_channels else level[..., 0]
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "num_mixtures": self.num_mixtures}
+
+
+def _conditioned(means, coefficients, pixels):
+    """Returns the means [..., 3, K] of red, of green given red, and of blue given both, for pixels [..., 3, 1 or K]."""
+    red, green = pixels[..., 0, :], pixels[..., 1, :]
+    of_green = coefficients[..., 0, :] * red
+    of_blue = coefficients[..., 1, :] * red + coefficients[..., 2, :] * green
+    return means + tf.stack([tf.zeros_like(of_green), of_green, of_blue], axis=-2)
+
+
+def _channel_after_channel(means, noise, coefficients):
+    """Returns levels [..., 3], each channel drawn given the levels of those before it."""
+    red = to_unit(means[..., 0] + noise[..., 0])
+    green = to_unit(means[..., 1] + coefficients[..., 0] * from_unit(red) + noise[..., 1])
+    blue = means[..., 2] + coefficients[..., 1] * from_unit(red) + coefficients[..., 2] * from_unit(green)
+    return tf.stack([red, green, to_unit(blue + noise[..., 2])], axis=-1)

@@ -1,0 +1,135 @@
+"""What likelihoods of pixels with 256 levels have in common: a probability for each level k / 255, no density."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.likelihoods.base import Likelihood
+
+LEVELS = 256
+HALF_BIN = 1.0 / 255.0  # of a level, where the pixels are scaled to [-1, 1]
+MAX_LOG_SCALE = 20.0  # beyond it, and below its negative, no level's probability changes in float32
+
+
+class Levels(Likelihood):
+    """A `Likelihood` of pixels k / 255, k = 0 ... 255, as "none" in `data.BINARIZATIONS` makes them."""
+
+    support = "the 256 levels k / 255 of 8-bit pixels"
+
+    def widened(self, count: int) -> tuple[int, ...]:
+        """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x."""
+        sizes = [size or 1 for size in self.event_shape]
+        return (*sizes[:-1], count * sizes[-1])
+
+    def in_support(self, x):
+        """Returns whether each entry is one of the levels, as far as float32 tells."""
+        x = tf.cast(x, tf.float32) * 255.0
+        return tf.logical_and(tf.abs(x - tf.round(x)) < 1e-3, tf.logical_and(x > -0.5, x < 255.5))
+
+
+def to_unit(pixels):
+    """Returns pixels of [-1, 1] as levels k / 255."""
+    return tf.round(tf.clip_by_value((pixels + 1.0) * 0.5, 0.0, 1.0) * 255.0) / 255.0
+
+
+def from_unit(x):
+    """Returns levels k / 255 as pixels of [-1, 1]."""
+    return 2.0 * x - 1.0
+
+
+def logistic_level_log_prob(pixels, mean, log_scale):
+    """Returns the log-probability of a level's bin under a logistic, in nats; the bins at both ends have no end.
+
+    With a and b the ends of the bin in units of the scale, sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - e^(b - a)),
+    whose logarithm is exact however far from the mean the bin lies.
+
+    Args:
+        pixels: in [-1, 1].
+        mean: of the logistic, on the same scale; broadcasts.
+        log_scale: of the logistic; broadcasts.
+    """
+    log_scale = bounded(log_scale)
+    precision = tf.exp(-log_scale)
+    centred = pixels - mean
+    upper, lower = precision * (centred + HALF_BIN), precision * (centred - HALF_BIN)
+    below, above = tf.math.log_sigmoid(upper), tf.math.log_sigmoid(-lower)
+    inside = below + above + tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN * precision))
+    log_prob = tf.where(pixels > 1.0 - HALF_BIN, above, inside)
+    return tf.where(pixels < HALF_BIN - 1.0, below, log_prob)
+
+
+def logistic_level_mean(mean, log_scale):
+    """Returns the mean level, in [0, 1], of a logistic's bins: the mean over the edges of the mass above each."""
+    precision = tf.exp(-bounded(log_scale))
+
+    def body(k, total):
+        edge = (2.0 * tf.cast(k, tf.float32) + 1.0) * HALF_BIN - 1.0
+        return k + 1, total + tf.math.sigmoid(precision * (mean - edge))
+
+    total = tf.zeros(tf.broadcast_dynamic_shape(tf.shape(mean), tf.shape(precision)))
+    _, total = tf.while_loop(lambda k, _: k < LEVELS - 1, body, (tf.constant(0), total), maximum_iterations=LEVELS - 1)
+    return total / (LEVELS - 1)
+
+
+def sample_logistic(mean, log_scale, shape, seed):
+    """Returns draws of a logistic, before they are rounded to levels. Shape `shape`."""
+    uniform = tf.random.stateless_uniform(shape, seed, minval=1e-6, maxval=1.0 - 1e-6)
+    return mean + tf.exp(bounded(log_scale)) * (tf.math.log(uniform) - tf.math.log1p(-uniform))
+
+
+def log_softmax(logits):
+    """Returns log-probabilities [..., K]; TensorFlow's own kernel takes five axes at most on some processors."""
+    return logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+
+
+def bounded(log_scale):
+    """Returns a log-scale within the range that makes a difference."""
+    return tf.clip_by_value(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE)
+
+
+class LevelDistribution(tfp.distributions.Distribution):
+    """A distribution over one observation's levels, whose functions are given.
+
+    Args:
+        params: Shape [*batch, *params_shape].
+        event_shape: of one observation.
+        num_params_axes: length of `params_shape`.
+        log_prob: params and x -> [..., *event_shape], or fewer axes; what it leaves is summed.
+        draw: params with a leading axis of draws, and a seed -> x.
+        mean: params -> x.
+    """
+
+    def __init__(self, params, *, event_shape, num_params_axes, log_prob, draw, mean, name="LevelDistribution"):
+        parameters = dict(locals())
+        super().__init__(
+            dtype=tf.float32,
+            reparameterization_type=tfp.distributions.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+        self._params, self._event, self._axes = params, tuple(event_shape), num_params_axes
+        self._functions = log_prob, draw, mean
+
+    def _batch_shape(self):
+        return self._params.shape[: self._params.shape.rank - self._axes]
+
+    def _batch_shape_tensor(self, **kwargs):
+        return tf.shape(self._params)[: self._params.shape.rank - self._axes]
+
+    def _event_shape(self):
+        return tf.TensorShape(self._event)
+
+    def _event_shape_tensor(self, **kwargs):
+        return tf.constant(self._event, tf.int32)
+
+    def _log_prob(self, value):
+        return self._functions[0](self._params, tf.cast(value, tf.float32))
+
+    def _sample_n(self, n, seed=None):
+        seed = tfp.random.sanitize_seed(seed)
+        shape = tf.concat([[n], tf.shape(self._params)], axis=0)
+        return self._functions[1](tf.broadcast_to(self._params, shape), seed)
+
+    def _mean(self):
+        return self._functions[2](self._params)
