@@ -1,4 +1,4 @@
-"""Real-valued observations with one learned scale."""
+"""Real-valued observations with a Gaussian around the decoder's means."""
 
 import math
 
@@ -8,52 +8,78 @@ import tensorflow_probability as tfp
 
 from rme_tf.likelihoods.base import Likelihood
 
+SCALES = ("decoded", "fixed", "per_image", "per_pixel", "shared")
+
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Normal(Likelihood):
-    """Independent Gaussian pixels in [0, 1]; the decoder gives the means, one scale is learned for all.
+    """Independent Gaussian pixels in [0, 1]; the decoder gives the means.
 
     Args:
         event_shape: shape of one observation.
         initial_scale: the scale before training. Positive.
         min_scale: floor of the scale, which keeps densities of constant pixels finite. Positive.
+        scale: "shared" (one is learned for all pixels), "per_pixel" (one is learned for each), "fixed" (none is
+            learned), "decoded" (the decoder gives one for each pixel of each image, after the means) or "per_image"
+            (the mean over an image of those, before they are made positive, is its one scale).
 
     Raises:
-        ValueError: if a scale is not positive.
+        ValueError: if a scale is not positive, or `scale` is none of these.
     """
 
     support = "real values in [0, 1]"
     bits_offset = 8.0  # a density on pixels / 256
 
-    def __init__(self, event_shape, initial_scale: float = 0.2, min_scale: float = 0.01, **kwargs):
+    def __init__(
+        self, event_shape, initial_scale: float = 0.2, min_scale: float = 0.01, scale: str = "shared", **kwargs
+    ):
         super().__init__(event_shape, **kwargs)
         if not 0.0 < min_scale < initial_scale < math.inf:
             raise ValueError(
                 "Expected 0 < `min_scale` < `initial_scale`. "
                 f"Received: min_scale={min_scale}, initial_scale={initial_scale}."
             )
+        if scale not in SCALES:
+            raise ValueError(f"`scale` must be one of {SCALES}. Received: {scale!r}.")
         self.initial_scale = float(initial_scale)
         self.min_scale = float(min_scale)
-        self.raw_scale = self.add_weight(
-            name="raw_scale",
-            shape=(),
-            initializer=keras.initializers.Constant(math.log(math.expm1(initial_scale - min_scale))),
-        )
+        self.scale_kind = scale
+        self._raw_initial = math.log(math.expm1(initial_scale - min_scale))
+        if scale in ("shared", "per_pixel", "fixed"):
+            self.raw_scale = self.add_weight(
+                name="raw_scale",
+                shape=self.event_shape if scale == "per_pixel" else (),
+                initializer=keras.initializers.Constant(self._raw_initial),
+                trainable=scale != "fixed",
+            )
 
     @property
     def scale(self):
-        """The standard deviation that all pixels share. Scalar tensor."""
-        return tf.math.softplus(tf.convert_to_tensor(self.raw_scale)) + self.min_scale
+        """The standard deviation that all images share, [] or `event_shape`; None where the decoder gives it."""
+        return self._positive(tf.convert_to_tensor(self.raw_scale)) if hasattr(self, "raw_scale") else None
+
+    def _positive(self, raw):
+        return tf.math.softplus(raw) + self.min_scale
 
     @property
     def params_shape(self):
-        """One mean for each entry of x."""
-        return self.event_shape
+        """One mean for each entry of x, and after the means, if the decoder gives it, a scale for each."""
+        if self.scale is not None:
+            return self.event_shape
+        return (*self.event_shape[:-1], 2 * (self.event_shape[-1] or 1))
 
     def distribution(self, params):
-        """Returns independent Gaussians with means `params` and the learned scale."""
-        pixels = tfp.distributions.Normal(params, self.scale)
-        return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
+        """Returns independent Gaussians, batch [...], event `event_shape`, for params [..., *params_shape]."""
+        mean, scale = params, self.scale
+        if scale is None:
+            mean, raw = tf.split(params, 2, axis=-1)
+            if self.scale_kind == "per_image":
+                pixels = list(range(-len(self.event_shape), 0))
+                raw = tf.reduce_mean(raw, axis=pixels, keepdims=True) + tf.zeros_like(raw)
+            scale = self._positive(raw + self._raw_initial)
+        return tfp.distributions.Independent(
+            tfp.distributions.Normal(mean, scale), reinterpreted_batch_ndims=len(self.event_shape)
+        )
 
     def in_support(self, x):
         """Returns whether each entry is in [0, 1]; false for NaN."""
@@ -62,5 +88,5 @@ class Normal(Likelihood):
 
     def get_config(self):
         """Returns the arguments of the constructor."""
-        config = {"initial_scale": self.initial_scale, "min_scale": self.min_scale}
+        config = {"initial_scale": self.initial_scale, "min_scale": self.min_scale, "scale": self.scale_kind}
         return {**super().get_config(), **config}

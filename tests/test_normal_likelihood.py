@@ -1,0 +1,84 @@
+"""Where the scale of a Gaussian likelihood comes from."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rme_tf.likelihoods import Normal
+from rme_tf.likelihoods.normal import SCALES
+
+SHAPE = (2, 3, 1)
+B = 4
+
+every_scale = pytest.mark.parametrize("scale", SCALES)
+
+
+def random_params(likelihood, seed=0):
+    return tf.random.stateless_normal([B, *likelihood.params_shape], seed=(5, seed))
+
+
+def scales_of(likelihood, params):
+    """The standard deviations [B, *SHAPE]."""
+    return np.broadcast_to(likelihood.distribution(params).stddev(), (B, *SHAPE))
+
+
+@every_scale
+def test_it_starts_at_its_initial_scale(scale):
+    likelihood = Normal(SHAPE, initial_scale=0.3, scale=scale)
+    np.testing.assert_allclose(scales_of(likelihood, tf.zeros([B, *likelihood.params_shape])), 0.3, rtol=1e-5)
+
+
+@every_scale
+def test_a_copy_has_the_same_densities(scale, rng):
+    likelihood = Normal(SHAPE, scale=scale)
+    for weight in likelihood.weights:
+        weight.assign(tf.random.stateless_normal(weight.shape, seed=(1, 1)))
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(likelihood))
+    copy.set_weights(likelihood.get_weights())
+    params, x = random_params(likelihood), rng.uniform(size=(B, *SHAPE)).astype("float32")
+    np.testing.assert_array_equal(*(each.distribution(params).log_prob(x) for each in (likelihood, copy)))
+
+
+def test_the_scales_differ_where_they_may():
+    spread = {}
+    for scale in SCALES:
+        likelihood = Normal(SHAPE, scale=scale)
+        for weight in likelihood.weights:
+            weight.assign(tf.random.stateless_normal(weight.shape, seed=(1, 1)))
+        scales = scales_of(likelihood, random_params(likelihood))
+        spread[scale] = (bool(np.ptp(scales, axis=0).max() > 1e-3), bool(np.ptp(scales, axis=(1, 2, 3)).max() > 1e-3))
+    assert spread == {  # over images, and over pixels
+        "decoded": (True, True),
+        "fixed": (False, False),
+        "per_image": (True, False),
+        "per_pixel": (False, True),
+        "shared": (False, False),
+    }
+
+
+@every_scale
+def test_what_is_learned_is_a_weight(scale):
+    count = sum(np.prod(weight.shape) for weight in Normal(SHAPE, scale=scale).trainable_variables)
+    assert count == {"shared": 1, "per_pixel": 6}.get(scale, 0)
+
+
+@pytest.mark.parametrize("scale", ["decoded", "per_image"])
+def test_a_decoded_scale_has_its_floor(scale):
+    likelihood = Normal(SHAPE, min_scale=0.05, scale=scale)
+    params = tf.fill([B, *likelihood.params_shape], -1e3)
+    np.testing.assert_allclose(scales_of(likelihood, params), 0.05)
+
+
+def test_the_density_is_the_normal_s(rng):
+    likelihood = Normal(SHAPE, scale="decoded")
+    params, x = random_params(likelihood), rng.uniform(size=(B, *SHAPE)).astype("float32")
+    mean, scale = np.asarray(params, float)[..., :1], scales_of(likelihood, params).astype(float)
+    expected = -0.5 * ((x - mean) / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+    result = likelihood.distribution(params).log_prob(x)
+    np.testing.assert_allclose(result, expected.sum(axis=(1, 2, 3)), rtol=1e-4)
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(ValueError, match="`scale` must be one of .*Received: 'loose'"):
+        Normal(SHAPE, scale="loose")
