@@ -13,26 +13,16 @@ Number to expect: not yet run here at this size; a GPU is advisable.
 import rme_tf
 
 PTB = rme_tf.TextRecipe(
+    **rme_tf.HE_2019,
     corpus="data/ptb",
     tokenizer="whitespace",
-    vocabulary_size=10000,
+    vocabulary_size=10_000,
     max_length=84,
-    latent_dim=32,
     components=3,
     units=256,
     embedding_size=256,
-    input_dropout=0.5,
-    output_dropout=0.5,
-    annealing="linear",
-    annealing_start=0.1,
-    annealing_steps=13140,
-    optimizer="sgd",
-    learning_rate=1.0,
-    clip_norm=5.0,
-    patience=2,
-    batch_size=32,
+    annealing_steps=13_140,
     epochs=60,
-    importance_samples=500,
     out="runs/ptb",
 )
 

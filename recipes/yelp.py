@@ -15,29 +15,7 @@ size. A GPU is advisable.
 
 import rme_tf
 
-YELP = rme_tf.TextRecipe(
-    corpus="data/yelp",
-    tokenizer="whitespace",
-    vocabulary_size=20000,
-    max_length=200,
-    latent_dim=32,
-    components=3,
-    units=1024,
-    embedding_size=512,
-    input_dropout=0.5,
-    output_dropout=0.5,
-    annealing="linear",
-    annealing_start=0.1,
-    annealing_steps=31250,
-    optimizer="sgd",
-    learning_rate=1.0,
-    clip_norm=5.0,
-    patience=2,
-    batch_size=32,
-    epochs=100,
-    importance_samples=500,
-    out="runs/yelp",
-)
+YELP = rme_tf.TextRecipe(**rme_tf.HE_2019_DOCUMENTS, corpus="data/yelp", components=3, out="runs/yelp")
 
 if __name__ == "__main__":
     recipe = rme_tf.parse(YELP, __doc__)

@@ -4,7 +4,18 @@ from rme_tf.algorithms import ELBO, Aggressive, RecursiveMixture
 from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation import bounds, log_likelihood
-from rme_tf.experiments import ImageRecipe, Recipe, Run, TextRecipe, compare, parse, run, run_study
+from rme_tf.experiments import (
+    HE_2019,
+    HE_2019_DOCUMENTS,
+    ImageRecipe,
+    Recipe,
+    Run,
+    TextRecipe,
+    compare,
+    parse,
+    run,
+    run_study,
+)
 from rme_tf.export import export_saved_model
 from rme_tf.free_bits import FreeBits
 from rme_tf.generation import generate
@@ -20,6 +31,8 @@ __all__ = [
     "CyclicalAnnealing",
     "ELBO",
     "FreeBits",
+    "HE_2019",
+    "HE_2019_DOCUMENTS",
     "ImageRecipe",
     "LinearAnnealing",
     "Recipe",

@@ -1,5 +1,8 @@
 """The recipes run, and the README says what the library does."""
 
+import dataclasses
+import importlib.util
+import inspect
 import os
 import pathlib
 import re
@@ -8,6 +11,7 @@ import sys
 
 import pytest
 
+import rme_tf
 from rme_tf.experiments import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -85,3 +89,22 @@ def test_the_tables_of_the_documents_are_those_of_the_records(document, monkeypa
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)
 def test_a_recipe_begins_with_its_command(path):
     assert f"python recipes/{path.name}" in path.read_text(encoding="utf-8").split('"""')[1]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)
+def test_a_recipe_is_one_that_could_be_run(path):
+    """Its choices are checked as it is made; importing it runs nothing."""
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    kinds = [value for value in vars(module).values() if isinstance(value, rme_tf.Recipe) or inspect.isclass(value)]
+    assert kinds
+    for kind in kinds:
+        if dataclasses.is_dataclass(kind) and inspect.isclass(kind):
+            kind()
+    for method in getattr(module, "METHODS", []):
+        assert module.Study().recipe(method).components >= 1

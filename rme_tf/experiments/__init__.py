@@ -1,7 +1,8 @@
 """Recipes, their runs, and what is made of them: what a recipe script needs.
 
 `recipe` says what a run is, `images` and `text` what it is on, `runner` runs it; `study` runs many, `compare` a few
-to look at, as `gallery` and `sentences` show them; `tables` are of records, `report` puts them into the documents.
+to look at, as `gallery` and `sentences` show them; `tables` are of records, `report` puts them into the documents;
+`settings` are published ones.
 """
 
 from rme_tf.experiments.compare import compare
@@ -9,7 +10,19 @@ from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.options import parse
 from rme_tf.experiments.recipe import Recipe, Run
 from rme_tf.experiments.runner import run
+from rme_tf.experiments.settings import HE_2019, HE_2019_DOCUMENTS
 from rme_tf.experiments.study import run_study
 from rme_tf.experiments.text import TextRecipe
 
-__all__ = ["ImageRecipe", "Recipe", "Run", "TextRecipe", "compare", "parse", "run", "run_study"]
+__all__ = [
+    "HE_2019",
+    "HE_2019_DOCUMENTS",
+    "ImageRecipe",
+    "Recipe",
+    "Run",
+    "TextRecipe",
+    "compare",
+    "parse",
+    "run",
+    "run_study",
+]
