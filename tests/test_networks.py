@@ -8,7 +8,13 @@ from rme_tf.building import fresh_copy
 from rme_tf.networks import DECODERS, ENCODERS
 
 IMAGE = (5, 7, 2)  # no side divides by a stride
-SMALL = {"conv": {"filters": (2, 3), "hidden": 4}, "mlp": {"units": (4,)}}
+SMALL = {
+    "conv": {"filters": (2, 3), "hidden": 4},
+    "dcgan": {"filters": 2},
+    "gated_conv": {"filters": (2, 3)},
+    "mlp": {"units": (4,)},
+    "resnet": {"filters": (2, 3), "hidden": 4},
+}
 
 TEXT = {"constant", "lstm"}  # see tests/test_lstm.py
 
@@ -76,12 +82,30 @@ def test_the_same_seed_gives_the_same_weights(name):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", ["conv", "dcgan", "gated_conv", "resnet"])
 @pytest.mark.parametrize("shape", [(4,), (4, 4), (2, 4, 4, 1)])
-def test_the_conv_networks_refuse_what_is_no_image(shape):
-    with pytest.raises(ValueError, match="height, width, channels"):
-        ENCODERS["conv"](shape, 2)
-    with pytest.raises(ValueError, match="height, width, channels"):
-        DECODERS["conv"](2, shape)
+def test_the_convolutional_networks_refuse_what_is_no_image(name, shape):
+    with pytest.raises(ValueError, match=f"The {name} network .*height, width, channels"):
+        ENCODERS[name](shape, 2)
+    with pytest.raises(ValueError, match=f"The {name} network .*height, width, channels"):
+        DECODERS[name](2, shape)
+
+
+@pytest.mark.parametrize(("side", "count"), [(4, 0), (8, 1), (28, 3), (32, 3), (64, 4)])
+def test_dcgan_halves_an_image_until_it_is_small(side, count):
+    for network in (ENCODERS["dcgan"]((side, side, 3), 2, filters=2), DECODERS["dcgan"](2, (side, side, 3), filters=2)):
+        strided = [layer for layer in network.layers if getattr(layer, "strides", None) == (2, 2)]
+        assert len(strided) == count
+
+
+def test_a_residual_block_starts_as_the_identity():
+    network = ENCODERS["resnet"](IMAGE, 6, filters=(2,), hidden=4, blocks=2)
+    for block in (layer for layer in network.layers if isinstance(layer, keras.layers.Add)):
+        inner = keras.Model(network.inputs, [block.input[0], block.output])
+        before, after = inner(tf.random.stateless_normal([3, *IMAGE], seed=(0, 1)))
+        np.testing.assert_array_equal(before, after)
+    blocks = [len(ENCODERS["resnet"](IMAGE, 6, filters=(2,), hidden=4, blocks=n).weights) for n in (0, 1, 2)]
+    assert np.diff(blocks).tolist() == [4, 4]  # two convolutions with a bias each
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4), (2, 3, 4, 1)])

@@ -7,17 +7,30 @@ observations into features that several components can share.
 from collections.abc import Callable
 
 from rme_tf.networks.conv import conv_decoder, conv_encoder
+from rme_tf.networks.dcgan import dcgan_decoder, dcgan_encoder
+from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
 from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
+from rme_tf.networks.resnet import resnet_decoder, resnet_encoder
 
 ENCODERS: dict[str, Callable] = {
     "constant": constant_encoder,
     "conv": conv_encoder,
+    "dcgan": dcgan_encoder,
+    "gated_conv": gated_conv_encoder,
     "lstm": lstm_encoder,
     "mlp": mlp_encoder,
+    "resnet": resnet_encoder,
 }
-DECODERS: dict[str, Callable] = {"conv": conv_decoder, "lstm": lstm_decoder, "mlp": mlp_decoder}
+DECODERS: dict[str, Callable] = {
+    "conv": conv_decoder,
+    "dcgan": dcgan_decoder,
+    "gated_conv": gated_conv_decoder,
+    "lstm": lstm_decoder,
+    "mlp": mlp_decoder,
+    "resnet": resnet_decoder,
+}
 
 __all__ = [
     "ConstantEncoder",
@@ -28,9 +41,15 @@ __all__ = [
     "constant_encoder",
     "conv_decoder",
     "conv_encoder",
+    "dcgan_decoder",
+    "dcgan_encoder",
+    "gated_conv_decoder",
+    "gated_conv_encoder",
     "lstm_decoder",
     "lstm_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "resnet_decoder",
+    "resnet_encoder",
     "with_normalized_means",
 ]

@@ -1,0 +1,55 @@
+"""Gated convolutional networks: every layer is scaled by a sigmoid of another of its kind."""
+
+import keras
+
+from rme_tf.networks.images import check_image_shape, cropped, small_map
+
+
+def gated_conv_encoder(
+    input_shape, output_size: int | None, filters=(32, 64), kernel_size: int = 5, hidden: int = 256, name=None
+):
+    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
+
+    Each entry of `filters` is a gated convolution of stride 1 and one of stride 2; another of stride 1 and a gated
+    dense layer follow.
+
+    Raises:
+        ValueError: if `input_shape` is not (height, width, channels).
+
+    References:
+        van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
+    """
+    check_image_shape(input_shape, "gated_conv")
+    inputs = keras.layers.Input(tuple(input_shape))
+    outputs = inputs
+    for size in filters:
+        for strides in (1, 2):
+            outputs = _gated(keras.layers.Conv2D, outputs, size, kernel_size, strides=strides, padding="same")
+    outputs = _gated(keras.layers.Conv2D, outputs, filters[-1], kernel_size, padding="same")
+    outputs = _gated(keras.layers.Dense, keras.layers.Flatten()(outputs), hidden)
+    if output_size is not None:
+        outputs = keras.layers.Dense(output_size)(outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_size: int = 5, name=None):
+    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `gated_conv_encoder`.
+
+    Raises:
+        ValueError: if `output_shape` is not (height, width, channels).
+    """
+    channels = check_image_shape(output_shape, "gated_conv")[-1]
+    inputs = keras.layers.Input((latent_dim,))
+    outputs = small_map(inputs, output_shape, 2 ** len(filters), filters[-1], activation=None)
+    for size in reversed(filters):
+        for strides in (1, 2):
+            outputs = _gated(keras.layers.Conv2DTranspose, outputs, size, kernel_size, strides=strides, padding="same")
+    outputs = _gated(keras.layers.Conv2DTranspose, outputs, filters[0], kernel_size, padding="same")
+    outputs = keras.layers.Conv2D(channels, 1)(outputs)
+    return keras.Model(inputs, cropped(outputs, output_shape), name=name)
+
+
+def _gated(layer, inputs, *args, **kwargs):
+    """Returns the layer's outputs, scaled by the sigmoid of another such layer's."""
+    gate = layer(*args, activation="sigmoid", **kwargs)(inputs)
+    return keras.layers.Multiply()([layer(*args, **kwargs)(inputs), gate])

@@ -1,0 +1,29 @@
+"""What the convolutional networks have in common: shapes of images, and how their decoders start and end."""
+
+import math
+
+import keras
+
+
+def check_image_shape(shape, network: str) -> tuple[int, int, int]:
+    """Returns height, width and channels; raises ValueError if the shape is not of these three."""
+    if len(shape) != 3:
+        raise ValueError(
+            f"The {network} network needs images of shape (height, width, channels). Received: {tuple(shape)}. "
+            "Add a channel axis, or choose the 'mlp' networks."
+        )
+    height, width, channels = shape
+    return height, width, channels
+
+
+def small_map(inputs, output_shape, stride: int, filters: int, activation="relu"):
+    """Returns a map [N, ceil(H / stride), ceil(W / stride), filters] made of vectors by a dense layer."""
+    rows, columns = (math.ceil(size / stride) for size in output_shape[:2])
+    flat = keras.layers.Dense(rows * columns * filters, activation=activation)(inputs)
+    return keras.layers.Reshape((rows, columns, filters))(flat)
+
+
+def cropped(outputs, output_shape):
+    """Returns the map without the rows and columns that are too many."""
+    surplus = [outputs.shape[axis + 1] - output_shape[axis] for axis in (0, 1)]
+    return keras.layers.Cropping2D([(0, size) for size in surplus])(outputs) if any(surplus) else outputs

@@ -1,0 +1,61 @@
+"""Residual convolutional networks without normalisation: rows of a batch must not depend on each other."""
+
+import keras
+
+from rme_tf.networks.images import check_image_shape, cropped, small_map
+
+
+def resnet_encoder(
+    input_shape, output_size: int | None, filters=(32, 64), blocks: int = 1, hidden: int = 256, name=None
+):
+    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
+
+    For each entry of `filters` a convolution of stride 2, then `blocks` residual blocks of two 3x3 convolutions.
+
+    Raises:
+        ValueError: if `input_shape` is not (height, width, channels).
+
+    References:
+        He et al. (2016), https://arxiv.org/abs/1603.05027; the last layer of a block starts at zero: Zhang et al.
+        (2019), https://arxiv.org/abs/1901.09321
+    """
+    check_image_shape(input_shape, "resnet")
+    inputs = keras.layers.Input(tuple(input_shape))
+    outputs = keras.layers.Conv2D(filters[0], 3, padding="same")(inputs)
+    for size in filters:
+        outputs = keras.layers.Conv2D(size, 3, strides=2, padding="same")(outputs)
+        for _ in range(blocks):
+            outputs = _block(outputs, size)
+    outputs = keras.layers.Flatten()(keras.layers.Activation("swish")(outputs))
+    outputs = keras.layers.Dense(hidden, activation="swish")(outputs)
+    if output_size is not None:
+        outputs = keras.layers.Dense(output_size)(outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int = 1, hidden: int = 256, name=None):
+    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `resnet_encoder`.
+
+    Raises:
+        ValueError: if `output_shape` is not (height, width, channels).
+    """
+    channels = check_image_shape(output_shape, "resnet")[-1]
+    inputs = keras.layers.Input((latent_dim,))
+    outputs = keras.layers.Dense(hidden, activation="swish")(inputs)
+    outputs = small_map(outputs, output_shape, 2 ** len(filters), filters[-1], activation=None)
+    for size in reversed(filters):
+        outputs = keras.layers.Conv2D(size, 3, padding="same")(outputs)
+        for _ in range(blocks):
+            outputs = _block(outputs, size)
+        outputs = keras.layers.UpSampling2D()(outputs)
+    outputs = keras.layers.Activation("swish")(outputs)
+    outputs = keras.layers.Conv2D(channels, 3, padding="same")(outputs)
+    return keras.Model(inputs, cropped(outputs, output_shape), name=name)
+
+
+def _block(inputs, filters: int):
+    """Returns inputs + f(inputs), where f is zero at the start."""
+    outputs = keras.layers.Activation("swish")(inputs)
+    outputs = keras.layers.Conv2D(filters, 3, padding="same", activation="swish")(outputs)
+    outputs = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="zeros")(outputs)
+    return keras.layers.Add()([inputs, outputs])
