@@ -135,7 +135,7 @@ def test_the_likelihood_of_all_short_sequences_sums_to_one():
 @pytest.mark.slow
 @pytest.mark.parametrize("update", ["joint", "sequential"])
 def test_a_mixture_of_sequences_trains_saves_and_loads(update, tmp_path):
-    model = build_text_model(3, decoder_options={"word_dropout": 0.2, "output_dropout": 0.1})
+    model = build_text_model(2, decoder_options={"word_dropout": 0.2, "output_dropout": 0.1})
     model.compile(keras.optimizers.Adam(0.05), rme_tf.RecursiveMixture(warm_start_epochs=1, update=update))
     x = np.repeat(ROWS, 20, axis=0)
     history = model.fit(x, epochs=12, batch_size=20, verbose=0).history
