@@ -115,3 +115,15 @@ def test_every_document_is_rendered_and_every_marked_figure_drawn(tmp_path, monk
     for document in report.DOCUMENTS:
         assert "45.00" in (tmp_path / document).read_text(encoding="utf-8")
     assert (tmp_path / report.FIGURES / "some.png").stat().st_size > 10_000
+
+
+def test_a_benchmark_shows_its_own_table(tmp_path):
+    rows = [
+        {"model": "plain", "tokens/s": 4041.4, "times": 1.0, "MiB": 20.4},
+        {"model": "pipeline", "tokens/s": 80000.0},
+    ]
+    write_json(tmp_path / "speed" / "benchmark.json", {"table": rows})
+    rendered = report.render("<!-- benchmark: speed -->\n<!-- end of results -->", tmp_path)
+    for value in ("4,041", "80,000", "1.00", " 20 "):
+        assert value in rendered
+    assert report.render(rendered, tmp_path) == rendered

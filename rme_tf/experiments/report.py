@@ -4,13 +4,15 @@ import pathlib
 import re
 
 from rme_tf import plots
-from rme_tf.experiments.tables import Record, study_table, summary_table
+from rme_tf.experiments.tables import Record, benchmark_table, study_table, summary_table
 from rme_tf.records import read_json
 
-DOCUMENTS = ("README.md", "docs/collapse.md")
+DOCUMENTS = ("README.md", "docs/benchmark.md", "docs/collapse.md")
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
-BLOCK = re.compile(r"(<!-- (?P<kind>results|runs): (?P<study>\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (?P<kind>results|runs|benchmark): (?P<study>\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL
+)
 FIGURE = re.compile(r"<!-- diagnostics: (?P<study>\S+) -->")
 # Of the epochs' histories; in nats but the counts.
 DIAGNOSTICS = {
@@ -39,7 +41,7 @@ def render(text: str, results=RESULTS) -> str:
     """Returns a document with its blocks rendered anew from the records.
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
-    runs.
+    runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark.
     """
 
     def table(match):
@@ -47,6 +49,8 @@ def render(text: str, results=RESULTS) -> str:
         records = load_study(pathlib.Path(results) / match["study"])
         if match["kind"] == "results":
             rendered = study_table(records)
+        elif match["kind"] == "benchmark":
+            rendered = benchmark_table(records[0])
         else:
             rendered = summary_table({record["method"]: record for record in records}, style="github")
         return f"{match[1]}\n{rendered}\n\n{match[4]}"

@@ -36,6 +36,12 @@ def study_table(records: list[Record], style: str = "github") -> str:
     return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
 
 
+def benchmark_table(record: Record, style: str = "github") -> str:
+    """Returns the table that a benchmark kept in its record."""
+    formats = ("", ",.0f", ".2f", ",.0f")
+    return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
+
+
 def _of_text(records) -> bool:
     return any("perplexity_per_word" in record["metrics"]["test"] for record in records)
 
