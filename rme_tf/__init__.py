@@ -1,6 +1,6 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
-from rme_tf.algorithms import ELBO, Aggressive, RecursiveMixture
+from rme_tf.algorithms import ELBO, Aggressive, Boosted, ImportanceWeighted, RecursiveMixture
 from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation import bounds, log_likelihood
@@ -26,6 +26,7 @@ from rme_tf.version import __version__
 
 __all__ = [
     "Aggressive",
+    "Boosted",
     "CollapseMonitor",
     "CollapseReport",
     "CyclicalAnnealing",
@@ -34,6 +35,7 @@ __all__ = [
     "HE_2019",
     "HE_2019_DOCUMENTS",
     "ImageRecipe",
+    "ImportanceWeighted",
     "LinearAnnealing",
     "Recipe",
     "RecursiveMixture",

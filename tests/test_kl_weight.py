@@ -55,7 +55,7 @@ def vae_objective(model, x, weigh):
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_one_component_ascends_the_weighted_bound(tiny_model, binary_data, name, weight):
     model, x = tiny_model(1), binary_data()
-    algorithm = ALGORITHMS[name](kl_weight=weight, warm_start_epochs=0)
+    algorithm = ALGORITHMS[name](kl_weight=weight, warm_start_epochs=0, num_samples=1)
     expected = gradients(model, lambda: vae_objective(model, x, lambda kl: weight * tf.reduce_sum(kl, axis=-1)))
     check_equal(steps_taken(model, algorithm, x), expected)
 
@@ -68,7 +68,7 @@ def floored(nats, groups):
     return weigh
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize("name", sorted(ALGORITHMS.keys() - {"importance_weighted"}))  # which has no KL term
 @pytest.mark.parametrize("groups", [None, 1, 2])
 @pytest.mark.parametrize("nats", [0.0, 0.4, 100.0])
 def test_one_component_ascends_the_bound_with_free_bits(tiny_model, binary_data, name, groups, nats):

@@ -32,7 +32,7 @@ IMPOSSIBLE = [
     ({"mixing": "uniform", "eps_min": 0.7}, "`eps_min`"),
     ({"mixing": "learned", "uniform_pull": -1.0}, "`uniform_pull`"),
     ({"mixing": "nope"}, "Unknown mixing. Expected one of: 'learned', 'uniform'. Received: 'nope'"),
-    ({"algorithm": "nope"}, "Unknown algorithm. Expected one of: 'elbo', 'recursive_mixture'"),
+    ({"algorithm": "nope"}, "Unknown algorithm. Expected one of: 'boosted', 'elbo', .*'recursive_mixture'"),
     ({"update": "nope"}, "`update`.*'joint', 'sequential'.*'nope'"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
     ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),

@@ -202,7 +202,7 @@ def test_a_model_must_be_compiled_and_its_algorithm_known(tiny_model, binary_dat
         model.fit(binary_data(4), verbose=0)
     with pytest.raises(ValueError, match="compile"):
         model.evaluate(binary_data(4), verbose=0)
-    with pytest.raises(ValueError, match="Unknown algorithm.*'elbo', 'recursive_mixture'"):
+    with pytest.raises(ValueError, match="Unknown algorithm.*'elbo', .*'recursive_mixture'"):
         model.compile("adam", "nope")
     model.compile("adam", "elbo")
     assert model.algorithm == ELBO()

@@ -2,15 +2,24 @@
 
 from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.algorithms.base import Algorithm
+from rme_tf.algorithms.boosted import Boosted
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.algorithms.importance_weighted import ImportanceWeighted
 from rme_tf.algorithms.recursive_mixture import RecursiveMixture
 
-ALGORITHMS: dict[str, type[Algorithm]] = {"elbo": ELBO, "recursive_mixture": RecursiveMixture}
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    "boosted": Boosted,
+    "elbo": ELBO,
+    "importance_weighted": ImportanceWeighted,
+    "recursive_mixture": RecursiveMixture,
+}
 
 __all__ = [
     "ALGORITHMS",
     "Aggressive",
     "Algorithm",
+    "Boosted",
     "ELBO",
+    "ImportanceWeighted",
     "RecursiveMixture",
 ]

@@ -29,36 +29,26 @@ from rme_tf.types import LogProbs
 MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
 
 
-@keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecursiveMixture(Algorithm):
-    """Recursive mixture estimation (RME).
+class Recursion(Algorithm):
+    """The recursion above, for any reward in the place of BKL.
 
     Args:
-        kl_bound: C in nats, the barrier on the reward KL(q_m || Q_{m-1}). Of the order of log M plus a
-            few nats: far beyond that the components leave the posterior.
-        bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
-            (the paper's min(KL, C)) or "none".
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
 
-    References:
-        Kim and Pavlovic (2020), https://arxiv.org/abs/2011.08544
+    To be implemented by subclasses:
+        * `reward_beside(log_q, log_before)`: what component m > 0 gains from being apart from Q_{m-1}.
     """
 
-    kl_bound: float = 3.0
-    bound: str = "skew"
     update: str = "joint"
     warm_start_epochs: int = 3
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.kl_bound >= 0.0:
-            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound}.")
-        lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
         lookup(UPDATES, self.update, "update")
 
     def step(self, model, x, seed):
@@ -81,7 +71,7 @@ class RecursiveMixture(Algorithm):
         return UPDATES[self.update](self, model, x, seed)
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
-        """Returns BKL(q_m || Q_{m-1}), in nats, shape [B]; zero for m = 0.
+        """Returns what component m ascends beside ELBO(q_m), in nats, shape [B]; zero for m = 0.
 
         Args:
             log_q: log q_m(z_m), differentiable in q_m. Shape [S, B].
@@ -92,7 +82,44 @@ class RecursiveMixture(Algorithm):
         if m == 0:
             return tf.zeros_like(log_q[0])
         log_alpha = tf.stop_gradient(objectives.prefix_log_alpha(log_alpha, m))
-        log_before = objectives.log_mixture(log_alpha, log_q_all[..., :m])
+        return self.reward_beside(log_q, objectives.log_mixture(log_alpha, log_q_all[..., :m]))
+
+    def reward_beside(self, log_q, log_before):
+        """Returns the reward [B], in nats, from log q_m(z_m) and log Q_{m-1}(z_m), each [S, B]."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecursiveMixture(Recursion):
+    """Recursive mixture estimation (RME).
+
+    Args:
+        kl_bound: C in nats, the barrier on the reward KL(q_m || Q_{m-1}). Of the order of log M plus a
+            few nats: far beyond that the components leave the posterior.
+        bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
+            (the paper's min(KL, C)) or "none".
+        update: see `Recursion`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
+
+    Raises:
+        ValueError: if a number is out of range or a name is unknown.
+
+    References:
+        Kim and Pavlovic (2020), https://arxiv.org/abs/2011.08544
+    """
+
+    kl_bound: float = 3.0
+    bound: str = "skew"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.kl_bound >= 0.0:
+            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound}.")
+        lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
+
+    def reward_beside(self, log_q, log_before):
+        """Returns BKL(q_m || Q_{m-1})."""
         return objectives.bounded_kl(log_q, log_before, bound=self.bound, kl_bound=self.kl_bound)
 
 
@@ -115,7 +142,7 @@ def _mixing_objective(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
     return objectives.mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
 
 
-def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
+def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
     iteration = tf.identity(model.optimizer.iterations.value)
     kl_weight = algorithm.kl_weight_now(model)
@@ -174,7 +201,7 @@ def _sequential(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
     return log_probs
 
 
-def _joint(algorithm: RecursiveMixture, model, x, seed) -> LogProbs:
+def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The same gradients at equal parameters from one pass.
 
     theta needs the gradient of sum_m alpha_m log p(x, z_m), component m that of log p(x, z_m) alone: the
