@@ -200,7 +200,10 @@ class Recipe:
     def make_algorithm(self) -> Algorithm:
         """Returns the training algorithm that the fields describe; raises ValueError as it does."""
         algorithm = lookup(ALGORITHMS, self.algorithm, "algorithm")
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(algorithm)}
+        names = {field.name for field in dataclasses.fields(algorithm)} & {
+            field.name for field in dataclasses.fields(self)
+        }
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
         options["kl_weight"] = self.make_kl_weight()
         options["free_bits"] = FreeBits(nats=self.free_bits) if self.free_bits else None
         options["aggressive"] = Aggressive() if self.aggressive else None
