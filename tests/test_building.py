@@ -169,10 +169,14 @@ def test_the_same_encoder_twice_is_refused():
 @pytest.mark.parametrize(
     ("kind", "choice"),
     [
-        ("encoder", "'constant', 'conv', 'lstm', 'mlp'"),
-        ("decoder", "'conv', 'lstm', 'mlp'"),
+        ("encoder", "'constant', 'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
+        ("decoder", "'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
         ("posterior", "'diag_normal'"),
-        ("likelihood", "'bernoulli', 'categorical_sequence', 'normal'"),
+        (
+            "likelihood",
+            "'bernoulli', 'categorical_pixels', 'categorical_sequence', 'continuous_bernoulli', "
+            "'discretized_logistic', 'discretized_logistic_mixture', 'normal'",
+        ),
         ("prior", "'standard_normal'"),
         ("mixing", "'learned', 'uniform'"),
     ],

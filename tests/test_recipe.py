@@ -38,8 +38,10 @@ IMPOSSIBLE = [
     ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
     ({"binarization": "nope"}, "Unknown binarization.*'dynamic'"),
     ({"likelihood": "nope"}, "Unknown likelihood.*'bernoulli'"),
-    ({"encoder": "nope"}, "Unknown encoder.*'constant', 'conv', .*'mlp'"),
-    ({"decoder": "nope"}, "Unknown decoder.*'conv', .*'lstm', 'mlp'"),
+    ({"encoder": "nope"}, "Unknown encoder. Expected one of: 'conv', .*'mlp'"),
+    ({"encoder": "lstm"}, "Unknown encoder.*'lstm'"),
+    ({"likelihood": "categorical_sequence"}, "Unknown likelihood"),
+    ({"decoder": "nope"}, "Unknown decoder.*'conv', .*'mlp'"),
     ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
     ({"prior": "nope"}, "Unknown prior.*'standard_normal'"),
 ]

@@ -84,6 +84,16 @@ def test_a_corpus_counts_by_its_name_wherever_it_lies():
     assert recipe(corpus="here/other").identity != here.identity
 
 
+def test_a_run_on_files_goes_on_wherever_they_lie(tmp_path):
+    files = {"train": "here/a.txt", "validation": "here/b.txt", "test": "here/c.txt"}
+    runner.prepare(recipe(**files, out=str(tmp_path / "run")))
+    runner.prepare(recipe(**files, out=str(tmp_path / "run")))
+    moved = {split: path.replace("here", "there") for split, path in files.items()}
+    runner.prepare(recipe(**moved, out=str(tmp_path / "run")))
+    with pytest.raises(ValueError, match="train: 'a.txt' there, 'other.txt' now"):
+        runner.prepare(recipe(**{**files, "train": "here/other.txt"}, out=str(tmp_path / "run")))
+
+
 def test_the_task_is_what_the_recipe_says(tmp_path):
     task = recipe().load()
     assert task.steps_per_epoch == 3

@@ -125,7 +125,13 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
 
 def training_memory(name: str, options: Options) -> float:
-    """Returns by how many MiB a training step raises the memory of this process at its peak; Linux alone."""
+    """Returns by how many MiB a training step raises the memory of a new process at its peak; Linux alone."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:  # what others freed would hide what a step takes
+        return pool.apply(_training_memory, (name, options))
+
+
+def _training_memory(name: str, options: Options) -> float:
+    """Returns by how many MiB a training step raises the memory of this process."""
     keras.utils.disable_interactive_logging()
     model = build(name, dataclasses.replace(options, vocabulary_size=options.memory_vocabulary_size))
     rng = np.random.default_rng(0)
@@ -161,10 +167,7 @@ def main() -> None:
     """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
     rates = timings(options)
-    memory = {}
-    for name in (PLAIN, *options.models):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            memory[name] = pool.apply(training_memory, (name, options))
+    memory = {name: training_memory(name, options) for name in (PLAIN, *options.models)}
     table = rows(rates, memory)
     print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))
     print(

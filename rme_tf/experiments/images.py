@@ -11,8 +11,14 @@ from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.experiments import gallery
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.networks import DECODERS, ENCODERS
 
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
+
+
+def _without(table: Mapping, *names: str) -> dict:
+    """Returns a table without what is for sentences alone."""
+    return {name: value for name, value in table.items() if name not in names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,9 +33,11 @@ class ImageRecipe(Recipe):
 
     TABLES: ClassVar[dict[str, Mapping]] = {
         **Recipe.TABLES,
+        "encoder": _without(ENCODERS, "constant", "lstm"),
+        "decoder": _without(DECODERS, "lstm"),
         "binarization": BINARIZATIONS,
         "dataset": DATASETS,
-        "likelihood": LIKELIHOODS,
+        "likelihood": _without(LIKELIHOODS, "categorical_sequence"),
     }
 
     dataset: str = "mnist"

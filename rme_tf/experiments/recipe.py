@@ -244,10 +244,14 @@ class Recipe:
     @property
     def identity(self) -> dict:
         """What makes two runs the same: every field but where the run is kept and how it was called."""
-        values = dataclasses.asdict(self)
-        return {name: values[name] for name in values if name not in self.ELSEWHERE}
+        return self._identify(dataclasses.asdict(self))
+
+    @classmethod
+    def _identify(cls, values: Mapping) -> dict:
+        """Returns the part of a recipe's values that is its identity."""
+        return {name: values[name] for name in values if name not in cls.ELSEWHERE}
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
         """Returns what makes this run another than the recorded one: field -> (value there, value here)."""
-        recorded = {**type(self)().identity, **recorded}  # a younger field had the effect of its default
-        return {name: (recorded[name], value) for name, value in self.identity.items() if recorded[name] != value}
+        there = {**type(self)().identity, **self._identify(recorded)}  # a younger field had the effect of its default
+        return {name: (there[name], value) for name, value in self.identity.items() if there[name] != value}

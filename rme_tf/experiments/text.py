@@ -115,13 +115,12 @@ class TextRecipe(Recipe):
         """Whether the corpus is the one that comes with Python."""
         return self.tfds is None and not any(self._files) and self.corpus == EMBEDDED
 
-    @property
-    def identity(self) -> dict:
+    @classmethod
+    def _identify(cls, values: Mapping) -> dict:
         """As of `Recipe`; a file counts by its name alone, for a corpus may be moved."""
-        identity = super().identity
         return {
-            name: pathlib.Path(value).name if name in self.PATHS and value is not None else value
-            for name, value in identity.items()
+            name: pathlib.Path(value).name if name in cls.PATHS and value is not None else value
+            for name, value in super()._identify(values).items()
         }
 
     def read(self) -> text.TextSplits:
