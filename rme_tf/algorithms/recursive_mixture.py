@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.elbo import ELBO
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
@@ -35,6 +36,8 @@ class Recursion(Algorithm):
 
     Args:
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
+        polish_epoch: from this epoch of the model's life on, counted from 0, all ascend ELBO(Q) as in `ELBO`,
+            the mixing weights too. None: never.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -45,11 +48,22 @@ class Recursion(Algorithm):
     """
 
     update: str = "joint"
+    polish_epoch: int | None = None
     warm_start_epochs: int = 3
 
     def __post_init__(self):
         super().__post_init__()
         lookup(UPDATES, self.update, "update")
+        epoch, least = self.polish_epoch, self.warm_start_epochs + 1
+        if epoch is not None and (not isinstance(epoch, int) or epoch < least):
+            raise ValueError(
+                "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
+                f"recursion. Expected: at least {least}. Received: {epoch!r}."
+            )
+
+    def phase(self, epochs_trained: int) -> int:
+        """Returns 1 from `polish_epoch` on, 0 before."""
+        return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
 
     def step(self, model, x, seed):
         """Moves every weight up its own objective; returns `LogProbs`.
@@ -68,6 +82,9 @@ class Recursion(Algorithm):
                 "Recursive mixture estimation needs a posterior family without weights of its own. "
                 f"Received: {type(model.posterior_family).__name__}. Train it with the ELBO algorithm."
             )
+        if model.phase == 1:
+            shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(ELBO)}
+            return ELBO(**shared).step(model, x, seed)
         return UPDATES[self.update](self, model, x, seed)
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
@@ -99,7 +116,7 @@ class RecursiveMixture(Recursion):
             few nats: far beyond that the components leave the posterior.
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
-        update: see `Recursion`.
+        update, polish_epoch: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
