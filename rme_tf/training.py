@@ -50,6 +50,7 @@ class TrainableModel(keras.Model):
         """Creates seeds, counters and metrics: Keras refuses new state once a model is built."""
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.active_components = self.num_components  # K of the training step, fixed when it is traced
+        self.phase = 0  # of the algorithm, fixed likewise
         counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
         self.num_active = self.add_weight(name="num_active", **counter)
         self.num_active.assign(self.num_components)
@@ -209,9 +210,10 @@ class TrainableModel(keras.Model):
     # The schedule of the mixture.
 
     def make_train_function(self, force=False):
-        """Traces the step for the components that take part in it now, again if their number has changed."""
-        active = int(self.num_active.numpy())
-        changed, self.active_components = active != self.active_components, active
+        """Traces the step for the components and the phase of now, again if either has changed."""
+        now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
+        changed = now != (self.active_components, self.phase)
+        self.active_components, self.phase = now
         return super().make_train_function(force=force or changed)
 
     def begin_epoch(self):

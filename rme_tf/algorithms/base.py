@@ -57,6 +57,17 @@ class Algorithm(Configured):
         """Moves the model's weights once; returns `LogProbs`."""
         raise NotImplementedError
 
+    def phase(self, epochs_trained: int) -> int:
+        """Returns which phase of the algorithm begins or goes on after so many epochs; 0 unless overridden.
+
+        A step finds it in `model.phase`, and is traced anew when it changes.
+
+        Args:
+            epochs_trained: of the model's life, however many calls of `fit` they took.
+        """
+        del epochs_trained
+        return 0
+
     def kl_weight_now(self, model):
         """Returns the weight of the KL term at the optimizer's present step."""
         return self.kl_weight(model.optimizer.iterations.value) if callable(self.kl_weight) else self.kl_weight

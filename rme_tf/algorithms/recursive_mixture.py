@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.elbo import ELBO
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
@@ -35,6 +36,10 @@ class Recursion(Algorithm):
 
     Args:
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
+        decoder_weights: theta ascends the average of log p(x, z_m) over the components, weighted by "alpha", as
+            E_Q[log p(x, z)] is, or "uniform": then a component of little weight teaches the decoder no less.
+        polish_epoch: from this epoch of the model's life on, counted from 0, all ascend ELBO(Q) as in `ELBO`,
+            the mixing weights too, and the decoder by alpha. None: never.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -45,11 +50,24 @@ class Recursion(Algorithm):
     """
 
     update: str = "joint"
+    decoder_weights: str = "alpha"
+    polish_epoch: int | None = None
     warm_start_epochs: int = 3
 
     def __post_init__(self):
         super().__post_init__()
         lookup(UPDATES, self.update, "update")
+        lookup(DECODER_WEIGHTS, self.decoder_weights, "weights of the components for the decoder (`decoder_weights`)")
+        epoch, least = self.polish_epoch, self.warm_start_epochs + 1
+        if epoch is not None and (not isinstance(epoch, int) or epoch < least):
+            raise ValueError(
+                "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
+                f"recursion. Expected: at least {least}. Received: {epoch!r}."
+            )
+
+    def phase(self, epochs_trained: int) -> int:
+        """Returns 1 from `polish_epoch` on, 0 before."""
+        return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
 
     def step(self, model, x, seed):
         """Moves every weight up its own objective; returns `LogProbs`.
@@ -68,7 +86,14 @@ class Recursion(Algorithm):
                 "Recursive mixture estimation needs a posterior family without weights of its own. "
                 f"Received: {type(model.posterior_family).__name__}. Train it with the ELBO algorithm."
             )
+        if model.phase == 1:
+            shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(ELBO)}
+            return ELBO(**shared).step(model, x, seed)
         return UPDATES[self.update](self, model, x, seed)
+
+    def generative_weights(self, log_alpha):
+        """Returns by what theta weighs the components' log p(x, z_m): [B, K], summing to one, without gradient."""
+        return tf.stop_gradient(DECODER_WEIGHTS[self.decoder_weights](log_alpha))
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
         """Returns what component m ascends beside ELBO(q_m), in nats, shape [B]; zero for m = 0.
@@ -99,7 +124,7 @@ class RecursiveMixture(Recursion):
             few nats: far beyond that the components leave the posterior.
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
-        update: see `Recursion`.
+        update, decoder_weights, polish_epoch: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -182,11 +207,11 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         return value - penalty, None
 
     def generative_objective():
-        """Returns E_Q[log p(x, z)] and the `LogProbs`."""
+        """Returns E_Q[log p(x, z)], or the uniform average, and the `LogProbs`."""
         encoding, z, log_lik, log_prior = draw(model.active_components)
         log_q_all = model.component_log_probs(encoding.params, z)
-        alpha = tf.exp(encoding.log_alpha)
-        value = tf.reduce_sum(alpha * tf.reduce_mean(log_lik + kl_weight * log_prior, axis=0), axis=-1)
+        weights = algorithm.generative_weights(encoding.log_alpha)
+        value = tf.reduce_sum(weights * tf.reduce_mean(log_lik + kl_weight * log_prior, axis=0), axis=-1)
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     for m in range(model.active_components):
@@ -205,8 +230,9 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The same gradients at equal parameters from one pass.
 
     theta needs the gradient of sum_m alpha_m log p(x, z_m), component m that of log p(x, z_m) alone: the
-    weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m. That is exact as
-    long as the decoder treats the rows of its batch independently (no batch statistics).
+    weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m (by whatever weighs
+    it for theta, see `decoder_weights`). That is exact as long as the decoder treats the rows of its batch
+    independently (no batch statistics).
     """
     kl_weight = algorithm.kl_weight_now(model)
 
@@ -215,17 +241,17 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         params, log_alpha = model.encode(
             x, num_components=model.active_components, training=True, mixing_moves_trunk=False
         )
-        alpha = tf.stop_gradient(tf.exp(log_alpha))
+        weights = algorithm.generative_weights(log_alpha)
         z = model.sample_components(params, algorithm.num_samples, seed)
-        scale = 1.0 / tf.maximum(alpha, MIN_ALPHA)
-        share = alpha * scale  # one, but for a weight below the floor  [B, K]
+        scale = 1.0 / tf.maximum(weights, MIN_ALPHA)
+        share = weights * scale  # one, but for a weight below the floor  [B, K]
         rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
         log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, K]
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
-        value = tf.reduce_sum(alpha * tf.reduce_mean(log_joint, axis=0), axis=-1)
+        value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
         own = kl_weight * (algorithm.refund(model, params, z) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * own, axis=-1)
         for m in range(1, model.active_components):
@@ -243,4 +269,5 @@ def _scale_gradient(x, scale):
     return tf.stop_gradient(x) + scale * (x - tf.stop_gradient(x))
 
 
+DECODER_WEIGHTS = {"alpha": tf.exp, "uniform": lambda log_alpha: tf.nn.softmax(tf.zeros_like(log_alpha))}
 UPDATES = {"joint": _joint, "sequential": _sequential}
