@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import yaml
 
-from rme_tf import ELBO, ImageRecipe, RecursiveMixture, parse
+from rme_tf import ELBO, Boosted, ImageRecipe, ImportanceWeighted, RecursiveMixture, parse
 from rme_tf.experiments.options import from_yaml
 from rme_tf.posteriors import RecursiveMixing, UniformMixing
 
@@ -34,6 +34,10 @@ IMPOSSIBLE = [
     ({"mixing": "nope"}, "Unknown mixing. Expected one of: 'learned', 'uniform'. Received: 'nope'"),
     ({"algorithm": "nope"}, "Unknown algorithm. Expected one of: 'boosted', 'elbo', .*'recursive_mixture'"),
     ({"update": "nope"}, "`update`.*'joint', 'sequential'.*'nope'"),
+    ({"decoder_weights": "nope"}, "`decoder_weights`.*'alpha', 'uniform'.*'nope'"),
+    ({"algorithm": "elbo", "gradient": "nope"}, "`gradient`.*'pathwise', 'dreg'.*'nope'"),
+    ({"algorithm": "boosted", "entropy_weight": 0.0}, "`entropy_weight` must be positive"),
+    ({"polish_epoch": 3}, "`polish_epoch`.*at least 4. Received: 3"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
     ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
     ({"binarization": "nope"}, "Unknown binarization.*'dynamic'"),
@@ -75,6 +79,12 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
     assert isinstance(learned, RecursiveMixing)
     assert (learned.eps_min, learned.uniform_pull) == (0.1, 0.3)
     assert ImageRecipe(algorithm="elbo", warm_start_epochs=2).make_algorithm() == ELBO(warm_start_epochs=2)
+    assert ImageRecipe(polish_epoch=7, decoder_weights="uniform").make_algorithm() == RecursiveMixture(
+        polish_epoch=7, decoder_weights="uniform"
+    )
+    assert ImageRecipe(algorithm="boosted", entropy_weight=0.5).make_algorithm() == Boosted(entropy_weight=0.5)
+    bound = ImageRecipe(algorithm="importance_weighted", num_samples=4, gradient="dreg", components=1)
+    assert bound.make_algorithm() == ImportanceWeighted(num_samples=4, gradient="dreg")
     # One component has nothing to wait for.
     assert ImageRecipe(components=1, warm_start_epochs=4).make_algorithm().warm_start_epochs == 0
 
@@ -91,6 +101,8 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
     assert small.resolved() == small
     assert ImageRecipe(components=3).resolved() == ImageRecipe(components=3)
     assert ImageRecipe(warm_start_epochs=0, smoke=True).resolved().warm_start_epochs == 0
+    polished = ImageRecipe(polish_epoch=7, smoke=True).resolved()
+    assert (polished.warm_start_epochs, polished.polish_epoch) == (0, 1)  # which two epochs have room for
 
 
 def test_where_a_run_is_kept_does_not_make_it_another():

@@ -23,7 +23,16 @@ EVALUATION_SEED = 2020  # of binarized images and of importance samples, whateve
 
 Update = Literal["joint", "sequential"]
 Bound = Literal["skew", "clamp", "none"]
+DecoderWeights = Literal["alpha", "uniform"]
+Gradient = Literal["pathwise", "dreg"]
 Optimizer = Literal["adam", "sgd"]
+CHOICES = {
+    "bound": Bound,
+    "decoder_weights": DecoderWeights,
+    "gradient": Gradient,
+    "optimizer": Optimizer,
+    "update": Update,
+}
 
 
 class Run(NamedTuple):
@@ -71,10 +80,14 @@ class Recipe:
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
-        algorithm: "recursive_mixture", or "elbo" (the VAE and the mixture encoder).
+        algorithm: "recursive_mixture", "boosted", "importance_weighted", or "elbo" (the VAE and the mixture encoder).
         update: the recursion in one pass ("joint") or as the paper's loop ("sequential").
         bound: how the reward KL(q_m || Q_{m-1}) is bounded.
         kl_bound: the barrier C, in nats.
+        decoder_weights: by what the recursion weighs the components for the decoder.
+        polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
+        entropy_weight: lambda of boosted variational inference.
+        gradient: of the encoders in the importance-weighted bound.
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
@@ -133,6 +146,10 @@ class Recipe:
     update: Update = "joint"
     bound: Bound = "skew"
     kl_bound: float = 3.0
+    decoder_weights: DecoderWeights = "alpha"
+    polish_epoch: int | None = None
+    entropy_weight: float = 1.0
+    gradient: Gradient = "pathwise"
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
@@ -166,7 +183,7 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
-        for name, choices in (("update", Update), ("bound", Bound), ("optimizer", Optimizer)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
@@ -195,7 +212,10 @@ class Recipe:
         """Returns the recipe that is run: `self`, or with `smoke` a run of seconds."""
         if not self.smoke:
             return self
-        return dataclasses.replace(self, **self.SMOKE, warm_start_epochs=min(1, self.warm_start_epochs))
+        early = {"warm_start_epochs": min(1, self.warm_start_epochs)}
+        if self.polish_epoch is not None:
+            early = {"warm_start_epochs": 0, "polish_epoch": 1}
+        return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_algorithm(self) -> Algorithm:
         """Returns the training algorithm that the fields describe; raises ValueError as it does."""
