@@ -4,8 +4,11 @@ import numbers
 
 import keras
 
+from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder, with_normalized_means
-from rme_tf.registry import lookup
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
+from rme_tf.priors import PRIORS, Prior
+from rme_tf.registry import instantiate, lookup
 
 
 def check_output(network, dummy, expected, name: str) -> None:
@@ -125,16 +128,30 @@ def count_components(encoder, num_components=None) -> int:
     return len(encoder) if isinstance(encoder, list | tuple) else 1
 
 
-def build_networks(
-    encoder, decoder, *, trunk, posterior, likelihood, num_components, mixing, encoder_options, decoder_options
-) -> dict:
+def build_parts(latent_dim, *, posterior, likelihood, prior, mixing, likelihood_options) -> dict:
+    """Returns the `posterior`, `likelihood`, `prior` and `mixing` that names, or the parts themselves, stand for.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    size = {"latent_dim": latent_dim}
+    return {
+        "posterior": instantiate(POSTERIORS, posterior, "posterior", base=PosteriorFamily, **size),
+        "likelihood": instantiate(LIKELIHOODS, likelihood, "likelihood", base=Likelihood, **likelihood_options),
+        "prior": instantiate(PRIORS, prior, "prior", base=Prior, **size),
+        "mixing": instantiate(MIXINGS, mixing, "mixing", base=Mixing),
+    }
+
+
+def build_networks(encoder, decoder, parts, *, trunk, num_components, encoder_options, decoder_options) -> dict:
     """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
 
-    The mixing network is built like the encoders where they have a name, as one layer on the features of a trunk,
-    and as an MLP else. Beside the builder's own, `encoder_options` may have `mean_scale`: see
-    `networks.NormalizedMeans`.
+    For the parts of `build_parts`. The mixing network is built like the encoders where they have a name, as one
+    layer on the features of a trunk, and as an MLP else. Beside the builder's own, `encoder_options` may have
+    `mean_scale`: see `networks.NormalizedMeans`.
     """
     check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
+    posterior, likelihood, mixing = (parts[name] for name in ("posterior", "likelihood", "mixing"))
     encoder_options = dict(encoder_options)
     mean_scale = encoder_options.pop("mean_scale", None)
 

@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import building, likelihoods, objectives, posteriors, priors
+from rme_tf import building, objectives, posteriors, priors
 from rme_tf.generation import generate
+from rme_tf.refinements import as_refinement
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
 from rme_tf.types import Encoding, LogProbs
@@ -30,6 +31,7 @@ class VAE(TrainableModel):
         mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
         mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
         num_components: M; read off the list of encoders unless given.
+        refinement: a `Refinement` of what the encoders say, or its name; None for none. See `rme_tf.refinements`.
         seed: of the noise of training. None draws one (reproducible after `keras.utils.set_random_seed`).
 
     Raises:
@@ -48,6 +50,7 @@ class VAE(TrainableModel):
         mixing="uniform",
         mixing_network=None,
         num_components=None,
+        refinement=None,
         seed=None,
         **kwargs,
     ):
@@ -61,10 +64,13 @@ class VAE(TrainableModel):
         self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing)
         mixes = self.mixing.learned and len(self.encoders) > 1
         self.mixing_network = mixing_network if mixes else None
+        self.refinement = as_refinement(refinement, posterior.num_params)
         self._create_training_state(seed)
         building.check_parts(self)
         likelihood.bind(decoder)
+        self.refines = False  # the call that builds the model is spared the steps
         self(likelihood.example())
+        self.refines = True
 
     @classmethod
     def from_names(
@@ -99,34 +105,34 @@ class VAE(TrainableModel):
             encoder_options: dict of further arguments of the encoder's builder.
             decoder_options: dict of further arguments of the decoder's builder.
             likelihood_options: dict of further arguments of the likelihood.
-            **kwargs: further arguments of `VAE`. Here `trunk` may be "shared", too: the encoders, built by name, have
-                all but their last layers in common.
+            **kwargs: further arguments of `VAE`, and `refinement_options` of a refinement by name. `trunk` may be
+                "shared": the encoders, built by name, have all but their last layers in common.
 
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
         num_components = building.count_components(encoder, num_components)
-        options = {"event_shape": input_shape, **(likelihood_options or {})}
-        parts = {
-            "posterior": instantiate(
-                posteriors.POSTERIORS, posterior, "posterior", base=posteriors.PosteriorFamily, latent_dim=latent_dim
-            ),
-            "likelihood": instantiate(
-                likelihoods.LIKELIHOODS, likelihood, "likelihood", base=likelihoods.Likelihood, **options
-            ),
-            "mixing": instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing),
-        }
-        prior = instantiate(priors.PRIORS, prior, "prior", base=priors.Prior, latent_dim=latent_dim)
+        parts = building.build_parts(
+            latent_dim,
+            posterior=posterior,
+            likelihood=likelihood,
+            prior=prior,
+            mixing=mixing,
+            likelihood_options={"event_shape": input_shape, **(likelihood_options or {})},
+        )
         networks = building.build_networks(
             encoder,
             decoder,
+            parts,
             trunk=kwargs.pop("trunk", None),
-            **parts,
             num_components=num_components,
             encoder_options=encoder_options or {},
             decoder_options=decoder_options or {},
         )
-        return cls(**{**networks, **parts, "prior": prior, "num_components": num_components, **kwargs})
+        kwargs["refinement"] = as_refinement(
+            kwargs.get("refinement"), parts["posterior"].num_params, kwargs.pop("refinement_options", None)
+        )
+        return cls(**{**parts, **networks, "num_components": num_components, **kwargs})
 
     @property
     def num_components(self) -> int:
@@ -160,8 +166,15 @@ class VAE(TrainableModel):
 
     # Forward maths.
 
-    def encode(self, x, *, num_components=None, training=False, mixing_moves_trunk=True) -> Encoding:
-        """Returns params [B, K, P] and log_alpha [B, K] of the first K components.
+    def encode(self, x, *, seed=None, **options) -> Encoding:
+        """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
+        encoding = self.amortised(x, **options)
+        if self.refinement is None or not self.refines:
+            return encoding
+        return self.refinement.refine(self, x, encoding, seed)
+
+    def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True) -> Encoding:
+        """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
 
         Args:
             x: Shape [B, *event_shape].
@@ -232,7 +245,7 @@ class VAE(TrainableModel):
             x: Shape [B, *event_shape].
             num_samples: S.
             seed: stateless seed, shape [2].
-            num_components: see `encode`.
+            num_components: see `amortised`.
             training: as in Keras.
         """
         encoding = self.encode(x, num_components=num_components, training=training)
@@ -248,8 +261,7 @@ class VAE(TrainableModel):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
         encoding = self.encode(x, training=training)
         components = self.posterior_family.distribution(encoding.params)
-        weights = tf.exp(encoding.log_alpha)
-        return {"weights": weights, "means": components.mean(), "scales": components.stddev()}
+        return {"weights": tf.exp(encoding.log_alpha), "means": components.mean(), "scales": components.stddev()}
 
     def render(self, z, **choices):
         """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape], or a sequence [N, T].
@@ -270,7 +282,7 @@ class VAE(TrainableModel):
 
     def get_config(self):
         """Returns the parts, serialised, so that `keras.saving.load_model` rebuilds the model."""
-        parts = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network")
+        parts = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network", "refinement")
         config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in parts}
         config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
         config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]

@@ -42,7 +42,7 @@ class TrainableModel(keras.Model):
     """The training half of `rme_tf.VAE`; the forward maths are the other half.
 
     To be implemented by subclasses:
-        * `encoders`, `num_components`, `likelihood`: set before `_create_training_state` is called.
+        * `encoders`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state` is called.
         * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
     """
 
@@ -75,9 +75,15 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, or a warm start of encoders that differ in shape.
+            ValueError: for an unknown name, a warm start of encoders that differ in shape, or a refinement that
+                the algorithm does not train.
         """
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
+        if self.refinement is not None and not algorithm.refines:
+            raise ValueError(
+                f"{type(algorithm).__name__} does not train a model with a refinement, which ascends ELBO(Q) in all "
+                f"components at once. Expected algorithm='elbo'. Received: refinement {type(self.refinement).__name__}."
+            )
         if algorithm.warm_start_epochs > 0:
             check_copyable(self.encoders)
         super().compile(optimizer=optimizer, **kwargs)

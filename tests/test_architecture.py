@@ -20,7 +20,7 @@ LAYERS = [
     {"configured", "records", "registry", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
     {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives"},
-    {"algorithms", "generation"},
+    {"algorithms", "generation", "refinements"},
     {"training"},
     {"models"},
     {"evaluation", "collapse", "serving_text"},

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import reference
 from rme_tf import VAE, objectives, posteriors
@@ -125,6 +126,27 @@ def test_rows_of_the_batch_do_not_touch_each_other(name):
     assert (np.asarray(z[:, 1:]) != np.asarray(z_other[:, 1:])).all()
     log_probs = (family.distribution(p).log_prob(z) for p in (params, other))
     np.testing.assert_array_equal(*(log_prob[:, 0] for log_prob in log_probs))
+
+
+@every_posterior
+def test_noise_becomes_a_sample_of_the_distribution(name):
+    """The transformation is affine: its offset is the mean, its matrix a root of the covariance."""
+    family = POSTERIORS[name](D)
+    params = random_params(family, (B,))
+    q = family.distribution(params)
+    offset = family.from_noise(params, tf.zeros([D]))
+    columns = family.from_noise(params, tf.eye(D)[:, tf.newaxis]) - offset  # [D, B, D]
+    np.testing.assert_allclose(offset, q.mean(), atol=1e-6)
+    np.testing.assert_allclose(tf.einsum("dbi,dbj->bij", columns, columns), q.covariance(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_family_without_noise_says_so():
+    class Other(posteriors.DiagNormal):
+        def distribution(self, params):
+            return tfp.distributions.Independent(self.marginals(params), 1)
+
+    with pytest.raises(ValueError, match="from_noise"):
+        Other(D).from_noise(tf.zeros([2 * D]), tf.zeros([D]))
 
 
 @every_posterior

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -32,7 +33,12 @@ class Algorithm(Configured):
     To be implemented by subclasses:
         * `step(model, x, seed)`: moves the model's weights, and returns the `LogProbs` of the draw
           that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
+
+    May be overridden:
+        * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
+
+    refines: ClassVar[bool] = False
 
     num_samples: int = 1
     warm_start_epochs: int = 0

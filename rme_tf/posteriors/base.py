@@ -4,6 +4,7 @@ import math
 
 import keras
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
 
@@ -29,6 +30,7 @@ class PosteriorFamily(keras.layers.Layer):
 
     May be overridden:
         * `marginals(params)`, if the latent dimensions are independent under q.
+        * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise.
     """
 
     def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
@@ -57,6 +59,20 @@ class PosteriorFamily(keras.layers.Layer):
     def marginals(self, params):
         """Returns the distribution of each latent dimension, batch [..., D], event []; None if they are dependent."""
         del params
+
+    def from_noise(self, params, noise):
+        """Returns z [..., D], distributed as q for standard normal noise [..., D] that broadcasts against params.
+
+        Raises:
+            ValueError: if q is not a `tfd.TransformedDistribution`.
+        """
+        q = self.distribution(params)
+        if not isinstance(q, tfp.distributions.TransformedDistribution):
+            raise ValueError(
+                "Expected a posterior that transforms standard normal noise, or a family with a `from_noise` of its "
+                f"own. Received: {type(q).__name__}."
+            )
+        return q.bijector.forward(noise)
 
     def positive(self, raw):
         """Returns a positive tensor: `initial_scale` where `raw` is zero, and never below `MIN_SCALE`."""

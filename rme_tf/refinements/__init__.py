@@ -1,0 +1,58 @@
+"""Refinement of what the encoders say of an observation by steps up its own ELBO, and the table of the methods.
+
+An encoder leaves an amortisation gap: for one x there are better params of Q(z|x) than its output. All three methods
+start there and look at the gradient of ELBO(Q) in the params, `steps` times; the refined params are the model's
+posterior, in training and ever after. They differ in the step, and in what the networks learn from:
+
+    sa    gradient steps with momentum. All networks ascend the ELBO at the refined params, through the steps: their
+          second derivatives enter, as Hessian-vector products.
+    dsvi  the same steps, through which nothing is differentiated. The decoder ascends the ELBO at the refined
+          params, the encoders at their own output.
+    iai   a network is fed params and gradient and emits the update: no step size, no second derivative. The decoder
+          ascends the ELBO at the refined params, the encoders and the network its mean over the path there.
+
+Of a mixture, the params of all components are refined together, on ELBO(Q); the mixing weights stay as they are.
+The recursion of `RecursiveMixture`, one objective a component, is not what this ascends, and refuses it.
+"""
+
+from rme_tf.refinements.base import Refinement
+from rme_tf.refinements.dsvi import DSVI
+from rme_tf.refinements.gradient import GradientSteps, elbo_gradient
+from rme_tf.refinements.iterative import IterativeAmortised
+from rme_tf.refinements.semi_amortised import SemiAmortised
+from rme_tf.registry import instantiate
+
+REFINEMENTS: dict[str, type[Refinement]] = {"dsvi": DSVI, "iai": IterativeAmortised, "sa": SemiAmortised}
+
+
+def as_refinement(choice, num_params: int, options: dict | None = None) -> Refinement | None:
+    """Returns the refinement of params [..., num_params] that a name, a `Refinement` or None stands for.
+
+    Args:
+        choice: a name in `REFINEMENTS`, a `Refinement`, or None.
+        num_params: P.
+        options: arguments of the one that is chosen by name.
+
+    Raises:
+        ValueError: for an unknown name, and for options without a name.
+    """
+    if options and not isinstance(choice, str):
+        raise ValueError(f"`refinement_options` are for a refinement by name. Received: {options} and {choice!r}.")
+    if choice is None:
+        return None
+    refinement = instantiate(REFINEMENTS, choice, "refinement", base=Refinement, **(options or {}))
+    if not refinement.built:
+        refinement.build((None, None, num_params))
+    return refinement
+
+
+__all__ = [
+    "DSVI",
+    "GradientSteps",
+    "IterativeAmortised",
+    "REFINEMENTS",
+    "Refinement",
+    "SemiAmortised",
+    "as_refinement",
+    "elbo_gradient",
+]

@@ -1,0 +1,91 @@
+"""The contract of a refinement: from what the encoders say of x to the posterior, and what training ascends."""
+
+import numbers
+
+import keras
+import tensorflow as tf
+
+from rme_tf.types import Encoding
+
+EVALUATION_SEED = (0x5EED, 0x0F5A)  # of the noise of the steps outside training: the posterior is a function of x
+TRAINING_FOLD = 0x5A5A5A  # keeps the noise of the steps apart from that of the draw at their end
+
+
+class Refinement(keras.layers.Layer):
+    """Moves the params of Q(z|x) from the encoders' output towards those of a larger ELBO, given x.
+
+    A part of a `rme_tf.VAE`, whose `encode` it ends. It is a Keras layer so that it may own weights; it is never
+    called as one. The decoder is not in training mode during the steps: no dropout, no batch statistics.
+
+    Args:
+        steps: T; with 0 the model is the plain VAE.
+        num_samples: S, draws from each component for the gradient of one step.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    To be implemented by subclasses:
+        * `path(model, x, encoding, seed, kl_weight)`: T + 1 `Encoding`s, from the encoders' to the refined one.
+        * `objective(model, bound, path)`: what training ascends, [B] in nats, and what `bound` handed back for the
+          refined encoding. `bound(encoding)` -> (ELBO(Q) [B], anything), as the algorithm has it.
+
+    May be overridden:
+        * `build(shape)`, if it owns weights; shape is that of params, (None, None, P).
+    """
+
+    def __init__(self, steps, num_samples=1, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        for name, value, least in (("steps", steps, 0), ("num_samples", num_samples, 1)):
+            if not isinstance(value, numbers.Integral) or value < least:
+                raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
+        self.steps = int(steps)
+        self.num_samples = int(num_samples)
+
+    def path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
+        """Returns the encodings from the given one, which is the first, to the refined one, which is the last.
+
+        Args:
+            model: a `VAE`.
+            x: Shape [B, *event_shape].
+            encoding: params [B, K, P] and log_alpha [B, K].
+            seed: stateless seed, shape [2]: each step folds its number in.
+            kl_weight: weight of the KL term in the ELBO that is ascended.
+        """
+        raise NotImplementedError
+
+    def objective(self, model, bound, path: list[Encoding]):
+        """Returns what training ascends, in nats, [B], and what `bound` handed back for the refined encoding."""
+        raise NotImplementedError
+
+    def refine(self, model, x, encoding: Encoding, seed=None) -> Encoding:
+        """Returns the refined `Encoding`; the same every time unless a seed [2] is given."""
+        return self.path(model, x, encoding, EVALUATION_SEED if seed is None else seed)[-1]
+
+    def training_path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
+        """Returns `path` with noise that is independent of a draw by the same seed."""
+        return self.path(model, x, encoding, tf.random.fold_in(seed, TRAINING_FOLD), kl_weight)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "steps": self.steps, "num_samples": self.num_samples}
+
+
+def stopped(encoding: Encoding) -> Encoding:
+    """Returns the encoding, through which no gradient passes."""
+    return Encoding(*map(tf.stop_gradient, encoding))
+
+
+def for_inference_alone(bound, encoding: Encoding):
+    """Returns zeros [B] whose gradient is that of `bound(encoding)`, but in the weights of the decoder, where it is 0.
+
+    The bound's gradient in params and log_alpha, a constant times these: what lies before them follows.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(encoding)
+        value, _ = bound(encoding)
+    gradients = tape.gradient(value, encoding, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    zeros = tf.zeros_like(value)
+    for part, gradient in zip(encoding, gradients, strict=True):
+        moves = tf.stop_gradient(gradient) * (part - tf.stop_gradient(part))
+        zeros += tf.reduce_sum(tf.reshape(moves, [tf.shape(value)[0], -1]), axis=-1)
+    return zeros

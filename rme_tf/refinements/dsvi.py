@@ -1,0 +1,27 @@
+"""Stochastic variational inference from the encoder's output, whose steps are not differentiated."""
+
+import keras
+
+from rme_tf.refinements.base import for_inference_alone, stopped
+from rme_tf.refinements.gradient import GradientSteps
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class DSVI(GradientSteps):
+    """`dsvi`: the decoder ascends the ELBO at the refined params, the encoders ascend it at their own output.
+
+    The inference networks, mixing weights included, get the gradient of the plain VAE. All networks move at once,
+    where the paper lets the encoder see the decoder that has just moved.
+
+    Args:
+        steps, learning_rate, momentum, clip_norm, num_samples: see `GradientSteps`.
+
+    References:
+        Krishnan, Liang and Hoffman (2018), https://arxiv.org/abs/1710.06085
+    """
+
+    def objective(self, model, bound, path):
+        """Returns the bound at the refined params, with a gradient for each side of the model from its own place."""
+        own = for_inference_alone(bound, path[0])
+        value, result = bound(stopped(path[-1]))
+        return value + own, result

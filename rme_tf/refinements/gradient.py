@@ -1,0 +1,106 @@
+"""The gradient of ELBO(Q) in the params of Q(z|x), and steps along it: what `sa` and `dsvi` have in common."""
+
+import math
+
+import tensorflow as tf
+
+from rme_tf import objectives
+from rme_tf.refinements.base import Refinement
+from rme_tf.types import Encoding
+
+
+def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weight=1.0):
+    """Returns an estimate of the gradient of ELBO(Q) in the params, the weights held fixed. Shape [B, K, P].
+
+    In nats per unit of a param; that of component m has the factor alpha_m. Only the path through the draws counts:
+    what is left out, the score of Q, has mean zero, and without it the estimate has no variance where Q is the exact
+    posterior. The noise is the same for all rows, so that what is inferred of x does not depend on its batch.
+    The estimate itself is differentiable, in params, weights of the mixture and weights of the decoder alike.
+
+    Args:
+        model: a `VAE`.
+        x: Shape [B, *event_shape].
+        encoding: params [B, K, P] and log_alpha [B, K].
+        seed: stateless seed, shape [2].
+        num_samples: S, draws from each component.
+        kl_weight: weight of the KL term.
+
+    References:
+        Roeder, Wu and Duvenaud (2017), https://arxiv.org/abs/1703.09194
+    """
+    params, log_alpha = encoding
+    noise = tf.random.stateless_normal([num_samples, 1, params.shape[1], model.latent_dim], seed)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        moved = tf.identity(params)  # by which z is drawn; the densities are of `params`
+        tape.watch(moved)
+        z = model.posterior_family.from_noise(moved, noise)
+        log_lik, log_prior = model.log_joint(x, z)
+        log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], model.component_log_probs(params, z))
+        log_joint = log_lik + kl_weight * log_prior
+        bound = objectives.mixture_elbo(log_joint, kl_weight * log_density, log_alpha)
+    return tape.gradient(bound, moved)
+
+
+def clipped(gradient, norm: float):
+    """Returns the gradient [B, K, P], each row of the batch scaled down to `norm` if it is longer."""
+    squared = tf.reduce_sum(gradient**2, axis=[-2, -1], keepdims=True)  # components, params
+    return gradient * (norm * tf.math.rsqrt(tf.maximum(squared, norm**2)))  # 1 if short; no 0/0 in its derivative
+
+
+class GradientSteps(Refinement):
+    """Gradient ascent on ELBO(Q) with momentum, v <- momentum v + clip(gradient), params <- params + rate v.
+
+    Args:
+        steps: T.
+        learning_rate: of the ELBO of one observation. (The authors' code takes steps of 1.0 on the mean of a batch,
+            of 32 sentences or 50 images, which is 1/32 here.)
+        momentum: in [0, 1).
+        clip_norm: largest norm of one observation's gradient, over all components; None for no limit.
+        num_samples: S.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    To be implemented by subclasses:
+        * `objective`: see `Refinement`.
+    """
+
+    def __init__(self, steps=20, learning_rate=1 / 32, momentum=0.5, clip_norm=5.0, num_samples=1, **kwargs):
+        super().__init__(steps, num_samples, **kwargs)
+        for name, value in (("learning_rate", learning_rate), ("clip_norm", clip_norm)):
+            if value is not None and not 0.0 < value < math.inf:
+                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(f"`momentum` must be in [0, 1). Received: {momentum}.")
+        self.learning_rate = float(learning_rate)
+        self.momentum = float(momentum)
+        self.clip_norm = None if clip_norm is None else float(clip_norm)
+        self.built = True
+
+    def path(self, model, x, encoding, seed, kl_weight=1.0):
+        """Returns T + 1 encodings, each a step above the one before it."""
+        options = {"num_samples": self.num_samples, "kl_weight": kl_weight}
+
+        unroll = model.jit_compile  # XLA compiles no second derivative of a loop
+
+        def body(step, params, velocity):
+            encoding_now = Encoding(params, encoding.log_alpha)
+            gradient = elbo_gradient(model, x, encoding_now, tf.random.fold_in(seed, step), **options)
+            gradient = gradient if self.clip_norm is None else clipped(gradient, self.clip_norm)
+            velocity = self.momentum * velocity + gradient
+            return step + 1, tf.ensure_shape(params + self.learning_rate * velocity, params.shape), velocity
+
+        state = (tf.constant(0), encoding.params, tf.zeros_like(encoding.params))
+        if unroll:
+            for _ in range(self.steps):
+                state = body(*state)
+        else:
+            state = tf.while_loop(
+                lambda step, *_: step < self.steps, body, state, parallel_iterations=1, maximum_iterations=self.steps
+            )
+        return [encoding, Encoding(state[1], encoding.log_alpha)]
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        names = ("learning_rate", "momentum", "clip_norm")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
