@@ -8,6 +8,7 @@ import tensorflow as tf
 import rme_tf
 from rme_tf.algorithms import ALGORITHMS, ELBO, RecursiveMixture
 from rme_tf.annealing import LinearAnnealing
+from rme_tf.experiments import making
 from rme_tf.free_bits import FreeBits
 
 RATE = 1e-2
@@ -186,7 +187,7 @@ def test_groups_must_divide_the_dimensions(tiny_model, binary_data):
 
 def test_a_recipe_describes_them():
     recipe = rme_tf.ImageRecipe(annealing="linear", annealing_steps=7, annealing_start=0.1, free_bits=0.25)
-    algorithm = recipe.make_algorithm()
+    algorithm = making.make_algorithm(recipe)
     assert algorithm.kl_weight == LinearAnnealing(steps=7, start=0.1)
     assert algorithm.free_bits == FreeBits(nats=0.25)
     with pytest.raises(ValueError, match="annealing"):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from rme_tf import ELBO, Boosted, ImageRecipe, ImportanceWeighted, RecursiveMixture, parse
+from rme_tf.experiments import making
 from rme_tf.experiments.options import from_yaml
 from rme_tf.posteriors import RecursiveMixing, UniformMixing
 
@@ -37,6 +38,9 @@ IMPOSSIBLE = [
     ({"decoder_weights": "nope"}, "`decoder_weights`.*'alpha', 'uniform'.*'nope'"),
     ({"algorithm": "elbo", "gradient": "nope"}, "`gradient`.*'pathwise', 'dreg'.*'nope'"),
     ({"algorithm": "boosted", "entropy_weight": 0.0}, "`entropy_weight` must be positive"),
+    ({"algorithm": "elbo", "refinement": "nope"}, "Unknown refinement.*'dsvi', 'iai', 'sa'"),
+    ({"algorithm": "elbo", "refinement": "sa", "refinement_steps": -1}, "`refinement_steps` must be at least 0"),
+    ({"refinement": "sa"}, "`refinement` needs the algorithm 'elbo'. Received: 'recursive_mixture'"),
     ({"polish_epoch": 3}, "`polish_epoch`.*at least 4. Received: 3"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
     ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
@@ -66,7 +70,7 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
         warm_start_epochs=4,
         warm_start_noise=0.5,
     )
-    assert recipe.make_algorithm() == RecursiveMixture(
+    assert making.make_algorithm(recipe) == RecursiveMixture(
         kl_bound=2.0,
         bound="clamp",
         update="sequential",
@@ -74,19 +78,19 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
         warm_start_epochs=4,
         warm_start_noise=0.5,
     )
-    assert isinstance(recipe.make_mixing(), UniformMixing)
-    learned = ImageRecipe(mixing="learned", eps_min=0.1, uniform_pull=0.3).make_mixing()
+    assert isinstance(making.make_mixing(recipe), UniformMixing)
+    learned = making.make_mixing(ImageRecipe(mixing="learned", eps_min=0.1, uniform_pull=0.3))
     assert isinstance(learned, RecursiveMixing)
     assert (learned.eps_min, learned.uniform_pull) == (0.1, 0.3)
-    assert ImageRecipe(algorithm="elbo", warm_start_epochs=2).make_algorithm() == ELBO(warm_start_epochs=2)
-    assert ImageRecipe(polish_epoch=7, decoder_weights="uniform").make_algorithm() == RecursiveMixture(
+    assert making.make_algorithm(ImageRecipe(algorithm="elbo", warm_start_epochs=2)) == ELBO(warm_start_epochs=2)
+    assert making.make_algorithm(ImageRecipe(polish_epoch=7, decoder_weights="uniform")) == RecursiveMixture(
         polish_epoch=7, decoder_weights="uniform"
     )
-    assert ImageRecipe(algorithm="boosted", entropy_weight=0.5).make_algorithm() == Boosted(entropy_weight=0.5)
+    assert making.make_algorithm(ImageRecipe(algorithm="boosted", entropy_weight=0.5)) == Boosted(entropy_weight=0.5)
     bound = ImageRecipe(algorithm="importance_weighted", num_samples=4, gradient="dreg", components=1)
-    assert bound.make_algorithm() == ImportanceWeighted(num_samples=4, gradient="dreg")
+    assert making.make_algorithm(bound) == ImportanceWeighted(num_samples=4, gradient="dreg")
     # One component has nothing to wait for.
-    assert ImageRecipe(components=1, warm_start_epochs=4).make_algorithm().warm_start_epochs == 0
+    assert making.make_algorithm(ImageRecipe(components=1, warm_start_epochs=4)).warm_start_epochs == 0
 
 
 def test_a_smoke_run_is_small_and_otherwise_the_same():

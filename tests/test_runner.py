@@ -17,7 +17,7 @@ from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import ImageRecipe, records
-from rme_tf.experiments import runner
+from rme_tf.experiments import making, runner
 
 TINY = {
     "dataset": "digits",
@@ -48,7 +48,7 @@ def without_seconds(history):
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_recipe_says_whether_the_encoders_share_a_trunk(shared):
-    model = ImageRecipe(**TINY, shared_trunk=shared).make_model({"input_shape": (5,)})
+    model = making.make_model(ImageRecipe(**TINY, shared_trunk=shared), {"input_shape": (5,)})
     assert (model.trunk is not None) == shared
 
 

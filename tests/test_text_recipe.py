@@ -8,7 +8,7 @@ from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import TextRecipe
-from rme_tf.experiments import runner, text
+from rme_tf.experiments import making, runner, text
 from rme_tf.monitor import CollapseMonitor
 from rme_tf.types import EOS, UNK
 
@@ -160,7 +160,7 @@ def test_published_corpora_keep_their_words(tmp_path):
 
 def test_a_language_model_has_no_latent_code():
     mine = recipe(**ONE, language_model=True)
-    model = mine.make_model(mine.model_options(300))
+    model = making.make_model(mine, mine.model_options(300))
     inferred = model(np.array([[7, 8, EOS]], np.int32))
     np.testing.assert_array_equal(inferred["means"], 0.0)
     np.testing.assert_allclose(inferred["scales"], 1.0, rtol=2e-5)  # the floor under a scale

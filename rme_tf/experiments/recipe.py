@@ -8,15 +8,13 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
-import keras
-
-from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
-from rme_tf.annealing import ANNEALINGS, Annealing
-from rme_tf.free_bits import FreeBits
+from rme_tf.algorithms import ALGORITHMS
+from rme_tf.experiments import making
 from rme_tf.models import VAE
 from rme_tf.networks import DECODERS, ENCODERS
-from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, RecursiveMixing
+from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
 from rme_tf.priors import PRIORS
+from rme_tf.refinements import REFINEMENTS
 from rme_tf.registry import lookup
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
@@ -77,6 +75,9 @@ class Recipe:
         prior: p(z).
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
+        refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
+            given.
+        refinement_steps: the number of those steps.
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
@@ -139,6 +140,8 @@ class Recipe:
     prior: str = "standard_normal"
     latent_dim: int = 20
     components: int = 5
+    refinement: str | None = None
+    refinement_steps: int = 8
     mixing: str = "uniform"
     eps_min: float = 0.0
     uniform_pull: float = 0.0
@@ -178,7 +181,11 @@ class Recipe:
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience")
-        self.check_at_least(0, "seed")
+        self.check_at_least(0, "seed", "refinement_steps")
+        if self.refinement is not None:
+            lookup(REFINEMENTS, self.refinement, "refinement")
+            if not ALGORITHMS[self.algorithm].refines:
+                raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
@@ -187,7 +194,7 @@ class Recipe:
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
-        self.make_algorithm()  # so does this
+        making.make_algorithm(self)  # so does this
 
     def check_at_least(self, least: int, *names: str) -> None:
         """Raises ValueError if one of those fields is below `least`; None passes."""
@@ -216,50 +223,6 @@ class Recipe:
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
         return dataclasses.replace(self, **{**self.SMOKE, **early})
-
-    def make_algorithm(self) -> Algorithm:
-        """Returns the training algorithm that the fields describe; raises ValueError as it does."""
-        algorithm = lookup(ALGORITHMS, self.algorithm, "algorithm")
-        names = {field.name for field in dataclasses.fields(algorithm)} & {
-            field.name for field in dataclasses.fields(self)
-        }
-        options: dict[str, Any] = {name: getattr(self, name) for name in names}
-        options["kl_weight"] = self.make_kl_weight()
-        options["free_bits"] = FreeBits(nats=self.free_bits) if self.free_bits else None
-        options["aggressive"] = Aggressive() if self.aggressive else None
-        if self.components == 1:
-            options["warm_start_epochs"] = 0
-        return algorithm(**options)
-
-    def make_kl_weight(self) -> float | Annealing:
-        """Returns the weight of the KL term, or its annealing; raises ValueError as that does."""
-        if self.annealing is None:
-            return self.kl_weight
-        annealing = lookup(ANNEALINGS, self.annealing, "annealing")
-        return annealing(steps=self.annealing_steps, start=self.annealing_start, end=self.kl_weight)
-
-    def make_mixing(self) -> Mixing:
-        """Returns how the components are weighted; raises ValueError as the mixing does."""
-        if self.mixing == "learned":
-            return RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)
-        return lookup(MIXINGS, self.mixing, "mixing")()
-
-    def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns the optimizer."""
-        optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[self.optimizer]
-        return optimizer(self.learning_rate, global_clipnorm=self.clip_norm)
-
-    def make_model(self, options: Mapping[str, Any]) -> VAE:
-        """Returns the compiled model, `options` being a task's `model_options`."""
-        names = {name: getattr(self, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
-        model = VAE.from_names(
-            **{**names, "num_components": self.components, **options},
-            trunk="shared" if self.shared_trunk else None,
-            mixing=self.make_mixing(),
-            seed=self.seed,
-        )
-        model.compile(self.make_optimizer(), algorithm=self.make_algorithm(), jit_compile=self.jit_compile)
-        return model
 
     @property
     def identity(self) -> dict:

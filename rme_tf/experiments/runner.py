@@ -14,6 +14,7 @@ import yaml
 
 from rme_tf import evaluation
 from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
+from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
 from rme_tf.records import commit, hardware, read_json, write_json
@@ -128,7 +129,7 @@ def run(recipe: Recipe) -> Run:
 def _run(recipe: Recipe) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
-    model = recipe.make_model(task.model_options)
+    model = make_model(recipe, task.model_options)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
     history = train(recipe, model, task, out)

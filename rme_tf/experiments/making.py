@@ -1,0 +1,68 @@
+"""What the fields of a recipe stand for: the algorithm, the optimizer and the compiled model."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
+from rme_tf.annealing import ANNEALINGS, Annealing
+from rme_tf.free_bits import FreeBits
+from rme_tf.models import VAE
+from rme_tf.posteriors import MIXINGS, Mixing, RecursiveMixing
+from rme_tf.registry import lookup
+
+if TYPE_CHECKING:
+    from rme_tf.experiments.recipe import Recipe
+
+
+def make_algorithm(recipe: "Recipe") -> Algorithm:
+    """Returns the training algorithm that the fields describe; raises ValueError as it does."""
+    algorithm = lookup(ALGORITHMS, recipe.algorithm, "algorithm")
+    fields = {field.name for field in dataclasses.fields(recipe)}
+    names = {field.name for field in dataclasses.fields(algorithm)} & fields
+    options: dict[str, Any] = {name: getattr(recipe, name) for name in names}
+    options["kl_weight"] = make_kl_weight(recipe)
+    options["free_bits"] = FreeBits(nats=recipe.free_bits) if recipe.free_bits else None
+    options["aggressive"] = Aggressive() if recipe.aggressive else None
+    if recipe.components == 1:
+        options["warm_start_epochs"] = 0
+    return algorithm(**options)
+
+
+def make_kl_weight(recipe: "Recipe") -> float | Annealing:
+    """Returns the weight of the KL term, or its annealing; raises ValueError as that does."""
+    if recipe.annealing is None:
+        return recipe.kl_weight
+    annealing = lookup(ANNEALINGS, recipe.annealing, "annealing")
+    return annealing(steps=recipe.annealing_steps, start=recipe.annealing_start, end=recipe.kl_weight)
+
+
+def make_mixing(recipe: "Recipe") -> Mixing:
+    """Returns how the components are weighted; raises ValueError as the mixing does."""
+    if recipe.mixing == "learned":
+        return RecursiveMixing(eps_min=recipe.eps_min, uniform_pull=recipe.uniform_pull)
+    return lookup(MIXINGS, recipe.mixing, "mixing")()
+
+
+def make_optimizer(recipe: "Recipe") -> keras.optimizers.Optimizer:
+    """Returns the optimizer."""
+    optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[recipe.optimizer]
+    return optimizer(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
+
+
+def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
+    """Returns the compiled model, `options` being a task's `model_options`."""
+    names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
+    refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
+    model = VAE.from_names(
+        **{**names, "num_components": recipe.components, **options},
+        trunk="shared" if recipe.shared_trunk else None,
+        refinement=recipe.refinement,
+        refinement_options=refinement,
+        mixing=make_mixing(recipe),
+        seed=recipe.seed,
+    )
+    model.compile(make_optimizer(recipe), algorithm=make_algorithm(recipe), jit_compile=recipe.jit_compile)
+    return model
