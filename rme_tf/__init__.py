@@ -12,9 +12,13 @@ from rme_tf.experiments import (
     Run,
     TextRecipe,
     compare,
+    load_records,
+    load_study,
+    method_recipes,
     parse,
     run,
     run_study,
+    write_comparison,
 )
 from rme_tf.export import export_saved_model
 from rme_tf.free_bits import FreeBits
@@ -49,9 +53,13 @@ __all__ = [
     "compare",
     "export_saved_model",
     "generate",
+    "load_records",
+    "load_study",
     "log_likelihood",
     "lookup",
+    "method_recipes",
     "parse",
     "run",
     "run_study",
+    "write_comparison",
 ]

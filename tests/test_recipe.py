@@ -1,8 +1,10 @@
 """The recipe's fields: checked, and the same from code, flags and YAML."""
 
 import dataclasses
+from typing import Annotated
 
 import pytest
+import tyro
 import yaml
 
 from rme_tf import ELBO, Boosted, ImageRecipe, ImportanceWeighted, RecursiveMixture, parse
@@ -233,3 +235,20 @@ def test_any_dataclass_is_parsed(tmp_path):
     assert parse(Options(), args=["--seeds", "5"]).seeds == 5
     path.write_text("methods: [c, d]\n", encoding="utf-8")
     assert parse(Options(), args=["--config", str(path)]).methods == ("c", "d")
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+    names: tuple[str, ...] = ()
+    sizes: Annotated[tuple[int, ...], tyro.conf.arg(name="numbers")] = ()
+    text: str = ""
+
+
+def test_values_are_divided_by_spaces_or_commas():
+    expected = Lists(names=("a", "b", "c"), sizes=(1, 2), text="x,y")
+    for line in (
+        "--names a b c --numbers 1 2 --text x,y",
+        "--names a,b,c --text x,y --numbers 1,2",
+        "--text=x,y --names=a,b c --numbers=1,2",
+    ):
+        assert parse(Lists(), args=line.split()) == expected

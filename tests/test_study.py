@@ -116,3 +116,19 @@ def test_no_record_is_written_where_the_results_cannot_be(ran, tmp_path):
     (tmp_path / "results").write_text("a file", encoding="utf-8")
     with pytest.raises(OSError, match="results"):
         study(tmp_path)
+
+
+def test_a_study_of_no_time_begins_no_run_and_says_what_is_left(ran, tmp_path, capsys):
+    out, results = str(tmp_path / "runs"), str(tmp_path / "results")
+    assert run_study(METHODS, seeds=2, out=out, results=results, budget_minutes=0) == []
+    assert ran == []
+    assert "4 of 4 runs were left" in capsys.readouterr().out
+    assert len(run_study(METHODS, seeds=2, out=out, results=results, budget_minutes=60)) == 4
+
+
+def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_path):
+    study(tmp_path, {"rme": METHODS["rme"]}, seeds=1)
+    del ran[:]
+    with pytest.raises(ValueError, match="rme-seed0.json records a run of another configuration"):
+        study(tmp_path, {"vae": METHODS["vae"], "rme": ImageRecipe(components=4)})
+    assert ran == []

@@ -6,9 +6,8 @@ medians over the rounds. Then the peak memory of a training step, each in a proc
 
 import dataclasses
 import functools
+import math
 import multiprocessing
-import pathlib
-import re
 import time
 
 import keras
@@ -16,6 +15,7 @@ import numpy as np
 import tyro
 from tabulate import tabulate
 
+from rme_tf import memory
 from rme_tf.algorithms import ELBO, RecursiveMixture
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
@@ -125,7 +125,7 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
 
 def training_memory(name: str, options: Options) -> float:
-    """Returns by how many MiB a training step raises the memory of a new process at its peak; Linux alone."""
+    """Returns by how many MiB a training step raises the memory of a new process at its peak; NaN but on Linux."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:  # what others freed would hide what a step takes
         return pool.apply(_training_memory, (name, options))
 
@@ -138,26 +138,21 @@ def _training_memory(name: str, options: Options) -> float:
     shape = (options.memory_batch_size, options.memory_length)
     x = rng.integers(UNK + 1, options.memory_vocabulary_size, shape, dtype=np.int32)
     model.fit(x[:2, :4], verbose=0)  # creates what stays: the graph, the optimizer's slots
-    pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is now what is in use
-    before = _peak()
+    memory.reset_peak()
+    before = memory.peak()
     model.fit(x, batch_size=len(x), verbose=0)
-    return (_peak() - before) / 1024
+    after = memory.peak()
+    return math.nan if after is None or before is None else after - before
 
 
-def _peak() -> int:
-    """Returns the peak memory of this process, in KiB."""
-    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])  # type: ignore[index]
-
-
-def rows(rates: dict[str, np.ndarray], memory: dict[str, float]) -> list[dict]:
+def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
     """Returns the lines of the table."""
     return [
         {
             "model": name,
             "tokens/s": float(np.median(values)),
             "times plain Keras' time": float(np.median(rates[PLAIN] / values)),
-            "MiB of a step": memory.get(name),
+            "MiB of a step": steps.get(name),
         }
         for name, values in rates.items()
     ]
@@ -167,8 +162,7 @@ def main() -> None:
     """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
     rates = timings(options)
-    memory = {name: training_memory(name, options) for name in (PLAIN, *options.models)}
-    table = rows(rates, memory)
+    table = rows(rates, {name: training_memory(name, options) for name in (PLAIN, *options.models)})
     print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))
     print(
         f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "

@@ -2,13 +2,16 @@
 
 `recipe` says what a run is, `images` and `text` what it is on, `runner` runs it; `study` runs many, `compare` a few
 to look at, as `gallery` and `sentences` show them; `tables` are of records, `report` puts them into the documents;
-`settings` are published ones.
+`methods` are the field's, `comparison` their table; `settings` are published ones.
 """
 
 from rme_tf.experiments.compare import compare
+from rme_tf.experiments.comparison import load_records, write_comparison
 from rme_tf.experiments.images import ImageRecipe
+from rme_tf.experiments.methods import method_recipes
 from rme_tf.experiments.options import parse
 from rme_tf.experiments.recipe import Recipe, Run
+from rme_tf.experiments.report import load_study
 from rme_tf.experiments.runner import run
 from rme_tf.experiments.settings import HE_2019, HE_2019_DOCUMENTS
 from rme_tf.experiments.study import run_study
@@ -22,7 +25,11 @@ __all__ = [
     "Run",
     "TextRecipe",
     "compare",
+    "load_records",
+    "load_study",
+    "method_recipes",
     "parse",
     "run",
     "run_study",
+    "write_comparison",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import sys
+import typing
 
 import dacite
 import tyro
@@ -33,10 +34,12 @@ def parse(defaults, description: str | None = None, args=None):
     Args:
         defaults: a `Recipe`, or any dataclass: what holds without flags.
         description: what `--help` begins with.
-        args: the command line's words; those of the process unless given.
+        args: the command line's words; those of the process unless given. The values of a flag that takes several
+            may be divided by commas as well as by spaces.
     """
     args = sys.argv[1:] if args is None else args
     args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    args = split_lists(type(defaults), args)
     while "--config" in args:
         index = args.index("--config")
         if index + 1 == len(args):
@@ -46,3 +49,22 @@ def parse(defaults, description: str | None = None, args=None):
     note = "Also: --config FILE, a YAML file of the same fields (the flags win over it)."
     description = "\n\n".join(filter(None, (description, note)))
     return tyro.cli(type(defaults), default=defaults, description=description, args=args)
+
+
+def split_lists(options: type, args: list[str]) -> list[str]:
+    """Returns the words of a command line, "a,b" as two words after a flag of the dataclass that takes several."""
+    flags = set()
+    for name, hint in typing.get_type_hints(options, include_extras=True).items():
+        kind, *extras = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
+        if typing.get_origin(kind) is tuple:
+            name = next((extra.name for extra in extras if getattr(extra, "name", None)), name)
+            flags.add(f"--{name.replace('_', '-')}")
+    words, several = [], False
+    for word in args:
+        flag, equals, values = word.partition("=")
+        if word.startswith("--"):
+            several = flag.replace("_", "-") in flags
+            words += [flag, *values.split(",")] if several and equals else [word]
+        else:
+            words += word.split(",") if several else [word]
+    return words

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 import yaml
 
-from rme_tf import evaluation
+from rme_tf import evaluation, memory
 from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
@@ -132,7 +132,9 @@ def _run(recipe: Recipe) -> Run:
     model = make_model(recipe, task.model_options)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
+    memory.reset_peak()
     history = train(recipe, model, task, out)
+    peak_memory = memory.peak()  # of a run that was resumed, since then
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()
@@ -148,6 +150,7 @@ def _run(recipe: Recipe) -> Run:
             "last_epoch": history["seconds"][-1],
             "evaluation": time.perf_counter() - start,
         },
+        "peak_memory_mib": peak_memory,
         "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, task.example),
     }
     model.save(out / "model.keras")

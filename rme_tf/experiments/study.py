@@ -1,10 +1,13 @@
 """A study: several recipes under several seeds, one record a run, tables rendered from the records."""
 
 import dataclasses
+import math
 import pathlib
+import time
 from collections.abc import Mapping
 
 import keras
+from tqdm import tqdm
 
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.report import draw_diagnostics
@@ -13,40 +16,65 @@ from rme_tf.experiments.tables import study_table
 from rme_tf.records import read_json
 
 
-def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:
+def run_study(
+    methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, budget_minutes: float | None = None
+) -> list[pathlib.Path]:
     """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
 
-    Then prints the table of these methods and, of sentences, draws `out`/diagnostics.png.
+    Shows how much is done and an estimate of the time that is left. Then prints the table of what is finished and,
+    of sentences, draws `out`/diagnostics.png.
 
     Args:
         methods: recipes by the name of the method; their `seed` and `out` are set here.
         seeds: the number of seeds.
         out: directory of the runs.
         results: directory of the records, one JSON file a run.
+        budget_minutes: no run is begun after so many; no limit unless given.
 
     Returns:
-        The paths of the records.
+        The paths of the records that are there.
 
     Raises:
         ValueError: if a record is there that belongs to another configuration.
     """
-    paths = []
-    for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
-        for method, recipe in methods.items():
-            name = f"{method}-seed{seed}"
-            path = pathlib.Path(results) / f"{name}.json"
-            paths.append(path)
-            recipe = dataclasses.replace(recipe, seed=seed, out=str(pathlib.Path(out) / name))
-            if path.exists() and not recipe.overwrite:
-                _check_same(recipe, path)
-                continue
+    cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
+    missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
+    for path in cells.keys() - missing.keys():
+        _check_same(cells[path][1], path)
+    end = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes
+    with tqdm(total=sum(_cost(recipe) for _, recipe in missing.values()), unit="pass", desc="study") as bar:
+        for path, (method, recipe) in missing.items():
+            if time.monotonic() >= end:
+                break
+            bar.set_postfix_str(path.stem)
             keras.utils.clear_session()
             write_record(path, method, run(recipe))
+            bar.update(_cost(recipe))
+    paths = [path for path in cells if path.exists()]
     records = [read_json(path) for path in sorted(paths)]
-    print(f"\n{study_table(records)}\n\nRecords: {results}/")
+    if len(paths) < len(cells):
+        print(f"\n{len(cells) - len(paths)} of {len(cells)} runs were left for lack of time.")
+    if records:
+        print(f"\n{study_table(records)}\n\nRecords: {results}/")
     if any("mi" in record["history"] for record in records):
         draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
     return paths
+
+
+def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
+    """Returns the method and the recipe of every run, by the path of its record, in the order of running."""
+    cells = {}
+    for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
+        for method, recipe in methods.items():
+            name = f"{method}-seed{seed}"
+            cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
+    return cells
+
+
+def _cost(recipe: Recipe) -> int:
+    """Returns how many passes of one component over the data a run takes: what its time is estimated by."""
+    steps = 0 if recipe.refinement is None else recipe.refinement_steps
+    return recipe.resolved().epochs * recipe.components * recipe.num_samples * (1 + steps)
 
 
 def _check_same(recipe: Recipe, path) -> None:

@@ -11,12 +11,22 @@ Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row
 
 
-def mean_and_error(values) -> str:
-    """Returns "mean ± standard error" over seeds; the mean alone for a single one."""
+def mean_and_error(values, decimals: int = 2) -> str:
+    """Returns "mean ± standard error" over seeds; the mean alone where all are the same; nothing for NaN."""
     values = np.asarray(values, float)
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{values.mean():.2f} ± {values.std(ddof=1) / math.sqrt(len(values)):.2f}"
+    if not np.isfinite(values).all():
+        return ""
+    if len(values) == 1 or (decimals == 0 and np.ptp(values) == 0):
+        return f"{values[0]:,.{decimals}f}"
+    return f"{values.mean():,.{decimals}f} ± {values.std(ddof=1) / math.sqrt(len(values)):,.{decimals}f}"
+
+
+def by_method(records) -> dict[str, list[Record]]:
+    """Returns the records by the name of their method, in the order in which the names come."""
+    methods = collections.defaultdict(list)
+    for record in records:
+        methods[record["method"]].append(record)
+    return dict(methods)
 
 
 def summary_table(records: dict[str, Record], style: str = "simple") -> str:
@@ -28,11 +38,8 @@ def summary_table(records: dict[str, Record], style: str = "simple") -> str:
 
 def study_table(records: list[Record], style: str = "github") -> str:
     """Returns the table of a study: one row a method, means ± standard errors over its seeds."""
-    methods = collections.defaultdict(list)
-    for record in records:
-        methods[record["method"]].append(record)
     columns = _text_study if _of_text(records) else _image_study
-    rows = [{"method": method, **columns(group)} for method, group in methods.items()]
+    rows = [{"method": method, **columns(group)} for method, group in by_method(records).items()]
     return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
 
 

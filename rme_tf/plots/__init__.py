@@ -1,5 +1,6 @@
 """Draws a study's figures from plain arrays: curves, images, posteriors, component usage."""
 
+from rme_tf.plots.comparison import curves_by_time, trade_off
 from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves
 from rme_tf.plots.images import image_grid, reconstructions
 from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
@@ -8,6 +9,7 @@ from rme_tf.plots.style import save
 __all__ = [
     "PosteriorPanel",
     "component_usage",
+    "curves_by_time",
     "diagnostic_curves",
     "grid_around",
     "image_grid",
@@ -15,4 +17,5 @@ __all__ = [
     "posterior_2d",
     "reconstructions",
     "save",
+    "trade_off",
 ]

@@ -1,0 +1,32 @@
+"""Finished runs side by side: learning curves by epoch and time, quality against inference time, and the table.
+
+    python recipes/compare.py RUN RUN ... --out runs/comparison
+
+A RUN is a directory that a recipe wrote, a record, or a directory of records. Writes curves.png,
+quality_and_time.png, table.md, table.csv and table.tex; differences are from the first run's method.
+"""
+
+import dataclasses
+
+import tyro
+
+import rme_tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to compare.
+
+    Args:
+        runs: directories of runs, records, or directories of records.
+        out: directory of the table and the figures.
+    """
+
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    out: str = "runs/comparison"
+
+
+if __name__ == "__main__":
+    options = tyro.cli(Options, description=__doc__)
+    found = rme_tf.load_records(options.runs)
+    print(rme_tf.write_comparison(found, found[0]["method"], options.out))

@@ -1,0 +1,66 @@
+"""The methods that a claim about a posterior is compared with: what each sets of a recipe, by its name.
+
+Those that leave `components` open are run for each M that is asked for, and named after it: rme3, me5.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from rme_tf.experiments.recipe import Recipe
+from rme_tf.registry import lookup
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
+BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
+
+METHODS: dict[str, dict[str, Any]] = {
+    # One Gaussian.
+    "vae": ONE,
+    "full_normal": {**ONE, "posterior": "full_normal"},
+    "iwae": {**BOUND, "components": 1, "num_samples": 5},
+    "iwae50": {**BOUND, "components": 1, "num_samples": 50},
+    "iwae_dreg": {**BOUND, "components": 1, "num_samples": 5, "gradient": "dreg"},
+    # One Gaussian, refined for each observation.
+    "sa": {**ONE, "refinement": "sa"},
+    "dsvi": {**ONE, "refinement": "dsvi"},
+    "iai": {**ONE, "refinement": "iai"},
+    # Mixtures that ascend a bound of the whole.
+    "me": {"algorithm": "elbo"},
+    "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
+    "siwae": {**BOUND, "num_samples": 2},
+    # The recursion.
+    "rme": {},
+    "rme_sequential": {"update": "sequential"},
+    "rme_clamp": {"bound": "clamp"},
+    "rme_learned": {"mixing": "learned"},
+    "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
+    "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
+    "rme_shared": {"shared_trunk": True},
+    "bvi": {"algorithm": "boosted"},
+}
+
+
+def method_recipes(names: Iterable[str], base: AnyRecipe, components: Iterable[int]) -> dict[str, AnyRecipe]:
+    """Returns the recipes of methods, by name, as changes to a base recipe.
+
+    Args:
+        names: of `METHODS`, and "rme_polished": the recursion, whose last third of the epochs ascends ELBO(Q).
+        base: what the methods do not set themselves.
+        components: every M to run a method with that does not set it.
+
+    Raises:
+        ValueError: for an unknown name (the message lists the choices), and as the recipes do.
+    """
+    table = {
+        **METHODS,
+        "rme_polished": {"polish_epoch": max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)},
+    }
+    recipes = {}
+    for name in names:
+        fields = lookup(table, name, "method")
+        for number in [None] if "components" in fields else components:
+            given = {} if number is None else {"components": number}
+            recipes[f"{name}{number or ''}"] = dataclasses.replace(base, **{**fields, **given})
+    return recipes

@@ -1,0 +1,62 @@
+"""Methods side by side: what they reach by epoch and by time, and what their inference costs."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rme_tf.plots.style import colour, require, styled
+
+
+@styled
+def curves_by_time(histories, metric, *, label):
+    """Draws one metric by epoch and by the seconds of training, a colour for each model.
+
+    Args:
+        histories: By the model's name, what `fit(...).history` holds, with `seconds` of each epoch.
+        metric: The key to draw. Lines pass over None and values not finite.
+        label: Of the metric, with its unit.
+    """
+    require(histories, "histories", "hold at least one model", histories)
+    figure = Figure(figsize=(8.6, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    later = []
+    for index, (name, history) in enumerate(histories.items()):
+        require(metric in history, f"histories[{name!r}]", f"hold {metric!r}", sorted(history))
+        values = np.array(history[metric], dtype=float)
+        (measured,) = np.isfinite(values).nonzero()
+        look = {"color": colour(index), "marker": "." if len(values) <= 20 else "", "label": name}
+        panels[0].plot(measured + 1, values[measured], **look)
+        panels[1].plot(np.cumsum(history["seconds"])[measured], values[measured], **look)
+        later.extend(values[measured[measured >= len(values) // 5]])
+    panels[0].set(xlabel="epoch", ylabel=label)
+    panels[0].locator_params(axis="x", integer=True)
+    panels[1].set(xlabel="training time (s)")
+    for axes in panels:
+        axes.grid(color="#e3e3e3")
+        axes.spines[["top", "right"]].set_visible(False)
+    if later:
+        slack = max(0.06 * (max(later) - min(later)), 1e-6)
+        panels[0].set_ylim(min(later) - slack, max(later) + slack)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+@styled
+def trade_off(points, *, x, y):
+    """Draws two numbers of each model against each other: a point a run, the name at their mean.
+
+    Args:
+        points: By the model's name, a pair of arrays, one number a run each.
+        x: Label of the first, drawn on a logarithmic axis.
+        y: Label of the second.
+    """
+    require(points, "points", "hold at least one model", points)
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.add_subplot(xlabel=x, ylabel=y, xscale="log")
+    for index, (name, (first, second)) in enumerate(points.items()):
+        axes.scatter(first, second, s=18, color=colour(index), alpha=0.8, linewidth=0)
+        where = (np.exp(np.mean(np.log(first))), np.mean(second))
+        axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour(index))
+    axes.margins(x=0.15, y=0.1)
+    axes.grid(color="#e3e3e3", which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

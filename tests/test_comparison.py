@@ -1,0 +1,146 @@
+"""The table that decides: tests over seeds, what is bold, what is written, and the methods that stand in it."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rme_tf import ImageRecipe, load_records, method_recipes, write_comparison
+from rme_tf.experiments import comparison
+from rme_tf.experiments.methods import METHODS
+from rme_tf.records import write_json
+from test_report import record
+
+# Over four seeds: the seed matters more than the method, and a paired test sees the method all the same.
+SCORES = {
+    "vae": [-90.0, -95.0, -99.0, -92.0],
+    "rme3": [-89.0, -94.1, -97.9, -91.0],
+    "iaf": [-88.0, -96.0, -98.0, -94.0],
+}
+
+
+def made(method, seed, score):
+    base = record(method=method, elbo=score - 5)  # its log-likelihood is 5 nats above
+    return {
+        **base,
+        "config": {**base["config"], "seed": seed},
+        "history": {"val_elbo": [score - 8, score - 5], "seconds": [2.0, 3.0]},
+        "peak_memory_mib": None if seed else 512.4,
+    }
+
+
+@pytest.fixture
+def records():
+    return [made(method, seed, score) for method, scores in SCORES.items() for seed, score in enumerate(scores)]
+
+
+def test_differences_are_paired_by_seed_and_corrected(records):
+    differences = comparison.paired_differences(records, "vae")
+    raw = {name: stats.ttest_rel(SCORES[name], SCORES["vae"]).pvalue for name in ("rme3", "iaf")}
+    assert raw["rme3"] < raw["iaf"]
+    assert differences["rme3"] == pytest.approx((1.0, 2 * raw["rme3"]))
+    assert differences["iaf"] == pytest.approx((0.0, raw["iaf"]))
+    shuffled = comparison.paired_differences(records[::-1], "vae")
+    assert shuffled["rme3"] == pytest.approx(differences["rme3"])
+
+
+def test_only_the_seeds_of_both_are_compared(records):
+    few = [each for each in records if each["method"] == "vae" or each["config"]["seed"] == 1]
+    gap, p = comparison.paired_differences(few, "vae")["rme3"]
+    assert gap == pytest.approx(0.9)
+    assert math.isnan(p)
+    with pytest.raises(ValueError, match="Expected one of: vae, rme3, iaf. Received: 'sa'"):
+        comparison.paired_differences(records, "sa")
+
+
+def test_holm_steps_down():
+    corrected = comparison.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": math.nan})
+    assert corrected == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": math.nan}, nan_ok=True)
+    assert comparison.holm({"a": 0.7, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+
+
+def test_real_differences_alone_are_bold(records):
+    rows = {row["method"]: row for row in comparison.comparison_rows(records, "vae")}
+    assert rows["rme3"]["less vae's"].startswith("**+1.00 (p = 0.00")
+    assert rows["iaf"]["less vae's"] == "+0.00 (p = 1.000)"
+    assert rows["vae"]["less vae's"] == ""
+    assert rows["vae"]["test log p(x)"] == "-94.00 ± 1.96"
+    assert rows["vae"]["peak MiB"] == ""  # which not every run told
+    assert rows["vae"]["inference parameters"] == "10"
+
+
+def test_it_is_written_in_three_forms_with_its_figures(records, tmp_path):
+    printed = write_comparison(records, "vae", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "curves.png",
+        "quality_and_time.png",
+        "table.csv",
+        "table.md",
+        "table.tex",
+    }
+    assert (tmp_path / "out" / "table.md").read_text(encoding="utf-8") == printed + "\n"
+    latex = (tmp_path / "out" / "table.tex").read_text(encoding="utf-8")
+    assert r"\textbf{+1.00" in latex
+    assert r"$\pm$" in latex
+    with (tmp_path / "out" / "table.csv").open(encoding="utf-8") as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    scores = np.array(SCORES["rme3"])
+    assert float(rows["rme3"]["test log p(x)"]) == pytest.approx(scores.mean())
+    assert float(rows["rme3"]["test log p(x), standard error"]) == pytest.approx(scores.std(ddof=1) / 2)
+    assert float(rows["rme3"]["difference"]) == pytest.approx(1.0)
+    assert rows["vae"]["difference"] == ""
+
+
+def test_records_are_found_in_runs_files_and_folders(records, tmp_path):
+    run = tmp_path / "runs" / "rme3-seed1"
+    write_json(run / "metrics.json", {name: records[5][name] for name in ("config", "metrics", "seconds")})
+    write_json(run / "checkpoints" / "history.json", records[5]["history"])
+    (run / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
+    for index, each in enumerate(records[:2]):
+        write_json(tmp_path / "results" / f"{index}.json", each)
+    found = load_records([run, tmp_path / "results", tmp_path / "results" / "0.json"])
+    assert [(each["method"], each["config"]["seed"]) for each in found] == [
+        ("rme3", 1),
+        ("vae", 0),
+        ("vae", 1),
+        ("vae", 0),
+    ]
+    assert found[0]["history"] == records[5]["history"]
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
+    write_json(tmp_path / "other" / "table.json", {"table": []})
+    for path, message in (
+        ("run", "a finished run, with metrics.json"),
+        ("nowhere", "a record .* Received: .*nowhere"),
+        ("other", "records of runs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_records([tmp_path / path])
+    with pytest.raises(ValueError, match="or none"):
+        load_records([])
+
+
+# The methods.
+
+
+def test_every_method_is_a_recipe_of_its_own():
+    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe(), [3])
+    assert len(recipes) == len(METHODS) + 1
+    identities = [str(recipe.identity) for recipe in recipes.values()]
+    assert len(set(identities)) == len(identities)
+    assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+
+
+def test_mixtures_are_named_after_their_size():
+    base = ImageRecipe(epochs=9, latent_dim=4)
+    recipes = method_recipes(["vae", "rme", "me"], base, [2, 5])
+    assert list(recipes) == ["vae", "rme2", "rme5", "me2", "me5"]
+    assert [recipe.components for recipe in recipes.values()] == [1, 2, 5, 2, 5]
+    assert {(recipe.epochs, recipe.latent_dim) for recipe in recipes.values()} == {(9, 4)}
+    with pytest.raises(ValueError, match="Unknown method.*'rme_polished'.*'vae'"):
+        method_recipes(["flow"], base, [2])
