@@ -8,9 +8,8 @@ quality_and_time.png, table.md, table.csv and table.tex; differences are from th
 
 import dataclasses
 
-import tyro
-
 import rme_tf
+from rme_tf.experiments.options import Positional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +21,11 @@ class Options:
         out: directory of the table and the figures.
     """
 
-    runs: tyro.conf.Positional[tuple[str, ...]]
+    runs: Positional[tuple[str, ...]] = ()
     out: str = "runs/comparison"
 
 
 if __name__ == "__main__":
-    options = tyro.cli(Options, description=__doc__)
+    options = rme_tf.parse(Options(), __doc__)
     found = rme_tf.load_records(options.runs)
     print(rme_tf.write_comparison(found, found[0]["method"], options.out))

@@ -12,9 +12,8 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
-import tyro
-
 import rme_tf
+from rme_tf.experiments.options import Hidden, arg
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,8 +30,8 @@ class Table(rme_tf.ImageRecipe):
     """
 
     methods: tuple[str, ...] = ("vae", "me", "rme")
-    components: tyro.conf.Suppress[int] = 1  # each method's own
-    mixtures: Annotated[tuple[int, ...], tyro.conf.arg(name="components")] = (2, 3, 4, 5)
+    components: Hidden[int] = 1  # each method's own
+    mixtures: Annotated[tuple[int, ...], arg(name="components")] = (2, 3, 4, 5)
     latent_dims: tuple[int, ...] = (20,)
     seeds: int = 5
     budget_minutes: float | None = None

@@ -1,14 +1,24 @@
 """Builds the networks of a VAE from names, and checks that networks of the user's own fit."""
 
 import numbers
+from collections.abc import Mapping
 
 import keras
 
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
-from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder, with_normalized_means
+from rme_tf.networks import (
+    COMPONENT_NETWORKS,
+    DECODERS,
+    ENCODERS,
+    ComponentNetwork,
+    mlp_encoder,
+    with_normalized_means,
+)
 from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
 from rme_tf.priors import PRIORS, Prior
 from rme_tf.registry import instantiate, lookup
+
+SHARED = "shared"  # the name of a trunk with a last layer a component
 
 
 def check_output(network, dummy, expected, name: str) -> None:
@@ -40,13 +50,20 @@ def fresh_copy(network):
     return type(network).from_config(network.get_config())
 
 
-def as_encoders(encoders, num_components=None) -> list:
-    """Returns the list of M encoders: the given list, or M fresh copies of one network.
+def as_encoders(encoders, num_components=None, trunk=None) -> list:
+    """Returns the list of M encoders: the given list, or M fresh copies of one network; none for a `ComponentNetwork`.
 
     Raises:
-        ValueError: if M is less than 1 or does not agree with the list.
+        ValueError: if M is less than 1 or does not agree with the list, or with the network of all components.
     """
     check_num_components(num_components)
+    if isinstance(trunk, ComponentNetwork):
+        if encoders or num_components not in (None, trunk.num_components):
+            raise ValueError(
+                f"The trunk gives the params of all {trunk.num_components} components: expected no encoders, and no "
+                f"other number of components. Received: {len(encoders)} encoders, num_components={num_components}."
+            )
+        return []
     if isinstance(encoders, keras.Layer):
         return [encoders, *(fresh_copy(encoders) for _ in range((num_components or 1) - 1))]
     encoders = list(encoders)
@@ -82,7 +99,11 @@ def check_parts(model) -> None:
     """Builds the networks of a `VAE`; raises ValueError if they do not fit its distributions or each other."""
     dummy = model.likelihood.example()
     networks = named(model.encoders)
-    features = dummy if model.trunk is None else features_of(model.trunk, dummy)
+    if isinstance(model.trunk, ComponentNetwork):
+        check_output(model.trunk, dummy, (model.num_components, model.posterior_family.num_params), "trunk")
+        features = dummy
+    else:
+        features = dummy if model.trunk is None else features_of(model.trunk, dummy)
     for name, encoder in networks.items():
         check_output(encoder, features, (model.posterior_family.num_params,), name)
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
@@ -120,11 +141,13 @@ def check_num_components(num_components) -> None:
         raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components!r}.")
 
 
-def count_components(encoder, num_components=None) -> int:
-    """Returns M: the number that is given, else the length of a list of encoders, else 1."""
+def count_components(encoder, num_components=None, trunk=None) -> int:
+    """Returns M: the number that is given, else of a `ComponentNetwork` or of a list of encoders, else 1."""
     check_num_components(num_components)
     if num_components is not None:
         return num_components
+    if isinstance(trunk, ComponentNetwork):
+        return trunk.num_components
     return len(encoder) if isinstance(encoder, list | tuple) else 1
 
 
@@ -143,47 +166,78 @@ def build_parts(latent_dim, *, posterior, likelihood, prior, mixing, likelihood_
     }
 
 
-def build_networks(encoder, decoder, parts, *, trunk, num_components, encoder_options, decoder_options) -> dict:
+def build_networks(
+    encoder, decoder, parts, *, trunk, trunk_options, num_components, encoder_options, decoder_options
+) -> dict:
     """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
 
-    For the parts of `build_parts`. The mixing network is built like the encoders where they have a name, as one
+    For the parts of `build_parts`. The mixing network is built like the first encoder where they have a name, as one
     layer on the features of a trunk, and as an MLP else. Beside the builder's own, `encoder_options` may have
     `mean_scale`: see `networks.NormalizedMeans`.
     """
     check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
+    if trunk_options and trunk not in COMPONENT_NETWORKS:
+        raise ValueError(f"`trunk_options` are for one of {sorted(COMPONENT_NETWORKS)}. Received: trunk {trunk!r}.")
     posterior, likelihood, mixing = (parts[name] for name in ("posterior", "likelihood", "mixing"))
-    encoder_options = dict(encoder_options)
-    mean_scale = encoder_options.pop("mean_scale", None)
-
-    def encoder_like(output_size, name):
-        build = lookup(ENCODERS, encoder, "encoder")
-        options = {**likelihood.network_options, **encoder_options}
-        return build(likelihood.event_shape, output_size, name=name, **options)
-
-    def last_layer(output_size, name):
-        return keras.layers.Dense(output_size, name=name)
-
-    def mlp(output_size, name):
-        return mlp_encoder(likelihood.event_shape, output_size, name=name)
-
+    options = options_of_each(encoder_options, num_components)
+    mean_scales = [each.pop("mean_scale", None) for each in options]
     by_name = isinstance(encoder, str)
-    build = last_layer if trunk is not None else encoder_like
-    if isinstance(trunk, str):
-        trunk = encoder_like(None, "trunk")
+
+    def encoder_like(output_size, name, m=0):
+        build = lookup(ENCODERS, encoder, "encoder") if by_name else mlp_encoder
+        given = {**likelihood.network_options, **options[m]} if by_name else {}
+        return build(likelihood.event_shape, output_size, name=name, **given)
+
     encoders = encoder
     if by_name:
-        encoders = [build(posterior.num_params, f"encoder_{m}") for m in range(num_components)]
-    if mean_scale is not None:
-        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scale) for each in encoders]
+        trunk, encoders = wire(trunk, encoder_like, num_components, posterior.num_params, trunk_options or {})
+    if mean_scales[0] is not None:
+        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scales[0]) for each in encoders]
     if isinstance(decoder, str):
-        options = {**likelihood.network_options, **decoder_options}
+        given = {**likelihood.network_options, **decoder_options}
         build_decoder = lookup(DECODERS, decoder, "decoder")
-        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **options)
+        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **given)
     mixing_network = None
     if mixing.learned and num_components > 1:
-        build = build if by_name or trunk is not None else mlp
+        on_features = trunk is not None and not isinstance(trunk, ComponentNetwork)
+        build = last_layer if on_features else encoder_like
         mixing_network = build(num_components - 1, "mixing_network")
     return {"encoders": encoders, "trunk": trunk, "decoder": decoder, "mixing_network": mixing_network}
+
+
+def wire(trunk, encoder_like, num_components: int, num_params: int, options: Mapping) -> tuple:
+    """Returns the trunk that a name stands for (None: none), and the encoders behind it.
+
+    Args:
+        trunk: None, "shared" or a name in `networks.COMPONENT_NETWORKS`.
+        encoder_like: function of the size of the output (None: features), a name and m -> Keras model.
+        num_components: M.
+        num_params: P.
+        options: further arguments of a network in that table.
+    """
+    if trunk is None:
+        return None, [encoder_like(num_params, f"encoder_{m}", m) for m in range(num_components)]
+    if trunk == SHARED:
+        return encoder_like(None, "trunk"), [last_layer(num_params, f"encoder_{m}") for m in range(num_components)]
+    network = lookup(COMPONENT_NETWORKS, trunk, "trunk")
+    return network(encoder_like(None, "features"), num_components, num_params, name="trunk", **options), []
+
+
+def last_layer(output_size: int, name: str):
+    """Returns what turns a trunk's features into an output of that size."""
+    return keras.layers.Dense(output_size, name=name)
+
+
+def options_of_each(encoder_options, num_components: int) -> list[dict]:
+    """Returns the options of each encoder: the given M of them, or M times the same."""
+    if isinstance(encoder_options, Mapping):
+        return [dict(encoder_options) for _ in range(num_components)]
+    if len(encoder_options) != num_components:
+        raise ValueError(
+            f"`encoder_options` must be a dict, or a list of one for each component. Expected {num_components}. "
+            f"Received: {len(encoder_options)}."
+        )
+    return [dict(each) for each in encoder_options]
 
 
 def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> None:
@@ -193,10 +247,18 @@ def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> No
             raise ValueError(
                 f"`{kind}_options` are for a network that is built by name. Received: {options} and a ready {kind}."
             )
-    if isinstance(trunk, str) and trunk != "shared":
-        raise ValueError(f"`trunk` must be None, 'shared' or a Keras model. Received: {trunk!r}.")
-    if trunk is not None and isinstance(trunk, str) != isinstance(encoder, str):
+    by_name = isinstance(trunk, str)
+    if by_name and trunk not in (SHARED, *COMPONENT_NETWORKS):
+        names = ", ".join(repr(name) for name in (SHARED, *COMPONENT_NETWORKS))
+        raise ValueError(f"`trunk` must be None, a Keras model, or one of {names}. Received: {trunk!r}.")
+    if trunk is not None and by_name != isinstance(encoder, str):
         raise ValueError(
-            "A trunk that is 'shared' needs the name of an encoder, and a trunk of your own needs encoders of your "
-            f"own, features -> params. Received: trunk {trunk!r} and encoder {encoder!r}."
+            "A trunk by name needs the name of an encoder, and a trunk of your own needs encoders of your own, "
+            f"features -> params. Received: trunk {trunk!r} and encoder {encoder!r}."
+        )
+    several = not isinstance(encoder_options, Mapping)
+    if trunk is not None and (several or (trunk != SHARED and "mean_scale" in encoder_options)):
+        raise ValueError(
+            "Encoders that have a trunk in common take options in common, and `mean_scale` only behind a shared one. "
+            f"Received: trunk {trunk!r} and {encoder_options}."
         )

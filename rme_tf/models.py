@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from rme_tf import building, objectives, posteriors, priors
 from rme_tf.generation import generate
+from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
@@ -24,7 +25,8 @@ class VAE(TrainableModel):
         encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which
             `num_components` fresh copies are made.
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
-        trunk: Keras model [B, *event_shape] -> features [B, ...], or None.
+        trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
+            gives the params of all components: then `encoders` is an empty list.
         posterior: a `PosteriorFamily`.
         likelihood: a `Likelihood`.
         prior: a `Prior`, standard normal unless given.
@@ -59,10 +61,10 @@ class VAE(TrainableModel):
         self.likelihood = likelihood
         self.prior = prior or priors.StandardNormal(posterior.latent_dim)
         self.trunk = trunk
-        self.encoders = building.as_encoders(encoders, num_components)
+        self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
         self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing)
-        mixes = self.mixing.learned and len(self.encoders) > 1
+        mixes = self.mixing.learned and self.num_components > 1
         self.mixing_network = mixing_network if mixes else None
         self.refinement = as_refinement(refinement, posterior.num_params)
         self._create_training_state(seed)
@@ -102,16 +104,17 @@ class VAE(TrainableModel):
             likelihood: a name in `likelihoods.LIKELIHOODS`, or a `Likelihood`.
             prior: a name in `priors.PRIORS`, or a `Prior`.
             mixing: a name in `posteriors.MIXINGS`, or a `Mixing`.
-            encoder_options: dict of further arguments of the encoder's builder.
+            encoder_options: dict of further arguments of the encoder's builder, or a list of one for each component.
             decoder_options: dict of further arguments of the decoder's builder.
             likelihood_options: dict of further arguments of the likelihood.
             **kwargs: further arguments of `VAE`, and `refinement_options` of a refinement by name. `trunk` may be
-                "shared": the encoders, built by name, have all but their last layers in common.
+                "shared": the encoders, built by name, have all but their last layers in common; or a name in
+                `networks.COMPONENT_NETWORKS`, which takes `trunk_options`.
 
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
-        num_components = building.count_components(encoder, num_components)
+        num_components = building.count_components(encoder, num_components, kwargs.get("trunk"))
         parts = building.build_parts(
             latent_dim,
             posterior=posterior,
@@ -124,20 +127,19 @@ class VAE(TrainableModel):
             encoder,
             decoder,
             parts,
-            trunk=kwargs.pop("trunk", None),
+            **{name: kwargs.pop(name, None) for name in ("trunk", "trunk_options")},
             num_components=num_components,
             encoder_options=encoder_options or {},
             decoder_options=decoder_options or {},
         )
-        kwargs["refinement"] = as_refinement(
-            kwargs.get("refinement"), parts["posterior"].num_params, kwargs.pop("refinement_options", None)
-        )
+        options = kwargs.pop("refinement_options", None)
+        kwargs["refinement"] = as_refinement(kwargs.get("refinement"), parts["posterior"].num_params, options)
         return cls(**{**parts, **networks, "num_components": num_components, **kwargs})
 
     @property
     def num_components(self) -> int:
         """M."""
-        return len(self.encoders)
+        return len(self.encoders) or self.trunk.num_components
 
     @property
     def latent_dim(self) -> int:
@@ -184,9 +186,7 @@ class VAE(TrainableModel):
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
         """
         count = num_components or self.num_components
-        features = x if self.trunk is None else self.trunk(x, training=training)
-        outputs = [encoder(features, training=training) for encoder in self.encoders[:count]]
-        params = tf.stack([tf.cast(output, tf.float32) for output in outputs], axis=1)
+        params, features = component_params(self.trunk, self.encoders, x, count, training)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
             logits = tf.cast(self.mixing_network(features, training=training), tf.float32)[:, : count - 1]
@@ -196,7 +196,7 @@ class VAE(TrainableModel):
         if num_components is None:
             joined = tf.range(count) < self.num_active.value
             log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
-        return Encoding(params, log_alpha)
+        return Encoding(tf.cast(params, tf.float32), log_alpha)
 
     def posterior(self, x):
         """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""

@@ -42,7 +42,7 @@ class TrainableModel(keras.Model):
     """The training half of `rme_tf.VAE`; the forward maths are the other half.
 
     To be implemented by subclasses:
-        * `encoders`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state` is called.
+        * `encoders`, `trunk`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state`.
         * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
     """
 
@@ -233,7 +233,10 @@ class TrainableModel(keras.Model):
         now = 1 if warming else self.num_components
         if before < now:
             seed = int(self.seed_generator.next()[1])
-            copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
+            if self.encoders:
+                copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
+            else:
+                self.trunk.copy_first(noise=self.algorithm.warm_start_noise, seed=seed)
         self.num_active.assign(now)
         self.make_train_function()
 

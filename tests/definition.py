@@ -93,12 +93,14 @@ class Definition:
 
     def moments(self, m):
         """Mean and scale [B, D] of q_m."""
+        if not self.model.encoders:  # one network for all components
+            return self._normal(self.model.trunk(self.features())[:, m])
         return self._normal(self.model.encoders[m](self.features()))
 
     def features(self):
         """What the encoders and the mixing network read: x, or what a trunk makes of it."""
         x = tf.cast(self.x, tf.float32)
-        return x if self.model.trunk is None else self.model.trunk(x)
+        return x if self.model.trunk is None or not self.model.encoders else self.model.trunk(x)
 
     def eps(self, m):
         """eps_m [B], for m >= 1."""
@@ -167,7 +169,8 @@ class Definition:
         """Pairs of an objective and the variables that ascend it, in the paper's order; then a trunk."""
         model = self.model
         for m in range(model.num_components):
-            yield lambda m=m: self.component_objective(m), model.encoders[m].trainable_variables
+            own = model.encoders[m].trainable_variables if model.encoders else []
+            yield lambda m=m: self.component_objective(m), own
             if m > 0 and model.mixing_network is not None:
                 yield lambda m=m: self.mixing_objective(m), model.mixing_network.trainable_variables
         if model.trunk is not None:

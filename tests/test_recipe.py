@@ -43,6 +43,8 @@ IMPOSSIBLE = [
     ({"algorithm": "elbo", "refinement": "nope"}, "Unknown refinement.*'dsvi', 'iai', 'sa'"),
     ({"algorithm": "elbo", "refinement": "sa", "refinement_steps": -1}, "`refinement_steps` must be at least 0"),
     ({"refinement": "sa"}, "`refinement` needs the algorithm 'elbo'. Received: 'recursive_mixture'"),
+    ({"trunk": "nope"}, "Unknown trunk.*'amortised', 'conditioned', 'recurrent', 'shared'"),
+    ({"later_width": 0.0}, "`later_width` must be positive"),
     ({"polish_epoch": 3}, "`polish_epoch`.*at least 4. Received: 3"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
     ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),

@@ -215,7 +215,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     for m in range(model.active_components):
-        stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m, m))
+        stage(_own_variables(model, m), lambda m=m: component_objective(m, m))
         if m > 0 and model.mixing.learned:
             last = m + 1 == model.active_components  # the network has one weight decay, but many stages
             stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
@@ -224,6 +224,11 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     log_probs = stage(model.generative_variables, generative_objective)
     model.optimizer.iterations.assign(iteration + 1)
     return log_probs
+
+
+def _own_variables(model, m: int) -> list:
+    """Returns the variables that component m has for itself: none where one network, the trunk, serves them all."""
+    return model.encoders[m].trainable_variables if model.encoders else []
 
 
 def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:

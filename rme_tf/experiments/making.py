@@ -1,6 +1,7 @@
 """What the fields of a recipe stand for: the algorithm, the optimizer and the compiled model."""
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
 from rme_tf.annealing import ANNEALINGS, Annealing
 from rme_tf.free_bits import FreeBits
 from rme_tf.models import VAE
+from rme_tf.networks import ENCODERS
 from rme_tf.posteriors import MIXINGS, Mixing, RecursiveMixing
 from rme_tf.registry import lookup
 
@@ -52,13 +54,29 @@ def make_optimizer(recipe: "Recipe") -> keras.optimizers.Optimizer:
     return optimizer(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
 
 
+def encoder_options(recipe: "Recipe", given: Mapping[str, Any]) -> Mapping[str, Any] | list[dict[str, Any]]:
+    """Returns the options of the encoder's builder: the given ones, or one dict a component where later ones differ."""
+    if recipe.later_width == 1.0 or recipe.components == 1:
+        return given
+    builder = inspect.signature(ENCODERS[recipe.encoder])
+    sizes = {name: each.default for name, each in builder.parameters.items() if name in ("filters", "hidden", "units")}
+    sizes = {name: given.get(name, default) for name, default in sizes.items()}
+
+    def scaled(size):
+        return max(1, round(size * recipe.later_width)) if isinstance(size, int) else tuple(map(scaled, size))
+
+    later = {**given, **{name: scaled(size) for name, size in sizes.items()}}
+    return [dict(given), *([later] * (recipe.components - 1))]
+
+
 def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
     """Returns the compiled model, `options` being a task's `model_options`."""
     names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
+    options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
     refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
     model = VAE.from_names(
         **{**names, "num_components": recipe.components, **options},
-        trunk="shared" if recipe.shared_trunk else None,
+        trunk=recipe.trunk,
         refinement=recipe.refinement,
         refinement_options=refinement,
         mixing=make_mixing(recipe),

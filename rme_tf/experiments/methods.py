@@ -37,7 +37,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_learned": {"mixing": "learned"},
     "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
-    "rme_shared": {"shared_trunk": True},
+    "rme_smaller": {"later_width": 0.5, "warm_start_epochs": 0},
+    "rme_shared": {"trunk": "shared"},
+    "rme_conditioned": {"trunk": "conditioned"},
+    "rme_recurrent": {"trunk": "recurrent"},
+    "rme_amortised": {"trunk": "amortised"},
     "bvi": {"algorithm": "boosted"},
 }
 

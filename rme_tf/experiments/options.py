@@ -8,6 +8,11 @@ import typing
 import dacite
 import tyro
 import yaml
+from tyro.conf import Positional, arg
+from tyro.conf import Suppress as Hidden
+
+# What annotates a field that is given without a flag, whose flag has another name, or that is no flag.
+__all__ = ["Hidden", "Positional", "arg", "from_yaml", "parse"]
 
 
 def from_yaml(path, defaults):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from rme_tf.algorithms import ALGORITHMS
+from rme_tf.building import SHARED
 from rme_tf.experiments import making
 from rme_tf.models import VAE
-from rme_tf.networks import DECODERS, ENCODERS
+from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
 from rme_tf.priors import PRIORS
 from rme_tf.refinements import REFINEMENTS
@@ -31,6 +32,7 @@ CHOICES = {
     "optimizer": Optimizer,
     "update": Update,
 }
+TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
 class Run(NamedTuple):
@@ -69,7 +71,9 @@ class Recipe:
         train_size: use the first so many training observations; all unless given.
         test_size: evaluate on the first so many test observations; all unless given.
         encoder: network of each component.
-        shared_trunk: the components have all but the last layer of it in common.
+        trunk: "shared": the components have all but the last layer of it in common; "amortised", "conditioned" or
+            "recurrent": one network gives all of them.
+        later_width: of the hidden layers of the encoders after the first, as a share of the first one's.
         decoder: network of p(x|z).
         posterior: family of each component.
         prior: p(z).
@@ -134,7 +138,8 @@ class Recipe:
     train_size: int | None = None
     test_size: int | None = None
     encoder: str = "conv"
-    shared_trunk: bool = False
+    trunk: str | None = None
+    later_width: float = 1.0
     decoder: str = "conv"
     posterior: str = "diag_normal"
     prior: str = "standard_normal"
@@ -182,11 +187,12 @@ class Recipe:
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience")
         self.check_at_least(0, "seed", "refinement_steps")
-        if self.refinement is not None:
-            lookup(REFINEMENTS, self.refinement, "refinement")
-            if not ALGORITHMS[self.algorithm].refines:
-                raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm"):
+        for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
+            if getattr(self, name) is not None:
+                lookup(table, getattr(self, name), name)
+        if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
+            raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
+        for name in ("learning_rate", "clip_norm", "later_width"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")

@@ -6,6 +6,14 @@ observations into features that several components can share.
 
 from collections.abc import Callable
 
+from rme_tf.networks.components import (
+    COMPONENT_NETWORKS,
+    AmortisedComponents,
+    ComponentNetwork,
+    ConditionedComponents,
+    RecurrentComponents,
+    component_params,
+)
 from rme_tf.networks.conv import conv_decoder, conv_encoder
 from rme_tf.networks.dcgan import dcgan_decoder, dcgan_encoder
 from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
@@ -33,11 +41,17 @@ DECODERS: dict[str, Callable] = {
 }
 
 __all__ = [
+    "AmortisedComponents",
+    "COMPONENT_NETWORKS",
+    "ComponentNetwork",
+    "ConditionedComponents",
     "ConstantEncoder",
     "DECODERS",
     "ENCODERS",
     "LSTMDecoder",
     "NormalizedMeans",
+    "RecurrentComponents",
+    "component_params",
     "constant_encoder",
     "conv_decoder",
     "conv_encoder",

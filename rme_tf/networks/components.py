@@ -1,0 +1,188 @@
+"""One network for all components: [B, *event_shape] -> params [B, K, P], in three ways to tell them apart.
+
+Where a trunk has a head for each component, these are trunks without heads: what moves them under the recursion is the
+sum of the components' objectives, as it moves a trunk.
+"""
+
+import keras
+import numpy as np
+
+
+class ComponentNetwork(keras.Model):
+    """The params of all components from one network.
+
+    Args:
+        network: Keras model [B, *event_shape] -> features [B, F].
+        num_components: M.
+        num_params: P.
+        units: size of the hidden layer after the features.
+        activation: of that layer.
+
+    To be implemented by subclasses:
+        * `call(x, training, num_components)`: -> params [B, K, P] of the first K components, all unless given.
+        * `copy_first(noise, seed)`: makes the other components noisy copies of the first, after a warm start.
+    """
+
+    def __init__(self, network, num_components, num_params, units=256, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.num_components = int(num_components)
+        self.num_params = int(num_params)
+        self.units = int(units)
+        self.activation = activation
+        self.features = self.network.output_shape[-1]
+
+    def call(self, x, training=False, num_components=None):
+        """Returns params [B, K, P] for x [B, *event_shape]."""
+        raise NotImplementedError
+
+    def copy_first(self, noise: float, seed: int) -> None:
+        """Makes every other component a copy of the first, moved by Gaussian noise of that standard deviation."""
+        raise NotImplementedError
+
+    def make_dense(self, size, inputs, activation=None, name=None):
+        """Returns a layer [..., inputs] -> [..., size], built."""
+        layer = keras.layers.Dense(size, activation=activation, name=name)
+        layer.build((None, inputs))
+        return layer
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        names = ("num_components", "num_params", "units", "activation")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the network that `get_config` described, with new weights."""
+        network = keras.saving.deserialize_keras_object(config.pop("network"), custom_objects=custom_objects)
+        return cls(network, **config)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class AmortisedComponents(ComponentNetwork):
+    """One network that is told the component by a code: all but F numbers of it serve every component.
+
+        params_m = W act(V [h(x), onehot(m)])
+
+    so that hundreds of components cost little more than one. Arguments as of `ComponentNetwork`.
+
+    References:
+        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
+    """
+
+    def __init__(self, network, num_components, num_params, **kwargs):
+        super().__init__(network, num_components, num_params, **kwargs)
+        self.hidden = self.make_dense(self.units, self.features, name="hidden")
+        self.codes = self.add_weight(
+            name="codes",
+            shape=(self.num_components, self.units),
+            initializer=keras.initializers.RandomNormal(stddev=0.1),
+        )
+        self.last = self.make_dense(self.num_params, self.units, name="params")
+        self.activate = keras.activations.get(self.activation)
+        self.built = True
+
+    def call(self, x, training=False, num_components=None):
+        """Returns params [B, K, P] for x [B, *event_shape]."""
+        hidden = self.hidden(self.network(x, training=training))  # [B, F]
+        codes = keras.ops.cast(self.codes[: num_components or self.num_components], hidden.dtype)
+        return self.last(self.activate(hidden[:, None] + codes))
+
+    def copy_first(self, noise, seed):
+        """Makes every code a copy of the first, moved by noise."""
+        codes = keras.ops.convert_to_numpy(self.codes)
+        moves = np.random.default_rng(seed).normal(scale=noise, size=codes.shape).astype(codes.dtype)
+        self.codes.assign(np.concatenate([codes[:1], codes[:1] + moves[1:]]))
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class ConditionedComponents(ComponentNetwork):
+    """Component m sees, beside the features of x, the params of all before it: where the mixture is already.
+
+    A hidden and a last layer a component. No gradient passes from a component to those before it. Arguments as of
+    `ComponentNetwork`.
+    """
+
+    def __init__(self, network, num_components, num_params, **kwargs):
+        super().__init__(network, num_components, num_params, **kwargs)
+        inputs = self.features + (self.num_components - 1) * self.num_params
+        self.hidden = [self.make_dense(self.units, inputs, self.activation) for _ in range(self.num_components)]
+        self.last = [self.make_dense(self.num_params, self.units) for _ in range(self.num_components)]
+        self.built = True
+
+    def call(self, x, training=False, num_components=None):
+        """Returns params [B, K, P] for x [B, *event_shape]."""
+        ops, features = keras.ops, self.network(x, training=training)
+        params: list = []
+        for m in range(num_components or self.num_components):
+            before = [ops.stop_gradient(each) for each in params]
+            missing = (self.num_components - 1 - m) * self.num_params  # zeros: every head has the same shape
+            seen = ops.pad(ops.concatenate([features, *before], axis=-1), [[0, 0], [0, missing]])
+            params.append(self.last[m](self.hidden[m](seen)))
+        return ops.stack(params, axis=1)
+
+    def copy_first(self, noise, seed):
+        """Makes every head a copy of the first, moved by noise."""
+        rng = np.random.default_rng(seed)
+        for layers in (self.hidden, self.last):
+            for layer in layers[1:]:
+                for source, target in zip(layers[0].weights, layer.weights, strict=True):
+                    value = keras.ops.convert_to_numpy(source)
+                    target.assign(value + rng.normal(scale=noise, size=value.shape).astype(value.dtype))
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class RecurrentComponents(ComponentNetwork):
+    """A GRU that emits the components one after another: at step m it reads the features of x and params_{m-1}.
+
+    Its state is what it remembers of the mixture so far, and the gradient passes through it and through the params
+    that are read. All weights serve every component, so there is nothing to copy after a warm start: the others
+    begin as the state makes them. Arguments as of `ComponentNetwork`.
+    """
+
+    def __init__(self, network, num_components, num_params, **kwargs):
+        super().__init__(network, num_components, num_params, **kwargs)
+        self.cell = keras.layers.GRUCell(self.units)
+        self.cell.build((None, self.features + self.num_params))
+        self.last = self.make_dense(self.num_params, self.units, name="params")
+        self.built = True
+
+    def call(self, x, training=False, num_components=None):
+        """Returns params [B, K, P] for x [B, *event_shape]."""
+        ops, features = keras.ops, self.network(x, training=training)
+        batch = ops.shape(features)[0]
+        params = [ops.zeros((batch, self.num_params), features.dtype)]
+        state = ops.zeros((batch, self.units), features.dtype)
+        for _ in range(num_components or self.num_components):
+            output, (state,) = self.cell(ops.concatenate([features, params[-1]], axis=-1), [state], training=training)
+            params.append(self.last(output))
+        return ops.stack(params[1:], axis=1)
+
+    def copy_first(self, noise, seed):
+        """Does nothing."""
+        del noise, seed
+
+
+COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
+    "amortised": AmortisedComponents,
+    "conditioned": ConditionedComponents,
+    "recurrent": RecurrentComponents,
+}
+
+
+def component_params(trunk, encoders, x, num_components: int, training: bool):
+    """Returns the first K components' params [B, K, P], and what else reads x reads: the trunk's features, or x.
+
+    Args:
+        trunk: Keras model x -> features, a `ComponentNetwork`, or None.
+        encoders: list of M Keras models features -> [B, P]; empty beside a `ComponentNetwork`.
+        x: Shape [B, *event_shape].
+        num_components: K.
+        training: as in Keras.
+    """
+    if isinstance(trunk, ComponentNetwork):
+        return trunk(x, training=training, num_components=num_components), x
+    features = x if trunk is None else trunk(x, training=training)
+    outputs = [encoder(features, training=training) for encoder in encoders[:num_components]]
+    return keras.ops.stack(outputs, axis=1), features
