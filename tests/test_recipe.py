@@ -35,7 +35,7 @@ IMPOSSIBLE = [
     ({"algorithm": "nope"}, "Unknown algorithm. Expected one of: 'boosted', 'elbo', .*'recursive_mixture'"),
     ({"update": "nope"}, "`update`.*'joint', 'sequential'.*'nope'"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
-    ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
+    ({"dataset": "nope"}, "Unknown data set.*'digits', .*'mnist'"),
     ({"binarization": "nope"}, "Unknown binarization.*'dynamic'"),
     ({"likelihood": "nope"}, "Unknown likelihood.*'bernoulli'"),
     ({"encoder": "nope"}, "Unknown encoder. Expected one of: 'conv', .*'mlp'"),
