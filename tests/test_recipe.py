@@ -47,7 +47,9 @@ IMPOSSIBLE = [
     ({"later_width": 0.0}, "`later_width` must be positive"),
     ({"polish_epoch": 3}, "`polish_epoch`.*at least 4. Received: 3"),
     ({"bound": "nope"}, "`bound`.*'skew', 'clamp', 'none'.*'nope'"),
-    ({"dataset": "nope"}, "Unknown data set.*'digits', 'mnist'"),
+    ({"dataset": "nope"}, "Unknown data set.*'digits', .*'mnist'"),
+    ({"size": 64}, "`size` must be None for the data set 'mnist'. Received: 64"),
+    ({"dataset": "celeb_a", "size": 0}, "`size` must be at least 1. Received: 0"),
     ({"binarization": "nope"}, "Unknown binarization.*'dynamic'"),
     ({"likelihood": "nope"}, "Unknown likelihood.*'bernoulli'"),
     ({"encoder": "nope"}, "Unknown encoder. Expected one of: 'conv', .*'mlp'"),
@@ -123,6 +125,8 @@ def test_where_a_run_is_kept_does_not_make_it_another():
     ]
     assert all(recipe.identity == same[0].identity for recipe in same)
     assert ImageRecipe(seed=1).identity != same[0].identity
+    cats, moved, dogs = (ImageRecipe(dataset="folder", path=path).identity for path in ("a/cats", "b/cats", "a/dogs"))
+    assert cats == moved != dogs
     assert set(same[0].identity) == set(NAMES) - {"out", "overwrite", "data_dir", "download"}
 
 

@@ -3,13 +3,16 @@
 import dataclasses
 import importlib.util
 import inspect
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import rme_tf
 from rme_tf.experiments import report
@@ -89,6 +92,28 @@ def test_the_study_of_collapse_records_what_it_runs(tmp_path):
     assert (tmp_path / "runs" / "collapse" / "diagnostics.png").exists()
     for word in (*methods, "NLL", "PPL/word", "I(x; z)"):
         assert word in printed
+
+
+@pytest.mark.slow
+def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
+    rng = np.random.default_rng(0)
+    for index in range(650):
+        path = tmp_path / "photos" / f"class{index % 3}" / f"{index}.{('png', 'jpg')[index % 2]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
+    small = ["--size", "8", "--latent-dim", "3", "--components", "2", "--encoder", "conv", "--decoder", "conv"]
+    script = [str(ROOT / "recipes" / "folder.py"), "--path", "photos", "--smoke", *small]
+    printed = run(script, tmp_path)
+    out = tmp_path / "runs" / "folder"
+    for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
+        assert (out / name).exists(), name
+    assert "bits/dim" in printed
+    record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert record["data"] == {"train": 512, "validation": 64, "test": 64}
+    assert record["metrics"]["test"]["num_observations"] == 64
+    assert 0 < record["metrics"]["test"]["bits_per_dimension"] < 20
+    assert len(list((tmp_path / "data" / "arrays").iterdir())) == 1
 
 
 @pytest.mark.slow

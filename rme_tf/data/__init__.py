@@ -1,24 +1,74 @@
 """Image data sets, the pipelines from them to a model, and the tables of what there is."""
 
+import inspect
 from collections.abc import Callable
 
-from rme_tf.data.binarization import BINARIZATIONS, Binarization, binarize, evaluation_array
+from rme_tf.data.binarization import BINARIZATIONS, Binarization, binarize, evaluation_array, evaluation_rows
+from rme_tf.data.binarized_mnist import load_binarized_mnist
+from rme_tf.data.caltech_silhouettes import load_caltech_silhouettes
+from rme_tf.data.celeb_a import load_celeb_a
+from rme_tf.data.cifar10 import load_cifar10
 from rme_tf.data.digits import load_digits
+from rme_tf.data.fashion_mnist import load_fashion_mnist
+from rme_tf.data.folder import load_folder
+from rme_tf.data.frey_faces import load_frey_faces
 from rme_tf.data.images import (
     ImageSplits,
     evaluation_dataset,
+    held_out_dataset,
     reshuffled_dataset,
     steps_per_epoch,
     training_dataset,
 )
 from rme_tf.data.mnist import load_mnist
+from rme_tf.data.omniglot import load_omniglot
+from rme_tf.data.omniglot_tfds import load_omniglot_tfds
+from rme_tf.data.svhn_cropped import load_svhn_cropped
 from rme_tf.registry import lookup
 
-# A loader takes the keywords `data_dir` and `download`, and returns ImageSplits.
-DATASETS: dict[str, Callable[..., ImageSplits]] = {"digits": load_digits, "mnist": load_mnist}
+# A loader takes the keywords `data_dir` and `download`, of `path`, `size` and `channels` those that mean something
+# to it, and returns ImageSplits: arrays in memory, or memory-mapped ones of what would not fit.
+DATASETS: dict[str, Callable[..., ImageSplits]] = {
+    "binarized_mnist": load_binarized_mnist,
+    "caltech_silhouettes": load_caltech_silhouettes,
+    "celeb_a": load_celeb_a,
+    "cifar10": load_cifar10,
+    "digits": load_digits,
+    "fashion_mnist": load_fashion_mnist,
+    "folder": load_folder,
+    "frey_faces": load_frey_faces,
+    "mnist": load_mnist,
+    "omniglot": load_omniglot,
+    "omniglot_tfds": load_omniglot_tfds,
+    "svhn_cropped": load_svhn_cropped,
+}
 
 
-def load_images(name, *, data_dir=None, download=True, train_size=None, test_size=None):
+def given_options(name, **options):
+    """Returns those of a data set's options that are not None.
+
+    Raises:
+        ValueError: if there is no such data set, or one of them means nothing to it.
+    """
+    given = {option: value for option, value in options.items() if value is not None}
+    allowed = set(inspect.signature(lookup(DATASETS, name, "data set")).parameters)
+    for option, value in given.items():
+        if option not in allowed:
+            raise ValueError(f"`{option}` must be None for the data set {name!r}. Received: {value!r}.")
+    return given
+
+
+def load_images(
+    name,
+    *,
+    data_dir=None,
+    download=True,
+    train_size=None,
+    test_size=None,
+    path=None,
+    size=None,
+    channels=None,
+):
     """Returns the splits of a data set, or the first images of each.
 
     Args:
@@ -27,12 +77,18 @@ def load_images(name, *, data_dir=None, download=True, train_size=None, test_siz
         download: whether to fetch a data set that is not there.
         train_size: the number of training images; None is all.
         test_size: the number of test images and the most of validation images; None is all.
+        path: of the files, for those sets that are some: see data/README.md.
+        size: pixels on a side, for `celeb_a` and `folder`.
+        channels: 1 or 3, for `folder`.
 
     Returns:
-        splits: uint8 arrays. Shape [N, H, W, C].
+        splits: uint8 arrays; of `celeb_a` and `folder` memory-mapped. Shape [N, H, W, C].
+
+    Raises:
+        ValueError: if the set is not to be had, or an argument means nothing to it.
     """
-    loader = lookup(DATASETS, name, "data set")
-    train, validation, test = loader(data_dir=data_dir, download=download)
+    options = given_options(name, path=path, size=size, channels=channels)
+    train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
     train = _first(train, train_size, "train_size")
     test = _first(test, test_size, "test_size")
     return ImageSplits(train, validation[:test_size], test)
@@ -48,6 +104,9 @@ def load(
     data_dir=None,
     download=True,
     limit=None,
+    path=None,
+    size=None,
+    channels=None,
 ):
     """Returns one split of a data set, ready for `fit` or `evaluate`.
 
@@ -63,15 +122,21 @@ def load(
         data_dir: where the data sets are kept; None is TensorFlow Datasets' own default.
         download: whether to fetch a data set that is not there.
         limit: the number of images to keep, the first ones; None is all.
+        path: as of `load_images`.
+        size: as of `load_images`.
+        channels: as of `load_images`.
 
     Returns:
         dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
+
+    Raises:
+        ValueError: if the set is not to be had, or an argument is none of what it may be.
     """
-    splits = load_images(name, data_dir=data_dir, download=download)
+    splits = load_images(name, data_dir=data_dir, download=download, path=path, size=size, channels=channels)
     images = _first(lookup(splits._asdict(), split, "split"), limit, "limit")
     if split == "train":
         return reshuffled_dataset(images, batch_size=batch_size, binarization=binarization, seed=seed)
-    return evaluation_dataset(evaluation_array(images, binarization, seed), batch_size)
+    return held_out_dataset(images, batch_size=batch_size, binarization=binarization, seed=seed)
 
 
 def _first(images, size, argument):
@@ -89,10 +154,23 @@ __all__ = [
     "binarize",
     "evaluation_array",
     "evaluation_dataset",
+    "evaluation_rows",
+    "given_options",
+    "held_out_dataset",
     "load",
+    "load_binarized_mnist",
+    "load_caltech_silhouettes",
+    "load_celeb_a",
+    "load_cifar10",
     "load_digits",
+    "load_fashion_mnist",
+    "load_folder",
+    "load_frey_faces",
     "load_images",
     "load_mnist",
+    "load_omniglot",
+    "load_omniglot_tfds",
+    "load_svhn_cropped",
     "reshuffled_dataset",
     "steps_per_epoch",
     "training_dataset",

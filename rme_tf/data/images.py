@@ -1,5 +1,6 @@
 """Image data sets as arrays, and the tf.data pipelines that feed training and evaluation.
 
+An array may be memory-mapped (`np.memmap`): the pipelines then read from the disk what a batch needs.
 N images of a split, B images of a batch, H height, W width, C channels.
 """
 
@@ -8,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.data.binarization import BINARIZATIONS, check_images, evaluation_array
+from rme_tf.data.binarization import BINARIZATIONS
 from rme_tf.data.pipelines import untuned
+from rme_tf.data.rows import row_reader
 from rme_tf.registry import lookup
 
 
 class ImageSplits(NamedTuple):
-    """The three parts of a data set: uint8 NumPy arrays of pixels, 0 to 255."""
+    """The three parts of a data set: uint8 NumPy arrays of pixels, 0 to 255; of a large one memory-mapped."""
 
     train: np.ndarray  # [N, H, W, C]
     validation: np.ndarray  # [N', H, W, C]
@@ -109,13 +111,28 @@ def evaluation_dataset(array, batch_size):
     return untuned(tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(2))
 
 
+def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
+    """Returns validation or test images in their order, as `evaluation_array` makes data of them, in batches.
+
+    Args:
+        images: pixels, uint8; of a memory-mapped array no more is in memory than a few batches. Shape [N, H, W, C].
+        batch_size: B.
+        binarization: one of `BINARIZATIONS`.
+        seed: of the noise; not negative.
+
+    Returns:
+        dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
+    """
+    steps_per_epoch(len(images), batch_size, drop_remainder=False)
+    rows = row_reader(images, binarization=binarization, seed=seed, fixed=True)
+    indices = tf.data.Dataset.range(len(images)).batch(batch_size)
+    return untuned(indices.map(rows, 2, deterministic=True).prefetch(2))
+
+
 def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
     """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields."""
-    transform, redrawn = lookup(BINARIZATIONS, binarization, "binarization")
-    check_images(images)
-    # On the CPU, where tf.data runs: a copy on a GPU would come back for every batch.
-    with tf.device("CPU:0"):
-        rows = tf.constant(images if redrawn else evaluation_array(images, binarization, seed))
+    transform, redrawn, _ = lookup(BINARIZATIONS, binarization, "binarization")
+    rows = row_reader(images, binarization=binarization, seed=seed)
 
     def shuffled(epoch):
         seeds = tf.stack([seed, epoch])
@@ -124,7 +141,7 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
         return steps.enumerate().map(lambda step, indices: (seeds, step, indices))
 
     def gathered(seeds, step, indices):
-        batch = tf.gather(rows, indices)  # [B, H, W, C]
+        batch = rows(indices)  # [B, H, W, C]
         if not redrawn:
             return batch
         noise = tf.random.stateless_uniform(tf.shape(batch), tf.random.fold_in(seeds, step))

@@ -1,7 +1,6 @@
 """MNIST's handwritten digits, 28 x 28, by way of TensorFlow Datasets."""
 
-from rme_tf.data.images import ImageSplits
-from rme_tf.data.prepared import prepared_builder
+from rme_tf.data.prepared import load_train_and_test
 
 NUM_VALIDATION = 10_000  # the last of the training images
 
@@ -17,7 +16,4 @@ def load_mnist(*, data_dir=None, download=True):
     Raises:
         ValueError: if the set is neither there nor to be had; the message says how to get it.
     """
-    builder = prepared_builder("mnist", data_dir=data_dir, download=download)
-    train, test = builder.as_dataset(split=["train", "test"], batch_size=-1)
-    train, test = train["image"].numpy(), test["image"].numpy()
-    return ImageSplits(train[:-NUM_VALIDATION], train[-NUM_VALIDATION:], test)
+    return load_train_and_test("mnist", num_validation=NUM_VALIDATION, data_dir=data_dir, download=download)

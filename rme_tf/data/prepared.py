@@ -1,5 +1,9 @@
 """Data sets by way of TensorFlow Datasets, and what to do where one is missing."""
 
+import numpy as np
+
+from rme_tf.data.images import ImageSplits
+
 
 def prepared_builder(name, *, data_dir=None, download=True):
     """Returns the TensorFlow Datasets builder of a data set, prepared already or by now.
@@ -19,6 +23,24 @@ def prepared_builder(name, *, data_dir=None, download=True):
     if not builder.is_prepared():
         _prepare(name, builder, data_dir, download)
     return builder
+
+
+def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
+    """Returns the images of a data set without a validation split: the last training images are for that.
+
+    Args:
+        name: of the data set.
+        num_validation: so many of them, in the order of TensorFlow Datasets.
+        data_dir: as of `prepared_builder`.
+        download: as of `prepared_builder`.
+
+    Raises:
+        ValueError: as `prepared_builder` does.
+    """
+    builder = prepared_builder(name, data_dir=data_dir, download=download)
+    train, test = builder.as_dataset(split=["train", "test"], batch_size=-1)
+    train, test = np.asarray(train["image"]), np.asarray(test["image"])
+    return ImageSplits(train[:-num_validation], train[-num_validation:], test)
 
 
 def _prepare(name, builder, data_dir, download):

@@ -4,7 +4,10 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
 
 from rme_tf import data
 from rme_tf.data import BINARIZATIONS, DATASETS
@@ -14,6 +17,8 @@ from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
+EXAMPLE_SIZE = 1000  # images of a memory-mapped test set that are drawn from in figures
+EVALUATION_BATCH = 128  # images of a memory-mapped split that are evaluated at once
 
 
 def _without(table: Mapping, *names: str) -> dict:
@@ -29,6 +34,9 @@ class ImageRecipe(Recipe):
         dataset: name of the data set.
         binarization: "dynamic" (redrawn for each training batch), "static", "threshold", "none".
         likelihood: p(x|z).
+        path: folder or file of a data set that is kept where you say: see data/README.md.
+        size: pixels on a side, of the data sets "celeb_a" and "folder".
+        channels: 1 (grey) or 3 (RGB), of the data set "folder".
     """
 
     TABLES: ClassVar[dict[str, Mapping]] = {
@@ -39,10 +47,24 @@ class ImageRecipe(Recipe):
         "dataset": DATASETS,
         "likelihood": _without(LIKELIHOODS, "categorical_sequence"),
     }
+    PATHS: ClassVar[tuple[str, ...]] = ("path",)
 
     dataset: str = "mnist"
     binarization: str = "dynamic"
     likelihood: str = "bernoulli"
+    path: str | None = None
+    size: int | None = None
+    channels: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        data.given_options(self.dataset, **self.data_options)
+        self.check_at_least(1, "size", "channels")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """What some data sets alone are asked for."""
+        return {"path": self.path, "size": self.size, "channels": self.channels}
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
@@ -52,9 +74,17 @@ class ImageRecipe(Recipe):
             download=self.download,
             train_size=self.train_size,
             test_size=self.test_size,
+            **self.data_options,
         )
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
-        test = observations(splits.test)
+        held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
+
+        def evaluated(images):
+            """What is evaluated: data in memory, or read from where memory-mapped images are."""
+            if isinstance(images, np.memmap):
+                return held_out(images, batch_size=EVALUATION_BATCH)
+            return observations(images)
+
         batches = functools.partial(
             data.training_dataset,
             splits.train,
@@ -62,17 +92,18 @@ class ImageRecipe(Recipe):
             binarization=self.binarization,
             seed=self.seed,
         )
-        size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(test))
+        test = evaluated(splits.test)
+        size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(splits.test))
         return Task(
             model_options={"input_shape": splits.train.shape[1:], "likelihood": self.likelihood},
             steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_size),
             batches=lambda epoch: batches(first_epoch=epoch),
-            validation=data.evaluation_dataset(observations(splits.validation), batch_size=256),
-            evaluations={"test": test, "train": observations(splits.train[:size])},
-            example=test,
+            validation=held_out(splits.validation, batch_size=256),
+            evaluations={"test": test, "train": evaluated(splits.train[:size])},
+            example=observations(splits.test[:EXAMPLE_SIZE]) if isinstance(test, tf.data.Dataset) else test,
             callbacks=lambda history: [],
             metrics=lambda model, split, bounds: {},
-            facts={},
+            facts={split: len(images) for split, images in splits._asdict().items()},
             export_options={},
             keep=lambda out: None,
         )

@@ -119,7 +119,8 @@ class Recipe:
     To be implemented by subclasses:
         * `load()`: the `Task`.
         * `show(runs, out)`: what there is to see.
-        * `TABLES`, `SMOKE`: what more names are looked up in, and the fields of a run of seconds.
+        * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
+          run of seconds.
     """
 
     TABLES: ClassVar[dict[str, Mapping]] = {
@@ -132,6 +133,7 @@ class Recipe:
     }
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
     ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download")  # no part of the identity
+    PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
 
     data_dir: str | None = "data"
     download: bool = True
@@ -238,7 +240,9 @@ class Recipe:
     @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity."""
-        return {name: values[name] for name in values if name not in cls.ELSEWHERE}
+        kept = {name: value for name, value in values.items() if name not in cls.ELSEWHERE}
+        names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
+        return {**kept, **names}
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
         """Returns what makes this run another than the recorded one: field -> (value there, value here)."""

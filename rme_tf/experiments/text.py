@@ -115,14 +115,6 @@ class TextRecipe(Recipe):
         """Whether the corpus is the one that comes with Python."""
         return self.tfds is None and not any(self._files) and self.corpus == EMBEDDED
 
-    @classmethod
-    def _identify(cls, values: Mapping) -> dict:
-        """As of `Recipe`; a file counts by its name alone, for a corpus may be moved."""
-        return {
-            name: pathlib.Path(value).name if name in cls.PATHS and value is not None else value
-            for name, value in super()._identify(values).items()
-        }
-
     def read(self) -> text.TextSplits:
         """Returns the lines of the three splits; raises ValueError if they are not to be had."""
         if self.tfds is not None:

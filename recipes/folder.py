@@ -1,0 +1,36 @@
+"""Recursive mixture estimation on a folder of images of your own: BMP, GIF, JPEG, PNG, in folders of any depth.
+
+Each image is cut to the square in its middle and resized. What cannot be read is left out, counted and named. The split
+is 80 / 10 / 10, by file, always the same; the pixels are kept in `--data-dir` and read batch by batch, so that
+the memory does not limit how many there are.
+
+    python recipes/folder.py --path photos --size 64 --components 5
+    python recipes/folder.py --path scans --size 32 --channels 1 --binarization dynamic --likelihood bernoulli
+
+The bounds are of 1,000 test images at most if you say `--test-size 1000`, else of all. Number to expect: not yet run
+here at a size that means anything; a GPU is advisable.
+"""
+
+import rme_tf
+
+FOLDER = rme_tf.ImageRecipe(
+    dataset="folder",
+    path="data/images",
+    size=64,
+    channels=3,
+    binarization="none",
+    likelihood="discretized_logistic_mixture",
+    encoder="dcgan",
+    decoder="dcgan",
+    latent_dim=64,
+    components=5,
+    epochs=50,
+    learning_rate=5e-4,
+    clip_norm=500.0,
+    importance_samples=500,
+    out="runs/folder",
+)
+
+if __name__ == "__main__":
+    recipe = rme_tf.parse(FOLDER, __doc__)
+    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)

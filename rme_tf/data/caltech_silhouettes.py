@@ -1,0 +1,45 @@
+"""The silhouettes of Caltech 101's objects, 28 x 28, black and white, in their authors' split."""
+
+import numpy as np
+
+from rme_tf.data.files import check_size, local_file, read_mat
+from rme_tf.data.images import ImageSplits
+
+URL = "https://people.cs.umass.edu/~marlin/data/caltech101_silhouettes_28_split1.mat"
+SIZES = (4_100, 2_264, 2_307)
+
+_ARRAYS = ("train_data", "val_data", "test_data")
+
+
+def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
+    """Returns 4,100 training, 2,264 validation and 2,307 test images, [N, 28, 28, 1], pixels 0 or 255.
+
+    The file's 1 becomes 0 and its 0 becomes 255, as in the code of Tomczak and Welling (2018), whose results are
+    the ones to compare with.
+
+    Args:
+        data_dir: keeps `caltech_silhouettes/caltech101_silhouettes_28_split1.mat`; None is TensorFlow Datasets' own
+            default.
+        download: whether to fetch that file if it is not there.
+        path: of the file, or a URL, with `#sha256=...` after it if it is to be compared with a checksum.
+
+    Raises:
+        ValueError: if the file is neither there nor to be had, when the message says how to get it, or is another.
+
+    References:
+        Marlin et al. (2010), https://proceedings.mlr.press/v9/marlin10a.html
+    """
+    file = local_file("caltech_silhouettes", path, url=URL, data_dir=data_dir, download=download)
+    arrays = read_mat(file, dict.fromkeys(_ARRAYS, (None, 784)))
+    splits = ImageSplits(*(_images(file, arrays[name]) for name in _ARRAYS))
+    for images, size in zip(splits, SIZES, strict=True):
+        check_size(file, images, size)
+    return splits
+
+
+def _images(file, rows):
+    """Returns images [N, 28, 28, 1] of rows [N, 784], each read from top to bottom."""
+    if not np.isin(rows, (0, 1)).all():
+        raise ValueError(f"Expected pixels of 0 and 1 in {file}. Received: {rows.min()} to {rows.max()}.")
+    pixels = (255 * (1 - rows.astype(np.int16))).astype(np.uint8)
+    return np.ascontiguousarray(pixels.reshape(-1, 28, 28).swapaxes(1, 2)[..., np.newaxis])
