@@ -204,7 +204,12 @@ class VAE(TrainableModel):
             z: Shape [..., D].
             x: what an autoregressive decoder sees; broadcasts against z. Shape [..., *event_shape].
             training: as in Keras.
+
+        Raises:
+            ValueError: if the decoder is autoregressive and there is no x.
         """
+        if self.autoregressive and x is None:
+            raise ValueError("An autoregressive decoder needs `x` beside z; `render(z)` generates one. Received: None.")
         lead = tf.shape(z)[:-1]
         inputs = tf.reshape(z, [-1, self.latent_dim])
         if self.autoregressive:
@@ -251,22 +256,26 @@ class VAE(TrainableModel):
         weights = tf.exp(encoding.log_alpha)
         return {"weights": weights, "means": components.mean(), "scales": components.stddev()}
 
-    def render(self, z, **choices):
-        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape], or a sequence [N, T].
+    def render(self, z, seed=(0, 0), **choices):
+        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
+
+        Of an autoregressive decoder: a draw of an image [N, H, W, C], or a sequence [N, T].
 
         Args:
             z: latent codes.
-            **choices: of a sequence alone: how it is generated, greedily unless given. See `generation.generate`.
+            seed: stateless seed, shape [2], of what is drawn.
+            **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
         """
-        return generate(self, z, **choices) if self.autoregressive else self.decode(z).mean()
+        return generate(self, z, seed=seed, **choices) if self.autoregressive else self.decode(z).mean()
 
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
-        return self.render(self.posterior(x).sample(seed=seed), **choices)
+        return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
-        return self.render(self.prior.distribution().sample(num_samples, seed=seed), **choices)
+        z = self.prior.distribution().sample(num_samples, seed=seed)
+        return self.render(z, tf.random.fold_in(seed, 1), **choices)
 
     def get_config(self):
         """Returns the parts, serialised, so that `keras.saving.load_model` rebuilds the model."""
