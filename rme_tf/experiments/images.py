@@ -2,17 +2,22 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rme_tf import data
+from rme_tf.callbacks import StopAggressive
+from rme_tf.collapse import collapse_report
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.experiments import gallery
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.monitor import CollapseMonitor
 from rme_tf.networks import DECODERS, ENCODERS
 
+MONITORED = 500  # validation images diagnosed after each epoch, at most
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
 
 
@@ -29,6 +34,9 @@ class ImageRecipe(Recipe):
         dataset: name of the data set.
         binarization: "dynamic" (redrawn for each training batch), "static", "threshold", "none".
         likelihood: p(x|z).
+        pixelcnn_layers: gated layers of the decoder "pixelcnn".
+        pixelcnn_filters: filters of the decoder "pixelcnn".
+        diagnosed: test images of the report on collapse; no report, and no monitor in training, unless given.
     """
 
     TABLES: ClassVar[dict[str, Mapping]] = {
@@ -43,6 +51,21 @@ class ImageRecipe(Recipe):
     dataset: str = "mnist"
     binarization: str = "dynamic"
     likelihood: str = "bernoulli"
+    pixelcnn_layers: int = 5
+    pixelcnn_filters: int = 32
+    diagnosed: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.check_at_least(1, "pixelcnn_layers", "pixelcnn_filters")
+        self.check_at_least(2, "diagnosed")
+
+    def model_options(self, input_shape) -> dict[str, Any]:
+        """Returns arguments of `VAE.from_names`."""
+        options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
+        if self.decoder == "pixelcnn":
+            options["decoder_options"] = {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters}
+        return options
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
@@ -54,7 +77,7 @@ class ImageRecipe(Recipe):
             test_size=self.test_size,
         )
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
-        test = observations(splits.test)
+        test, validation = observations(splits.test), observations(splits.validation)
         batches = functools.partial(
             data.training_dataset,
             splits.train,
@@ -63,15 +86,30 @@ class ImageRecipe(Recipe):
             seed=self.seed,
         )
         size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(test))
+
+        def callbacks(history):
+            """The monitor, and what listens to it."""
+            if self.diagnosed is None:
+                return []
+            best = max(history.get("mi", []), default=-math.inf)
+            return [CollapseMonitor(validation[:MONITORED]), *([StopAggressive(best=best)] if self.aggressive else [])]
+
+        def metrics(model, split, bounds):
+            """Of the test set the report on collapse."""
+            if self.diagnosed is None or split != "test":
+                return {}
+            report = collapse_report(model, test, max_observations=self.diagnosed, seed=EVALUATION_SEED)
+            return {"collapse": report.as_dict()}
+
         return Task(
-            model_options={"input_shape": splits.train.shape[1:], "likelihood": self.likelihood},
+            model_options=self.model_options(splits.train.shape[1:]),
             steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_size),
             batches=lambda epoch: batches(first_epoch=epoch),
-            validation=data.evaluation_dataset(observations(splits.validation), batch_size=256),
+            validation=data.evaluation_dataset(validation, batch_size=256),
             evaluations={"test": test, "train": observations(splits.train[:size])},
             example=test,
-            callbacks=lambda history: [],
-            metrics=lambda model, split, bounds: {},
+            callbacks=callbacks,
+            metrics=metrics,
             facts={},
             export_options={},
             keep=lambda out: None,

@@ -16,7 +16,7 @@ from rme_tf.records import read_json
 def run_study(methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str) -> list[pathlib.Path]:
     """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
 
-    Then prints the table of these methods and, of sentences, draws `out`/diagnostics.png.
+    Then prints the table of these methods and, where training was monitored, draws `out`/diagnostics.png.
 
     Args:
         methods: recipes by the name of the method; their `seed` and `out` are set here.
