@@ -108,6 +108,8 @@ def check_parts(model) -> None:
         check_output(encoder, features, (model.posterior_family.num_params,), name)
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
     check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
+    if hasattr(model.decoder, "step") and model.likelihood.parts == "pixels":
+        model.likelihood.of_pixel()  # which it could not draw from, or even has a say in the pixels before it
     if model.prior.latent_dim != model.latent_dim:
         raise ValueError(
             f"Prior and posterior must agree in `latent_dim`. Expected {model.latent_dim}. "

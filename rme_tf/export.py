@@ -16,7 +16,8 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B, or of sequences
     the token ids, int32 [B, T], any T; seeds are int32 scalars, and equal seeds give equal answers. Every
     answer is a dict of float32 tensors. Of sequences, `tokens`, int32 [..., max_length], stands for `mean`: the
-    greedy decoding.
+    greedy decoding. Of images that a decoder draws pixel by pixel, `pixels` stands for it: one draw from p(x|z); those
+    of `decode` are drawn with the seed 0.
 
         encode(x)                                weights [B, M], means [B, M, D], scales [B, M, D]
         sample_posterior(x, num_samples, seed)   z [num_samples, B, D], drawn from Q(z|x)
@@ -70,8 +71,8 @@ class Endpoints:
 
     def __init__(self, model, max_length: int):
         self.model = model
-        self.name = "tokens" if model.autoregressive else "mean"
-        self.options = {"max_length": max_length} if model.autoregressive else {}
+        self.name = model.likelihood.parts if model.autoregressive else "mean"
+        self.options = {"max_length": max_length} if self.name == "tokens" else {}
 
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
@@ -82,17 +83,18 @@ class Endpoints:
         return {"z": self.model.posterior(x).sample(num_samples, seed=_stateless(seed))}
 
     def reconstruct(self, x, seed):
-        """Returns `mean` [B, *event_shape] of p(x'|z), or `tokens`, for one z drawn from Q(z|x)."""
+        """Returns `mean` [B, *event_shape] of p(x'|z), or its `tokens` or `pixels`, for one z drawn from Q(z|x)."""
         return {self.name: self.model.reconstruct(x, seed=_stateless(seed), **self.options)}
 
     def decode(self, z):
-        """Returns `mean` [N, *event_shape] of p(x|z), or `tokens`."""
+        """Returns `mean` [N, *event_shape] of p(x|z), or its `tokens` or `pixels`."""
         return {self.name: self.model.render(z, **self.options)}
 
     def sample_prior(self, num_samples, seed):
-        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z), or `tokens`."""
+        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z), or its `tokens` or `pixels`."""
         z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
-        return {"z": z, self.name: self.model.render(z, **self.options)}
+        noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.sample`
+        return {"z": z, self.name: self.model.render(z, noise, **self.options)}
 
     def log_likelihood(self, x, num_samples, seed):
         """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""

@@ -1,5 +1,6 @@
-"""Sequences from latent codes: greedy, sampled or by beam search, batched and in graph code.
+"""Observations from latent codes, by an autoregressive decoder, batched and in graph code.
 
+Sequences go token by token: greedy, sampled or by beam search. Images go pixel by pixel: see `pixel_generation`.
 N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EOS, then PAD.
 """
 
@@ -10,13 +11,14 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from rme_tf.objectives import LOG_ZERO
+from rme_tf.pixel_generation import generate_pixels
 from rme_tf.registry import lookup
 from rme_tf.types import BOS, EOS, PAD
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Generation:
-    """How sequences are drawn from p(x|z).
+    """How sequences are generated from p(x|z).
 
     Args:
         strategy: "greedy" (the likeliest token each time), "sample" or "beam".
@@ -55,21 +57,29 @@ class Generation:
 
 
 def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choices):
-    """Returns token ids, int32 [N, T], one sequence for each latent code z [N, D].
+    """Returns token ids, int32 [N, T], or images, float32 [N, H, W, C]: one for each latent code z [N, D].
 
     Args:
-        model: a `VAE` of sequences, whose decoder has `initial_state` and `step`.
+        model: a `VAE` whose decoder has `initial_state` and `step`.
         z: Shape [N, D].
-        seed: stateless seed, shape [2]; of "sample" alone.
-        options: a `Generation`; or its fields as further arguments.
-        **choices: fields of `Generation`.
+        seed: stateless seed, shape [2]; of images, and of sequences with the strategy "sample".
+        options: of sequences, a `Generation`; or its fields as further arguments.
+        **choices: fields of `Generation`; of images `verbose`, for a progress bar over the rows.
 
     Raises:
-        ValueError: if the decoder does not go token by token, or an option is out of range.
+        ValueError: if the decoder does not go token by token or pixel by pixel, or an option is out of range.
     """
-    options = options or Generation(**choices)
     if not hasattr(model.decoder, "step"):
-        raise ValueError(f"Expected a decoder that goes token by token. Received: {type(model.decoder).__name__}.")
+        raise ValueError(
+            "Expected a decoder that goes token by token or pixel by pixel, with `initial_state` and `step`. "
+            f"Received: {type(model.decoder).__name__}."
+        )
+    if model.likelihood.parts == "pixels":
+        if options is not None or set(choices) - {"verbose"}:
+            received = [*(["options"] if options is not None else []), *choices]
+            raise ValueError(f"Images are drawn pixel by pixel with no option but `verbose`. Received: {received}.")
+        return generate_pixels(model, z, seed=seed, **choices)
+    options = options or Generation(**choices)
     return STRATEGIES[options.strategy](model, tf.cast(z, tf.float32), tf.cast(seed, tf.int32), options)
 
 

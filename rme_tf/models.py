@@ -4,16 +4,16 @@ import keras
 import tensorflow as tf
 
 from rme_tf import building, objectives, posteriors, priors
+from rme_tf.assembly import AssembledModel
 from rme_tf.generation import generate
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.registry import instantiate
-from rme_tf.training import TrainableModel
 from rme_tf.types import Encoding, LogProbs
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-class VAE(TrainableModel):
+class VAE(AssembledModel):
     """A VAE with posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x), one encoder for each component.
 
     The encoders share nothing, or a trunk: then they, and the mixing network, read its features in the place of x.
@@ -73,68 +73,6 @@ class VAE(TrainableModel):
         self.refines = False  # the call that builds the model is spared the steps
         self(likelihood.example())
         self.refines = True
-
-    @classmethod
-    def from_names(
-        cls,
-        *,
-        encoder="conv",
-        decoder="conv",
-        input_shape,
-        latent_dim,
-        num_components=None,
-        posterior="diag_normal",
-        likelihood="bernoulli",
-        prior="standard_normal",
-        mixing="uniform",
-        encoder_options=None,
-        decoder_options=None,
-        likelihood_options=None,
-        **kwargs,
-    ):
-        """Returns a VAE built from the names in the library's tables; a Keras model may stand for a network's name.
-
-        Args:
-            encoder: a name in `networks.ENCODERS`, a Keras model, or a list of M of them.
-            decoder: a name in `networks.DECODERS`, or a Keras model.
-            input_shape: shape of one observation.
-            latent_dim: D.
-            num_components: M; unless given, the length of a list of encoders, else 1.
-            posterior: a name in `posteriors.POSTERIORS`, or a `PosteriorFamily`.
-            likelihood: a name in `likelihoods.LIKELIHOODS`, or a `Likelihood`.
-            prior: a name in `priors.PRIORS`, or a `Prior`.
-            mixing: a name in `posteriors.MIXINGS`, or a `Mixing`.
-            encoder_options: dict of further arguments of the encoder's builder, or a list of one for each component.
-            decoder_options: dict of further arguments of the decoder's builder.
-            likelihood_options: dict of further arguments of the likelihood.
-            **kwargs: further arguments of `VAE`, and `refinement_options` of a refinement by name. `trunk` may be
-                "shared": the encoders, built by name, have all but their last layers in common; or a name in
-                `networks.COMPONENT_NETWORKS`, which takes `trunk_options`.
-
-        Raises:
-            ValueError: for unknown names (the message lists the choices) and parts that do not fit.
-        """
-        num_components = building.count_components(encoder, num_components, kwargs.get("trunk"))
-        parts = building.build_parts(
-            latent_dim,
-            posterior=posterior,
-            likelihood=likelihood,
-            prior=prior,
-            mixing=mixing,
-            likelihood_options={"event_shape": input_shape, **(likelihood_options or {})},
-        )
-        networks = building.build_networks(
-            encoder,
-            decoder,
-            parts,
-            **{name: kwargs.pop(name, None) for name in ("trunk", "trunk_options")},
-            num_components=num_components,
-            encoder_options=encoder_options or {},
-            decoder_options=decoder_options or {},
-        )
-        options = kwargs.pop("refinement_options", None)
-        kwargs["refinement"] = as_refinement(kwargs.get("refinement"), parts["posterior"].num_params, options)
-        return cls(**{**parts, **networks, "num_components": num_components, **kwargs})
 
     @property
     def num_components(self) -> int:
@@ -217,7 +155,12 @@ class VAE(TrainableModel):
             z: Shape [..., D].
             x: what an autoregressive decoder sees; broadcasts against z. Shape [..., *event_shape].
             training: as in Keras.
+
+        Raises:
+            ValueError: if the decoder is autoregressive and there is no x.
         """
+        if self.autoregressive and x is None:
+            raise ValueError("An autoregressive decoder needs `x` beside z; `render(z)` generates one. Received: None.")
         lead = tf.shape(z)[:-1]
         inputs = tf.reshape(z, [-1, self.latent_dim])
         if self.autoregressive:
@@ -263,36 +206,23 @@ class VAE(TrainableModel):
         components = self.posterior_family.distribution(encoding.params)
         return {"weights": tf.exp(encoding.log_alpha), "means": components.mean(), "scales": components.stddev()}
 
-    def render(self, z, **choices):
-        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape], or a sequence [N, T].
+    def render(self, z, seed=(0, 0), **choices):
+        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
+
+        Of an autoregressive decoder: a draw of an image [N, H, W, C], or a sequence [N, T].
 
         Args:
             z: latent codes.
-            **choices: of a sequence alone: how it is generated, greedily unless given. See `generation.generate`.
+            seed: stateless seed, shape [2], of what is drawn.
+            **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
         """
-        return generate(self, z, **choices) if self.autoregressive else self.decode(z).mean()
+        return generate(self, z, seed=seed, **choices) if self.autoregressive else self.decode(z).mean()
 
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
-        return self.render(self.posterior(x).sample(seed=seed), **choices)
+        return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
-        return self.render(self.prior.distribution().sample(num_samples, seed=seed), **choices)
-
-    def get_config(self):
-        """Returns the parts, serialised, so that `keras.saving.load_model` rebuilds the model."""
-        parts = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network", "refinement")
-        config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in parts}
-        config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
-        config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]
-        return {**super().get_config(), **config}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Returns the model that `get_config` described, with new weights."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            for name, value in config.items()
-        }
-        return cls(**parts)
+        z = self.prior.distribution().sample(num_samples, seed=seed)
+        return self.render(z, tf.random.fold_in(seed, 1), **choices)

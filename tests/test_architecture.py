@@ -19,9 +19,10 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 LAYERS = [
     {"configured", "memory", "records", "registry", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
-    {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives"},
+    {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives", "pixel_generation"},
     {"algorithms", "generation", "refinements"},
     {"training"},
+    {"assembly"},
     {"models"},
     {"evaluation", "collapse", "serving_text"},
     {"callbacks", "monitor", "export", "data", "plots"},

@@ -170,7 +170,7 @@ def test_the_same_encoder_twice_is_refused():
     ("kind", "choice"),
     [
         ("encoder", "'constant', 'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
-        ("decoder", "'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
+        ("decoder", "'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'pixelcnn', 'resnet'"),
         ("posterior", "'diag_normal'"),
         (
             "likelihood",

@@ -57,6 +57,9 @@ IMPOSSIBLE = [
     ({"likelihood": "categorical_sequence"}, "Unknown likelihood"),
     ({"decoder": "nope"}, "Unknown decoder.*'conv', .*'mlp'"),
     ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
+    ({"pixelcnn_layers": 0}, "`pixelcnn_layers` must be at least 1"),
+    ({"pixelcnn_filters": 0}, "`pixelcnn_filters` must be at least 1"),
+    ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
     ({"prior": "nope"}, "Unknown prior.*'standard_normal'"),
 ]
 
@@ -97,6 +100,16 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
     assert making.make_algorithm(bound) == ImportanceWeighted(num_samples=4, gradient="dreg")
     # One component has nothing to wait for.
     assert making.make_algorithm(ImageRecipe(components=1, warm_start_epochs=4)).warm_start_epochs == 0
+
+
+def test_options_of_a_pixelcnn_reach_it_and_no_other_decoder():
+    recipe = ImageRecipe(decoder="pixelcnn", pixelcnn_layers=2, pixelcnn_filters=3)
+    assert recipe.model_options((4, 4, 1)) == {
+        "input_shape": (4, 4, 1),
+        "likelihood": "bernoulli",
+        "decoder_options": {"num_layers": 2, "filters": 3},
+    }
+    assert "decoder_options" not in ImageRecipe(decoder="conv").model_options((4, 4, 1))
 
 
 def test_a_smoke_run_is_small_and_otherwise_the_same():

@@ -117,6 +117,27 @@ def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_study_of_pixelcnns_records_what_it_runs(tmp_path):
+    options = ["--dataset", "digits", "--pixelcnn-layers", "2", "--pixelcnn-filters", "4", "--importance-samples", "4"]
+    methods = ["vae_annealed", "rme3"]
+    printed = run([str(ROOT / "recipes" / "pixelcnn.py"), "--smoke", *options, "--methods", *methods], tmp_path)
+    results = tmp_path / "recipes" / "results" / "pixelcnn"
+    assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
+    assert (tmp_path / "runs" / "pixelcnn" / "diagnostics.png").exists()
+    for word in (*methods, "NLL", "KL", "I(x; z)", "active units", "reliance on z", "bits/dim"):
+        assert word in printed
+
+
+@pytest.mark.slow
+def test_the_figures_of_a_pixelcnn_are_drawn(tmp_path):
+    options = ["--dataset", "digits", "--decoder", "pixelcnn", "--latent-dim", "3", "--components", "2"]
+    sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
+    run([str(ROOT / "recipes" / "mnist.py"), "--smoke", *options, *sizes], tmp_path)
+    for name in ("reconstructions.png", "samples_RME.png", "saved_model"):
+        assert (tmp_path / "runs" / "mnist" / name).exists(), name
+
+
+@pytest.mark.slow
 def test_the_readmes_snippets_run(tmp_path):
     pytest.importorskip("tensorflow_text")
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)

@@ -91,6 +91,19 @@ def test_sentences_have_columns_of_their_own():
         assert value in table
 
 
+def test_images_with_a_report_on_collapse_show_it():
+    diagnosed = text_record(nll=44.0)
+    for name in ("perplexity_per_word", "perplexity_per_token"):
+        del diagnosed["metrics"]["test"][name]
+    table = tables.study_table([diagnosed, diagnosed])
+    header, _, row = table.splitlines()
+    columns = [[cell.strip() for cell in line.strip("|").split("|")] for line in (header, row)]
+    shown = dict(zip(*columns, strict=True))
+    expected = {"NLL": "44.00", "KL": "1.50", "I(x; z)": "1.25", "reliance on z": "2.50", "bits/dim": "0.20"}
+    assert {name: shown[name] for name in expected} == {name: f"{value} ± 0.00" for name, value in expected.items()}
+    assert "PPL/word" not in shown
+
+
 def test_diagnostics_are_drawn_of_those_who_have_them(tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(

@@ -1,6 +1,7 @@
 """The figures of finished runs: from models and data to the plain arrays that `plots` draws."""
 
 import pathlib
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from rme_tf.posteriors import component_log_probs
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
+CODES_PER_CHUNK = 1024  # of a panel's grid, decoded at once: bounds the memory
 
 
 def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
@@ -27,12 +29,13 @@ def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
     """
     out = pathlib.Path(out)
     x = next(iter(runs.values())).task.example
+    options = {"verbose": sys.stderr.isatty()}  # of pixels drawn one after another, which takes a while
     figures = {"learning_curves": plots.learning_curves({name: run.history for name, run in runs.items()})}
     originals = x[:NUM_IMAGES]
-    redrawn = {name: run.model.reconstruct(originals).numpy() for name, run in runs.items()}
+    redrawn = {name: run.model.reconstruct(originals, **options).numpy() for name, run in runs.items()}
     figures["reconstructions"] = plots.reconstructions(originals, redrawn)
     for name, run in runs.items():
-        samples = run.model.sample(5 * NUM_IMAGES).numpy()
+        samples = run.model.sample(5 * NUM_IMAGES, **options).numpy()
         figures[f"samples_{name}"] = plots.image_grid(samples, NUM_IMAGES)
         if run.model.num_components > 1:
             weights = run.model.predict(x, verbose=0)["weights"]
@@ -69,7 +72,8 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
     inferred = {name: value.numpy()[0] for name, value in model(image[np.newaxis]).items()}
     grid_x, grid_y = plots.grid_around(inferred["means"], inferred["scales"], num)
     z = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 1, 1, 2).astype(np.float32)
-    log_joint = sum(model.log_joint(image[np.newaxis], tf.constant(z))).numpy().ravel()
+    chunks = (tf.constant(z[start : start + CODES_PER_CHUNK]) for start in range(0, len(z), CODES_PER_CHUNK))
+    log_joint = np.concatenate([sum(model.log_joint(image[np.newaxis], chunk)).numpy().ravel() for chunk in chunks])
     log_q = component_log_probs(model.posterior_family, encoding.params, tf.constant(z))[:, 0, 0]
     log_q = tf.reduce_logsumexp(encoding.log_alpha + log_q, axis=-1).numpy()
     area = (grid_x[1] - grid_x[0]) * (grid_y[1] - grid_y[0])

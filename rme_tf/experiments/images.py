@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,12 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import data
+from rme_tf.callbacks import StopAggressive
+from rme_tf.collapse import collapse_report
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.experiments import gallery
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.monitor import CollapseMonitor
 from rme_tf.networks import DECODERS, ENCODERS
 
+MONITORED = 500  # validation images diagnosed after each epoch, at most
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
 EXAMPLE_SIZE = 1000  # images of a memory-mapped test set that are drawn from in figures
 EVALUATION_BATCH = 128  # images of a memory-mapped split that are evaluated at once
@@ -37,6 +42,9 @@ class ImageRecipe(Recipe):
         path: folder or file of a data set that is kept where you say: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
+        pixelcnn_layers: gated layers of the decoder "pixelcnn".
+        pixelcnn_filters: filters of the decoder "pixelcnn".
+        diagnosed: test images of the report on collapse; no report, and no monitor in training, unless given.
     """
 
     TABLES: ClassVar[dict[str, Mapping]] = {
@@ -55,16 +63,27 @@ class ImageRecipe(Recipe):
     path: str | None = None
     size: int | None = None
     channels: int | None = None
+    pixelcnn_layers: int = 5
+    pixelcnn_filters: int = 32
+    diagnosed: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         data.given_options(self.dataset, **self.data_options)
-        self.check_at_least(1, "size", "channels")
+        self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
+        self.check_at_least(2, "diagnosed")
 
     @property
     def data_options(self) -> dict[str, Any]:
         """What some data sets alone are asked for."""
         return {"path": self.path, "size": self.size, "channels": self.channels}
+
+    def model_options(self, input_shape) -> dict[str, Any]:
+        """Returns arguments of `VAE.from_names`."""
+        options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
+        if self.decoder == "pixelcnn":
+            options["decoder_options"] = {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters}
+        return options
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
@@ -93,16 +112,33 @@ class ImageRecipe(Recipe):
             seed=self.seed,
         )
         test = evaluated(splits.test)
+        example = observations(splits.test[:EXAMPLE_SIZE]) if isinstance(test, tf.data.Dataset) else test
         size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(splits.test))
+
+        def callbacks(history):
+            """The monitor, and what listens to it."""
+            if self.diagnosed is None:
+                return []
+            monitor = CollapseMonitor(observations(splits.validation[:MONITORED]))
+            best = max(history.get("mi", []), default=-math.inf)
+            return [monitor, *([StopAggressive(best=best)] if self.aggressive else [])]
+
+        def metrics(model, split, bounds):
+            """Of the test set the report on collapse."""
+            if self.diagnosed is None or split != "test":
+                return {}
+            report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
+            return {"collapse": report.as_dict()}
+
         return Task(
-            model_options={"input_shape": splits.train.shape[1:], "likelihood": self.likelihood},
+            model_options=self.model_options(splits.train.shape[1:]),
             steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_size),
             batches=lambda epoch: batches(first_epoch=epoch),
             validation=held_out(splits.validation, batch_size=256),
             evaluations={"test": test, "train": evaluated(splits.train[:size])},
-            example=observations(splits.test[:EXAMPLE_SIZE]) if isinstance(test, tf.data.Dataset) else test,
-            callbacks=lambda history: [],
-            metrics=lambda model, split, bounds: {},
+            example=example,
+            callbacks=callbacks,
+            metrics=metrics,
             facts={split: len(images) for split, images in splits._asdict().items()},
             export_options={},
             keep=lambda out: None,

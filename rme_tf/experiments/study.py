@@ -22,7 +22,7 @@ def run_study(
     """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
 
     Shows how much is done and an estimate of the time that is left. Then prints the table of what is finished and,
-    of sentences, draws `out`/diagnostics.png.
+    where training was monitored, draws `out`/diagnostics.png.
 
     Args:
         methods: recipes by the name of the method; their `seed` and `out` are set here.

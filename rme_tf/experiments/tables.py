@@ -95,7 +95,9 @@ def _text_summary(record: Record) -> dict:
 
 
 def _image_study(group: list[Record]) -> dict:
-    """Returns the row of one method, over its seeds."""
+    """Returns the row of one method, over its seeds; with the report on collapse, in nats an image, if there is one."""
+    if all("collapse" in record["metrics"]["test"] for record in group):
+        return _collapse_study(group, {"bits/dim": "bits_per_dimension"})
     tests = [record["metrics"]["test"] for record in group]
     trains = [record["metrics"]["train"] for record in group]
     config = group[0]["config"]
@@ -117,6 +119,11 @@ def _image_study(group: list[Record]) -> dict:
 
 def _text_study(group: list[Record]) -> dict:
     """Returns the row of one method, over its seeds; NLL and KL in nats a sentence."""
+    return _collapse_study(group, {"PPL/word": "perplexity_per_word", "PPL/token": "perplexity_per_token"})
+
+
+def _collapse_study(group: list[Record], more: dict[str, str]) -> dict:
+    """Returns the row of one method with its report on collapse, and `more` of the test set's numbers by column."""
     tests = [record["metrics"]["test"] for record in group]
 
     def shown(name, sign=1.0):
@@ -130,8 +137,7 @@ def _text_study(group: list[Record]) -> dict:
         "seeds": len(group),
         "NLL": shown("log_likelihood", -1.0),
         "-ELBO": shown("elbo", -1.0),
-        "PPL/word": shown("perplexity_per_word"),
-        "PPL/token": shown("perplexity_per_token"),
+        **{column: shown(name) for column, name in more.items()},
         "KL": shown("kl"),
         "I(x; z)": diagnosed("mutual_information"),
         "active units": diagnosed("active_units"),

@@ -22,8 +22,10 @@ class Likelihood(keras.layers.Layer):
         * `observation_dtype`, `example`: of x, where it is not float32, or zero not in the support.
         * `log_prob`: where the distribution's own will not do.
         * `network_options`, `bind`: what the networks must know, or share.
+        * `parts`, `of_pixel`: what an autoregressive decoder goes by, and how it draws a pixel. See `generation`.
     """
 
+    parts = "pixels"
     support = ""
     bits_offset = 0.0
     observation_dtype = tf.float32
@@ -54,6 +56,21 @@ class Likelihood(keras.layers.Layer):
     def bind(self, decoder) -> None:
         """Takes from the decoder what both share; called once, by the model."""
         del decoder
+
+    def of_pixel(self):
+        """Returns the likelihood of one pixel alone, whose params are those of an image with the sides 1.
+
+        A decoder that goes pixel by pixel draws from it.
+
+        Raises:
+            ValueError: if the pixels are not alike, or not independent of each other given the decoder's outputs.
+        """
+        if self.weights:
+            raise ValueError(f"{type(self).__name__} has weights: pixel by pixel it needs an `of_pixel` of its own.")
+        shape: list = [1] * len(self.event_shape)
+        if len(shape) == 3:
+            shape[-1] = self.event_shape[-1]
+        return type(self).from_config({**self.get_config(), "event_shape": shape})
 
     def cast(self, x):
         """Returns x as a tensor of `observation_dtype`."""

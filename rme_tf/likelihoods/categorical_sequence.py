@@ -29,6 +29,7 @@ class CategoricalSequence(Likelihood):
         ValueError: if a size is less than 1, or the decoder has no embeddings to share.
     """
 
+    parts = "tokens"
     observation_dtype = tf.int32
 
     def __init__(self, event_shape=(None,), *, vocabulary_size: int, features: int = 256, tied: bool = False, **kwargs):

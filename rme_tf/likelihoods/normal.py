@@ -81,6 +81,15 @@ class Normal(Likelihood):
             tfp.distributions.Normal(mean, scale), reinterpreted_batch_ndims=len(self.event_shape)
         )
 
+    def of_pixel(self):
+        """Returns itself: one scale for all pixels, or one that the decoder gives, does for a single pixel too."""
+        if self.scale_kind in ("per_image", "per_pixel"):
+            raise ValueError(
+                "Pixel by pixel, `scale` must be 'decoded', 'fixed' or 'shared': of one pixel nothing else is known. "
+                f"Received: {self.scale_kind!r}."
+            )
+        return self
+
     def in_support(self, x):
         """Returns whether each entry is in [0, 1]; false for NaN."""
         x = tf.cast(x, tf.float32)

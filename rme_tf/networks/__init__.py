@@ -20,6 +20,7 @@ from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
 from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
+from rme_tf.networks.pixelcnn import PixelCNNDecoder, pixelcnn_decoder
 from rme_tf.networks.resnet import resnet_decoder, resnet_encoder
 
 ENCODERS: dict[str, Callable] = {
@@ -37,6 +38,7 @@ DECODERS: dict[str, Callable] = {
     "gated_conv": gated_conv_decoder,
     "lstm": lstm_decoder,
     "mlp": mlp_decoder,
+    "pixelcnn": pixelcnn_decoder,
     "resnet": resnet_decoder,
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "ENCODERS",
     "LSTMDecoder",
     "NormalizedMeans",
+    "PixelCNNDecoder",
     "RecurrentComponents",
     "component_params",
     "constant_encoder",
@@ -63,6 +66,7 @@ __all__ = [
     "lstm_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "pixelcnn_decoder",
     "resnet_decoder",
     "resnet_encoder",
     "with_normalized_means",

@@ -1,0 +1,271 @@
+"""A gated PixelCNN that reads a latent code: each pixel from z and the pixels before it, row by row.
+
+N images, H rows, W columns, C channels, F filters, P numbers for a pixel.
+
+A vertical stack sees the rows above a pixel, a horizontal one the pixels on its left and what the vertical stack
+says. Both are causal because their inputs are padded on one side alone; no kernel has weights to be masked.
+"""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from rme_tf.networks.conv import conv_decoder
+from rme_tf.networks.images import check_image_shape
+from rme_tf.types import Tensor
+
+CONDITIONINGS = ("bias", "both", "map", "none")
+
+
+class State(NamedTuple):
+    """What of the pixels drawn so far the next one needs; one entry a layer in each list."""
+
+    position: Tensor  # of the next pixel, counted row by row
+    line: Tensor  # pixels of this row, beyond the last one those of the row above  [N, W, C + 1]
+    code_map: Tensor  # what z says of each place; of size 0 if nothing  [N, H, W, A]
+    rows: list  # inputs of the vertical stack, the last rows  [N, reach - 1, W, F]
+    columns: list  # inputs of the horizontal stack, the last pixels  [N, reach - 1, F]
+    from_above: list  # of this row: what its vertical stack says  [N, W, 2 F]
+
+
+class GatedLayer(keras.layers.Layer):
+    """One layer of both stacks: tanh(a) * sigmoid(b), where a and b are convolutions plus terms of z.
+
+    Args:
+        filters: F.
+        kernel_size: columns that the vertical stack sees; odd. It sees `reach` = (kernel_size + 1) / 2 rows, and the
+            horizontal stack as many columns, the place itself counted.
+        residual: whether the inputs are added to the outputs.
+        reads_code: whether z shifts all places alike.
+        reads_map: whether there is a map of z, that shifts each place by itself.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, *, residual: bool, reads_code: bool, reads_map: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.reach, self.side = (kernel_size + 1) // 2, kernel_size // 2
+        self.residual = residual
+        policy = {"dtype": self.dtype_policy}  # a model that is loaded keeps its own
+        self.above = keras.layers.Conv2D(2 * filters, (self.reach, kernel_size), **policy)
+        self.left = keras.layers.Conv2D(2 * filters, (1, self.reach), **policy)
+        self.down = keras.layers.Dense(2 * filters, **policy)
+        self.mixed = keras.layers.Dense(filters, **policy)
+        self.of_code = keras.layers.Dense(4 * filters, use_bias=False, **policy) if reads_code else None
+        self.of_map = keras.layers.Dense(4 * filters, use_bias=False, **policy) if reads_map else None
+
+    def call(self, vertical, horizontal, z, code_map):
+        """Returns both stacks' outputs [N, H, W, F], for their inputs, z [N, D] and its map [N, H, W, A]."""
+        vertical = tf.pad(vertical, [[0, 0], [self.reach - 1, 0], [0, 0], [0, 0]])
+        horizontal = tf.pad(horizontal, [[0, 0], [0, 0], [self.reach - 1, 0], [0, 0]])
+        vertical, from_above = self.vertical(vertical, z, code_map)
+        return vertical, self.horizontal(horizontal, from_above)
+
+    def vertical(self, rows, z, code_map):
+        """Returns the vertical stack [N, H, W, F] and what the horizontal one takes of it [N, H, W, 2 F].
+
+        Args:
+            rows: inputs, with reach - 1 rows before the first. Shape [N, reach - 1 + H, W, F].
+            z: Shape [N, D].
+            code_map: of these rows. Shape [N, H, W, A].
+        """
+        seen = self.above(tf.pad(rows, [[0, 0], [0, 0], [self.side, self.side], [0, 0]]))
+        outputs, from_above = seen, self.down(seen)
+        terms = [] if self.of_code is None else [self.of_code(z)[:, tf.newaxis, tf.newaxis]]
+        terms += [] if self.of_map is None else [self.of_map(code_map)]
+        for term in terms:
+            own, other = tf.split(term, 2, axis=-1)
+            outputs, from_above = outputs + own, from_above + other
+        outputs = _gated(outputs)
+        return (outputs + rows[:, self.reach - 1 :] if self.residual else outputs), from_above
+
+    def horizontal(self, columns, from_above):
+        """Returns the horizontal stack [N, H, W, F], for inputs [N, H, reach - 1 + W, F] and `from_above`."""
+        outputs = self.mixed(_gated(self.left(columns) + from_above))
+        return outputs + columns[:, :, self.reach - 1 :] if self.residual else outputs
+
+
+def _gated(values):
+    values, gates = tf.split(values, 2, axis=-1)
+    return tf.tanh(values) * tf.sigmoid(gates)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class PixelCNNDecoder(keras.Model):
+    """What a gated PixelCNN says of each pixel from z and those before it: [z, x] -> params [N, H, W, P].
+
+    The order is row by row, from the left. The channels of a pixel are spoken of together: a likelihood may make one
+    depend on those before it. With r = first_kernel_size // 2 + (num_layers - 1) (kernel_size // 2) the output at a
+    pixel has seen r + 1 rows above it, r columns to both sides there, and r + 1 pixels to its left, all of them: there
+    is no blind spot. What it cannot see, z must say (the smaller r, the more).
+
+    Args:
+        latent_dim: D.
+        output_shape: (H, W, P).
+        num_layers: gated layers.
+        filters: F.
+        kernel_size: of the layers after the first; odd.
+        first_kernel_size: of the first layer; odd.
+        conditioning: z shifts all places alike ("bias"), each by itself through a small convolutional network, with
+            F filters a place ("map"), "both"; or "none": the PixelCNN alone, which ignores z.
+
+    Raises:
+        ValueError: if the shape is not (height, width, numbers), or an option is out of range.
+
+    References:
+        van den Oord et al. (2016), https://arxiv.org/abs/1606.05328; as the decoder of a VAE: Gulrajani et al. (2017),
+        https://arxiv.org/abs/1611.05013, and Chen et al. (2017), https://arxiv.org/abs/1611.02731
+    """
+
+    autoregressive = True
+
+    def __init__(
+        self,
+        latent_dim: int,
+        output_shape,
+        *,
+        num_layers: int = 5,
+        filters: int = 32,
+        kernel_size: int = 3,
+        first_kernel_size: int = 7,
+        conditioning: str = "both",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        height, width, numbers = check_image_shape(output_shape, "pixelcnn")
+        _check_sizes(num_layers=num_layers, filters=filters)
+        _check_kernels(kernel_size=kernel_size, first_kernel_size=first_kernel_size)
+        if conditioning not in CONDITIONINGS:
+            raise ValueError(f"`conditioning` must be one of {CONDITIONINGS}. Received: {conditioning!r}.")
+        self.config = {
+            "latent_dim": latent_dim,
+            "output_shape": (height, width, numbers),
+            "num_layers": num_layers,
+            "filters": filters,
+            "kernel_size": kernel_size,
+            "first_kernel_size": first_kernel_size,
+            "conditioning": conditioning,
+        }
+        self.height, self.width, self.filters = height, width, filters
+        reads = {"reads_code": conditioning in ("bias", "both"), "reads_map": conditioning in ("map", "both")}
+        kernels = [first_kernel_size] + [kernel_size] * (num_layers - 1)
+        self.gated_layers = [
+            GatedLayer(filters, size, residual=index > 0, dtype=self.dtype_policy, **reads)
+            for index, size in enumerate(kernels)
+        ]
+        shape = (height, width, filters)
+        self.code_map = conv_decoder(latent_dim, shape, filters=(filters, filters)) if reads["reads_map"] else None
+        self.hidden = keras.layers.Dense(filters, activation="swish", dtype=self.dtype_policy)
+        self.outputs_of = keras.layers.Dense(numbers, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        """Checks the images' height and width; the layers are built as they are called."""
+        size = tuple(input_shape[1][1:3])
+        if size != (self.height, self.width):
+            raise ValueError(
+                f"This pixelcnn decoder is one of images of {self.height} x {self.width} pixels. Received: {size}."
+            )
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Returns params [N, H, W, P] for [z [N, D], x [N, H, W, C], in [0, 1]]."""
+        z, x = inputs
+        pixels = self._scaled(x)
+        vertical = tf.pad(pixels, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1]  # the row above
+        horizontal = tf.pad(pixels, [[0, 0], [0, 0], [1, 0], [0, 0]])[:, :, :-1]  # the pixel before
+        code_map = self._code_map(z)
+        for layer in self.gated_layers:
+            vertical, horizontal = layer(vertical, horizontal, z, code_map)
+        return self._head(horizontal)
+
+    def initial_state(self, z):
+        """Returns the `State` before the first pixel, for z [N, D]."""
+        sizes = [layer.left.kernel.shape[-2] for layer in self.gated_layers]
+        reaches = [layer.reach for layer in self.gated_layers]
+        both = list(zip(reaches, sizes, strict=True))
+        num_images = tf.shape(z)[0]
+
+        def zeros(*shape):
+            """Returns zeros [N, *shape] of the type that the layers compute in."""
+            return tf.zeros([num_images, *shape], self.compute_dtype)
+
+        return State(
+            position=tf.constant(0),
+            line=zeros(self.width, sizes[0]),
+            code_map=self._code_map(z),
+            rows=[zeros(reach - 1, self.width, size) for reach, size in both],
+            columns=[zeros(reach - 1, size) for reach, size in both],
+            from_above=[zeros(self.width, 2 * self.filters) for _ in both],
+        )
+
+    def step(self, previous, state, z):
+        """Returns params [N, P] of the next pixel and the new state, for the pixel before it [N, C].
+
+        The vertical stack runs once a row and the horizontal one at this pixel alone, both on what is kept of the
+        steps before: an image costs about what one pass of `call` does, not one for each pixel.
+        """
+        row, column = state.position // self.width, state.position % self.width
+        pixel = self._scaled(previous)  # [N, C + 1]
+        pixel = tf.where(tf.equal(state.position, 0), tf.zeros_like(pixel), pixel)
+        place = tf.one_hot((column - 1) % self.width, self.width, dtype=pixel.dtype)[:, tf.newaxis]
+        state = state._replace(line=state.line * (1 - place) + pixel[:, tf.newaxis] * place)
+        begins = tf.equal(column, 0)
+        state = tf.cond(begins, lambda: self._next_row(state, row, z), lambda: state)
+        outputs = tf.where(begins, tf.zeros_like(pixel), pixel)[:, tf.newaxis, tf.newaxis]
+        columns = []
+        for layer, kept, from_above in zip(self.gated_layers, state.columns, state.from_above, strict=True):
+            window = tf.concat([kept[:, tf.newaxis], outputs], axis=2)  # [N, 1, reach, F]
+            columns.append(window[:, 0, 1:])
+            outputs = layer.horizontal(window, from_above[:, column][:, tf.newaxis, tf.newaxis])
+        return self._head(outputs)[:, 0, 0], state._replace(position=state.position + 1, columns=columns)
+
+    def _next_row(self, state, row, z):
+        """Returns the state at the start of a row, with all that the rows above say of it."""
+        outputs = state.line[:, tf.newaxis]
+        code_map = state.code_map[:, row][:, tf.newaxis]
+        rows, sums = [], []
+        for layer, kept in zip(self.gated_layers, state.rows, strict=True):
+            window = tf.concat([kept, outputs], axis=1)  # [N, reach, W, F]
+            rows.append(window[:, 1:])
+            outputs, from_above = layer.vertical(window, z, code_map)
+            sums.append(from_above[:, 0])
+        return state._replace(rows=rows, from_above=sums, columns=[tf.zeros_like(part) for part in state.columns])
+
+    def _scaled(self, pixels):
+        """Returns pixels in [-1, 1] and a channel of ones, that tells an image from the zeros around it."""
+        pixels = 2.0 * tf.cast(pixels, self.compute_dtype) - 1.0
+        return tf.concat([pixels, tf.ones_like(pixels[..., :1])], axis=-1)
+
+    def _code_map(self, z):
+        if self.code_map is None:
+            return tf.zeros([tf.shape(z)[0], self.height, self.width, 0], self.compute_dtype)
+        return tf.cast(self.code_map(z), self.compute_dtype)
+
+    def _head(self, features):
+        return self.outputs_of(self.hidden(tf.nn.silu(features)))
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), **self.config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns a decoder with these arguments."""
+        del custom_objects
+        return cls(**config)
+
+
+def _check_sizes(**sizes) -> None:
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+
+
+def _check_kernels(**sizes) -> None:
+    for name, value in sizes.items():
+        if value < 3 or value % 2 == 0:
+            raise ValueError(f"`{name}` must be odd and at least 3. Received: {value}.")
+
+
+def pixelcnn_decoder(latent_dim: int, output_shape, **options):
+    """Returns a `PixelCNNDecoder` for params of shape (H, W, P) = `output_shape`; see there for the options."""
+    return PixelCNNDecoder(latent_dim, output_shape, **options)
