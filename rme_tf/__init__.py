@@ -1,6 +1,6 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
-from rme_tf.algorithms import ELBO, Aggressive, Boosted, ImportanceWeighted, RecursiveMixture
+from rme_tf.algorithms import ELBO, Aggressive, Boosted, ImportanceWeighted, RecursiveMixture, SubsetELBO
 from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation import bounds, log_likelihood
@@ -45,6 +45,7 @@ __all__ = [
     "RecursiveMixture",
     "Run",
     "SigmoidAnnealing",
+    "SubsetELBO",
     "TextRecipe",
     "VAE",
     "__version__",

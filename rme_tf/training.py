@@ -21,6 +21,9 @@ NON_FINITE_TERMS = (
 )
 
 
+LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
+
+
 def first_non_finite(log_probs: LogProbs):
     """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
 
@@ -57,9 +60,14 @@ class TrainableModel(keras.Model):
         self.epochs_trained = self.add_weight(name="epochs_trained", **counter)
         self.non_finite = self.add_weight(name="non_finite", **counter)
         self.inner_loop = InnerLoop()
-        indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_components)]
+        indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_logged)]
         names = ["loss", "elbo", "reconstruction", "kl", *indexed]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    @property
+    def num_logged(self) -> int:
+        """How many components the epoch log has lines for: all, or none where they are too many to be read."""
+        return self.num_components if self.num_components <= LOGGED_COMPONENTS else 0
 
     @property
     def metrics(self):
@@ -176,6 +184,9 @@ class TrainableModel(keras.Model):
         terms = objectives.mixture_terms(log_probs)
         if self.algorithm.aggressive is not None:
             self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive)
+        if log_probs.log_alpha.shape[-1] < self.active_components:  # of some: which they are is not told
+            unknown = tf.fill([tf.shape(x)[0], self.num_components], math.nan)
+            terms |= {"component_elbo": unknown, "alpha": unknown}
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
         return self._track(terms)
@@ -206,7 +217,7 @@ class TrainableModel(keras.Model):
         alpha = tf.pad(terms["alpha"], [[0, 0], [0, missing]])
         values = {name: terms[name] for name in ("elbo", "reconstruction", "kl")}
         values["loss"] = sum(self.losses) - terms["elbo"]
-        for m in range(self.num_components):
+        for m in range(self.num_logged):
             values[f"elbo_{m}"] = component_elbo[:, m]
             values[f"alpha_{m}"] = alpha[:, m]
         for name, tracker in self.trackers.items():

@@ -21,7 +21,13 @@ every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))
 
 
 def rule_of(name, **choices):
+    if name == "subset_elbo":
+        choices = {"subset_size": 3, **choices}  # all of them
     return ALGORITHMS[name](**{"warm_start_epochs": 0, **choices})
+
+
+def mixing_of(name):
+    return "uniform" if name == "subset_elbo" else "learned"
 
 
 # Every algorithm.
@@ -29,7 +35,7 @@ def rule_of(name, **choices):
 
 @every_algorithm
 def test_one_epoch_moves_every_weight_and_logs_finite_numbers(name, tiny_model, binary_data):
-    model = tiny_model(2, mixing="learned", likelihood="normal")
+    model = tiny_model(2, mixing=mixing_of(name), likelihood="normal")
     model.compile(keras.optimizers.SGD(0.1), rule_of(name))
     before = {variable.path: np.asarray(variable.value) for variable in model.trainable_variables}
     logs = model.fit(binary_data(batch=4), batch_size=4, epochs=1, verbose=0).history
@@ -48,7 +54,7 @@ def test_one_epoch_moves_every_weight_and_logs_finite_numbers(name, tiny_model, 
 @every_algorithm
 @pytest.mark.parametrize("num_samples", [1, 2])
 def test_a_step_returns_the_log_probs_of_its_draw(name, tiny_model, binary_data, num_samples):
-    model = tiny_model(3, mixing="learned")
+    model = tiny_model(3, mixing=mixing_of(name))
     rule = rule_of(name, num_samples=num_samples)
     model.compile("adam", rule)
     result = rule.step(model, tf.constant(binary_data()), tf.constant([0, 1]))

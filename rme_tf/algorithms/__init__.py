@@ -6,12 +6,14 @@ from rme_tf.algorithms.boosted import Boosted
 from rme_tf.algorithms.elbo import ELBO
 from rme_tf.algorithms.importance_weighted import ImportanceWeighted
 from rme_tf.algorithms.recursive_mixture import RecursiveMixture
+from rme_tf.algorithms.subset_elbo import SubsetELBO
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "boosted": Boosted,
     "elbo": ELBO,
     "importance_weighted": ImportanceWeighted,
     "recursive_mixture": RecursiveMixture,
+    "subset_elbo": SubsetELBO,
 }
 
 __all__ = [
@@ -22,4 +24,5 @@ __all__ = [
     "ELBO",
     "ImportanceWeighted",
     "RecursiveMixture",
+    "SubsetELBO",
 ]

@@ -30,6 +30,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "me": {"algorithm": "elbo"},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
     "siwae": {**BOUND, "num_samples": 2},
+    "misvae": {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2},
+    "misvae_s2s": {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2, "estimator": "s2s"},
     # The recursion.
     "rme": {},
     "rme_sequential": {"update": "sequential"},

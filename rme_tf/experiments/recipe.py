@@ -24,10 +24,12 @@ Update = Literal["joint", "sequential"]
 Bound = Literal["skew", "clamp", "none"]
 DecoderWeights = Literal["alpha", "uniform"]
 Gradient = Literal["pathwise", "dreg"]
+Estimator = Literal["s2a", "s2s"]
 Optimizer = Literal["adam", "sgd"]
 CHOICES = {
     "bound": Bound,
     "decoder_weights": DecoderWeights,
+    "estimator": Estimator,
     "gradient": Gradient,
     "optimizer": Optimizer,
     "update": Update,
@@ -85,7 +87,8 @@ class Recipe:
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
-        algorithm: "recursive_mixture", "boosted", "importance_weighted", or "elbo" (the VAE and the mixture encoder).
+        algorithm: "recursive_mixture", "boosted", "importance_weighted", "subset_elbo", or "elbo" (the VAE and the
+            mixture encoder).
         update: the recursion in one pass ("joint") or as the paper's loop ("sequential").
         bound: how the reward KL(q_m || Q_{m-1}) is bounded.
         kl_bound: the barrier C, in nats.
@@ -93,6 +96,8 @@ class Recipe:
         polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
         entropy_weight: lambda of boosted variational inference.
         gradient: of the encoders in the importance-weighted bound.
+        subset_size: components that a step of the "subset_elbo" draws.
+        estimator: "s2a" or "s2s", of that objective.
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
@@ -160,6 +165,8 @@ class Recipe:
     polish_epoch: int | None = None
     entropy_weight: float = 1.0
     gradient: Gradient = "pathwise"
+    subset_size: int = 1
+    estimator: Estimator = "s2a"
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
