@@ -74,11 +74,13 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, or a warm start of encoders that differ in shape.
+            ValueError: for an unknown name, a warm start of encoders that differ in shape, or an algorithm that cannot
+                train this model.
         """
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
         if algorithm.warm_start_epochs > 0:
             check_copyable(self.encoders)
+        algorithm.check(self)
         super().compile(optimizer=optimizer, **kwargs)
         self.algorithm = algorithm
         self.optimizer.build(self.trainable_variables)

@@ -32,6 +32,9 @@ class Algorithm(Configured):
     To be implemented by subclasses:
         * `step(model, x, seed)`: moves the model's weights, and returns the `LogProbs` of the draw
           that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
+
+    May be overridden:
+        * `check(model)`: raises ValueError for a model that it cannot train.
     """
 
     num_samples: int = 1
@@ -52,6 +55,9 @@ class Algorithm(Configured):
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             if not isinstance(getattr(self, name), kind | None):
                 raise ValueError(f"`{name}` must be of {kind.__name__} or None. Received: {getattr(self, name)!r}.")
+
+    def check(self, model):
+        """Raises ValueError if the algorithm cannot train this `rme_tf.VAE`; called by its `compile`."""
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""

@@ -95,8 +95,8 @@ class ImportanceWeighted(Algorithm):
 
 
 def _pathwise(algorithm: ImportanceWeighted, model, x, encoding, seed):
-    z = model.sample_components(encoding.params, algorithm.num_samples, seed)
-    log_probs = model.log_probs_at(x, encoding, z, training=True)
+    draws = model.sample_with_log_probs(encoding.params, algorithm.num_samples, seed)
+    log_probs = model.log_probs_at(x, encoding, *draws, training=True)
     return objectives.importance_weighted_bound(*algorithm.log_weighted(model, log_probs)), log_probs
 
 

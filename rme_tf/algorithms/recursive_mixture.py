@@ -51,23 +51,25 @@ class Recursion(Algorithm):
         super().__post_init__()
         lookup(UPDATES, self.update, "update")
 
-    def step(self, model, x, seed):
-        """Moves every weight up its own objective; returns `LogProbs`.
+    def check(self, model):
+        """Raises ValueError where the recursion cannot tell whose the weights are that a part of the model owns.
 
-        Raises:
-            ValueError: if the posterior family owns weights: the recursion cannot tell whose they are; or for
-                free bits with a prior that owns weights, for the same reason.
+        That is a posterior family with weights, of several components, and a prior with weights under free bits.
         """
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
                 "Free bits in recursive mixture estimation need a prior without weights of its own. "
                 f"Received: {type(model.prior).__name__}."
             )
-        if model.posterior_family.trainable_variables:
+        if model.posterior_family.trainable_variables and model.num_components > 1:
             raise ValueError(
-                "Recursive mixture estimation needs a posterior family without weights of its own. "
-                f"Received: {type(model.posterior_family).__name__}. Train it with the ELBO algorithm."
+                "Recursive mixture estimation needs a posterior family without weights of its own, or one component. "
+                f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
+                "Train it with the ELBO algorithm."
             )
+
+    def step(self, model, x, seed):
+        """Moves every weight up its own objective; returns `LogProbs`."""
         return UPDATES[self.update](self, model, x, seed)
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
@@ -190,7 +192,10 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     for m in range(model.active_components):
-        stage(model.encoders[m].trainable_variables, lambda m=m: component_objective(m, m))
+        stage(  # the family has weights only where m = 0 is the only one: see `check`
+            model.encoders[m].trainable_variables + model.posterior_family.trainable_variables,
+            lambda m=m: component_objective(m, m),
+        )
         if m > 0 and model.mixing.learned:
             last = m + 1 == model.active_components  # the network has one weight decay, but many stages
             stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
