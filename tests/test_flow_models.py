@@ -11,7 +11,7 @@ from definition import assert_same_gradients, recorded_gradients
 from rme_tf import ELBO, ImportanceWeighted, RecursiveMixture
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.export import Endpoints
-from rme_tf.posteriors import IAF, Householder, Sylvester
+from rme_tf.posteriors import IAF, POSTERIORS, Householder, Sylvester
 from test_export import answers_of
 
 SMALL = {
@@ -130,3 +130,13 @@ def test_the_served_answers_are_the_models(tiny_model, binary_data, tmp_path, na
     expected["log_likelihood"] = Endpoints(model, 50).log_likelihood(tf.constant(x), 100, 7)["log_likelihood"]
     for key, value in expected.items():
         np.testing.assert_allclose(answers[key], value, rtol=1e-3, atol=1e-3, err_msg=key)  # float32, fused otherwise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "num_components"), [*((name, 2) for name in sorted(POSTERIORS)), ("iaf", 1)])
+def test_xla_compiles_the_step_for_batches_of_any_size(tiny_model, binary_data, name, num_components):
+    choices = {"posterior": SMALL[name]() if name in SMALL else name}
+    model = tiny_model(num_components, **choices)
+    model.compile("adam", ELBO(), jit_compile=True)
+    history = model.fit(binary_data(6), batch_size=4, epochs=2, verbose=0).history  # 4 rows, then 2
+    assert np.isfinite(history["loss"]).all()
