@@ -8,8 +8,9 @@ import tensorflow as tf
 import reference
 import rme_tf
 from definition import assert_same_gradients, recorded_gradients
-from rme_tf import ELBO, ImportanceWeighted, RecursiveMixture
+from rme_tf import ELBO, ImageRecipe, ImportanceWeighted, RecursiveMixture
 from rme_tf.algorithms import ALGORITHMS
+from rme_tf.experiments import runner
 from rme_tf.export import Endpoints
 from rme_tf.posteriors import IAF, POSTERIORS, Householder, Sylvester
 from test_export import answers_of
@@ -140,3 +141,44 @@ def test_xla_compiles_the_step_for_batches_of_any_size(tiny_model, binary_data, 
     model.compile("adam", ELBO(), jit_compile=True)
     history = model.fit(binary_data(6), batch_size=4, epochs=2, verbose=0).history  # 4 rows, then 2
     assert np.isfinite(history["loss"]).all()
+
+
+# Recipes.
+
+
+def test_a_recipe_says_how_many_transforms():
+    assert ImageRecipe(posterior="iaf", flow_steps=3, latent_dim=4).make_posterior().num_steps == 3
+    assert ImageRecipe(posterior="householder", flow_steps=5).make_posterior().num_reflections == 5
+    assert ImageRecipe(posterior="sylvester").make_posterior().num_steps == 2
+    assert ImageRecipe(latent_dim=3).make_posterior().latent_dim == 3
+    words = ["--posterior", "iaf", "--components", "1", "--algorithm", "elbo", "--flow-steps", "2"]
+    assert rme_tf.parse(ImageRecipe(), args=words).flow_steps == 2
+
+
+@pytest.mark.parametrize("choices", [{"flow_steps": 2}, {"posterior": "iaf", "flow_steps": 0}])
+def test_a_number_of_transforms_that_means_nothing_is_refused(choices):
+    with pytest.raises(ValueError, match="`flow_steps`"):
+        ImageRecipe(**choices)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_weights_of_a_family_count_as_inference(tmp_path):
+    networks = {"encoder": "mlp", "decoder": "mlp", "latent_dim": 2}
+    recipe = ImageRecipe(
+        dataset="digits",
+        posterior="iaf",
+        components=1,
+        algorithm="elbo",
+        importance_samples=4,
+        train_size=8,
+        test_size=8,
+        batch_size=8,
+        out=str(tmp_path),
+        **networks,
+    )
+    task = recipe.load()
+    model = recipe.make_model(task.model_options)
+    metrics = runner.assess(recipe, model, task)
+    assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
+        np.prod(variable.shape) for variable in model.trainable_variables
+    )

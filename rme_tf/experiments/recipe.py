@@ -15,7 +15,7 @@ from rme_tf.annealing import ANNEALINGS, Annealing
 from rme_tf.free_bits import FreeBits
 from rme_tf.models import VAE
 from rme_tf.networks import DECODERS, ENCODERS
-from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, RecursiveMixing
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily, RecursiveMixing
 from rme_tf.priors import PRIORS
 from rme_tf.registry import lookup
 
@@ -65,6 +65,8 @@ class Recipe:
         shared_trunk: the components have all but the last layer of it in common.
         decoder: network of p(x|z).
         posterior: family of each component.
+        flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default
+            unless given.
         prior: p(z).
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
@@ -123,6 +125,7 @@ class Recipe:
     shared_trunk: bool = False
     decoder: str = "conv"
     posterior: str = "diag_normal"
+    flow_steps: int | None = None
     prior: str = "standard_normal"
     latent_dim: int = 20
     components: int = 5
@@ -160,7 +163,7 @@ class Recipe:
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
-        self.check_at_least(1, "train_size", "test_size", "patience")
+        self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps")
         self.check_at_least(0, "seed")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
@@ -169,6 +172,9 @@ class Recipe:
         for name, choices in (("update", Update), ("bound", Bound), ("optimizer", Optimizer)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
+        if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
+            flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
+            raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
         self.make_algorithm()  # so does this
 
@@ -218,6 +224,12 @@ class Recipe:
         annealing = lookup(ANNEALINGS, self.annealing, "annealing")
         return annealing(steps=self.annealing_steps, start=self.annealing_start, end=self.kl_weight)
 
+    def make_posterior(self) -> PosteriorFamily:
+        """Returns the family of the components, with weights of its own if it has any."""
+        family = lookup(POSTERIORS, self.posterior, "posterior")
+        options = {} if self.flow_steps is None else {family.depth_argument: self.flow_steps}
+        return family(latent_dim=self.latent_dim, **options)
+
     def make_mixing(self) -> Mixing:
         """Returns how the components are weighted; raises ValueError as the mixing does."""
         if self.mixing == "learned":
@@ -231,9 +243,9 @@ class Recipe:
 
     def make_model(self, options: Mapping[str, Any]) -> VAE:
         """Returns the compiled model, `options` being a task's `model_options`."""
-        names = {name: getattr(self, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
+        names = {name: getattr(self, name) for name in ("encoder", "decoder", "prior", "latent_dim")}
         model = VAE.from_names(
-            **{**names, "num_components": self.components, **options},
+            **{**names, "posterior": self.make_posterior(), "num_components": self.components, **options},
             trunk="shared" if self.shared_trunk else None,
             mixing=self.make_mixing(),
             seed=self.seed,
