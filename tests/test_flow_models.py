@@ -100,6 +100,24 @@ def test_predictions_describe_the_posterior(tiny_model, binary_data, name):
 
 
 @every_name
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_densities_are_float32_under_every_policy(binary_data, name, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = rme_tf.VAE.from_names(
+            encoder="mlp", decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2, posterior=SMALL[name]()
+        )
+        model.compile("adam", ELBO(), run_eagerly=True)
+        assert np.isfinite(model.fit(binary_data(), verbose=0).history["loss"][0])
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {weight.dtype for weight in model.posterior_family.weights} <= {"float32"}
+    assert {term.dtype for term in model.log_probs(binary_data(), seed=(0, 1))} == {tf.float32}
+    assert {value.dtype for value in model(binary_data()).values()} == {tf.float32}
+
+
+@every_name
 def test_a_saved_model_is_the_same(tiny_model, binary_data, tmp_path, name):
     model, x = tiny_model(2, posterior=SMALL[name]()), binary_data()
     model.compile("adam", ELBO(), run_eagerly=True)

@@ -41,25 +41,25 @@ class Made(keras.layers.Layer):
             for below, above in zip(degrees, [*degrees[1:], np.tile(order - 1, 2)], strict=True)
         ]
         last = len(self.masks) - 1
+
+        def weight(name, shape, initializer):
+            # Densities stay float32 under every dtype policy: the model's own would reach in here.
+            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
         self.kernels = [
-            self.add_weight(
-                name=f"kernel_{i}", shape=mask.shape, initializer="zeros" if i == last else "glorot_uniform"
-            )
+            weight(f"kernel_{i}", mask.shape, "zeros" if i == last else "glorot_uniform")
             for i, mask in enumerate(self.masks)
         ]
-        self.biases = [
-            self.add_weight(name=f"bias_{i}", shape=mask.shape[1:], initializer="zeros")
-            for i, mask in enumerate(self.masks)
-        ]
-        self.context_kernel = self.add_weight(name="context_kernel", shape=(context_size, units[0]))
+        self.biases = [weight(f"bias_{i}", mask.shape[1:], "zeros") for i, mask in enumerate(self.masks)]
+        self.context_kernel = weight("context_kernel", (context_size, units[0]), "glorot_uniform")
         self.built = True
 
     def shift_and_log_scale(self, z, context):
         """Returns shift and log scale, each [..., D], for z [..., D] and context [..., C], which broadcast."""
-        hidden, added = z, tf.linalg.matmul(context[..., tf.newaxis, :], self.context_kernel.value)[..., 0, :]
-        for i, (mask, kernel, bias) in enumerate(zip(self.masks, self.kernels, self.biases, strict=True)):
-            if i > 0:
-                hidden, added = tf.math.tanh(hidden + added) if i == 1 else tf.math.tanh(hidden), 0.0
-            hidden = tf.tensordot(hidden, kernel.value * mask, axes=1) + bias.value
+        kernels = [kernel.value * mask for kernel, mask in zip(self.kernels, self.masks, strict=True)]
+        hidden = tf.tensordot(z, kernels[0], axes=1) + tf.tensordot(context, self.context_kernel.value, axes=1)
+        for bias, kernel in zip(self.biases, kernels[1:], strict=False):
+            hidden = tf.tensordot(tf.math.tanh(hidden + bias.value), kernel, axes=1)
+        hidden += self.biases[-1].value
         shift, raw = tf.split(hidden, 2, axis=-1)
         return shift, MAX_LOG_SCALE * tf.math.tanh(raw / MAX_LOG_SCALE)
