@@ -60,9 +60,8 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
 
     def body(done, log_total, log_lik_sum, mixture_sum, own_sum):
         """Adds up the next `chunk` draws."""
-        z = model.sample_components(params, chunk, tf.random.fold_in(seed, done))
+        z, log_q_all = model.sample_with_log_probs(params, chunk, tf.random.fold_in(seed, done))
         log_lik, log_prior = model.log_joint(x, z)
-        log_q_all = model.component_log_probs(params, z)
         log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
         own_ratio = log_lik + log_prior - tf.linalg.diag_part(log_q_all)
         used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial

@@ -148,6 +148,10 @@ class VAE(AssembledModel):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
         return posteriors.component_log_probs(self.posterior_family, params, z)
 
+    def sample_with_log_probs(self, params, num_samples: int, seed):
+        """Returns z as `sample_components` and log q_j(z_m) [S, B, K, K], for params [B, K, P]."""
+        return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed)
+
     def likelihood_params(self, z, x=None, *, training=False):
         """Returns the decoder's outputs [..., *params_shape].
 
@@ -192,13 +196,15 @@ class VAE(AssembledModel):
             training: as in Keras.
         """
         encoding = self.encode(x, num_components=num_components, training=training)
-        z = self.sample_components(encoding.params, num_samples, seed)
-        return self.log_probs_at(x, encoding, z, training=training)
+        draws = self.sample_with_log_probs(encoding.params, num_samples, seed)
+        return self.log_probs_at(x, encoding, *draws, training=training)
 
-    def log_probs_at(self, x, encoding: Encoding, z, *, training=False) -> LogProbs:
-        """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`."""
+    def log_probs_at(self, x, encoding: Encoding, z, log_q_all=None, *, training=False) -> LogProbs:
+        """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`; takes their densities."""
         log_lik, log_prior = self.log_joint(x, z, training=training)
-        return LogProbs(log_lik, log_prior, self.component_log_probs(encoding.params, z), encoding.log_alpha)
+        if log_q_all is None:
+            log_q_all = self.component_log_probs(encoding.params, z)
+        return LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     def call(self, x, training=False):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""

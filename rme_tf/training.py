@@ -83,17 +83,13 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, a warm start of encoders that differ in shape, or a refinement that
-                the algorithm does not train.
+            ValueError: for an unknown name, a warm start of encoders that differ in shape, or an algorithm that cannot
+                train this model.
         """
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
-        if self.refinement is not None and not algorithm.refines:
-            raise ValueError(
-                f"{type(algorithm).__name__} does not train a model with a refinement, which ascends ELBO(Q) in all "
-                f"components at once. Expected algorithm='elbo'. Received: refinement {type(self.refinement).__name__}."
-            )
         if algorithm.warm_start_epochs > 0:
             check_copyable(self.encoders)
+        algorithm.check(self)
         super().compile(optimizer=optimizer, **kwargs)
         self.algorithm = algorithm
         self.optimizer.build(self.trainable_variables)

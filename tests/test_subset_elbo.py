@@ -57,12 +57,12 @@ def test_all_of_them_are_the_elbo(tiny_model, binary_data, estimator, size):
 
 
 def test_some_to_all_is_the_elbo_on_average_and_some_to_some_below(tiny_model, binary_data):
-    """Of 300 subsets, each with many samples: three standard errors."""
+    """Of 100 subsets, each with many samples: three standard errors."""
     model, x = tiny_model(4), tf.constant(binary_data(batch=2))
-    every = value_by_definition(model, SubsetELBO(subset_size=4, num_samples=20_000), x, SEED)
+    every = value_by_definition(model, SubsetELBO(subset_size=4, num_samples=10_000), x, SEED)
     for estimator in ("s2a", "s2s"):
-        rule = SubsetELBO(subset_size=2, estimator=estimator, num_samples=400)
-        values = np.stack([value_by_definition(model, rule, x, (7, seed)) for seed in range(300)])
+        rule = SubsetELBO(subset_size=2, estimator=estimator, num_samples=100)
+        values = np.stack([value_by_definition(model, rule, x, (7, seed)) for seed in range(100)])
         gap, error = (values - np.asarray(every)).mean(axis=0), values.std(axis=0) / np.sqrt(len(values))
         if estimator == "s2a":
             assert (np.abs(gap) < 3.5 * error + 0.02).all(), gap
@@ -102,11 +102,10 @@ def test_hundreds_of_components_train_and_are_not_listed(tiny_model, binary_data
     assert model.predict(x, verbose=0)["weights"].shape == (4, 100)
 
 
-def test_learned_weights_and_impossible_sizes_are_refused(tiny_model, binary_data):
+def test_learned_weights_and_impossible_sizes_are_refused(tiny_model):
     model = tiny_model(3, mixing="learned")
-    model.compile("adam", SubsetELBO())
     with pytest.raises(ValueError, match="Expected mixing='uniform'. Received: RecursiveMixing"):
-        model.algorithm.step(model, tf.constant(binary_data()), tf.constant(SEED))
+        model.compile("adam", SubsetELBO())
     for choices, message in (
         ({"subset_size": 0}, "`subset_size` must be an integer of at least 1. Received: 0"),
         ({"subset_size": 1.5}, "`subset_size`"),

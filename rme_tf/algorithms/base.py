@@ -35,6 +35,7 @@ class Algorithm(Configured):
           that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
 
     May be overridden:
+        * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
         * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
 
@@ -58,6 +59,15 @@ class Algorithm(Configured):
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             if not isinstance(getattr(self, name), kind | None):
                 raise ValueError(f"`{name}` must be of {kind.__name__} or None. Received: {getattr(self, name)!r}.")
+
+    def check(self, model):
+        """Raises ValueError if the algorithm cannot train this `rme_tf.VAE`; called by its `compile`."""
+        if model.refinement is not None and not self.refines:
+            raise ValueError(
+                f"{type(self).__name__} does not train a model with a refinement, which ascends ELBO(Q) in all "
+                "components at once. Expected algorithm='elbo'. Received: refinement "
+                f"{type(model.refinement).__name__}."
+            )
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""

@@ -33,8 +33,8 @@ class ELBO(Algorithm):
 
         def bound_at(encoding):
             """Returns ELBO(Q) and the `LogProbs`."""
-            z = model.sample_components(encoding.params, self.num_samples, seed)
-            log_probs = model.log_probs_at(x, encoding, z, training=True)
+            z, log_q_all = model.sample_with_log_probs(encoding.params, self.num_samples, seed)
+            log_probs = model.log_probs_at(x, encoding, z, log_q_all, training=True)
             log_alpha = log_probs.log_alpha
             log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_probs.log_q_all)
             log_joint = log_probs.log_lik + kl_weight * log_probs.log_prior

@@ -54,18 +54,18 @@ class ImportanceWeighted(Algorithm):
                 f"Expected: None. Received: {self.free_bits}."
             )
 
-    def step(self, model, x, seed):
-        """Moves every weight one step up the bound; returns `LogProbs`.
-
-        Raises:
-            ValueError: for "dreg" with several components, or with a posterior family that owns weights.
-        """
+    def check(self, model):
+        """Raises ValueError for "dreg" with several components, or with a posterior family that owns weights."""
+        super().check(model)
         if self.gradient == "dreg" and (model.num_components > 1 or model.posterior_family.trainable_variables):
             raise ValueError(
                 "The doubly reparameterised gradient is of one component, from a family without weights of its own. "
                 f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
                 "Pass `gradient='pathwise'`."
             )
+
+    def step(self, model, x, seed):
+        """Moves every weight one step up the bound; returns `LogProbs`."""
 
         def objective():
             """Returns the bound and the `LogProbs`."""
@@ -95,8 +95,8 @@ class ImportanceWeighted(Algorithm):
 
 
 def _pathwise(algorithm: ImportanceWeighted, model, x, encoding, seed):
-    z = model.sample_components(encoding.params, algorithm.num_samples, seed)
-    log_probs = model.log_probs_at(x, encoding, z, training=True)
+    draws = model.sample_with_log_probs(encoding.params, algorithm.num_samples, seed)
+    log_probs = model.log_probs_at(x, encoding, *draws, training=True)
     return objectives.importance_weighted_bound(*algorithm.log_weighted(model, log_probs)), log_probs
 
 

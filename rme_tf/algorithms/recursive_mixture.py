@@ -69,23 +69,26 @@ class Recursion(Algorithm):
         """Returns 1 from `polish_epoch` on, 0 before."""
         return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
 
-    def step(self, model, x, seed):
-        """Moves every weight up its own objective; returns `LogProbs`.
+    def check(self, model):
+        """Raises ValueError where the recursion cannot tell whose the weights are that a part of the model owns.
 
-        Raises:
-            ValueError: if the posterior family owns weights: the recursion cannot tell whose they are; or for
-                free bits with a prior that owns weights, for the same reason.
+        That is a posterior family with weights, of several components, and a prior with weights under free bits.
         """
+        super().check(model)
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
                 "Free bits in recursive mixture estimation need a prior without weights of its own. "
                 f"Received: {type(model.prior).__name__}."
             )
-        if model.posterior_family.trainable_variables:
+        if model.posterior_family.trainable_variables and model.num_components > 1:
             raise ValueError(
-                "Recursive mixture estimation needs a posterior family without weights of its own. "
-                f"Received: {type(model.posterior_family).__name__}. Train it with the ELBO algorithm."
+                "Recursive mixture estimation needs a posterior family without weights of its own, or one component. "
+                f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
+                "Train it with the ELBO algorithm."
             )
+
+    def step(self, model, x, seed):
+        """Moves every weight up its own objective; returns `LogProbs`."""
         if model.phase == 1:
             shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(ELBO)}
             return ELBO(**shared).step(model, x, seed)
@@ -227,8 +230,12 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
 
 
 def _own_variables(model, m: int) -> list:
-    """Returns the variables that component m has for itself: none where one network, the trunk, serves them all."""
-    return model.encoders[m].trainable_variables if model.encoders else []
+    """Returns the variables that component m has for itself: no encoder where one network, the trunk, serves them all.
+
+    The posterior family has weights only where component 0 is the only one: see `check`.
+    """
+    own = model.encoders[m].trainable_variables if model.encoders else []
+    return own + model.posterior_family.trainable_variables
 
 
 def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:

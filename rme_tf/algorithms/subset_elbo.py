@@ -47,17 +47,17 @@ class SubsetELBO(Algorithm):
         if not isinstance(self.subset_size, int) or self.subset_size < 1:
             raise ValueError(f"`subset_size` must be an integer of at least 1. Received: {self.subset_size!r}.")
 
-    def step(self, model, x, seed):
-        """Moves every weight one step up the estimate; returns the `LogProbs` of the components of the subset.
-
-        Raises:
-            ValueError: for a mixture whose weights are not uniform.
-        """
+    def check(self, model):
+        """Raises ValueError for a mixture whose weights are not uniform."""
+        super().check(model)
         if not isinstance(model.mixing, UniformMixing):
             raise ValueError(
-                f"A subset of the components stands for all where the weights are uniform. Expected mixing='uniform'. "
+                "A subset of the components stands for all where the weights are uniform. Expected mixing='uniform'. "
                 f"Received: {type(model.mixing).__name__}."
             )
+
+    def step(self, model, x, seed):
+        """Moves every weight one step up the estimate; returns the `LogProbs` of the components of the subset."""
         kl_weight = self.kl_weight_now(model)
 
         def objective():

@@ -12,7 +12,7 @@ from rme_tf.annealing import ANNEALINGS, Annealing
 from rme_tf.free_bits import FreeBits
 from rme_tf.models import VAE
 from rme_tf.networks import ENCODERS
-from rme_tf.posteriors import MIXINGS, Mixing, RecursiveMixing
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily, RecursiveMixing
 from rme_tf.registry import lookup
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ def make_kl_weight(recipe: "Recipe") -> float | Annealing:
         return recipe.kl_weight
     annealing = lookup(ANNEALINGS, recipe.annealing, "annealing")
     return annealing(steps=recipe.annealing_steps, start=recipe.annealing_start, end=recipe.kl_weight)
+
+
+def make_posterior(recipe: "Recipe") -> PosteriorFamily:
+    """Returns the family of the components, with weights of its own if it has any."""
+    family = lookup(POSTERIORS, recipe.posterior, "posterior")
+    options = {} if recipe.flow_steps is None else {family.depth_argument: recipe.flow_steps}
+    return family(latent_dim=recipe.latent_dim, **options)
 
 
 def make_mixing(recipe: "Recipe") -> Mixing:
@@ -71,7 +78,7 @@ def encoder_options(recipe: "Recipe", given: Mapping[str, Any]) -> Mapping[str, 
 
 def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
     """Returns the compiled model, `options` being a task's `model_options`."""
-    names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
+    names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "prior", "latent_dim")}
     options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
     refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
     model = VAE.from_names(
@@ -79,6 +86,7 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
         trunk=recipe.trunk,
         refinement=recipe.refinement,
         refinement_options=refinement,
+        posterior=make_posterior(recipe),
         mixing=make_mixing(recipe),
         seed=recipe.seed,
     )

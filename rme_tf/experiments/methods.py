@@ -16,9 +16,12 @@ ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
 
 METHODS: dict[str, dict[str, Any]] = {
-    # One Gaussian.
+    # One Gaussian, or a transformation of one.
     "vae": ONE,
     "full_normal": {**ONE, "posterior": "full_normal"},
+    "householder": {**ONE, "posterior": "householder"},
+    "sylvester": {**ONE, "posterior": "sylvester"},
+    "iaf": {**ONE, "posterior": "iaf"},
     "iwae": {**BOUND, "components": 1, "num_samples": 5},
     "iwae50": {**BOUND, "components": 1, "num_samples": 50},
     "iwae_dreg": {**BOUND, "components": 1, "num_samples": 5, "gradient": "dreg"},

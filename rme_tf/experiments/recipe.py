@@ -78,6 +78,8 @@ class Recipe:
         later_width: of the hidden layers of the encoders after the first, as a share of the first one's.
         decoder: network of p(x|z).
         posterior: family of each component.
+        flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default
+            unless given.
         prior: p(z).
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
@@ -149,6 +151,7 @@ class Recipe:
     later_width: float = 1.0
     decoder: str = "conv"
     posterior: str = "diag_normal"
+    flow_steps: int | None = None
     prior: str = "standard_normal"
     latent_dim: int = 20
     components: int = 5
@@ -194,7 +197,7 @@ class Recipe:
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
-        self.check_at_least(1, "train_size", "test_size", "patience")
+        self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -208,6 +211,9 @@ class Recipe:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
+        if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
+            flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
+            raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
         making.make_algorithm(self)  # so does this
 

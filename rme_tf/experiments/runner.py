@@ -96,7 +96,7 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
-    inference = filter(None, [model.trunk, *model.encoders, model.mixing_network])
+    inference = filter(None, [model.trunk, *model.encoders, model.mixing_network, model.posterior_family])
     metrics["inference_parameters"] = sum(network.count_params() for network in inference)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables

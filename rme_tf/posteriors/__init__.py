@@ -2,13 +2,25 @@
 
 from rme_tf.posteriors.base import PosteriorFamily
 from rme_tf.posteriors.diag_normal import DiagNormal
+from rme_tf.posteriors.flow import FlowFamily
 from rme_tf.posteriors.full_normal import FullNormal
+from rme_tf.posteriors.householder import Householder
+from rme_tf.posteriors.iaf import IAF
 from rme_tf.posteriors.mixing import Mixing, RecursiveMixing, UniformMixing
-from rme_tf.posteriors.mixture import component_log_probs, mixture_distribution, sample_components
+from rme_tf.posteriors.mixture import (
+    component_log_probs,
+    mixture_distribution,
+    sample_components,
+    sample_with_log_probs,
+)
+from rme_tf.posteriors.sylvester import Sylvester
 
 POSTERIORS: dict[str, type[PosteriorFamily]] = {
     "diag_normal": DiagNormal,
     "full_normal": FullNormal,
+    "householder": Householder,
+    "iaf": IAF,
+    "sylvester": Sylvester,
 }
 
 MIXINGS: dict[str, type[Mixing]] = {
@@ -18,14 +30,19 @@ MIXINGS: dict[str, type[Mixing]] = {
 
 __all__ = [
     "DiagNormal",
+    "FlowFamily",
     "FullNormal",
+    "Householder",
+    "IAF",
     "MIXINGS",
     "Mixing",
     "POSTERIORS",
     "PosteriorFamily",
     "RecursiveMixing",
+    "Sylvester",
     "UniformMixing",
     "component_log_probs",
     "mixture_distribution",
     "sample_components",
+    "sample_with_log_probs",
 ]

@@ -1,12 +1,19 @@
 """The contract of a posterior family."""
 
 import math
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
+
+
+def check_count(name: str, value) -> None:
+    """Raises ValueError unless the value is an integer of at least 1."""
+    if value < 1 or value != int(value):
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value}.")
 
 
 class PosteriorFamily(keras.layers.Layer):
@@ -31,12 +38,15 @@ class PosteriorFamily(keras.layers.Layer):
     May be overridden:
         * `marginals(params)`, if the latent dimensions are independent under q.
         * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise.
+        * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
+        * `depth_argument`, the name of the constructor's argument that says how many transforms there are.
     """
+
+    depth_argument: ClassVar[str | None] = None
 
     def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if latent_dim < 1 or latent_dim != int(latent_dim):
-            raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim}.")
+        check_count("latent_dim", latent_dim)
         if not 0.0 < initial_scale < math.inf:
             raise ValueError(f"`initial_scale` must be positive and finite. Received: {initial_scale}.")
         self.latent_dim = int(latent_dim)
@@ -73,6 +83,18 @@ class PosteriorFamily(keras.layers.Layer):
                 f"own. Received: {type(q).__name__}."
             )
         return q.bijector.forward(noise)
+
+    def sample_and_log_prob(self, params, num_samples: int, seed):
+        """Returns S reparameterised draws z [S, ..., D] and their log q(z) [S, ...], in nats.
+
+        Args:
+            params: Shape [..., P].
+            num_samples: S.
+            seed: stateless seed, shape [2]; the draws are those of `distribution(params).sample`.
+        """
+        q = self.distribution(params)
+        z = q.sample(num_samples, seed=seed)
+        return z, q.log_prob(z)
 
     def positive(self, raw):
         """Returns a positive tensor: `initial_scale` where `raw` is zero, and never below `MIN_SCALE`."""

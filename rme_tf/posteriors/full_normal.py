@@ -19,6 +19,7 @@ class FullNormal(PosteriorFamily):
     def distribution(self, params):
         """Returns `MultivariateNormalTriL`, batch [...], event [D], for params [..., P]."""
         mean, entries = params[..., : self.latent_dim], params[..., self.latent_dim :]
-        scale_tril = tfp.math.fill_triangular(entries)
-        scale_tril = tf.linalg.set_diag(scale_tril, self.positive(tf.linalg.diag_part(scale_tril)))
+        entries = tfp.math.fill_triangular(entries)
+        identity = tf.eye(self.latent_dim)  # a mask: XLA has no gradient of `set_diag`, if the batch is of any size
+        scale_tril = entries * (1.0 - identity) + self.positive(entries) * identity
         return tfp.distributions.MultivariateNormalTriL(mean, scale_tril=scale_tril)

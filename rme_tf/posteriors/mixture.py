@@ -40,6 +40,26 @@ def component_log_probs(family, params, z):
     return components.log_prob(z[:, :, :, tf.newaxis])
 
 
+def sample_with_log_probs(family, params, num_samples: int, seed):
+    """Draws from every component and returns the densities there: for one component, without inverting a flow.
+
+    Args:
+        family: a `PosteriorFamily`.
+        params: Shape [B, M, P].
+        num_samples: S.
+        seed: stateless seed. Shape [2].
+
+    Returns:
+        z: the draws of `sample_components`. Shape [S, B, M, D].
+        log_q_all: log q_j(z_m), in nats. Shape [S, B, M, M].
+    """
+    if params.shape[1] > 1:
+        z = sample_components(family, params, num_samples, seed)
+        return z, component_log_probs(family, params, z)
+    z, log_q = family.sample_and_log_prob(params[:, 0], num_samples, tf.random.fold_in(seed, 0))
+    return z[:, :, tf.newaxis], log_q[:, :, tf.newaxis, tf.newaxis]
+
+
 def mixture_distribution(family, encoding):
     """Returns Q(z|x) as a `tfd.MixtureSameFamily`, batch [B], event [D].
 

@@ -1,0 +1,112 @@
+"""Normalizing flows: a diagonal Gaussian pushed through transforms whose Jacobians are known."""
+
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.posteriors.base import PosteriorFamily, check_count
+
+MIN_MOMENT_PAIRS = 64  # draws, half of them mirrored, of which mean and standard deviation are estimated
+
+
+class Flow(tfp.distributions.TransformedDistribution):
+    """A `TransformedDistribution` that has moments, and a density for z of any shape that broadcasts.
+
+    Mean and standard deviation, which no closed form gives, are estimates from the same noise each time: at least
+    128 draws, symmetric and white, so that they are exact where the flow is affine.
+    """
+
+    def _log_prob(self, y, **kwargs):
+        # Bijectors of TFP loop over the event with z's own shape.
+        shape = tf.concat([self.batch_shape_tensor(), self.event_shape_tensor()], axis=0)
+        static = self.batch_shape.concatenate(self.event_shape)
+        if not (static.is_fully_defined() and y.shape.rank is not None and y.shape[-static.rank :] == static):
+            y = tf.broadcast_to(y, tf.broadcast_dynamic_shape(tf.shape(y), shape))
+        return super()._log_prob(y, **kwargs)  # the same tensor where it can be: the bijector knows its draws
+
+    def _sample_and_log_prob(self, sample_shape, seed, **kwargs):
+        x = self.distribution.sample(sample_shape, seed=seed)  # the noise of `sample`
+        log_det = self.bijector.forward_log_det_jacobian(x, event_ndims=1)
+        return self.bijector.forward(x), self.distribution.log_prob(x) - log_det
+
+    def _mean(self, **kwargs):
+        return tf.reduce_mean(self._fixed_draws(), axis=0)
+
+    def _variance(self, **kwargs):
+        return tf.math.reduce_variance(self._fixed_draws(), axis=0)
+
+    def _stddev(self, **kwargs):
+        return tf.math.reduce_std(self._fixed_draws(), axis=0)
+
+    def _fixed_draws(self):
+        """Returns [2 N, ..., D]."""
+        noise = white_noise(self.event_shape[0])
+        lead = tf.ones_like(self.batch_shape_tensor())
+        noise = tf.reshape(tf.constant(noise), tf.concat([[len(noise)], lead, [-1]], axis=0))
+        return self.bijector.forward(self.distribution.mean() + self.distribution.stddev() * noise)
+
+
+def white_noise(latent_dim: int):
+    """Returns [2 N, D] Gaussian numbers, always the same, of mean zero and identity covariance."""
+    num_pairs = max(MIN_MOMENT_PAIRS, latent_dim)
+    half, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(num_pairs, latent_dim)))
+    half *= np.sqrt(num_pairs)
+    return np.concatenate([half, -half]).astype(np.float32)
+
+
+class FlowFamily(PosteriorFamily):
+    """z = f_t ... f_1 z_0 with z_0 ~ N(mean, diag(scale^2)); params are the mean, the raw scale, and the flow's.
+
+    Args:
+        latent_dim: D.
+        num_steps: t, at least 1.
+        initial_scale: of z_0. See `PosteriorFamily`.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    To be implemented by subclasses:
+        * `num_flow_params`: how many params follow mean and raw scale.
+        * `bijector(flow_params)`: flow_params [..., P - 2 D] -> `tfb.Bijector` of event [D], z_0 -> z.
+    """
+
+    depth_argument: ClassVar[str | None] = "num_steps"
+
+    def __init__(self, latent_dim: int, num_steps: int = 2, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        check_count("num_steps", num_steps)
+        self.num_steps = int(num_steps)
+
+    @property
+    def num_flow_params(self) -> int:
+        """P - 2 D."""
+        raise NotImplementedError
+
+    def bijector(self, flow_params):
+        """Returns z_0 -> z for flow_params [..., P - 2 D]."""
+        raise NotImplementedError
+
+    @property
+    def num_params(self) -> int:
+        """P, 2 D and what the flow needs."""
+        return 2 * self.latent_dim + self.num_flow_params
+
+    def distribution(self, params):
+        """Returns a `Flow`, batch [...], event [D], for params [..., P].
+
+        Its density at arbitrary z inverts the flow; `mean` and `stddev` are estimates from fixed noise.
+        """
+        sizes = [self.latent_dim, self.latent_dim, self.num_flow_params]
+        mean, raw_scale, flow_params = tf.split(params, sizes, axis=-1)
+        base = tfp.distributions.MultivariateNormalDiag(mean, scale_diag=self.positive(raw_scale))
+        return Flow(base, self.bijector(flow_params))
+
+    def sample_and_log_prob(self, params, num_samples: int, seed):
+        """See `PosteriorFamily`: nothing is inverted."""
+        return self.distribution(params).experimental_sample_and_log_prob(num_samples, seed=seed)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "num_steps": self.num_steps}

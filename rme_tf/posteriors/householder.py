@@ -1,0 +1,62 @@
+"""A Gaussian whose axes Householder reflections have turned."""
+
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.posteriors.base import PosteriorFamily, check_count
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class Householder(PosteriorFamily):
+    """z = H_t ... H_1 z_0 with z_0 ~ N(mean, diag(scale^2)): the Gaussian N(H mean, H diag(scale^2) H^T).
+
+        H_k = I - 2 v_k v_k^T / |v_k|^2
+
+    Params are the mean, the scale before a softplus, and what each v_k is beside a unit vector, e_k mod D, so
+    P = (2 + t) D. Volume is preserved, so that log q(z) = log q_0(z_0), and everything has a closed form.
+
+    Args:
+        latent_dim: D.
+        num_reflections: t, at least 1. With t >= D - 1 the family can turn the axes anywhere.
+        initial_scale: see `PosteriorFamily`.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    References:
+        Tomczak and Welling (2016), https://arxiv.org/abs/1611.09630
+    """
+
+    depth_argument: ClassVar[str | None] = "num_reflections"
+
+    def __init__(self, latent_dim: int, num_reflections: int = 2, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        check_count("num_reflections", num_reflections)
+        self.num_reflections = int(num_reflections)
+
+    @property
+    def num_params(self) -> int:
+        """P = (2 + t) D."""
+        return (2 + self.num_reflections) * self.latent_dim
+
+    def distribution(self, params):
+        """Returns `MultivariateNormalLinearOperator`, batch [...], event [D], for params [..., P]."""
+        mean, raw_scale, *axes = tf.split(params, 2 + self.num_reflections, axis=-1)
+        # Away from zero, where there is no reflection, and an encoder begins near it.
+        units = tf.unstack(tf.one_hot(tf.range(self.num_reflections) % self.latent_dim, self.latent_dim))
+        reflections = [
+            tf.linalg.LinearOperatorHouseholder(axis + unit) for axis, unit in zip(axes, units, strict=True)
+        ][::-1]  # the last is applied last
+        scale = tf.linalg.LinearOperatorDiag(self.positive(raw_scale), is_non_singular=True)
+        for reflection in reflections[::-1]:
+            mean = reflection.matvec(mean)
+        return tfp.distributions.MultivariateNormalLinearOperator(
+            mean, scale=tf.linalg.LinearOperatorComposition([*reflections, scale], is_non_singular=True)
+        )
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "num_reflections": self.num_reflections}

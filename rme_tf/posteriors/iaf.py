@@ -1,0 +1,67 @@
+"""Inverse autoregressive flow: affine steps whose shifts and scales masked networks read off z and a context."""
+
+import functools
+
+import keras
+import tensorflow_probability as tfp
+
+from rme_tf.posteriors.base import check_count
+from rme_tf.posteriors.flow import FlowFamily
+from rme_tf.posteriors.made import Made
+
+tfb = tfp.bijectors
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class IAF(FlowFamily):
+    """Each step is z <- (z - shift(z, h)) exp(-log_scale(z, h)), entry i by the entries before it.
+
+    h, the context, is what follows mean and raw scale in the params, so P = 2 D + C. The order of the entries turns
+    round from step to step. The networks (`Made`) are weights of the family, shared by all components and
+    trained with the inference networks; they begin as the identity, and q as a diagonal Gaussian.
+
+    A draw and its density take one pass through each network. The density at any other z, which a mixture needs
+    of each component, takes D of them, one after another.
+
+    Args:
+        latent_dim: D.
+        num_steps: t, at least 1.
+        context_size: C, at least 1.
+        units: sizes of the hidden layers of each network.
+        initial_scale: of z_0. See `PosteriorFamily`.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    References:
+        Kingma et al. (2016), https://arxiv.org/abs/1606.04934
+    """
+
+    def __init__(self, latent_dim: int, num_steps: int = 2, context_size: int = 32, units=(128,), **kwargs):
+        super().__init__(latent_dim, num_steps, **kwargs)
+        check_count("context_size", context_size)
+        self.context_size = int(context_size)
+        self.units = tuple(units)
+        self.networks = [
+            Made(self.latent_dim, self.context_size, self.units, backwards=k % 2 == 1, name=f"made_{k}")
+            for k in range(self.num_steps)
+        ]
+
+    @property
+    def num_flow_params(self) -> int:
+        """P - 2 D = C."""
+        return self.context_size
+
+    def bijector(self, flow_params):
+        """Returns z_0 -> z for a context [..., C]."""
+
+        def step(network):
+            # Unrolled: XLA has no gradient of the loop, if the batch is of any size.
+            read_off = functools.partial(network.shift_and_log_scale, context=flow_params)
+            return tfb.Invert(tfb.MaskedAutoregressiveFlow(read_off, unroll_loop=True))
+
+        return tfb.Chain([step(network) for network in reversed(self.networks)])  # which applies its last first
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "context_size": self.context_size, "units": list(self.units)}

@@ -1,0 +1,130 @@
+"""Sylvester flow: steps z + Q R tanh(R' Q^T z + b) with triangular R, R' and a permutation Q."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.posteriors.flow import FlowFamily
+
+MAX_DIAGONAL = 0.999  # |r_ii r'_ii| stays below 1: a step is invertible, and its log determinant finite
+NUM_BISECTIONS = 20  # a root is within 2^-20 before the last Newton step
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class Sylvester(FlowFamily):
+    """The triangular Sylvester flow: D hidden units, Q the identity and the reversal in turn.
+
+    Params of a step, all from the encoder, are a D x D matrix whose upper triangle gives R and whose lower one R',
+    the diagonal of R' and b, so P = 2 D + t (D^2 + 2 D). Params of zero make a step the identity.
+
+    A draw and its density are plain matrix products. The density at any other z, which a mixture needs of each
+    component, solves for z_0 entry by entry, to the precision of float32: D roots for each step.
+
+    Args:
+        latent_dim: D.
+        num_steps: t, at least 1.
+        initial_scale: of z_0. See `PosteriorFamily`.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    References:
+        Van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
+    """
+
+    @property
+    def num_flow_params(self) -> int:
+        """P - 2 D = t (D^2 + 2 D)."""
+        return self.num_steps * self.latent_dim * (self.latent_dim + 2)
+
+    def bijector(self, flow_params):
+        """Returns z_0 -> z for flow_params [..., t (D^2 + 2 D)]."""
+        size = self.latent_dim
+        steps: list = []
+        for k, params in enumerate(tf.split(flow_params, self.num_steps, axis=-1)):
+            entries, diagonal, bias = tf.split(params, [size * size, size, size], axis=-1)
+            matrix = tf.reshape(entries, tf.concat([tf.shape(entries)[:-1], [size, size]], axis=0))
+            step = TriangularStep(
+                _upper(matrix, _diagonal(matrix)), _upper(tf.linalg.matrix_transpose(matrix), diagonal), bias
+            )
+            turn = [tfp.bijectors.Permute(list(range(size))[::-1])] if k % 2 == 1 else []
+            steps = [*turn, step, *turn, *steps]
+        return tfp.bijectors.Chain(steps)  # which applies its last first
+
+
+def _upper(matrix, raw_diagonal):
+    # By masks: the gradient of `tf.linalg.set_diag` is not for XLA, if the batch is of any size.
+    identity = tf.eye(matrix.shape[-1])
+    above = tf.linalg.band_part(tf.ones_like(identity), 0, -1) - identity
+    return above * matrix + identity * MAX_DIAGONAL * tf.math.tanh(raw_diagonal)[..., tf.newaxis]
+
+
+def _diagonal(matrix):
+    return tf.reduce_sum(matrix * tf.eye(matrix.shape[-1]), axis=-1)
+
+
+class TriangularStep(tfp.bijectors.Bijector):
+    """f(z) = z + R tanh(R' z + b), event [D], with upper triangular R and R'; increasing in z_i, given the later ones.
+
+    Args:
+        outer: R, with r_ii r'_ii > -1. Shape [..., D, D].
+        inner: R'. Shape [..., D, D].
+        bias: b. Shape [..., D].
+    """
+
+    def __init__(self, outer, inner, bias, name="triangular_step"):
+        parameters = dict(locals())
+        self.outer, self.inner, self.bias = outer, inner, bias
+        super().__init__(forward_min_event_ndims=1, parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "outer": tfp.util.ParameterProperties(event_ndims=2),
+            "inner": tfp.util.ParameterProperties(event_ndims=2),
+            "bias": tfp.util.ParameterProperties(event_ndims=1),
+        }
+
+    def _active(self, z):
+        return tf.math.tanh(tf.linalg.matvec(self.inner, z) + self.bias)
+
+    def _forward(self, x):
+        return x + tf.linalg.matvec(self.outer, self._active(x))
+
+    def _forward_log_det_jacobian(self, x):
+        diagonal = _diagonal(self.outer) * _diagonal(self.inner)
+        return tf.reduce_sum(tf.math.log1p(diagonal * (1.0 - self._active(x) ** 2)), axis=-1)
+
+    def _inverse(self, y):
+        start = self._solution(tf.stop_gradient(y))
+        slopes = tf.linalg.diag(1.0 - self._active(start) ** 2)  # matmul broadcasts further than a product does
+        jacobian = tf.eye(y.shape[-1]) + tf.matmul(self.outer, tf.matmul(slopes, self.inner))
+        # One Newton step: it refines the root, and by the implicit function theorem has its derivatives.
+        error = (self._forward(start) - y)[..., tf.newaxis]
+        return start - tf.linalg.triangular_solve(tf.stop_gradient(jacobian), error, lower=False)[..., 0]
+
+    def _solution(self, y):
+        """Returns the root of f(z) = y from the last entry to the first; without a gradient."""
+        outer, inner, bias = (tf.stop_gradient(part) for part in (self.outer, self.inner, self.bias))
+        size = y.shape[-1]
+
+        def body(i, z, active):
+            """Solves z_i + r_ii tanh(r'_ii z_i + shift) = target."""
+            row, inner_row = tf.gather(outer, i, axis=-2), tf.gather(inner, i, axis=-2)  # [..., D]
+            target = tf.gather(y, i, axis=-1) - tf.reduce_sum(row * active, axis=-1)
+            shift = tf.gather(bias, i, axis=-1) + tf.reduce_sum(inner_row * z, axis=-1)
+            factor, slope = tf.gather(row, i, axis=-1), tf.gather(inner_row, i, axis=-1)
+            low, high = target - tf.abs(factor), target + tf.abs(factor)
+            for _ in range(NUM_BISECTIONS):
+                middle = 0.5 * (low + high)
+                below = middle + factor * tf.math.tanh(slope * middle + shift) < target
+                low, high = tf.where(below, middle, low), tf.where(below, high, middle)
+            root = (0.5 * (low + high))[..., tf.newaxis]
+            place = tf.one_hot(i, size)
+            z += place * root
+            active += place * tf.math.tanh(slope[..., tf.newaxis] * root + shift[..., tf.newaxis])
+            return i - 1, z, active
+
+        zeros = tf.zeros_like(y)
+        state = (tf.constant(size - 1), zeros, zeros)
+        return tf.while_loop(lambda i, *_: i >= 0, body, state, maximum_iterations=size)[1]
