@@ -4,8 +4,34 @@ import numbers
 
 import keras
 
+from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.networks import DECODERS, ENCODERS, mlp_encoder, with_normalized_means
-from rme_tf.registry import lookup
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
+from rme_tf.priors import PRIORS, Prior
+from rme_tf.registry import instantiate, lookup
+
+KINDS: dict[str, tuple] = {
+    "posterior": (POSTERIORS, PosteriorFamily),
+    "likelihood": (LIKELIHOODS, Likelihood),
+    "mixing": (MIXINGS, Mixing),
+    "prior": (PRIORS, Prior),
+}
+
+
+def choose_parts(choices, **options) -> dict:
+    """Returns the parts of a VAE that are no networks, by kind: names are looked up, instances pass.
+
+    Args:
+        choices: kind, of `KINDS` -> name or instance.
+        **options: kind -> dict of arguments of what has a name.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the choices.
+    """
+    return {
+        kind: instantiate(table, choices[kind], kind, base=base, **options.get(kind, {}))
+        for kind, (table, base) in KINDS.items()
+    }
 
 
 def check_output(network, dummy, expected, name: str) -> None:

@@ -1,9 +1,11 @@
 """The variational autoencoder whose posterior is a mixture: its weights and its forward maths."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
-from rme_tf import building, likelihoods, objectives, posteriors, priors
+from rme_tf import building, objectives, posteriors, priors, pseudo_inputs
 from rme_tf.generation import generate
 from rme_tf.registry import instantiate
 from rme_tf.training import TrainableModel
@@ -64,6 +66,8 @@ class VAE(TrainableModel):
         self._create_training_state(seed)
         building.check_parts(self)
         likelihood.bind(decoder)
+        if self.prior.uses_posterior:
+            self.prior.bind(pseudo_inputs.inference_of(self))
         self(likelihood.example())
 
     @classmethod
@@ -100,23 +104,19 @@ class VAE(TrainableModel):
             decoder_options: dict of further arguments of the decoder's builder.
             likelihood_options: dict of further arguments of the likelihood.
             **kwargs: further arguments of `VAE`. Here `trunk` may be "shared", too: the encoders, built by name, have
-                all but their last layers in common.
+                all but their last layers in common; and `prior_options`, a dict, has further arguments of the prior.
 
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
         num_components = building.count_components(encoder, num_components)
-        options = {"event_shape": input_shape, **(likelihood_options or {})}
-        parts = {
-            "posterior": instantiate(
-                posteriors.POSTERIORS, posterior, "posterior", base=posteriors.PosteriorFamily, latent_dim=latent_dim
-            ),
-            "likelihood": instantiate(
-                likelihoods.LIKELIHOODS, likelihood, "likelihood", base=likelihoods.Likelihood, **options
-            ),
-            "mixing": instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing),
-        }
-        prior = instantiate(priors.PRIORS, prior, "prior", base=priors.Prior, latent_dim=latent_dim)
+        parts = building.choose_parts(
+            {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing},
+            posterior={"latent_dim": latent_dim},
+            likelihood={"event_shape": input_shape, **(likelihood_options or {})},
+            prior={"latent_dim": latent_dim, **(kwargs.pop("prior_options", None) or {})},
+        )
+        prior = parts.pop("prior")
         networks = building.build_networks(
             encoder,
             decoder,
@@ -160,7 +160,7 @@ class VAE(TrainableModel):
 
     # Forward maths.
 
-    def encode(self, x, *, num_components=None, training=False, mixing_moves_trunk=True) -> Encoding:
+    def encode(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
         """Returns params [B, K, P] and log_alpha [B, K] of the first K components.
 
         Args:
@@ -169,14 +169,16 @@ class VAE(TrainableModel):
                 joined yet (during a warm start) have weight zero.
             training: as in Keras.
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
+            read: function (network, x) -> output, for the networks that see x where they are not to be called on it.
         """
         count = num_components or self.num_components
-        features = x if self.trunk is None else self.trunk(x, training=training)
-        outputs = [encoder(features, training=training) for encoder in self.encoders[:count]]
+        call = functools.partial(_call, training=training)
+        read, features = (read or call, x) if self.trunk is None else (call, (read or call)(self.trunk, x))
+        outputs = [read(encoder, features) for encoder in self.encoders[:count]]
         params = tf.stack([tf.cast(output, tf.float32) for output in outputs], axis=1)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
-            logits = tf.cast(self.mixing_network(features, training=training), tf.float32)[:, : count - 1]
+            logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]
         else:
             logits = tf.zeros([tf.shape(x)[0], count - 1])
         log_alpha = self.mixing.log_alpha(logits)
@@ -219,11 +221,15 @@ class VAE(TrainableModel):
         """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
         return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
-    def log_joint(self, x, z, *, training=False):
-        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D]."""
+    def log_joint(self, x, z, *, training=False, prior=None):
+        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
+
+        `prior` is a distribution in the place of p(z): `self.prior.held()`, say.
+        """
         x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
         log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
-        return log_lik, self.prior.distribution().log_prob(z)
+        prior = self.prior.distribution() if prior is None else prior
+        return log_lik, prior.log_prob(z)
 
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
         """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.
@@ -284,3 +290,7 @@ class VAE(TrainableModel):
             for name, value in config.items()
         }
         return cls(**parts)
+
+
+def _call(network, x, training):
+    return network(x, training=training)

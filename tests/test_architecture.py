@@ -19,7 +19,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 LAYERS = [
     {"configured", "records", "registry", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
-    {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives"},
+    {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives", "pseudo_inputs"},
     {"algorithms", "generation"},
     {"training"},
     {"models"},
