@@ -44,6 +44,8 @@ IMPOSSIBLE = [
     ({"decoder": "nope"}, "Unknown decoder.*'conv', .*'mlp'"),
     ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
     ({"prior": "nope"}, "Unknown prior.*'standard_normal'"),
+    ({"prior_components": 5}, "`prior_components` is for a prior that is a mixture. Received: 'standard_normal'"),
+    ({"prior": "vamp", "prior_components": 0}, "`prior_components` must be at least 1. Received: 0"),
 ]
 
 

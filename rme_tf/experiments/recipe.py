@@ -66,6 +66,7 @@ class Recipe:
         decoder: network of p(x|z).
         posterior: family of each component.
         prior: p(z).
+        prior_components: K of "mixture", or the pseudo-inputs of "vamp"; the prior's own default unless given.
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
         mixing: "uniform" weights, or weights that a mixing network has "learned".
@@ -124,6 +125,7 @@ class Recipe:
     decoder: str = "conv"
     posterior: str = "diag_normal"
     prior: str = "standard_normal"
+    prior_components: int | None = None
     latent_dim: int = 20
     components: int = 5
     mixing: str = "uniform"
@@ -160,7 +162,9 @@ class Recipe:
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
-        self.check_at_least(1, "train_size", "test_size", "patience")
+        self.check_at_least(1, "train_size", "test_size", "patience", "prior_components")
+        if self.prior_components is not None and self.prior == "standard_normal":
+            raise ValueError(f"`prior_components` is for a prior that is a mixture. Received: {self.prior!r}.")
         self.check_at_least(0, "seed")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
@@ -224,6 +228,10 @@ class Recipe:
             return RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)
         return lookup(MIXINGS, self.mixing, "mixing")()
 
+    def make_prior_options(self) -> dict[str, int]:
+        """Returns arguments of the prior."""
+        return {} if self.prior_components is None else {"num_components": self.prior_components}
+
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimizer."""
         optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[self.optimizer]
@@ -233,7 +241,7 @@ class Recipe:
         """Returns the compiled model, `options` being a task's `model_options`."""
         names = {name: getattr(self, name) for name in ("encoder", "decoder", "posterior", "prior", "latent_dim")}
         model = VAE.from_names(
-            **{**names, "num_components": self.components, **options},
+            **{**names, "num_components": self.components, "prior_options": self.make_prior_options(), **options},
             trunk="shared" if self.shared_trunk else None,
             mixing=self.make_mixing(),
             seed=self.seed,
