@@ -43,21 +43,19 @@ class AssembledModel(TrainableModel):
             encoder_options: dict of further arguments of the encoder's builder, or a list of one for each component.
             decoder_options: dict of further arguments of the decoder's builder.
             likelihood_options: dict of further arguments of the likelihood.
-            **kwargs: further arguments of `VAE`, and `refinement_options` of a refinement by name. `trunk` may be
-                "shared": the encoders, built by name, have all but their last layers in common; or a name in
+            **kwargs: further arguments of `VAE`; `refinement_options` and `prior_options` of those by name. `trunk` may
+                be "shared": the encoders, built by name, have all but their last layers in common; or a name in
                 `networks.COMPONENT_NETWORKS`, which takes `trunk_options`.
 
         Raises:
             ValueError: for unknown names (the message lists the choices) and parts that do not fit.
         """
         num_components = building.count_components(encoder, num_components, kwargs.get("trunk"))
-        parts = building.build_parts(
-            latent_dim,
-            posterior=posterior,
-            likelihood=likelihood,
-            prior=prior,
-            mixing=mixing,
-            likelihood_options={"event_shape": input_shape, **(likelihood_options or {})},
+        parts = building.choose_parts(
+            {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing},
+            posterior={"latent_dim": latent_dim},
+            likelihood={"event_shape": input_shape, **(likelihood_options or {})},
+            prior={"latent_dim": latent_dim, **(kwargs.pop("prior_options", None) or {})},
         )
         networks = building.build_networks(
             encoder,

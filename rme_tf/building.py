@@ -20,6 +20,29 @@ from rme_tf.registry import instantiate, lookup
 
 SHARED = "shared"  # the name of a trunk with a last layer a component
 
+KINDS: dict[str, tuple] = {
+    "posterior": (POSTERIORS, PosteriorFamily),
+    "likelihood": (LIKELIHOODS, Likelihood),
+    "mixing": (MIXINGS, Mixing),
+    "prior": (PRIORS, Prior),
+}
+
+
+def choose_parts(choices, **options) -> dict:
+    """Returns the parts of a VAE that are no networks, by kind: names are looked up, instances pass.
+
+    Args:
+        choices: kind, of `KINDS` -> name or instance.
+        **options: kind -> dict of arguments of what has a name.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the choices.
+    """
+    return {
+        kind: instantiate(table, choices[kind], kind, base=base, **options.get(kind, {}))
+        for kind, (table, base) in KINDS.items()
+    }
+
 
 def check_output(network, dummy, expected, name: str) -> None:
     """Calls a network on a dummy batch of one, which builds it; raises ValueError if its output does not fit."""
@@ -153,27 +176,12 @@ def count_components(encoder, num_components=None, trunk=None) -> int:
     return len(encoder) if isinstance(encoder, list | tuple) else 1
 
 
-def build_parts(latent_dim, *, posterior, likelihood, prior, mixing, likelihood_options) -> dict:
-    """Returns the `posterior`, `likelihood`, `prior` and `mixing` that names, or the parts themselves, stand for.
-
-    Raises:
-        ValueError: for an unknown name.
-    """
-    size = {"latent_dim": latent_dim}
-    return {
-        "posterior": instantiate(POSTERIORS, posterior, "posterior", base=PosteriorFamily, **size),
-        "likelihood": instantiate(LIKELIHOODS, likelihood, "likelihood", base=Likelihood, **likelihood_options),
-        "prior": instantiate(PRIORS, prior, "prior", base=Prior, **size),
-        "mixing": instantiate(MIXINGS, mixing, "mixing", base=Mixing),
-    }
-
-
 def build_networks(
     encoder, decoder, parts, *, trunk, trunk_options, num_components, encoder_options, decoder_options
 ) -> dict:
     """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
 
-    For the parts of `build_parts`. The mixing network is built like the first encoder where they have a name, as one
+    For the parts of `choose_parts`. The mixing network is built like the first encoder where they have a name, as one
     layer on the features of a trunk, and as an MLP else. Beside the builder's own, `encoder_options` may have
     `mean_scale`: see `networks.NormalizedMeans`.
     """

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import building, objectives, posteriors, priors
+from rme_tf import building, objectives, posteriors, priors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
 from rme_tf.generation import generate
 from rme_tf.networks import component_params
@@ -70,6 +70,8 @@ class VAE(AssembledModel):
         self._create_training_state(seed)
         building.check_parts(self)
         likelihood.bind(decoder)
+        if self.prior.uses_posterior:
+            self.prior.bind(pseudo_inputs.inference_of(self))
         self.refines = False  # the call that builds the model is spared the steps
         self(likelihood.example())
         self.refines = True
@@ -113,7 +115,7 @@ class VAE(AssembledModel):
             return encoding
         return self.refinement.refine(self, x, encoding, seed)
 
-    def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True) -> Encoding:
+    def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
         """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
 
         Args:
@@ -122,12 +124,13 @@ class VAE(AssembledModel):
                 joined yet (during a warm start) have weight zero.
             training: as in Keras.
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
+            read: function (network, x) -> output, for the networks that see x where they are not to be called on it.
         """
         count = num_components or self.num_components
-        params, features = component_params(self.trunk, self.encoders, x, count, training)
+        params, features, read = component_params(self.trunk, self.encoders, x, count, training, read)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
-            logits = tf.cast(self.mixing_network(features, training=training), tf.float32)[:, : count - 1]
+            logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]
         else:
             logits = tf.zeros([tf.shape(x)[0], count - 1])
         log_alpha = self.mixing.log_alpha(logits)
@@ -179,11 +182,15 @@ class VAE(AssembledModel):
         """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
         return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
-    def log_joint(self, x, z, *, training=False):
-        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D]."""
+    def log_joint(self, x, z, *, training=False, prior=None):
+        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
+
+        `prior` is a distribution in the place of p(z): `self.prior.held()`, say.
+        """
         x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
         log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
-        return log_lik, self.prior.distribution().log_prob(z)
+        prior = self.prior.distribution() if prior is None else prior
+        return log_lik, prior.log_prob(z)
 
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
         """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.

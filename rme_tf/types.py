@@ -9,6 +9,7 @@ A tensor is written with its letters, [S, B, M, D] for instance, in TFP's own or
 Every log-probability is in nats and float32.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 PAD, BOS, EOS, UNK = range(4)  # ids of the tokens that are no words, in every vocabulary
@@ -21,6 +22,16 @@ class Encoding(NamedTuple):
 
     params: Tensor  # [B, K, P]
     log_alpha: Tensor  # [B, K], sums to one in probability
+
+
+class Inference(NamedTuple):
+    """What a prior may be made of: a model's posterior, and what the networks behind it read."""
+
+    posterior: Callable  # inputs [N, *input_shape], their lengths [N] or None, held -> Q(z|x), batch [N], event [D]
+    inputs_of: Callable  # observations [N, *event_shape] -> inputs, and their lengths [N] or None
+    input_shape: tuple  # event_shape; of token ids (None, E), embeddings
+    interval: tuple[float, float] | None  # of the entries of an input; None if they have no bounds
+    masked: bool  # whether inputs have lengths
 
 
 class LogProbs(NamedTuple):

@@ -121,9 +121,12 @@ class Definition:
             raw = tf.cast(likelihood.raw_scale.value, tf.float64)
             scale = tf.math.log(1.0 + tf.exp(raw)) + likelihood.min_scale
             pixels = -0.5 * ((self.x - outputs) / scale) ** 2 - tf.math.log(scale * math.sqrt(2 * math.pi))
+        return tf.reduce_sum(pixels, axis=-1) + self.log_prior(z)
+
+    def log_prior(self, z):
+        """log p(z) [S, B]."""
         centre = tf.cast(self.model.prior.centre.value, tf.float64) if self.model.prior.weights else 0.0
-        prior = -0.5 * (z - centre) ** 2 - 0.5 * math.log(2 * math.pi)
-        return tf.reduce_sum(pixels, axis=-1) + tf.reduce_sum(prior, axis=-1)
+        return tf.reduce_sum(-0.5 * (z - centre) ** 2 - 0.5 * math.log(2 * math.pi), axis=-1)
 
     def component_objective(self, m):
         """ELBO(q_m) + BKL(q_m || Q_{m-1}) [B], Q_{m-1} fixed."""

@@ -65,6 +65,33 @@ def test_later_encoders_may_be_smaller():
         making.make_model(dataclasses.replace(recipe, warm_start_epochs=1), {"input_shape": (5,)})
 
 
+def test_a_prior_made_of_the_posterior_starts_from_training_images():
+    recipe = ImageRecipe(**TINY, prior="vamp", prior_components=40)
+    task = recipe.load()
+    model = making.make_model(recipe, task.model_options)
+    runner.initialise_prior(model, task)
+    u = model.prior.pseudo_inputs().numpy()  # [K, 8, 8, 1]
+    assert len(u) == 40  # more than one batch has
+    rows = np.concatenate([np.asarray(batch) for batch in task.batches(0).take(2)])
+    nearest = np.abs(u[:, None] - rows[None]).max(axis=(2, 3, 4)).min(axis=-1)
+    np.testing.assert_allclose(nearest, 0.02, atol=1e-5)  # which is how near to 0 and 1 they start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prior", ["mixture", "vamp"])
+def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior):
+    run = rme_tf.run(ImageRecipe(**TINY, prior=prior, prior_components=5, out=str(tmp_path)))
+    metrics = run.record["metrics"]
+    assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
+        np.prod(variable.shape) for variable in run.model.trainable_variables
+    )
+    assert run.model.prior.num_components == 5
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    again = rme_tf.run(run.recipe).model  # from its checkpoint
+    for other in (loaded, again):
+        np.testing.assert_array_equal(other.sample(4), run.model.sample(4))
+
+
 # The directory.
 
 

@@ -169,6 +169,21 @@ def test_a_language_model_has_no_latent_code():
     np.testing.assert_array_equal(one, other)
 
 
+def test_a_prior_made_of_the_posterior_starts_from_training_sentences():
+    chosen = recipe(**ONE, prior="vamp", prior_components=40)
+    task = chosen.load()
+    model = making.make_model(chosen, task.model_options)
+    runner.initialise_prior(model, task)
+    prior = model.prior
+    assert (prior.num_components, prior.length) == (40, TINY["max_length"])
+    embedded = np.concatenate(
+        [np.asarray(model.encoders[0].embed(batch))[:, 0] for batch in task.batches(0).take(3)]
+    )  # of the first tokens
+    distances = np.abs(prior.pseudo_inputs().numpy()[:, None, 0] - embedded[None]).max(axis=-1)
+    np.testing.assert_array_equal(distances.min(axis=-1), 0.0)
+    assert len(set(prior.lengths.numpy())) > 3
+
+
 def test_tied_logits_have_the_embeddings_size():
     options = recipe(tied=True).model_options(300)
     assert options["likelihood_options"] == {"vocabulary_size": 300, "features": 8, "tied": True}

@@ -12,11 +12,16 @@ A trunk that the components share is a part of every q_m: it ascends the sum of 
 are tied do), each with its own Q_{m-1} stopped, and not that of eps_m, for which the components are fixed. Once
 a step, after the components: within the loop, what one of them learns would move those before it.
 
+A prior that is made of the posterior (`Prior.uses_posterior`) is a part of p(x, z), and the inference networks then
+are parameters of p, too: as such they ascend what theta ascends, E_Q[log p(x, z)] with Q held fixed. As parameters of
+Q they ascend the objectives above, with p held fixed.
+
 `_sequential` is that text as code. `_joint` takes all these gradients, at equal parameters, from one
 forward and one backward pass.
 """
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -174,6 +179,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
     iteration = tf.identity(model.optimizer.iterations.value)
     kl_weight = algorithm.kl_weight_now(model)
+    lent = functools.partial(_lent_to_the_prior, algorithm, model, x, seed)
 
     def stage(variables, objective, regularise=True):
         # The stages of one minibatch are one step: without this, schedules and Adam's bias correction
@@ -181,11 +187,11 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         model.optimizer.iterations.assign(iteration)
         return ascend(model, variables, objective, regularise=regularise)
 
-    def draw(num_components, which=slice(None)):
+    def draw(num_components, which=slice(None), prior=model.prior.held):
         """Encodes with the first components, samples and decodes `which` of them."""
         encoding = model.encode(x, num_components=num_components, training=True, mixing_moves_trunk=False)
         z = model.sample_components(encoding.params, algorithm.num_samples, seed)[:, :, which]
-        log_lik, log_prior = model.log_joint(x, z, training=True)
+        log_lik, log_prior = model.log_joint(x, z, training=True, prior=prior())
         return encoding, z, log_lik, log_prior
 
     def component_objective(first, last):
@@ -198,20 +204,20 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         value = tf.reduce_sum(bound + kl_weight * algorithm.refund(model, params, z), axis=-1)  # components
         for i, m in enumerate(range(first, last + 1)):
             value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], encoding.log_alpha, m)
-        return value, None
+        return value + lent(), None
 
     def mixing_objective(m):
         """Returns ELBO(Q_m)."""
         encoding, z, log_lik, log_prior = draw(m + 1)
         log_q_all = model.component_log_probs(encoding.params, z)
-        log_joint = log_lik + kl_weight * log_prior
-        value = _mixing_objective(log_joint, log_q_all, encoding.log_alpha, m, kl_weight)
-        penalty = model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
-        return value - penalty, None
+        value = _mixing_objective(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
+        # The network has one penalty and one part in p(z), but many stages.
+        once = lent() - model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
+        return value + once, None
 
     def generative_objective():
         """Returns E_Q[log p(x, z)], or the uniform average, and the `LogProbs`."""
-        encoding, z, log_lik, log_prior = draw(model.active_components)
+        encoding, z, log_lik, log_prior = draw(model.active_components, prior=model.prior.distribution)
         log_q_all = model.component_log_probs(encoding.params, z)
         weights = algorithm.generative_weights(encoding.log_alpha)
         value = tf.reduce_sum(weights * tf.reduce_mean(log_lik + kl_weight * log_prior, axis=0), axis=-1)
@@ -230,12 +236,19 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
 
 
 def _own_variables(model, m: int) -> list:
-    """Returns the variables that component m has for itself: no encoder where one network, the trunk, serves them all.
-
-    The posterior family has weights only where component 0 is the only one: see `check`.
-    """
+    """Returns the variables that component m has for itself: no encoder where one network serves all of them."""
     own = model.encoders[m].trainable_variables if model.encoders else []
-    return own + model.posterior_family.trainable_variables
+    return own + model.posterior_family.trainable_variables  # a family has some only where m = 0 is alone: see `check`
+
+
+def _lent_to_the_prior(algorithm: Recursion, model, x, seed):
+    """Returns E_Q[log p(z)] [B], weighted, Q held fixed: what a prior made of the inference networks asks of them."""
+    if not model.prior.uses_posterior:
+        return 0.0
+    params, log_alpha = model.encode(x, num_components=model.active_components, training=True)
+    z = tf.stop_gradient(model.sample_components(params, algorithm.num_samples, seed))
+    log_prior = tf.reduce_mean(model.prior.distribution().log_prob(z), axis=0)  # samples
+    return algorithm.kl_weight_now(model) * tf.reduce_sum(tf.stop_gradient(tf.exp(log_alpha)) * log_prior, axis=-1)
 
 
 def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:

@@ -87,6 +87,7 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
         refinement=recipe.refinement,
         refinement_options=refinement,
         posterior=make_posterior(recipe),
+        prior_options=recipe.make_prior_options(),
         mixing=make_mixing(recipe),
         seed=recipe.seed,
     )

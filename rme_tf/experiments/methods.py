@@ -29,6 +29,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "sa": {**ONE, "refinement": "sa"},
     "dsvi": {**ONE, "refinement": "dsvi"},
     "iai": {**ONE, "refinement": "iai"},
+    # One Gaussian, and a prior that is learned.
+    "vae_mixture_prior": {**ONE, "prior": "mixture"},
+    "vae_vamp": {**ONE, "prior": "vamp"},
     # Mixtures that ascend a bound of the whole.
     "me": {"algorithm": "elbo"},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
@@ -43,6 +46,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
     "rme_smaller": {"later_width": 0.5, "warm_start_epochs": 0},
+    "rme_vamp": {"prior": "vamp"},
     "rme_shared": {"trunk": "shared"},
     "rme_conditioned": {"trunk": "conditioned"},
     "rme_recurrent": {"trunk": "recurrent"},

@@ -81,6 +81,7 @@ class Recipe:
         flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default
             unless given.
         prior: p(z).
+        prior_components: K of "mixture", or the pseudo-inputs of "vamp"; the prior's own default unless given.
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
         refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
@@ -153,6 +154,7 @@ class Recipe:
     posterior: str = "diag_normal"
     flow_steps: int | None = None
     prior: str = "standard_normal"
+    prior_components: int | None = None
     latent_dim: int = 20
     components: int = 5
     refinement: str | None = None
@@ -197,7 +199,7 @@ class Recipe:
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
-        self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps")
+        self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -211,11 +213,17 @@ class Recipe:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
+        self.check_sizes()
+        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
+        making.make_algorithm(self)  # so does this
+
+    def check_sizes(self) -> None:
+        """Raises ValueError for the size of a part that has none."""
+        if self.prior_components is not None and self.prior == "standard_normal":
+            raise ValueError(f"`prior_components` is for a prior that is a mixture. Received: {self.prior!r}.")
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
             flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
             raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
-        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
-        making.make_algorithm(self)  # so does this
 
     def check_at_least(self, least: int, *names: str) -> None:
         """Raises ValueError if one of those fields is below `least`; None passes."""
@@ -244,6 +252,10 @@ class Recipe:
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
         return dataclasses.replace(self, **{**self.SMOKE, **early})
+
+    def make_prior_options(self) -> dict[str, int]:
+        """Returns arguments of the prior."""
+        return {} if self.prior_components is None else {"num_components": self.prior_components}
 
     @property
     def identity(self) -> dict:

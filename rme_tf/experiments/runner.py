@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import yaml
 
@@ -18,6 +19,7 @@ from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
 from rme_tf.records import commit, hardware, read_json, write_json
+from rme_tf.types import PAD
 
 
 def write_record(path, method: str, finished: Run) -> None:
@@ -65,6 +67,21 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
             f"{out} holds a run with another configuration ({'; '.join(changed)}). "
             "Choose another `out`, or pass `overwrite`."
         )
+
+
+def initialise_prior(model: VAE, task: Task) -> None:
+    """Lets a prior that is made of the posterior start from observations of the first training batches."""
+    if not model.prior.uses_posterior:
+        return
+    rows: list[np.ndarray] = []
+    share = -(-model.prior.num_components // task.steps_per_epoch)  # of many batches: sentences of one are alike
+    for batch in task.batches(0):
+        rows.extend(np.asarray(batch)[:share])
+        if len(rows) >= model.prior.num_components:
+            break
+    longest = max(len(row) for row in rows)  # of sentences; images are all alike
+    padded = [np.pad(row, [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1), constant_values=PAD) for row in rows]
+    model.prior.initialise(np.stack(padded))
 
 
 def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
@@ -130,6 +147,7 @@ def _run(recipe: Recipe) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
     model = make_model(recipe, task.model_options)
+    initialise_prior(model, task)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
     memory.reset_peak()

@@ -149,6 +149,10 @@ class TextRecipe(Recipe):
             options["decoder_options"]["use_latent"] = False
         return options
 
+    def make_prior_options(self):
+        """Returns arguments of the prior."""
+        return {**super().make_prior_options(), **({"length": self.max_length} if self.prior == "vamp" else {})}
+
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
         lines = self.read()

@@ -20,6 +20,7 @@ class Likelihood(keras.layers.Layer):
 
     May be overridden:
         * `observation_dtype`, `example`: of x, where it is not float32, or zero not in the support.
+        * `interval`: (low, high), if the entries of x are between such numbers.
         * `log_prob`: where the distribution's own will not do.
         * `network_options`, `bind`: what the networks must know, or share.
         * `parts`, `of_pixel`: what an autoregressive decoder goes by, and how it draws a pixel. See `generation`.
@@ -28,6 +29,7 @@ class Likelihood(keras.layers.Layer):
     parts = "pixels"
     support = ""
     bits_offset = 0.0
+    interval: tuple[float, float] | None = None
     observation_dtype = tf.float32
 
     def __init__(self, event_shape, **kwargs):

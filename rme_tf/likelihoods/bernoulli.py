@@ -12,6 +12,7 @@ class Bernoulli(Likelihood):
     """Independent Bernoulli pixels; the decoder gives one logit for each."""
 
     support = "binary values, 0 or 1"
+    interval = (0.0, 1.0)
 
     @property
     def params_shape(self):

@@ -18,6 +18,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     support = "real values in [0, 1]"
+    interval = (0.0, 1.0)
     bits_offset = 8.0  # a density on pixels / 256
 
     @property

@@ -14,6 +14,7 @@ class Levels(Likelihood):
     """A `Likelihood` of pixels k / 255, k = 0 ... 255, as "none" in `data.BINARIZATIONS` makes them."""
 
     support = "the 256 levels k / 255 of 8-bit pixels"
+    interval = (0.0, 1.0)
 
     def widened(self, count: int) -> tuple[int, ...]:
         """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x."""

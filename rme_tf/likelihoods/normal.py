@@ -28,6 +28,7 @@ class Normal(Likelihood):
     """
 
     support = "real values in [0, 1]"
+    interval = (0.0, 1.0)
     bits_offset = 8.0  # a density on pixels / 256
 
     def __init__(

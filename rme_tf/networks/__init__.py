@@ -17,7 +17,7 @@ from rme_tf.networks.components import (
 from rme_tf.networks.conv import conv_decoder, conv_encoder
 from rme_tf.networks.dcgan import dcgan_decoder, dcgan_encoder
 from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
-from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, constant_encoder, lstm_decoder, lstm_encoder
+from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, LSTMEncoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
 from rme_tf.networks.pixelcnn import PixelCNNDecoder, pixelcnn_decoder
@@ -51,6 +51,7 @@ __all__ = [
     "DECODERS",
     "ENCODERS",
     "LSTMDecoder",
+    "LSTMEncoder",
     "NormalizedMeans",
     "PixelCNNDecoder",
     "RecurrentComponents",

@@ -4,6 +4,8 @@ Where a trunk has a head for each component, these are trunks without heads: wha
 sum of the components' objectives, as it moves a trunk.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -19,7 +21,7 @@ class ComponentNetwork(keras.Model):
         activation: of that layer.
 
     To be implemented by subclasses:
-        * `call(x, training, num_components)`: -> params [B, K, P] of the first K components, all unless given.
+        * `of_features(features, num_components, training)`: features [B, F] -> params [B, K, P] of the first K.
         * `copy_first(noise, seed)`: makes the other components noisy copies of the first, after a warm start.
     """
 
@@ -33,7 +35,11 @@ class ComponentNetwork(keras.Model):
         self.features = self.network.output_shape[-1]
 
     def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] for x [B, *event_shape]."""
+        """Returns params [B, K, P] for x [B, *event_shape]: of the first K components, of all M unless given."""
+        return self.of_features(self.network(x, training=training), num_components or self.num_components, training)
+
+    def of_features(self, features, num_components: int, training=False):
+        """Returns params [B, K, P] for features [B, F]."""
         raise NotImplementedError
 
     def copy_first(self, noise: float, seed: int) -> None:
@@ -83,10 +89,10 @@ class AmortisedComponents(ComponentNetwork):
         self.activate = keras.activations.get(self.activation)
         self.built = True
 
-    def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] for x [B, *event_shape]."""
-        hidden = self.hidden(self.network(x, training=training))  # [B, F]
-        codes = keras.ops.cast(self.codes[: num_components or self.num_components], hidden.dtype)
+    def of_features(self, features, num_components, training=False):
+        """Returns params [B, K, P] for features [B, F]."""
+        hidden = self.hidden(features)
+        codes = keras.ops.cast(self.codes[:num_components], hidden.dtype)
         return self.last(self.activate(hidden[:, None] + codes))
 
     def copy_first(self, noise, seed):
@@ -111,11 +117,11 @@ class ConditionedComponents(ComponentNetwork):
         self.last = [self.make_dense(self.num_params, self.units) for _ in range(self.num_components)]
         self.built = True
 
-    def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] for x [B, *event_shape]."""
-        ops, features = keras.ops, self.network(x, training=training)
+    def of_features(self, features, num_components, training=False):
+        """Returns params [B, K, P] for features [B, F]."""
+        ops = keras.ops
         params: list = []
-        for m in range(num_components or self.num_components):
+        for m in range(num_components):
             before = [ops.stop_gradient(each) for each in params]
             missing = (self.num_components - 1 - m) * self.num_params  # zeros: every head has the same shape
             seen = ops.pad(ops.concatenate([features, *before], axis=-1), [[0, 0], [0, missing]])
@@ -148,13 +154,13 @@ class RecurrentComponents(ComponentNetwork):
         self.last = self.make_dense(self.num_params, self.units, name="params")
         self.built = True
 
-    def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] for x [B, *event_shape]."""
-        ops, features = keras.ops, self.network(x, training=training)
+    def of_features(self, features, num_components, training=False):
+        """Returns params [B, K, P] for features [B, F]."""
+        ops = keras.ops
         batch = ops.shape(features)[0]
         params = [ops.zeros((batch, self.num_params), features.dtype)]
         state = ops.zeros((batch, self.units), features.dtype)
-        for _ in range(num_components or self.num_components):
+        for _ in range(num_components):
             output, (state,) = self.cell(ops.concatenate([features, params[-1]], axis=-1), [state], training=training)
             params.append(self.last(output))
         return ops.stack(params[1:], axis=1)
@@ -171,8 +177,8 @@ COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
 }
 
 
-def component_params(trunk, encoders, x, num_components: int, training: bool):
-    """Returns the first K components' params [B, K, P], and what else reads x reads: the trunk's features, or x.
+def component_params(trunk, encoders, x, num_components: int, training: bool, read=None) -> tuple:
+    """Returns the first K components' params [B, K, P], and what a mixing network reads, and by which function.
 
     Args:
         trunk: Keras model x -> features, a `ComponentNetwork`, or None.
@@ -180,9 +186,16 @@ def component_params(trunk, encoders, x, num_components: int, training: bool):
         x: Shape [B, *event_shape].
         num_components: K.
         training: as in Keras.
+        read: function (network, x) -> output, for networks that see x and are not to be called on it.
     """
+    call = functools.partial(_call, training=training)
+    read = read or call
     if isinstance(trunk, ComponentNetwork):
-        return trunk(x, training=training, num_components=num_components), x
-    features = x if trunk is None else trunk(x, training=training)
-    outputs = [encoder(features, training=training) for encoder in encoders[:num_components]]
-    return keras.ops.stack(outputs, axis=1), features
+        return trunk.of_features(read(trunk.network, x), num_components, training), x, read
+    features, read = (x, read) if trunk is None else (read(trunk, x), call)
+    outputs = [read(encoder, features) for encoder in encoders[:num_components]]
+    return keras.ops.stack(outputs, axis=1), features, read
+
+
+def _call(network, x, training):
+    return network(x, training=training)

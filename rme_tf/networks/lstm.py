@@ -9,40 +9,80 @@ import tensorflow as tf
 from rme_tf.types import BOS, PAD, UNK
 
 
-def lstm_encoder(
-    input_shape,
-    output_size: int | None,
-    *,
-    vocabulary_size: int,
-    units: int = 256,
-    embedding_size: int = 256,
-    bidirectional: bool = False,
-    dropout: float = 0.0,
-    name=None,
-):
-    """Returns a Keras model: tokens [N, T] -> [N, output_size], from the state after the last token.
+@keras.saving.register_keras_serializable("rme_tf")
+class LSTMEncoder(keras.Model):
+    """Tokens [N, T] -> [N, output_size], from the state after the last token.
+
+    `embed` and `read` are its two halves, for what is no token: a prior made of the posterior reads embeddings.
 
     Args:
         input_shape: (T,), where T may be None: any length.
         output_size: size of the output; None for the state itself.
         vocabulary_size: V.
         units: of the LSTM; of each direction, if there are two.
-        embedding_size: of a token.
+        embedding_size: E, of a token.
         bidirectional: whether a second LSTM reads from the end.
         dropout: rate on the embeddings.
         name: of the model.
     """
-    tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
-    embedded = keras.layers.Embedding(vocabulary_size, embedding_size)(tokens)
-    embedded = keras.layers.Dropout(dropout)(embedded)
-    # Handed over by name: some layers drop an implicit mask without a word.
-    mask = keras.ops.not_equal(tokens, PAD)
-    recurrent = keras.layers.LSTM(units)
-    if bidirectional:
-        recurrent = keras.layers.Bidirectional(recurrent)
-    state = recurrent(embedded, mask=mask)
-    outputs = state if output_size is None else keras.layers.Dense(output_size)(state)
-    return keras.Model(tokens, outputs, name=name)
+
+    def __init__(
+        self,
+        input_shape,
+        output_size: int | None,
+        *,
+        vocabulary_size: int,
+        units: int = 256,
+        embedding_size: int = 256,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        **kwargs,
+    ):
+        tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
+        embedding = keras.layers.Embedding(vocabulary_size, embedding_size)
+        dropping = keras.layers.Dropout(dropout)
+        recurrent = keras.layers.LSTM(units)
+        if bidirectional:
+            recurrent = keras.layers.Bidirectional(recurrent)
+        # Handed over by name: some layers drop an implicit mask without a word.
+        outputs = recurrent(dropping(embedding(tokens)), mask=keras.ops.not_equal(tokens, PAD))
+        projection = None if output_size is None else keras.layers.Dense(output_size)
+        super().__init__(inputs=tokens, outputs=outputs if projection is None else projection(outputs), **kwargs)
+        self.embedding_size = int(embedding_size)
+        self.embedding, self.recurrent, self.projection = embedding, recurrent, projection
+        self.config = {
+            "input_shape": tuple(input_shape),
+            "output_size": output_size,
+            "vocabulary_size": vocabulary_size,
+            "units": units,
+            "embedding_size": embedding_size,
+            "bidirectional": bidirectional,
+            "dropout": dropout,
+        }
+
+    def embed(self, tokens):
+        """Returns embeddings [N, T, E], float32, of tokens [N, T]."""
+        return tf.cast(self.embedding(tokens), tf.float32)
+
+    def read(self, embedded, mask):
+        """Returns what it returns of tokens, without dropout, for embeddings [N, T, E] that count where `mask` is."""
+        state = self.recurrent(tf.cast(embedded, self.compute_dtype), mask=mask, training=False)
+        return state if self.projection is None else self.projection(state)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy, **self.config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns an encoder with these arguments."""
+        del custom_objects
+        return cls(**config)
+
+
+def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options):
+    """Returns an `LSTMEncoder`; see there for the options."""
+    return LSTMEncoder(input_shape, output_size, name=name, **options)
 
 
 @keras.saving.register_keras_serializable("rme_tf")

@@ -1,0 +1,143 @@
+"""The VampPrior: the posterior itself, averaged over inputs that are learned."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from rme_tf.priors.base import Prior, check_count
+from rme_tf.types import Inference
+
+EDGE = 0.02  # how near to an end of their interval pseudo-inputs start: at the ends a sigmoid has no gradient
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class Vamp(Prior):
+    """p(z) = 1/K sum_k Q(z|u_k), a "variational mixture of posteriors" at K learned pseudo-inputs u_k.
+
+    Q is the whole posterior of the model, mixing weights and all, so that M components make p(z) a mixture of K M
+    Gaussians. During a warm start Q, and with it p, is q_0 alone. Networks read pseudo-inputs as they do at
+    inference: without dropout and with the moving statistics of a batch normalisation, so p(z) is one density.
+
+    A pseudo-input is what the encoders read. Where the likelihood bounds the entries of x, it is kept in the same
+    interval by a sigmoid. For token ids it is a sequence of `length` embeddings, in the space of the first encoder
+    (or of the trunk), which all encoders read in the place of their own: they are alike after a warm start.
+
+    The pseudo-inputs are generative parameters: they move with the decoder. The encoders are none, but get
+    the gradient of log p(z) too, as in the paper. In the recursion that is the gradient of theta's objective,
+    E_Q[log p(x, z)] with Q held fixed, beside that of each component's own, in which p is held fixed: one
+    component alone is then trained as the ELBO trains it.
+
+    Each use of p costs an encoding of K inputs. The paper has K = 500 for 28 x 28 images.
+
+    Args:
+        latent_dim: D.
+        num_components: K, at least 1.
+        length: T of the pseudo-inputs of token ids, at least 1. Others have the shape of x.
+
+    Raises:
+        ValueError: if a number is not a positive integer.
+
+    References:
+        Tomczak and Welling (2018), https://arxiv.org/abs/1705.07120
+    """
+
+    uses_posterior = True
+
+    def __init__(self, latent_dim: int, num_components: int = 100, length: int = 30, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.num_components = check_count("num_components", num_components)
+        self.length = check_count("length", length)
+        self._inference: Callable[[], Inference] | None = None
+
+    def bind(self, inference: Inference) -> None:
+        """Takes the model's posterior, and makes the pseudo-inputs that it reads.
+
+        Raises:
+            ValueError: if the prior belongs to another model already.
+        """
+        if self._inference is not None:
+            raise ValueError("A Vamp prior is made of one model's encoders. Received: one that belongs to a model.")
+        shape = tuple(self.length if size is None else size for size in inference.input_shape)
+        initializer = keras.initializers.RandomNormal(0.0, 1.0)
+        self.raw_inputs = self.add_weight(
+            name="pseudo_inputs", shape=(self.num_components, *shape), initializer=initializer
+        )
+        if inference.masked:
+            # Of each pseudo-input, how many tokens count.
+            self.lengths = self.add_weight(
+                name="lengths",
+                shape=(self.num_components,),
+                initializer=keras.initializers.Constant(self.length),
+                trainable=False,
+            )
+        self._inference = lambda: inference  # a function, that Keras does not look for weights in the model again
+
+    def pseudo_inputs(self):
+        """Returns u [K, *event_shape], or embeddings [K, T, E], as the encoders read them."""
+        raw, interval = self.raw_inputs.value, self._bound().interval
+        if interval is None:
+            return tf.convert_to_tensor(raw)
+        low, high = interval
+        return low + (high - low) * tf.math.sigmoid(raw)
+
+    def distribution(self):
+        """Returns `MixtureSameFamily` of K posteriors, batch [], event [D].
+
+        Raises:
+            ValueError: unless the prior belongs to a model.
+        """
+        return self._averaged(held=False)
+
+    def held(self):
+        """Returns `distribution()`, through which no gradient reaches the encoders or the pseudo-inputs."""
+        return self._averaged(held=True)
+
+    def initialise(self, x, seed: int = 0) -> None:
+        """Lets the pseudo-inputs be observations, drawn without replacement.
+
+        Entries that the likelihood bounds start no nearer to an end than a fiftieth of their interval; rows of
+        token ids become the embeddings of today, and are cut after `length`.
+
+        Args:
+            x: array of observations. Shape [N, *event_shape], N at least K.
+            seed: of the draw.
+
+        Raises:
+            ValueError: unless the prior belongs to a model, or if there are less than K observations, of another
+                shape, or outside the likelihood's support.
+        """
+        inference = self._bound()
+        if len(x) < self.num_components:
+            raise ValueError(f"`x` must hold at least {self.num_components} observations. Received: {len(x)}.")
+        chosen = np.random.default_rng(seed).permutation(len(x))[: self.num_components]
+        inputs, lengths = inference.inputs_of(np.asarray(x)[chosen])
+        inputs = np.asarray(inputs, np.float32)
+        if inference.interval is not None:
+            low, high = inference.interval
+            share = np.clip((inputs - low) / (high - low), EDGE, 1.0 - EDGE)
+            inputs = np.log(share) - np.log1p(-share)
+        if inference.masked:
+            inputs = inputs[:, : self.length]
+            inputs = np.pad(inputs, [(0, 0), (0, self.length - inputs.shape[1]), (0, 0)])
+            self.lengths.assign(np.minimum(lengths, self.length))
+        self.raw_inputs.assign(inputs)
+
+    def _averaged(self, held: bool):
+        inference = self._bound()
+        lengths = self.lengths.value if inference.masked else None
+        return tfp.distributions.MixtureSameFamily(
+            tfp.distributions.Categorical(logits=tf.zeros([self.num_components])),
+            inference.posterior(self.pseudo_inputs(), lengths, held),
+        )
+
+    def _bound(self) -> Inference:
+        if self._inference is None:
+            raise ValueError("A Vamp prior needs a model's encoders. Received: one that belongs to no `VAE` yet.")
+        return self._inference()
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "num_components": self.num_components, "length": self.length}
