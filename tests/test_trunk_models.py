@@ -67,7 +67,7 @@ TWO_OUTPUTS = keras.Model(inputs := keras.Input((PIXELS,)), [inputs, inputs])
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"trunk": "lstm"}, "None, 'shared' or a Keras model. Received: 'lstm'"),
+        ({"trunk": "lstm"}, "one of 'shared', .* Received: 'lstm'"),
         ({"trunk": True}, "observations -> features. Received: True"),
         ({"trunk": TWO_OUTPUTS}, "one output, a tensor.* Received: list"),
         ({"trunk": "shared"}, "needs the name of an encoder"),

@@ -82,11 +82,10 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
     options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
     refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
     model = VAE.from_names(
-        **{**names, "num_components": recipe.components, **options},
+        **{**names, "num_components": recipe.components, "posterior": make_posterior(recipe), **options},
         trunk=recipe.trunk,
         refinement=recipe.refinement,
         refinement_options=refinement,
-        posterior=make_posterior(recipe),
         prior_options=recipe.make_prior_options(),
         mixing=make_mixing(recipe),
         seed=recipe.seed,
