@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import RecursiveMixture
+from rme_tf.networks import lstm_encoder, with_normalized_means
 from test_lstm import ROWS, build_text_model
 
 
@@ -49,3 +50,16 @@ def test_a_step_sees_what_the_whole_sequence_sees(model):
         features, state = model.decoder.step(previous, state, z)
         np.testing.assert_allclose(tf.cast(features, tf.float32), whole[:, t], atol=0.05)
         previous = tf.constant(ROWS[:, t])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_normalised_means_tell_every_two_tokens_apart(policy):
+    """16-bit floats do not: 2,049 rounds to 2,048, or in bfloat16 257 to 256."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        encoder = with_normalized_means(lstm_encoder((None,), 4, vocabulary_size=3000, units=5, embedding_size=3), 2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for first in (256, 2048):
+        params = encoder(np.array([[first, 2], [first + 1, 2]], np.int32))
+        assert np.abs(np.asarray(params[0], np.float32) - np.asarray(params[1], np.float32)).max() > 1e-4

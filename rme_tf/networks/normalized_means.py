@@ -48,4 +48,6 @@ class NormalizedMeans(keras.layers.Layer):
 
 def with_normalized_means(encoder, latent_dim: int, scale: float = 0.6):
     """Returns a Keras model: `encoder` followed by `NormalizedMeans`."""
-    return keras.Sequential([encoder, NormalizedMeans(latent_dim, scale)])
+    # Without an input of its own it would cast token ids to the floats of the dtype policy.
+    first = [keras.layers.Input(each.shape[1:], dtype=each.dtype) for each in getattr(encoder, "inputs", None) or []]
+    return keras.Sequential([*first, encoder, NormalizedMeans(latent_dim, scale)])
