@@ -6,6 +6,7 @@ N sequences, T tokens of the longest. A row is its tokens, then one EOS, then PA
 import keras
 import tensorflow as tf
 
+from rme_tf.networks.autoregressive import AutoregressiveDecoder
 from rme_tf.types import BOS, PAD, UNK
 
 
@@ -86,7 +87,7 @@ def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options):
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-class LSTMDecoder(keras.Model):
+class LSTMDecoder(AutoregressiveDecoder):
     """What an LSTM says of each token from z and the tokens before it: [z, x] -> features [N, T, F].
 
     z sets the initial state and joins every input. The output at t has seen x_1 ... x_{t-1} and no more.
@@ -107,8 +108,6 @@ class LSTMDecoder(keras.Model):
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349; skip: Dieng et al. (2019),
         https://arxiv.org/abs/1807.04863
     """
-
-    autoregressive = True
 
     def __init__(
         self,
@@ -195,16 +194,6 @@ class LSTMDecoder(keras.Model):
         draw = keras.random.uniform(tf.shape(previous), seed=self.word_seeds)
         word = tf.logical_and(tf.not_equal(previous, BOS), tf.not_equal(previous, PAD))
         return tf.where(tf.logical_and(word, draw < self.config["word_dropout"]), UNK, previous)
-
-    def get_config(self):
-        """Returns the arguments of the constructor."""
-        return {**super().get_config(), **self.config}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Returns a decoder with these arguments."""
-        del custom_objects
-        return cls(**config)
 
 
 def lstm_decoder(latent_dim: int, output_shape, **options):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from rme_tf.networks.autoregressive import AutoregressiveDecoder
 from rme_tf.networks.conv import conv_decoder
 from rme_tf.networks.images import check_image_shape
 from rme_tf.types import Tensor
@@ -90,7 +91,7 @@ def _gated(values):
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-class PixelCNNDecoder(keras.Model):
+class PixelCNNDecoder(AutoregressiveDecoder):
     """What a gated PixelCNN says of each pixel from z and those before it: [z, x] -> params [N, H, W, P].
 
     The order is row by row, from the left. The channels of a pixel are spoken of together: a likelihood may make one
@@ -115,8 +116,6 @@ class PixelCNNDecoder(keras.Model):
         van den Oord et al. (2016), https://arxiv.org/abs/1606.05328; as the decoder of a VAE: Gulrajani et al. (2017),
         https://arxiv.org/abs/1611.05013, and Chen et al. (2017), https://arxiv.org/abs/1611.02731
     """
-
-    autoregressive = True
 
     def __init__(
         self,
@@ -242,16 +241,6 @@ class PixelCNNDecoder(keras.Model):
 
     def _head(self, features):
         return self.outputs_of(self.hidden(tf.nn.silu(features)))
-
-    def get_config(self):
-        """Returns the arguments of the constructor."""
-        return {**super().get_config(), **self.config}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Returns a decoder with these arguments."""
-        del custom_objects
-        return cls(**config)
 
 
 def _check_sizes(**sizes) -> None:
