@@ -29,5 +29,4 @@ CELEBA = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(CELEBA, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(CELEBA, __doc__)

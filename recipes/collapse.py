@@ -46,13 +46,8 @@ class Study(rme_tf.TextRecipe):
     vocabulary_size: int = 1500
     out: str = "runs/collapse"
 
-    def recipe(self, method: str) -> rme_tf.TextRecipe:
-        """Returns the recipe of a method."""
-        shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(rme_tf.TextRecipe)}
-        return rme_tf.TextRecipe(**{**shared, **rme_tf.lookup(METHODS, method, "method")})
-
 
 if __name__ == "__main__":
     study = rme_tf.parse(Study(), __doc__)
-    recipes = {method: study.recipe(method) for method in study.methods}
+    recipes = rme_tf.method_recipes(study.methods, rme_tf.TextRecipe, study, methods=METHODS)
     rme_tf.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)

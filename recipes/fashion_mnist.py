@@ -22,5 +22,4 @@ FASHION_MNIST = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(FASHION_MNIST, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(FASHION_MNIST, __doc__)

@@ -32,5 +32,4 @@ FOLDER = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(FOLDER, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(FOLDER, __doc__)

@@ -14,5 +14,4 @@ import rme_tf
 MNIST = rme_tf.ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(MNIST, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(MNIST, __doc__)

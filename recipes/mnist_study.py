@@ -15,6 +15,14 @@ from typing import Any
 
 import rme_tf
 
+METHODS: dict[str, dict[str, Any]] = {
+    "vae": {"components": 1, "algorithm": "elbo"},
+    "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
+    "me_uniform": {"algorithm": "elbo"},
+    "rme": {},
+    "rme_polished": {"polish_epoch": 7},
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
@@ -32,7 +40,7 @@ class Options:
 
     seeds: int = 3
     latent_dim: int = 20
-    methods: tuple[str, ...] = ("vae", "me_learned", "me_uniform", "rme", "rme_polished")
+    methods: tuple[str, ...] = tuple(METHODS)
     data_dir: str = "data"
     smoke: bool = False
     out: str = "runs/mnist_study"
@@ -40,17 +48,10 @@ class Options:
 
 
 def methods(options: Options) -> dict[str, rme_tf.ImageRecipe]:
-    common: dict[str, Any] = {"train_size": 20_000, "test_size": 1_000, "epochs": 10, "importance_samples": 100}
-    common |= {"latent_dim": options.latent_dim, "data_dir": options.data_dir, "smoke": options.smoke}
-    mixture: dict[str, Any] = {**common, "components": 4, "warm_start_epochs": 3}
-    recipes = {
-        "vae": rme_tf.ImageRecipe(**common, components=1, algorithm="elbo"),
-        "me_learned": rme_tf.ImageRecipe(**{**mixture, "warm_start_epochs": 0}, algorithm="elbo", mixing="learned"),
-        "me_uniform": rme_tf.ImageRecipe(**mixture, algorithm="elbo"),
-        "rme": rme_tf.ImageRecipe(**mixture, algorithm="recursive_mixture", kl_bound=3.0, bound="skew"),
-        "rme_polished": rme_tf.ImageRecipe(**mixture, polish_epoch=7, kl_bound=3.0, bound="skew"),
-    }
-    return {name: rme_tf.lookup(recipes, name, "method") for name in options.methods}
+    sizes: dict[str, Any] = {"train_size": 20_000, "test_size": 1_000, "epochs": 10, "importance_samples": 100}
+    given: dict[str, Any] = {"latent_dim": options.latent_dim, "data_dir": options.data_dir, "smoke": options.smoke}
+    base = rme_tf.ImageRecipe(**sizes, **given, components=4)
+    return rme_tf.method_recipes(options.methods, rme_tf.ImageRecipe, base, methods=METHODS)
 
 
 if __name__ == "__main__":

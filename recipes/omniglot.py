@@ -25,5 +25,4 @@ OMNIGLOT = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(OMNIGLOT, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(OMNIGLOT, __doc__)

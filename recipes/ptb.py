@@ -27,5 +27,4 @@ PTB = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(PTB, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(PTB, __doc__)

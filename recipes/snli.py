@@ -26,5 +26,4 @@ SNLI = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(SNLI, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(SNLI, __doc__)

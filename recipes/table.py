@@ -5,7 +5,7 @@
 Runs what is missing, goes on after a kill, never repeats a finished run, and writes table.md, table.csv, table.tex
 and figures beside the runs: test and train log-likelihood, ELBO, KL, component usage, sizes, times and memory, means
 and standard errors over seeds. Bold are the differences from the first method that a paired test over the seeds
-says are real (5 %, Holm's correction). Every field of a recipe is a flag. Recorded runs and tables: docs/results.md.
+says are real (5 %, Holm's correction). Every field of a recipe is a flag. Not yet run here at a size that decides.
 """
 
 import dataclasses
@@ -41,10 +41,9 @@ class Table(rme_tf.ImageRecipe):
 
 if __name__ == "__main__":
     table = rme_tf.parse(Table(), __doc__)
-    fields = {field.name: getattr(table, field.name) for field in dataclasses.fields(rme_tf.ImageRecipe)}
     for size in table.latent_dims:
-        base = rme_tf.ImageRecipe(**{**fields, "latent_dim": size})
-        recipes = rme_tf.method_recipes(table.methods, base, table.mixtures)
+        base = dataclasses.replace(table, latent_dim=size)
+        recipes = rme_tf.method_recipes(table.methods, rme_tf.ImageRecipe, base, components=table.mixtures)
         out, results = (pathlib.Path(f"{folder}_{base.dataset}_d{size}") for folder in (table.out, table.results))
         limits = {"seeds": table.seeds, "budget_minutes": table.budget_minutes}
         paths = rme_tf.run_study(recipes, out=str(out), results=str(results), **limits)

@@ -21,6 +21,4 @@ TEXT = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(TEXT, __doc__)
-    name = "LM" if recipe.language_model else "RME" if recipe.components > 1 else "VAE"
-    rme_tf.compare({name: recipe}, out=recipe.out)
+    rme_tf.main(TEXT, __doc__)

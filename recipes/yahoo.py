@@ -16,5 +16,4 @@ import rme_tf
 YAHOO = rme_tf.TextRecipe(**rme_tf.HE_2019_DOCUMENTS, corpus="data/yahoo", components=3, out="runs/yahoo")
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(YAHOO, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(YAHOO, __doc__)

@@ -18,5 +18,4 @@ import rme_tf
 YELP = rme_tf.TextRecipe(**rme_tf.HE_2019_DOCUMENTS, corpus="data/yelp", components=3, out="runs/yelp")
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(YELP, __doc__)
-    rme_tf.compare({"RME" if recipe.components > 1 else "VAE": recipe}, out=recipe.out)
+    rme_tf.main(YELP, __doc__)

@@ -129,7 +129,7 @@ def test_what_is_no_finished_run_is_refused(tmp_path):
 
 
 def test_every_method_is_a_recipe_of_its_own():
-    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe(), [3])
+    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe, ImageRecipe(), components=[3])
     assert len(recipes) == len(METHODS) + 1
     identities = [str(recipe.identity) for recipe in recipes.values()]
     assert len(set(identities)) == len(identities)
@@ -138,9 +138,9 @@ def test_every_method_is_a_recipe_of_its_own():
 
 def test_mixtures_are_named_after_their_size():
     base = ImageRecipe(epochs=9, latent_dim=4)
-    recipes = method_recipes(["vae", "rme", "me"], base, [2, 5])
+    recipes = method_recipes(["vae", "rme", "me"], ImageRecipe, base, components=[2, 5])
     assert list(recipes) == ["vae", "rme2", "rme5", "me2", "me5"]
     assert [recipe.components for recipe in recipes.values()] == [1, 2, 5, 2, 5]
     assert {(recipe.epochs, recipe.latent_dim) for recipe in recipes.values()} == {(9, 4)}
     with pytest.raises(ValueError, match="Unknown method.*'rme_polished'.*'vae'"):
-        method_recipes(["flow"], base, [2])
+        method_recipes(["flow"], ImageRecipe, base, components=[2])

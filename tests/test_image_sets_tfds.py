@@ -1,12 +1,11 @@
 """Image sets of TensorFlow Datasets, from tiny directories prepared as it would prepare them."""
 
-import importlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from rme_tf.data import DATASETS, celeb_a, load, load_images, prepared
+from test_image_sets import module_of, rows_of, sizes_of
 
 SIZES = {  # of the training and test splits there, and of the splits here
     "cifar10": ((50_000, 10_000), (45_000, 5_000, 10_000)),
@@ -14,18 +13,6 @@ SIZES = {  # of the training and test splits there, and of the splits here
     "mnist": ((60_000, 10_000), (50_000, 10_000, 10_000)),
     "svhn_cropped": ((73_257, 26_032), (66_000, 7_257, 26_032)),
 }
-
-
-def module_of(name):
-    return importlib.import_module(f"rme_tf.data.{name}")
-
-
-def sizes_of(splits):
-    return tuple(map(len, splits))
-
-
-def rows_of(*arrays):
-    return sorted(image.tobytes() for images in arrays for image in images)
 
 
 @pytest.mark.parametrize("name", sorted(SIZES))

@@ -107,6 +107,7 @@ def _pixels(root, names, size, channels, skipped):
     """Yields batches [B, size, size, channels] of what can be read, in order; fills `skipped`: name -> reason."""
 
     def read(name):
+        """Returns the pixels of a file and whether it could be read."""
         name = os.fsdecode(name)
         try:
             return read_image(root / name, size, channels), True
@@ -115,6 +116,7 @@ def _pixels(root, names, size, channels, skipped):
             return np.zeros((size, size, channels), np.uint8), False
 
     def decoded(name):
+        """Returns `read` as tensors."""
         # Not "stateful", which under deterministic operations would mean one file at a time.
         pixels, whole = tf.numpy_function(read, [name], [tf.uint8, tf.bool], stateful=False)
         return tf.ensure_shape(pixels, [size, size, channels]), tf.ensure_shape(whole, [])

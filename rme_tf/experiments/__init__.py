@@ -5,7 +5,7 @@ to look at, as `gallery` and `sentences` show them; `tables` are of records, `re
 `methods` are the field's, `comparison` their table; `settings` are published ones.
 """
 
-from rme_tf.experiments.compare import compare
+from rme_tf.experiments.compare import compare, main
 from rme_tf.experiments.comparison import load_records, write_comparison
 from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.methods import method_recipes
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "load_records",
     "load_study",
+    "main",
     "method_recipes",
     "parse",
     "run",

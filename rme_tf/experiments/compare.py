@@ -4,6 +4,7 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+from rme_tf.experiments.options import parse
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import summary_table
@@ -40,3 +41,14 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
             write_record(pathlib.Path(results) / f"{name}.json", name, finished)
     print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
     return runs
+
+
+def main(defaults: Recipe, description: str | None) -> None:
+    """Runs the one recipe of a command line, and writes what `compare` does into the run's own directory.
+
+    Args:
+        defaults: what holds without flags.
+        description: what `--help` begins with.
+    """
+    recipe = parse(defaults, description)
+    compare({recipe.model_name: recipe}, out=recipe.out)

@@ -112,7 +112,7 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
     return corrected
 
 
-def comparison_rows(records: Sequence[Record], reference: str, bold="**{}**".format) -> list[dict[str, str]]:
+def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, str]]:
     """Returns the table's lines, means ± standard errors over seeds; real differences from the reference are bold."""
     differences = paired_differences(records, reference)
     rows = []
@@ -123,7 +123,7 @@ def comparison_rows(records: Sequence[Record], reference: str, bold="**{}**".for
         for column, (_, decimals) in COLUMNS.items():
             row[column] = mean_and_error(values_of(group, column), decimals)
             if column == "test log p(x)":
-                row[f"less {reference}'s"] = bold(shown) if p < LEVEL else shown
+                row[f"less {reference}'s"] = f"**{shown}**" if p < LEVEL else shown
         rows.append(row)
     return rows
 
@@ -135,9 +135,9 @@ def write_comparison(records: Sequence[Record], reference: str, out) -> str:
     rows = comparison_rows(records, reference)
     markdown = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
     (out / "table.md").write_text(markdown + "\n", encoding="utf-8")
-    latex = comparison_rows(records, reference, bold=r"\textbf{{{}}}".format)
-    text = tabulate(latex, headers="keys", tablefmt="latex_raw", disable_numparse=True)
-    (out / "table.tex").write_text(text.replace("±", r"$\pm$").replace("_", r"\_") + "\n", encoding="utf-8")
+    latex = tabulate(rows, headers="keys", tablefmt="latex_raw", disable_numparse=True)
+    latex = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", latex).replace("±", r"$\pm$").replace("_", r"\_")
+    (out / "table.tex").write_text(latex + "\n", encoding="utf-8")
     _write_csv(records, reference, out / "table.csv")
     draw_comparison(records, out)
     return markdown

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,13 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import data
-from rme_tf.callbacks import StopAggressive
 from rme_tf.collapse import collapse_report
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.experiments import gallery
+from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
-from rme_tf.monitor import CollapseMonitor
 from rme_tf.networks import DECODERS, ENCODERS
 
 MONITORED = 500  # validation images diagnosed after each epoch, at most
@@ -119,9 +117,7 @@ class ImageRecipe(Recipe):
             """The monitor, and what listens to it."""
             if self.diagnosed is None:
                 return []
-            monitor = CollapseMonitor(observations(splits.validation[:MONITORED]))
-            best = max(history.get("mi", []), default=-math.inf)
-            return [monitor, *([StopAggressive(best=best)] if self.aggressive else [])]
+            return monitors(self, observations(splits.validation[:MONITORED]), history)
 
         def metrics(model, split, bounds):
             """Of the test set the report on collapse."""

@@ -4,7 +4,7 @@ Those that leave `components` open are run for each M that is asked for, and nam
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from rme_tf.experiments.recipe import Recipe
@@ -55,25 +55,35 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def method_recipes(names: Iterable[str], base: AnyRecipe, components: Iterable[int]) -> dict[str, AnyRecipe]:
+def method_recipes(
+    names: Iterable[str],
+    kind: type[AnyRecipe],
+    base: Recipe,
+    *,
+    components: Iterable[int] = (),
+    methods: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, AnyRecipe]:
     """Returns the recipes of methods, by name, as changes to a base recipe.
 
     Args:
-        names: of `METHODS`, and "rme_polished": the recursion, whose last third of the epochs ascends ELBO(Q).
-        base: what the methods do not set themselves.
-        components: every M to run a method with that does not set it.
+        names: of the methods to return.
+        kind: class of the recipes.
+        base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
+        components: every M to run a method with that does not set it; that of `base` alone unless given.
+        methods: name -> fields. Unless given, `METHODS`, and "rme_polished": the recursion, whose last third of the
+            epochs ascends ELBO(Q).
 
     Raises:
         ValueError: for an unknown name (the message lists the choices), and as the recipes do.
     """
-    table = {
-        **METHODS,
-        "rme_polished": {"polish_epoch": max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)},
-    }
+    if methods is None:
+        polish = max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)
+        methods = {**METHODS, "rme_polished": {"polish_epoch": polish}}
+    shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
     recipes = {}
     for name in names:
-        fields = lookup(table, name, "method")
-        for number in [None] if "components" in fields else components:
-            given = {} if number is None else {"components": number}
-            recipes[f"{name}{number or ''}"] = dataclasses.replace(base, **{**fields, **given})
+        fields = lookup(methods, name, "method")
+        sizes = [{"components": number} for number in components if "components" not in fields]
+        for size in sizes or [{}]:
+            recipes[f"{name}{size.get('components', '')}"] = kind(**{**shared, **fields, **size})
     return recipes

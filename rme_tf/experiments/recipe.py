@@ -258,6 +258,11 @@ class Recipe:
         return {} if self.prior_components is None else {"num_components": self.prior_components}
 
     @property
+    def model_name(self) -> str:
+        """What tables and figures call the model."""
+        return "RME" if self.components > 1 else "VAE"
+
+    @property
     def identity(self) -> dict:
         """What makes two runs the same: every field but where the run is kept and how it was called."""
         return self._identify(dataclasses.asdict(self))

@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rme_tf.callbacks import StopAggressive
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
+from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
-from rme_tf.monitor import CollapseMonitor
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
 
@@ -107,6 +106,11 @@ class TextRecipe(Recipe):
             raise ValueError(f"Expected `train`, `validation` and `test`, or none of them. Received: {self._files}.")
 
     @property
+    def model_name(self) -> str:
+        """As of `Recipe`; "LM" of a language model."""
+        return "LM" if self.language_model else super().model_name
+
+    @property
     def _files(self) -> tuple[str | None, ...]:
         return self.train, self.validation, self.test
 
@@ -181,10 +185,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
 
     def callbacks(history):
         """The monitor, and what listens to it."""
-        if recipe.language_model:
-            return []
-        best = max(history.get("mi", []), default=-np.inf)
-        return [CollapseMonitor(monitored), *([StopAggressive(best=best)] if recipe.aggressive else [])]
+        return [] if recipe.language_model else monitors(recipe, monitored, history)
 
     def metrics(model, split, bounds):
         """Perplexities, and of the test set the report on collapse."""
