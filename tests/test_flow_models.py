@@ -180,11 +180,11 @@ def test_a_number_of_transforms_that_means_nothing_is_refused(choices):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_the_weights_of_a_family_count_as_inference(tmp_path):
+@pytest.mark.parametrize("choice", [{"posterior": "iaf"}, {"refinement": "iai", "refinement_steps": 1}], ids=str)
+def test_the_weights_of_a_family_or_a_refinement_count_as_inference(tmp_path, choice):
     networks = {"encoder": "mlp", "decoder": "mlp", "latent_dim": 2}
     recipe = ImageRecipe(
         dataset="digits",
-        posterior="iaf",
         components=1,
         algorithm="elbo",
         importance_samples=4,
@@ -193,6 +193,7 @@ def test_the_weights_of_a_family_count_as_inference(tmp_path):
         batch_size=8,
         out=str(tmp_path),
         **networks,
+        **choice,
     )
     task = recipe.load()
     model = making.make_model(recipe, task.model_options)

@@ -113,8 +113,8 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
-    inference = filter(None, [model.trunk, *model.encoders, model.mixing_network, model.posterior_family])
-    metrics["inference_parameters"] = sum(network.count_params() for network in inference)
+    parts = [model.trunk, *model.encoders, model.mixing_network, model.posterior_family, model.refinement]
+    metrics["inference_parameters"] = sum(part.count_params() for part in parts if part is not None)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables
     )
