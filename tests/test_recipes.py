@@ -160,6 +160,17 @@ def test_a_recipe_begins_with_its_command(path):
     assert f"python recipes/{path.name}" in path.read_text(encoding="utf-8").split('"""')[1]
 
 
+def recipes_of(module):
+    """The recipe of each method of a study; none of a script that trains one model."""
+    if hasattr(module, "methods"):
+        return module.methods(module.Options())
+    if hasattr(module, "Study"):
+        kind = module.Study.__base__
+        return rme_tf.method_recipes(module.METHODS, kind, module.Study(), methods=module.METHODS)
+    assert not hasattr(module, "METHODS")
+    return {}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)
 def test_a_recipe_is_one_that_could_be_run(path):
     """Its choices are checked as it is made; importing it runs nothing."""
@@ -175,5 +186,5 @@ def test_a_recipe_is_one_that_could_be_run(path):
     for kind in kinds:
         if dataclasses.is_dataclass(kind) and inspect.isclass(kind):
             kind()
-    for method in getattr(module, "METHODS", []):
-        assert module.Study().recipe(method).components >= 1
+    for method, changed in recipes_of(module).items():
+        assert changed.components == module.METHODS[method].get("components", changed.components) >= 1

@@ -8,7 +8,7 @@ from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import TextRecipe
-from rme_tf.experiments import making, runner, text
+from rme_tf.experiments import making, monitoring, runner, text
 from rme_tf.monitor import CollapseMonitor
 from rme_tf.types import EOS, UNK
 
@@ -205,7 +205,7 @@ def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monke
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20
     assert len(whole.history["mi"]) == 3
     cut = dataclasses.replace(mine, out=str(tmp_path / "cut"))
-    callbacks = text.StopAggressive.on_epoch_end
+    callbacks = monitoring.StopAggressive.on_epoch_end
 
     def killed(self, epoch, logs=None):
         callbacks(self, epoch, logs)
@@ -213,7 +213,7 @@ def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(text.StopAggressive, "on_epoch_end", killed)
+        patch.setattr(monitoring.StopAggressive, "on_epoch_end", killed)
         with pytest.raises(KeyboardInterrupt):
             rme_tf.run(cut)
     assert (tmp_path / "cut" / "tokenizer.model").exists()
