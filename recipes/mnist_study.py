@@ -2,8 +2,9 @@
 
 20,000 training images binarised anew for each batch, the first 1,000 test images binarised once, 10 epochs,
 small convolutional networks, M = 4: the plain VAE, the mixture encoder (ELBO of the mixture) with learned or
-uniform weights, recursive mixture estimation (Kim and Pavlovic, NeurIPS 2020), and the same with its last three
-epochs spent on the ELBO of the mixture.
+uniform weights, recursive mixture estimation (Kim and Pavlovic, NeurIPS 2020), the same with its last three epochs
+spent on the ELBO of the mixture, and both mixtures with encoders that share all but their last layer. `vae_4_samples`
+has as many passes through the decoder as a mixture.
 
     python recipes/mnist_study.py --seeds 3 --latent-dim 20
 
@@ -17,10 +18,13 @@ import rme_tf
 
 METHODS: dict[str, dict[str, Any]] = {
     "vae": {"components": 1, "algorithm": "elbo"},
+    "vae_4_samples": {"components": 1, "algorithm": "elbo", "num_samples": 4},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
     "me_uniform": {"algorithm": "elbo"},
     "rme": {},
     "rme_polished": {"polish_epoch": 7},
+    "me_shared": {"algorithm": "elbo", "trunk": "shared"},
+    "rme_shared": {"trunk": "shared"},
 }
 
 
