@@ -1,6 +1,7 @@
 """The recipe's fields: checked, and the same from code, flags and YAML."""
 
 import dataclasses
+import json
 from typing import Annotated
 
 import pytest
@@ -57,6 +58,9 @@ IMPOSSIBLE = [
     ({"likelihood": "categorical_sequence"}, "Unknown likelihood"),
     ({"decoder": "nope"}, "Unknown decoder.*'conv', .*'mlp'"),
     ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
+    ({"mlp_units": ()}, r"`mlp_units` must be sizes of at least 1. Received: \(\)"),
+    ({"mlp_units": (8, 0)}, r"`mlp_units`.*Received: \(8, 0\)"),
+    ({"mlp_activation": "nope"}, "nope"),
     ({"pixelcnn_layers": 0}, "`pixelcnn_layers` must be at least 1"),
     ({"pixelcnn_filters": 0}, "`pixelcnn_filters` must be at least 1"),
     ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
@@ -112,6 +116,22 @@ def test_options_of_a_pixelcnn_reach_it_and_no_other_decoder():
         "decoder_options": {"num_layers": 2, "filters": 3},
     }
     assert "decoder_options" not in ImageRecipe(decoder="conv").model_options((4, 4, 1))
+
+
+def test_options_of_an_mlp_reach_both_networks_and_survive_yaml_and_json(tmp_path):
+    recipe = ImageRecipe(encoder="mlp", decoder="mlp", mlp_units=(20, 10), mlp_activation="tanh")
+    options = recipe.model_options((4, 4, 1))
+    assert options["encoder_options"] == options["decoder_options"] == {"units": (20, 10), "activation": "tanh"}
+    assert "encoder_options" not in ImageRecipe().model_options((4, 4, 1))
+    assert recipe.differences(json.loads(json.dumps(recipe.identity))) == {}
+    assert recipe.differences(yaml.safe_load(yaml.safe_dump(dataclasses.asdict(recipe)))) == {}
+    assert recipe.differences(ImageRecipe(encoder="mlp", decoder="mlp").identity).keys() == {
+        "mlp_units",
+        "mlp_activation",
+    }
+    (tmp_path / "recipe.yaml").write_text("mlp_units: [20, 10]", encoding="utf-8")
+    assert from_yaml(tmp_path / "recipe.yaml", ImageRecipe()).mlp_units == (20, 10)
+    assert parse(ImageRecipe(), args=["--mlp-units", "20,10"]).mlp_units == (20, 10)
 
 
 def test_a_smoke_run_is_small_and_otherwise_the_same():

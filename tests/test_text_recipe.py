@@ -8,7 +8,7 @@ from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import TextRecipe
-from rme_tf.experiments import making, monitoring, runner, text
+from rme_tf.experiments import making, monitoring, runner
 from rme_tf.monitor import CollapseMonitor
 from rme_tf.types import EOS, UNK
 

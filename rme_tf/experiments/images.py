@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -40,6 +41,8 @@ class ImageRecipe(Recipe):
         path: folder or file of a data set that is kept where you say: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
+        mlp_units: hidden layers of the networks "mlp".
+        mlp_activation: theirs, by Keras's name.
         pixelcnn_layers: gated layers of the decoder "pixelcnn".
         pixelcnn_filters: filters of the decoder "pixelcnn".
         diagnosed: test images of the report on collapse; no report, and no monitor in training, unless given.
@@ -61,6 +64,8 @@ class ImageRecipe(Recipe):
     path: str | None = None
     size: int | None = None
     channels: int | None = None
+    mlp_units: tuple[int, ...] = (256, 256)
+    mlp_activation: str = "relu"
     pixelcnn_layers: int = 5
     pixelcnn_filters: int = 32
     diagnosed: int | None = None
@@ -70,6 +75,9 @@ class ImageRecipe(Recipe):
         data.given_options(self.dataset, **self.data_options)
         self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
         self.check_at_least(2, "diagnosed")
+        if not self.mlp_units or min(self.mlp_units) < 1:
+            raise ValueError(f"`mlp_units` must be sizes of at least 1. Received: {self.mlp_units}.")
+        keras.activations.get(self.mlp_activation)
 
     @property
     def data_options(self) -> dict[str, Any]:
@@ -79,8 +87,13 @@ class ImageRecipe(Recipe):
     def model_options(self, input_shape) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names`."""
         options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
-        if self.decoder == "pixelcnn":
-            options["decoder_options"] = {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters}
+        sizes = {
+            "mlp": {"units": self.mlp_units, "activation": self.mlp_activation},
+            "pixelcnn": {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters},
+        }
+        for part in ("encoder", "decoder"):
+            if (network := getattr(self, part)) in sizes:
+                options[f"{part}_options"] = sizes[network]
         return options
 
     def load(self) -> Task:
