@@ -60,6 +60,7 @@ IMPOSSIBLE = [
     ({"posterior": "nope"}, "Unknown posterior.*'diag_normal'"),
     ({"mlp_units": ()}, r"`mlp_units` must be sizes of at least 1. Received: \(\)"),
     ({"mlp_units": (8, 0)}, r"`mlp_units`.*Received: \(8, 0\)"),
+    ({"decoder_scale": "nope"}, "`decoder_scale` must be one of .*'shared'.*Received: 'nope'"),
     ({"mlp_activation": "nope"}, "nope"),
     ({"pixelcnn_layers": 0}, "`pixelcnn_layers` must be at least 1"),
     ({"pixelcnn_filters": 0}, "`pixelcnn_filters` must be at least 1"),
@@ -118,6 +119,12 @@ def test_options_of_a_pixelcnn_reach_it_and_no_other_decoder():
     assert "decoder_options" not in ImageRecipe(decoder="conv").model_options((4, 4, 1))
 
 
+def test_the_scale_of_a_gaussian_decoder_reaches_it_alone():
+    options = ImageRecipe(likelihood="normal", decoder_scale="per_pixel").model_options((4, 4, 1))
+    assert options["likelihood_options"] == {"scale": "per_pixel"}
+    assert "likelihood_options" not in ImageRecipe(decoder_scale="per_pixel").model_options((4, 4, 1))
+
+
 def test_options_of_an_mlp_reach_both_networks_and_survive_yaml_and_json(tmp_path):
     recipe = ImageRecipe(encoder="mlp", decoder="mlp", mlp_units=(20, 10), mlp_activation="tanh")
     options = recipe.model_options((4, 4, 1))
@@ -125,10 +132,8 @@ def test_options_of_an_mlp_reach_both_networks_and_survive_yaml_and_json(tmp_pat
     assert "encoder_options" not in ImageRecipe().model_options((4, 4, 1))
     assert recipe.differences(json.loads(json.dumps(recipe.identity))) == {}
     assert recipe.differences(yaml.safe_load(yaml.safe_dump(dataclasses.asdict(recipe)))) == {}
-    assert recipe.differences(ImageRecipe(encoder="mlp", decoder="mlp").identity).keys() == {
-        "mlp_units",
-        "mlp_activation",
-    }
+    plain = ImageRecipe(encoder="mlp", decoder="mlp")
+    assert recipe.differences(plain.identity).keys() == {"mlp_units", "mlp_activation"}
     (tmp_path / "recipe.yaml").write_text("mlp_units: [20, 10]", encoding="utf-8")
     assert from_yaml(tmp_path / "recipe.yaml", ImageRecipe()).mlp_units == (20, 10)
     assert parse(ImageRecipe(), args=["--mlp-units", "20,10"]).mlp_units == (20, 10)

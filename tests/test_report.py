@@ -40,6 +40,15 @@ def test_a_study_has_a_row_for_each_method():
     assert "| 2.0 " in table  # minutes
 
 
+def test_a_study_of_gaussian_decoders_shows_their_scales():
+    records = [record("vae", components=1), record()]
+    for given, scale in zip(records, (0.125, 0.25), strict=True):
+        given["metrics"]["test"]["decoder_scale"] = scale
+    vae, rme = tables.study_table(records).splitlines()[2:]
+    assert ("0.1250" in vae, "0.2500" in rme) == (True, True)
+    assert "decoder's scale" not in tables.study_table([record()])
+
+
 def test_a_summary_shows_the_run():
     table = tables.summary_table({"RME": record()})
     for value in ("15", "-100.00 ± 0.50", "-95.00 ± 0.40", "7 of 9", "0.690", "1.25", "5,000 samples"):

@@ -19,6 +19,7 @@ from tensorflow.python.framework import config as tf_config
 import rme_tf
 from rme_tf import ImageRecipe, records
 from rme_tf.experiments import making, runner
+from rme_tf.experiments.options import from_yaml
 
 TINY = {
     "dataset": "digits",
@@ -65,6 +66,16 @@ def test_later_encoders_may_be_smaller():
         making.make_model(dataclasses.replace(recipe, warm_start_epochs=1), {"input_shape": (5,)})
 
 
+def test_the_scale_of_a_gaussian_decoder_is_recorded():
+    recipe = ImageRecipe(**TINY, likelihood="normal", binarization="none")
+    task = recipe.load()
+    model = making.make_model(recipe, task.model_options)
+    assert task.metrics(model, "test", None) == {"decoder_scale": pytest.approx(0.2)}
+    assert task.metrics(model, "train", None) == {}
+    images = ImageRecipe(**TINY).load()
+    assert images.metrics(making.make_model(ImageRecipe(**TINY), images.model_options), "test", None) == {}
+
+
 def test_a_prior_made_of_the_posterior_starts_from_training_images():
     recipe = ImageRecipe(**TINY, prior="vamp", prior_components=40)
     task = recipe.load()
@@ -98,8 +109,7 @@ def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior):
 def test_a_new_run_gets_a_directory_with_its_configuration(tmp_path):
     recipe = ImageRecipe(**TINY, out=str(tmp_path / "a" / "b"))
     assert runner.prepare(recipe) == tmp_path / "a" / "b"
-    saved = yaml.safe_load((tmp_path / "a" / "b" / "config.yaml").read_text(encoding="utf-8"))
-    assert ImageRecipe(**saved) == recipe
+    assert from_yaml(tmp_path / "a" / "b" / "config.yaml", ImageRecipe()) == recipe
     assert runner.prepare(recipe) == tmp_path / "a" / "b"  # the same run again
 
 

@@ -17,6 +17,7 @@ from rme_tf.experiments import gallery
 from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.likelihoods.normal import SCALES
 from rme_tf.networks import DECODERS, ENCODERS
 
 MONITORED = 500  # validation images diagnosed after each epoch, at most
@@ -41,6 +42,7 @@ class ImageRecipe(Recipe):
         path: folder or file of a data set that is kept where you say: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
+        decoder_scale: of the likelihood "normal": "shared", "per_pixel", "per_image", "decoded" or "fixed".
         mlp_units: hidden layers of the networks "mlp".
         mlp_activation: theirs, by Keras's name.
         pixelcnn_layers: gated layers of the decoder "pixelcnn".
@@ -64,6 +66,7 @@ class ImageRecipe(Recipe):
     path: str | None = None
     size: int | None = None
     channels: int | None = None
+    decoder_scale: str = "shared"
     mlp_units: tuple[int, ...] = (256, 256)
     mlp_activation: str = "relu"
     pixelcnn_layers: int = 5
@@ -78,6 +81,8 @@ class ImageRecipe(Recipe):
         if not self.mlp_units or min(self.mlp_units) < 1:
             raise ValueError(f"`mlp_units` must be sizes of at least 1. Received: {self.mlp_units}.")
         keras.activations.get(self.mlp_activation)
+        if self.decoder_scale not in SCALES:
+            raise ValueError(f"`decoder_scale` must be one of {SCALES}. Received: {self.decoder_scale!r}.")
 
     @property
     def data_options(self) -> dict[str, Any]:
@@ -87,6 +92,8 @@ class ImageRecipe(Recipe):
     def model_options(self, input_shape) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names`."""
         options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
+        if self.likelihood == "normal":
+            options["likelihood_options"] = {"scale": self.decoder_scale}
         sizes = {
             "mlp": {"units": self.mlp_units, "activation": self.mlp_activation},
             "pixelcnn": {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters},
@@ -133,11 +140,15 @@ class ImageRecipe(Recipe):
             return monitors(self, observations(splits.validation[:MONITORED]), history)
 
         def metrics(model, split, bounds):
-            """Of the test set the report on collapse."""
-            if self.diagnosed is None or split != "test":
+            """Of the test set the report on collapse; how wide a Gaussian decoder has become."""
+            if split != "test":
                 return {}
-            report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
-            return {"collapse": report.as_dict()}
+            scale = getattr(model.likelihood, "scale", None)
+            found = {} if scale is None else {"decoder_scale": float(tf.reduce_mean(scale))}
+            if self.diagnosed is not None:
+                report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
+                found["collapse"] = report.as_dict()
+            return found
 
         return Task(
             model_options=self.model_options(splits.train.shape[1:]),

@@ -101,6 +101,8 @@ def _image_study(group: list[Record]) -> dict:
     tests = [record["metrics"]["test"] for record in group]
     trains = [record["metrics"]["train"] for record in group]
     config = group[0]["config"]
+    scaled = all("decoder_scale" in test for test in tests)
+    scale = {"decoder's scale": mean_and_error([test["decoder_scale"] for test in tests], 4)} if scaled else {}
     least = min(min(test[f"alpha_{m}"] for m in range(config["components"])) for test in tests)
     return {
         "M": config["components"],
@@ -113,6 +115,7 @@ def _image_study(group: list[Record]) -> dict:
         "I(m; z)": mean_and_error([test["component_information"] for test in tests]),
         "least mean alpha": f"{least:.3f}",
         "active units": mean_and_error([test["active_units"] for test in tests]),
+        **scale,
         "minutes": f"{np.mean([record['seconds']['training'] for record in group]) / 60:.1f}",
     }
 
