@@ -270,7 +270,9 @@ class Recipe:
     @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
-        lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        lists: dict[str, Any] = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+        }
         kept = {name: value for name, value in lists.items() if name not in cls.ELSEWHERE}
         names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
         return {**kept, **names}
