@@ -66,7 +66,7 @@ IMPOSSIBLE = [
     ({"pixelcnn_filters": 0}, "`pixelcnn_filters` must be at least 1"),
     ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
     ({"prior": "nope"}, "Unknown prior.*'standard_normal'"),
-    ({"prior_components": 5}, "`prior_components` is for a prior that is a mixture. Received: 'standard_normal'"),
+    ({"prior_components": 5}, r"`prior_components`.*\['mixture', 'vamp'\]. Received: 'standard_normal'"),
     ({"prior": "vamp", "prior_components": 0}, "`prior_components` must be at least 1. Received: 0"),
 ]
 

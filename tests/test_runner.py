@@ -89,14 +89,17 @@ def test_a_prior_made_of_the_posterior_starts_from_training_images():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prior", ["mixture", "vamp"])
-def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior):
-    run = rme_tf.run(ImageRecipe(**TINY, prior=prior, prior_components=5, out=str(tmp_path)))
+@pytest.mark.parametrize(
+    ("prior", "sizes"),
+    [("hierarchical", {"upper_dim": 2}), ("mixture", {"prior_components": 5}), ("vamp", {"prior_components": 5})],
+)
+def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior, sizes):
+    run = rme_tf.run(ImageRecipe(**{**TINY, "latent_dim": 3}, prior=prior, **sizes, out=str(tmp_path)))
     metrics = run.record["metrics"]
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
         np.prod(variable.shape) for variable in run.model.trainable_variables
     )
-    assert run.model.prior.num_components == 5
+    assert run.recipe.make_prior_options().items() <= run.model.prior.get_config().items()
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     again = rme_tf.run(run.recipe).model  # from its checkpoint
     for other in (loaded, again):

@@ -32,6 +32,7 @@ METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, and a prior that is learned.
     "vae_mixture_prior": {**ONE, "prior": "mixture"},
     "vae_vamp": {**ONE, "prior": "vamp"},
+    "vae_hierarchical": {**ONE, "prior": "hierarchical"},
     # Mixtures that ascend a bound of the whole.
     "me": {"algorithm": "elbo"},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
@@ -47,6 +48,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
     "rme_smaller": {"later_width": 0.5, "warm_start_epochs": 0},
     "rme_vamp": {"prior": "vamp"},
+    "rme_hierarchical": {"prior": "hierarchical"},
     "rme_shared": {"trunk": "shared"},
     "rme_conditioned": {"trunk": "conditioned"},
     "rme_recurrent": {"trunk": "recurrent"},

@@ -4,6 +4,7 @@ Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe`
 """
 
 import dataclasses
+import inspect
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
@@ -14,7 +15,7 @@ from rme_tf.experiments import making
 from rme_tf.models import VAE
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
-from rme_tf.priors import PRIORS
+from rme_tf.priors import PRIORS, as_upper_dim
 from rme_tf.refinements import REFINEMENTS
 from rme_tf.registry import lookup
 
@@ -34,6 +35,7 @@ CHOICES = {
     "optimizer": Optimizer,
     "update": Update,
 }
+PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
@@ -82,6 +84,7 @@ class Recipe:
             unless given.
         prior: p(z).
         prior_components: K of "mixture", or the pseudo-inputs of "vamp"; the prior's own default unless given.
+        upper_dim: latent dimensions of the upper layer of "hierarchical"; half of them unless given.
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
         refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
@@ -155,6 +158,7 @@ class Recipe:
     flow_steps: int | None = None
     prior: str = "standard_normal"
     prior_components: int | None = None
+    upper_dim: int | None = None
     latent_dim: int = 20
     components: int = 5
     refinement: str | None = None
@@ -219,8 +223,12 @@ class Recipe:
 
     def check_sizes(self) -> None:
         """Raises ValueError for the size of a part that has none."""
-        if self.prior_components is not None and self.prior == "standard_normal":
-            raise ValueError(f"`prior_components` is for a prior that is a mixture. Received: {self.prior!r}.")
+        for name, argument in PRIOR_SIZES.items():
+            takers = sorted(prior for prior, kind in PRIORS.items() if argument in inspect.signature(kind).parameters)
+            if getattr(self, name) is not None and self.prior not in takers:
+                raise ValueError(f"`{name}` is for a prior of {takers}. Received: {self.prior!r}.")
+        if self.prior == "hierarchical":
+            as_upper_dim(self.latent_dim, self.upper_dim)  # it checks its numbers
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
             flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
             raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
@@ -255,7 +263,8 @@ class Recipe:
 
     def make_prior_options(self) -> dict[str, int]:
         """Returns arguments of the prior."""
-        return {} if self.prior_components is None else {"num_components": self.prior_components}
+        sizes = {argument: getattr(self, name) for name, argument in PRIOR_SIZES.items()}
+        return {argument: size for argument, size in sizes.items() if size is not None}
 
     @property
     def model_name(self) -> str:
