@@ -144,7 +144,7 @@ class ImageRecipe(Recipe):
             if split != "test":
                 return {}
             scale = getattr(model.likelihood, "scale", None)
-            found = {} if scale is None else {"decoder_scale": float(tf.reduce_mean(scale))}
+            found: dict[str, Any] = {} if scale is None else {"decoder_scale": float(tf.reduce_mean(scale))}
             if self.diagnosed is not None:
                 report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
                 found["collapse"] = report.as_dict()

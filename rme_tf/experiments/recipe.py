@@ -279,10 +279,10 @@ class Recipe:
     @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
-        lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-        kept = {name: value for name, value in lists.items() if name not in cls.ELSEWHERE}
+        kept = {name: value for name, value in values.items() if name not in cls.ELSEWHERE}
         names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
-        return {**kept, **names}
+        lists = {name: list(value) for name, value in kept.items() if isinstance(value, tuple)}
+        return {**kept, **names, **lists}
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
         """Returns what makes this run another than the recorded one: field -> (value there, value here)."""
