@@ -19,6 +19,7 @@ from rme_tf.experiments import (
     parse,
     run,
     run_study,
+    show_study,
     write_comparison,
 )
 from rme_tf.export import export_saved_model
@@ -64,5 +65,6 @@ __all__ = [
     "parse",
     "run",
     "run_study",
+    "show_study",
     "write_comparison",
 ]

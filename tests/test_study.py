@@ -4,7 +4,7 @@ import keras
 import pytest
 
 import rme_tf.experiments.study
-from rme_tf import ImageRecipe, run_study
+from rme_tf import ImageRecipe, run_study, show_study
 from rme_tf.experiments import Run
 from rme_tf.records import read_json
 from test_report import record
@@ -132,3 +132,18 @@ def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_pa
     with pytest.raises(ValueError, match="rme-seed0.json records a run of another configuration"):
         study(tmp_path, {"vae": METHODS["vae"], "rme": ImageRecipe(components=4)})
     assert ran == []
+
+
+def test_the_first_seed_of_every_finished_method_is_shown(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(ImageRecipe, "show", lambda self, runs, out: shown.append((runs, out)))
+    monkeypatch.setattr(rme_tf.experiments.study, "run", lambda recipe: recipe)
+    show_study(METHODS, out=str(tmp_path))
+    assert not shown
+    (tmp_path / "rme-seed0").mkdir()
+    (tmp_path / "rme-seed0" / "metrics.json").touch()
+    show_study(METHODS, out=str(tmp_path))
+    ((runs, out),) = shown
+    assert runs.keys() == {"rme"}
+    assert (runs["rme"].seed, runs["rme"].out, runs["rme"].components) == (0, str(tmp_path / "rme-seed0"), 3)
+    assert out == tmp_path / "shown"

@@ -14,7 +14,7 @@ from rme_tf.experiments.recipe import Recipe, Run
 from rme_tf.experiments.report import load_study
 from rme_tf.experiments.runner import run
 from rme_tf.experiments.settings import HE_2019, HE_2019_DOCUMENTS
-from rme_tf.experiments.study import run_study
+from rme_tf.experiments.study import run_study, show_study
 from rme_tf.experiments.text import TextRecipe
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "parse",
     "run",
     "run_study",
+    "show_study",
     "write_comparison",
 ]

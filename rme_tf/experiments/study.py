@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.report import draw_diagnostics
-from rme_tf.experiments.runner import run, write_record
+from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import study_table
 from rme_tf.records import read_json
 
@@ -59,6 +59,23 @@ def run_study(
     if any("mi" in record["history"] for record in records):
         draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
     return paths
+
+
+def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
+    """Writes into `out`/shown what the recipes show of the study's first seed: of images the figures of `gallery`.
+
+    Args:
+        methods: recipes by the name of the method, as `run_study` had them; one whose run is not in `out`, finished,
+            is left out.
+        out: directory of the runs.
+    """
+    runs: dict[str, Run] = {}
+    for method, recipe in methods.items():
+        folder = pathlib.Path(out) / f"{method}-seed0"
+        if (folder / "metrics.json").exists():
+            runs[method] = run(dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False))
+    if runs:
+        next(iter(methods.values())).show(runs, pathlib.Path(out) / "shown")
 
 
 def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
