@@ -1,4 +1,4 @@
-"""Aggressive training, the decoder's reset and normalised means: remedies against posterior collapse."""
+"""Aggressive training and normalised means: remedies against posterior collapse."""
 
 import itertools
 
@@ -10,8 +10,7 @@ import tensorflow as tf
 from rme_tf import ELBO, VAE, CollapseMonitor, RecursiveMixture
 from rme_tf.algorithms import Aggressive
 from rme_tf.algorithms.aggressive import InnerLoop
-from rme_tf.annealing import LinearAnnealing
-from rme_tf.callbacks import ResetDecoder, StopAggressive
+from rme_tf.callbacks import StopAggressive
 from rme_tf.networks import NormalizedMeans, mlp_encoder, with_normalized_means
 
 
@@ -95,31 +94,6 @@ def test_numbers_out_of_range_raise(name):
 def test_what_is_no_aggressive_training_is_refused():
     with pytest.raises(ValueError, match="`aggressive` must be of Aggressive or None"):
         ELBO(aggressive=True)
-
-
-# The decoder's reset.
-
-
-@pytest.mark.usefixtures("eagerly")
-def test_the_decoder_begins_anew_and_the_encoders_go_on(tiny_model, binary_data):
-    model, x = tiny_model(2), binary_data(8)
-    model.compile("adam", ELBO(kl_weight=LinearAnnealing(steps=10)))
-    model.fit(x, epochs=2, verbose=0)
-    decoder, encoder = model.decoder.get_weights(), model.encoders[1].get_weights()
-    callback = ResetDecoder(2)
-    callback.set_model(model)
-    callback.on_epoch_begin(1)
-    np.testing.assert_array_equal(decoder[0], model.decoder.get_weights()[0])
-    callback.on_epoch_begin(2)
-    assert (decoder[0] != model.decoder.get_weights()[0]).all()
-    for a, b in zip(encoder, model.encoders[1].get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    iterations, rate, *slots = model.optimizer.variables
-    assert int(iterations.numpy()) == 2
-    assert float(rate.numpy()) > 0.0
-    assert all((slot.numpy() == 0).all() for slot in slots)
-    with pytest.raises(ValueError, match="`epoch`"):
-        ResetDecoder(-1)
 
 
 # Normalised means.
