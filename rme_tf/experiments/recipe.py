@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
+from rme_tf.experiments.remedies import Remedies
 from rme_tf.models import VAE
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
@@ -64,8 +65,10 @@ class Task(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Remedies):
     """One training run, from the data to the report.
+
+    Its fields against posterior collapse are those of `Remedies`.
 
     Args:
         data_dir: where data sets are kept, or are prepared already.
@@ -104,12 +107,6 @@ class Recipe:
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
-        kl_weight: weight of the KL term in training, at the end of its annealing.
-        annealing: "linear", "sigmoid" or "cyclical" rise of that weight; none unless given.
-        annealing_steps: training steps of the rise, or of one cycle.
-        annealing_start: the weight at the first step.
-        free_bits: nats of each component's KL that each latent dimension has for nothing.
-        aggressive: several steps of the encoders for one of the decoder.
         epochs: passes over the training observations.
         batch_size: observations of a training step.
         optimizer: "adam", or plain "sgd".
@@ -175,12 +172,6 @@ class Recipe:
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
-    kl_weight: float = 1.0
-    annealing: str | None = None
-    annealing_steps: int = 1000
-    annealing_start: float = 0.0
-    free_bits: float = 0.0
-    aggressive: bool = False
     epochs: int = 50
     batch_size: int = 128
     optimizer: Optimizer = "adam"
