@@ -191,6 +191,7 @@ class Recipe(Remedies):
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
+        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -209,7 +210,15 @@ class Recipe(Remedies):
         making.make_algorithm(self)  # so does this
 
     def check_sizes(self) -> None:
-        """Raises ValueError for the size of a part that has none."""
+        """Raises ValueError for the size of a part that has none, or that does not fit another."""
+        reset = self.reset_decoder_epoch
+        if reset is not None and reset >= self.epochs:
+            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {self.epochs}.")
+        if self.latent_dim % (self.free_bits_groups or 1):
+            raise ValueError(
+                "`free_bits_groups` must divide the latent dimensions. "
+                f"Received: {self.free_bits_groups} of {self.latent_dim}."
+            )
         if self.prior_components is not None and self.prior == "standard_normal":
             raise ValueError(f"`prior_components` is for a prior that is a mixture. Received: {self.prior!r}.")
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
@@ -242,6 +251,8 @@ class Recipe(Remedies):
         early = {"warm_start_epochs": min(1, self.warm_start_epochs)}
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
+        if self.reset_decoder_epoch is not None:
+            early["reset_decoder_epoch"] = 1
         return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_prior_options(self) -> dict[str, int]:
@@ -261,7 +272,9 @@ class Recipe(Remedies):
     @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
-        lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        lists: dict[str, Any] = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+        }
         kept = {name: value for name, value in lists.items() if name not in cls.ELSEWHERE}
         names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
         return {**kept, **names}
