@@ -20,7 +20,7 @@ LAYERS = [
     {"configured", "memory", "records", "registry", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
     {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives", "pixel_generation", "pseudo_inputs"},
-    {"algorithms", "generation", "refinements"},
+    {"algorithms", "fitting", "generation", "refinements"},
     {"training"},
     {"assembly"},
     {"models"},
