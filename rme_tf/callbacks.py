@@ -161,35 +161,3 @@ def _forget(optimizer, variables, replaced) -> None:
     for new, old in zip(fresh.variables, optimizer.variables, strict=True):
         if owners.get(id(new)) in chosen:
             old.assign(new)
-
-
-class StopAggressive(keras.callbacks.Callback):
-    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
-
-    Args:
-        monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
-        best: its best value so far, where a training is resumed.
-
-    References:
-        He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
-    """
-
-    def __init__(self, monitor: str = "mi", best: float = -math.inf):
-        super().__init__()
-        self.monitor = monitor
-        self.best = best
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Compares with the best epoch so far.
-
-        Raises:
-            ValueError: if the logs do not have the diagnostic.
-        """
-        if self.monitor not in (logs or {}):
-            raise ValueError(
-                f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
-                f"there are {sorted(logs or {})}."
-            )
-        if logs[self.monitor] <= self.best:
-            self.model.inner_loop.on.assign(0.0)
-        self.best = max(self.best, logs[self.monitor])

@@ -2,10 +2,12 @@
 
 import math
 import re
+import warnings
 
 import keras
 import tensorflow as tf
 
+from rme_tf.algorithms.aggressive import StopAggressive
 from rme_tf.types import LogProbs
 
 NON_FINITE_TERMS = (
@@ -27,19 +29,29 @@ def first_non_finite(log_probs: LogProbs):
     return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32), output_type=tf.int32)
 
 
-def prepared_callbacks(callbacks=None) -> list:
+def prepared_callbacks(model, callbacks=None) -> list:
     """Returns the callbacks of a `fit`, those that every one has first.
 
     One that monitors a bound, such as `EarlyStopping("val_elbo")`, and leaves it to Keras to find out whether
     it should rise or fall, is told that it should rise: Keras knows only the metrics that it compiles itself.
 
+    Warns, as from the caller's caller, of aggressive training that nothing ends.
+
     Args:
+        model: a compiled `VAE`.
         callbacks: what `fit` was given.
     """
     callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
     for callback in callbacks:
         if getattr(callback, "mode", None) == "auto" and RISING.fullmatch(getattr(callback, "monitor", "")):
             callback.mode = "max"
+    ends = any(isinstance(callback, StopAggressive) for callback in callbacks)
+    if model.algorithm.aggressive is not None and model.inner_loop.on.numpy() > 0.0 and not ends:
+        warnings.warn(
+            "Aggressive training will last as long as `fit`, and the decoder wait for the encoders. Expected among "
+            "the callbacks: `CollapseMonitor(validation_data)`, and after it `StopAggressive()`.",
+            stacklevel=3,
+        )
     return [FitCallback(), *callbacks]
 
 

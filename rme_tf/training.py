@@ -125,7 +125,7 @@ class TrainableModel(keras.Model):
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
         self.non_finite.assign(0)
-        callbacks = prepared_callbacks(callbacks)
+        callbacks = prepared_callbacks(self, callbacks)
         with data_errors_as_value_errors():
             return super().fit(
                 x,

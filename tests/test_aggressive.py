@@ -1,16 +1,15 @@
 """Aggressive training and normalised means: remedies against posterior collapse."""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf import ELBO, VAE, CollapseMonitor, RecursiveMixture
-from rme_tf.algorithms import Aggressive
+from rme_tf import ELBO, VAE, Aggressive, CollapseMonitor, RecursiveMixture, StopAggressive
 from rme_tf.algorithms.aggressive import InnerLoop
-from rme_tf.callbacks import StopAggressive
 from rme_tf.networks import NormalizedMeans, mlp_encoder, with_normalized_means
 
 
@@ -59,7 +58,7 @@ def test_the_decoder_waits_and_the_encoders_do_not(tiny_model, binary_data, algo
 
     states = [weights()]
     note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: states.append(weights()))
-    model.fit(binary_data(8), batch_size=1, verbose=0, callbacks=[note])
+    model.fit(binary_data(8), batch_size=1, verbose=0, callbacks=[note, StopAggressive("elbo")])
     moved = [[(a != b).any() for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(states)]
     assert [decoder for decoder, *_ in moved] == [False, False, False, True, False, False, False, True]
     assert all(all(encoders) for _, *encoders in moved)
@@ -81,8 +80,23 @@ def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(16)
     model.compile("adam", ELBO(aggressive=Aggressive()))
     callbacks = [CollapseMonitor(x, warn=False), StopAggressive()]
-    model.fit(x, epochs=6, verbose=0, callbacks=callbacks)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Aggressive")
+        model.fit(x, epochs=6, verbose=0, callbacks=callbacks)
     assert len(callbacks[0].history["mi"]) == 6
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_training_that_nothing_ends_is_told(tiny_model, binary_data):
+    model, x = tiny_model(1), binary_data(4)
+    model.compile("adam", ELBO(aggressive=Aggressive()))
+    with pytest.warns(UserWarning, match="Aggressive training will last.*`StopAggressive") as caught:
+        model.fit(x, verbose=0, callbacks=[CollapseMonitor(x, warn=False)])
+    assert [warning.filename for warning in caught if "Aggressive" in str(warning.message)] == [__file__]
+    model.inner_loop.on.assign(0.0)  # it has ended
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Aggressive")
+        model.fit(x, verbose=0)
 
 
 @pytest.mark.parametrize("name", ["window", "max_steps"])
