@@ -1,7 +1,16 @@
 """Recursive mixture estimation for VAEs: posteriors that are mixtures, in one feed-forward pass."""
 
-from rme_tf.algorithms import ELBO, Aggressive, Boosted, ImportanceWeighted, RecursiveMixture, SubsetELBO
+from rme_tf.algorithms import (
+    ELBO,
+    Aggressive,
+    Boosted,
+    ImportanceWeighted,
+    RecursiveMixture,
+    StopAggressive,
+    SubsetELBO,
+)
 from rme_tf.annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
+from rme_tf.callbacks import ResetDecoder
 from rme_tf.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation import bounds, log_likelihood
 from rme_tf.experiments import (
@@ -45,8 +54,10 @@ __all__ = [
     "LinearAnnealing",
     "Recipe",
     "RecursiveMixture",
+    "ResetDecoder",
     "Run",
     "SigmoidAnnealing",
+    "StopAggressive",
     "SubsetELBO",
     "TextRecipe",
     "VAE",

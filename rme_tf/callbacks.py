@@ -1,7 +1,9 @@
 """Keras callbacks for users' own `fit` and for recipes."""
 
+import contextlib
 import math
 import pathlib
+import random
 import time
 from collections.abc import Mapping, Sequence
 
@@ -93,10 +95,11 @@ class HalveOnPlateau(keras.callbacks.ReduceLROnPlateau):
 
 
 class ResetDecoder(keras.callbacks.Callback):
-    """Gives the decoder new weights, and the optimizer no memory, when an epoch begins.
+    """Gives p(x|z) new weights, and the optimizer no memory of the old ones, when an epoch begins.
 
-    The encoders, trained until then as those of an autoencoder (`kl_weight` 0, by an `Annealing` that starts
-    there), keep what they have learned: the pre-training against posterior collapse.
+    The weights are those of the decoder and of the likelihood. The encoders, trained until then as those of an
+    autoencoder (`kl_weight` 0, by an `Annealing` with a `delay`), keep what they have learned: the pre-training
+    against posterior collapse. The new weights are drawn by the model's own seed: a resumed training draws the same.
 
     Args:
         epoch: at whose beginning, counted from 0.
@@ -118,44 +121,43 @@ class ResetDecoder(keras.callbacks.Callback):
         """Acts in its epoch."""
         if epoch != self.epoch:
             return
-        model, optimizer = self.model, self.model.optimizer
-        fresh = fresh_copy(model.decoder)
-        fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
-        for new, old in zip(fresh.weights, model.decoder.weights, strict=True):
+        model, replaced = self.model, []
+        with _initialisers_seeded(int(model.seed_generator.next()[0])):
+            for part in (model.decoder, model.likelihood):
+                fresh = fresh_copy(part)
+                if part is model.decoder:
+                    fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
+                for new, old in zip(fresh.weights, part.weights, strict=True):
+                    old.assign(new)
+                replaced += part.trainable_variables
+        _forget(model.optimizer, model.trainable_variables, replaced)
+
+
+@contextlib.contextmanager
+def _initialisers_seeded(seed: int):
+    """Lets Keras's initialisers, which ask Python's generator for seeds, draw the same again; that is put back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _forget(optimizer, variables, replaced) -> None:
+    """Puts the slots of the replaced variables back to where they start; `variables` are all of the optimizer's."""
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    creator = getattr(fresh, "inner_optimizer", fresh)  # in mixed precision it is within another
+    create, owners = creator.add_variable_from_reference, {}
+
+    def noting(reference_variable, *args, **kwargs):
+        slot = create(reference_variable, *args, **kwargs)
+        owners[id(slot)] = id(reference_variable)
+        return slot
+
+    creator.add_variable_from_reference = noting
+    fresh.build(variables)
+    chosen = {id(variable) for variable in replaced}
+    for new, old in zip(fresh.variables, optimizer.variables, strict=True):
+        if owners.get(id(new)) in chosen:
             old.assign(new)
-        kept = {id(optimizer.iterations), id(optimizer.learning_rate)}
-        for slot in optimizer.variables:
-            if id(slot) not in kept:
-                slot.assign(keras.ops.zeros_like(slot))
-
-
-class StopAggressive(keras.callbacks.Callback):
-    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
-
-    Args:
-        monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
-        best: its best value so far, where a training is resumed.
-
-    References:
-        He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
-    """
-
-    def __init__(self, monitor: str = "mi", best: float = -math.inf):
-        super().__init__()
-        self.monitor = monitor
-        self.best = best
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Compares with the best epoch so far.
-
-        Raises:
-            ValueError: if the logs do not have the diagnostic.
-        """
-        if self.monitor not in (logs or {}):
-            raise ValueError(
-                f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
-                f"there are {sorted(logs or {})}."
-            )
-        if logs[self.monitor] <= self.best:
-            self.model.inner_loop.on.assign(0.0)
-        self.best = max(self.best, logs[self.monitor])

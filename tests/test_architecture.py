@@ -21,6 +21,7 @@ LAYERS = [
     {"networks", "posteriors", "likelihoods", "priors"},
     {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives", "pixel_generation", "pseudo_inputs"},
     {"algorithms", "generation", "refinements"},
+    {"fitting"},
     {"training"},
     {"assembly"},
     {"models"},

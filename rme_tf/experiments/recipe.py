@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
+from rme_tf.experiments.remedies import Remedies
 from rme_tf.models import VAE
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
@@ -66,8 +67,10 @@ class Task(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Remedies):
     """One training run, from the data to the report.
+
+    Its fields against posterior collapse are those of `Remedies`.
 
     Args:
         data_dir: where data sets are kept, or are prepared already.
@@ -107,12 +110,6 @@ class Recipe:
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
-        kl_weight: weight of the KL term in training, at the end of its annealing.
-        annealing: "linear", "sigmoid" or "cyclical" rise of that weight; none unless given.
-        annealing_steps: training steps of the rise, or of one cycle.
-        annealing_start: the weight at the first step.
-        free_bits: nats of each component's KL that each latent dimension has for nothing.
-        aggressive: several steps of the encoders for one of the decoder.
         epochs: passes over the training observations.
         batch_size: observations of a training step.
         optimizer: "adam", or plain "sgd".
@@ -179,12 +176,6 @@ class Recipe:
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
-    kl_weight: float = 1.0
-    annealing: str | None = None
-    annealing_steps: int = 1000
-    annealing_start: float = 0.0
-    free_bits: float = 0.0
-    aggressive: bool = False
     epochs: int = 50
     batch_size: int = 128
     optimizer: Optimizer = "adam"
@@ -204,6 +195,7 @@ class Recipe:
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
+        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -222,7 +214,15 @@ class Recipe:
         making.make_algorithm(self)  # so does this
 
     def check_sizes(self) -> None:
-        """Raises ValueError for the size of a part that has none."""
+        """Raises ValueError for the size of a part that has none, or that does not fit another."""
+        reset = self.reset_decoder_epoch
+        if reset is not None and reset >= self.epochs:
+            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {self.epochs}.")
+        if self.latent_dim % (self.free_bits_groups or 1):
+            raise ValueError(
+                "`free_bits_groups` must divide the latent dimensions. "
+                f"Received: {self.free_bits_groups} of {self.latent_dim}."
+            )
         for name, argument in PRIOR_SIZES.items():
             takers = sorted(prior for prior, kind in PRIORS.items() if argument in inspect.signature(kind).parameters)
             if getattr(self, name) is not None and self.prior not in takers:
@@ -259,6 +259,8 @@ class Recipe:
         early = {"warm_start_epochs": min(1, self.warm_start_epochs)}
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
+        if self.reset_decoder_epoch is not None:
+            early["reset_decoder_epoch"] = 1
         return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_prior_options(self) -> dict[str, int]:

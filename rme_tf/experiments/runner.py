@@ -14,7 +14,7 @@ import tensorflow as tf
 import yaml
 
 from rme_tf import evaluation, memory
-from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
+from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
@@ -88,6 +88,8 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     """Trains, or goes on training from the last epoch that `out` holds; returns the history."""
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
+    if recipe.reset_decoder_epoch is not None:
+        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
     if recipe.patience is not None:
         callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
     if checkpoint.epoch < recipe.epochs:
@@ -146,7 +148,7 @@ def run(recipe: Recipe) -> Run:
 def _run(recipe: Recipe) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
-    model = make_model(recipe, task.model_options)
+    model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialise_prior(model, task)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
