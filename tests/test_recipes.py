@@ -117,6 +117,22 @@ def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_recipe_of_photographs_learns_in_colour(tmp_path):
+    small = ["--train-size", "320", "--test-size", "32", "--components", "2", "--latent-dim", "8", "--epochs", "3"]
+    more = ["--warm-start-epochs", "1", "--importance-samples", "4"]
+    printed = run([str(ROOT / "recipes" / "photos.py"), *small, *more], tmp_path)
+    out = tmp_path / "runs" / "photos"
+    for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
+        assert (out / name).exists(), name
+    record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert record["data"] == {"train": 320, "validation": 32, "test": 32}
+    assert 0 < record["metrics"]["test"]["bits_per_dimension"] < 8  # of levels that are all alike
+    elbo = json.loads((out / "checkpoints" / "history.json").read_text(encoding="utf-8"))["val_elbo"]
+    assert elbo[0] < elbo[1] < elbo[2]
+    assert "bits/dim" in printed
+
+
+@pytest.mark.slow
 def test_the_study_of_pixelcnns_records_what_it_runs(tmp_path):
     options = ["--dataset", "digits", "--pixelcnn-layers", "2", "--pixelcnn-filters", "4", "--importance-samples", "4"]
     methods = ["vae_annealed", "rme3"]

@@ -23,6 +23,7 @@ from rme_tf.data.images import (
 from rme_tf.data.mnist import load_mnist
 from rme_tf.data.omniglot import load_omniglot
 from rme_tf.data.omniglot_tfds import load_omniglot_tfds
+from rme_tf.data.photographs import cut_photographs
 from rme_tf.data.svhn_cropped import load_svhn_cropped
 from rme_tf.registry import lookup
 
@@ -152,6 +153,7 @@ __all__ = [
     "DATASETS",
     "ImageSplits",
     "binarize",
+    "cut_photographs",
     "evaluation_array",
     "evaluation_dataset",
     "evaluation_rows",
