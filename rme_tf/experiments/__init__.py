@@ -10,11 +10,12 @@ from rme_tf.experiments.comparison import load_records, write_comparison
 from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.methods import method_recipes
 from rme_tf.experiments.options import parse
-from rme_tf.experiments.recipe import Recipe, Run
+from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.report import load_study
 from rme_tf.experiments.runner import run
 from rme_tf.experiments.settings import HE_2019, HE_2019_DOCUMENTS
 from rme_tf.experiments.study import run_study, show_study
+from rme_tf.experiments.task import Run
 from rme_tf.experiments.text import TextRecipe
 
 __all__ = [

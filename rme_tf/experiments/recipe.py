@@ -6,13 +6,13 @@ Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe`
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
 
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
-from rme_tf.models import VAE
+from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
 from rme_tf.priors import PRIORS, as_upper_dim
@@ -37,32 +37,6 @@ CHOICES = {
 }
 PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
-
-
-class Run(NamedTuple):
-    """A finished run."""
-
-    recipe: "Recipe"
-    model: VAE
-    record: dict[str, Any]
-    history: dict[str, list]
-    task: "Task"
-
-
-class Task(NamedTuple):
-    """What a recipe's data are to a run."""
-
-    model_options: dict[str, Any]  # of `VAE.from_names`: what the data decide
-    steps_per_epoch: int
-    batches: Callable[[int], Any]  # epoch to begin with -> data set of training batches
-    validation: Any  # data set
-    evaluations: dict[str, Any]  # "test" and "train": arrays, or data sets of batches
-    example: Any  # an array of observations, of which batches are cut to time inference
-    callbacks: Callable[[dict], list]  # history until now -> callbacks of `fit`
-    metrics: Callable[[VAE, str, Any], dict]  # model, "test" or "train", its `Bounds` -> more numbers
-    facts: dict[str, Any]  # about the data, for the record
-    export_options: dict[str, Any]  # of `export_saved_model`
-    keep: Callable[[pathlib.Path], None]  # writes into the run's directory what belongs to the model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
