@@ -1,8 +1,11 @@
-"""Steps along a gradient: how long they may be."""
+"""Steps along a gradient: how long they may be, and what a recipe says of them."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from rme_tf import ImageRecipe
+from rme_tf.experiments import making
 from rme_tf.refinements import SemiAmortised
 from rme_tf.refinements.gradient import clipped
 
@@ -28,3 +31,30 @@ def test_steps_are_cut_no_shorter_than_the_authors_cut_them():
         for block in np.split(scale * rows / batch, 2, axis=-1):
             theirs.append(block * min(1.0, 5.0 / np.linalg.norm(block)) * batch)
         np.testing.assert_allclose(ours, np.concatenate(theirs, axis=-1), rtol=0.02)  # 28 is 5 sqrt(32), rounded
+
+
+def made(**choices):
+    recipe = ImageRecipe(components=1, algorithm="elbo", encoder="mlp", decoder="mlp", latent_dim=2, **choices)
+    return making.make_model(recipe, {"input_shape": (5,)}).refinement
+
+
+def test_a_recipe_sets_the_rate_and_the_limit_of_the_steps():
+    found = made(refinement="dsvi", refinement_steps=2, refinement_rate=0.25, refinement_clip=7.0)
+    assert (found.steps, found.learning_rate, found.clip_norm) == (2, 0.25, 7.0)
+    own, unset = SemiAmortised(), made(refinement="sa")
+    assert (unset.learning_rate, unset.clip_norm) == (own.learning_rate, own.clip_norm)
+    assert made(refinement="iai", refinement_steps=3).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"refinement": "sa", "refinement_rate": 0.0}, "`refinement_rate` must be positive"),
+        ({"refinement": "dsvi", "refinement_clip": float("nan")}, "`refinement_clip` must be positive"),
+        ({"refinement": "iai", "refinement_rate": 0.1}, r"`refinement_rate` is for .*'dsvi', 'sa'.* Received: 'iai'"),
+        ({"refinement_clip": 5.0}, "`refinement_clip` is for .* Received: None"),
+    ],
+)
+def test_a_rate_or_limit_that_means_nothing_is_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        ImageRecipe(components=1, algorithm="elbo", **choices)

@@ -16,7 +16,7 @@ from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
 from rme_tf.priors import PRIORS, as_upper_dim
-from rme_tf.refinements import REFINEMENTS
+from rme_tf.refinements import REFINEMENTS, GradientSteps
 from rme_tf.registry import lookup
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
@@ -64,6 +64,8 @@ class Recipe:
         refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
             given.
         refinement_steps: the number of those steps.
+        refinement_rate: learning rate of the steps of "sa" and "dsvi"; the refinement's own unless given.
+        refinement_clip: largest norm of their gradients; the refinement's own unless given.
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
@@ -137,6 +139,8 @@ class Recipe:
     components: int = 5
     refinement: str | None = None
     refinement_steps: int = 8
+    refinement_rate: float | None = None
+    refinement_clip: float | None = None
     mixing: str = "uniform"
     eps_min: float = 0.0
     uniform_pull: float = 0.0
@@ -184,7 +188,7 @@ class Recipe:
                 lookup(table, getattr(self, name), name)
         if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
             raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm", "later_width"):
+        for name in ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
@@ -206,6 +210,10 @@ class Recipe:
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
             flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
             raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
+        stepping = sorted(name for name, kind in REFINEMENTS.items() if issubclass(kind, GradientSteps))
+        for name in ("refinement_rate", "refinement_clip"):
+            if getattr(self, name) is not None and self.refinement not in stepping:
+                raise ValueError(f"`{name}` is for a refinement of {stepping}. Received: {self.refinement!r}.")
 
     def check_at_least(self, least: int, *names: str) -> None:
         """Raises ValueError if one of those fields is below `least`; None passes."""
