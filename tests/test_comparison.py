@@ -128,12 +128,41 @@ def test_what_is_no_finished_run_is_refused(tmp_path):
 # The methods.
 
 
+SAME = {"sa8"}  # as "sa", which is the older name
+
+
 def test_every_method_is_a_recipe_of_its_own():
     recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe, ImageRecipe(), components=[3])
     assert len(recipes) == len(METHODS) + 1
-    identities = [str(recipe.identity) for recipe in recipes.values()]
-    assert len(set(identities)) == len(identities)
+    identities = [str(recipe.identity) for name, recipe in recipes.items() if name not in SAME]
+    assert len(set(identities)) == len(identities) == len(recipes) - len(SAME)
+    assert recipes["sa8"] == recipes["sa"]
     assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "values"),
+    [
+        ("sa{}", "refinement_steps", (1, 2, 4, 8)),
+        ("iaf{}", "flow_steps", (1, 2, 4, 8)),
+        ("householder{}", "flow_steps", (1, 2, 4, 8)),
+        ("misvae{}", "components", (20, 50)),
+        ("bvi_{}_m5", "entropy_weight", (0.1, 0.3, 3)),
+        ("rme_c{}_m5", "kl_bound", (1, 5, 500)),
+        ("rme{}", "components", (1, 5, 8)),
+    ],
+)
+def test_a_number_in_a_name_is_what_it_says(name, field, values):
+    names = [name.format(value) for value in values]
+    rows = ["rme"] if name == "rme{}" else [each.removesuffix("_m5") for each in names]
+    recipes = method_recipes(rows, ImageRecipe, ImageRecipe(), components=values if rows == ["rme"] else [5])
+    assert list(recipes) == names
+    assert [getattr(recipe, field) for recipe in recipes.values()] == list(values)
+
+
+def test_one_component_may_have_the_updates_of_the_recursion():
+    (recipe,) = method_recipes(["rme1_sequential"], ImageRecipe, ImageRecipe(), components=[5]).values()
+    assert (recipe.components, recipe.algorithm, recipe.update) == (1, "recursive_mixture", "sequential")
 
 
 def test_mixtures_are_named_after_their_size():
