@@ -16,6 +16,7 @@ def record(method="rme", elbo=-100.0, components=2):
         "active_units": 7,
         "mixing_entropy": 0.69,
         "component_information": 0.3,
+        "num_observations": 1000,
         **{f"alpha_{m}": 1 / components for m in range(components)},
     }
     return {
