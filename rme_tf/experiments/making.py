@@ -63,6 +63,15 @@ def make_mixing(recipe: "Recipe") -> Mixing:
     return lookup(MIXINGS, recipe.mixing, "mixing")()
 
 
+def make_refinement_options(recipe: "Recipe") -> dict[str, Any]:
+    """Returns arguments of the refinement, none where there is no refinement."""
+    if recipe.refinement is None:
+        return {}
+    limits = {"learning_rate": recipe.refinement_rate, "clip_norm": recipe.refinement_clip}
+    given = {name: value for name, value in limits.items() if value is not None}
+    return {"steps": recipe.refinement_steps, **given}
+
+
 def make_optimizer(recipe: "Recipe") -> keras.optimizers.Optimizer:
     """Returns the optimizer."""
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[recipe.optimizer]
@@ -88,12 +97,11 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: in
     """Returns the compiled model, `options` being a task's `model_options`."""
     names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "prior", "latent_dim")}
     options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
-    refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
     model = VAE.from_names(
         **{**names, "num_components": recipe.components, "posterior": make_posterior(recipe), **options},
         trunk=recipe.trunk,
         refinement=recipe.refinement,
-        refinement_options=refinement,
+        refinement_options=make_refinement_options(recipe),
         prior_options=recipe.make_prior_options(),
         mixing=make_mixing(recipe),
         seed=recipe.seed,

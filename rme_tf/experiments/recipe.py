@@ -6,18 +6,18 @@ Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe`
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
 
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
 from rme_tf.experiments.remedies import Remedies
-from rme_tf.models import VAE
+from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
 from rme_tf.priors import PRIORS, as_upper_dim
-from rme_tf.refinements import REFINEMENTS
+from rme_tf.refinements import REFINEMENTS, GradientSteps
 from rme_tf.registry import lookup
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
@@ -38,32 +38,6 @@ CHOICES = {
 }
 PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
-
-
-class Run(NamedTuple):
-    """A finished run."""
-
-    recipe: "Recipe"
-    model: VAE
-    record: dict[str, Any]
-    history: dict[str, list]
-    task: "Task"
-
-
-class Task(NamedTuple):
-    """What a recipe's data are to a run."""
-
-    model_options: dict[str, Any]  # of `VAE.from_names`: what the data decide
-    steps_per_epoch: int
-    batches: Callable[[int], Any]  # epoch to begin with -> data set of training batches
-    validation: Any  # data set
-    evaluations: dict[str, Any]  # "test" and "train": arrays, or data sets of batches
-    example: Any  # an array of observations, of which batches are cut to time inference
-    callbacks: Callable[[dict], list]  # history until now -> callbacks of `fit`
-    metrics: Callable[[VAE, str, Any], dict]  # model, "test" or "train", its `Bounds` -> more numbers
-    facts: dict[str, Any]  # about the data, for the record
-    export_options: dict[str, Any]  # of `export_saved_model`
-    keep: Callable[[pathlib.Path], None]  # writes into the run's directory what belongs to the model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +67,8 @@ class Recipe(Remedies):
         refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
             given.
         refinement_steps: the number of those steps.
+        refinement_rate: learning rate of the steps of "sa" and "dsvi"; the refinement's own unless given.
+        refinement_clip: largest norm of their gradients; the refinement's own unless given.
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
@@ -160,6 +136,8 @@ class Recipe(Remedies):
     components: int = 5
     refinement: str | None = None
     refinement_steps: int = 8
+    refinement_rate: float | None = None
+    refinement_clip: float | None = None
     mixing: str = "uniform"
     eps_min: float = 0.0
     uniform_pull: float = 0.0
@@ -202,7 +180,7 @@ class Recipe(Remedies):
                 lookup(table, getattr(self, name), name)
         if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
             raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm", "later_width"):
+        for name in ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
@@ -232,6 +210,10 @@ class Recipe(Remedies):
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
             flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
             raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
+        stepping = sorted(name for name, kind in REFINEMENTS.items() if issubclass(kind, GradientSteps))
+        for name in ("refinement_rate", "refinement_clip"):
+            if getattr(self, name) is not None and self.refinement not in stepping:
+                raise ValueError(f"`{name}` is for a refinement of {stepping}. Received: {self.refinement!r}.")
 
     def check_at_least(self, least: int, *names: str) -> None:
         """Raises ValueError if one of those fields is below `least`; None passes."""
