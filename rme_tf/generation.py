@@ -1,4 +1,4 @@
-"""Observations from latent codes, by an autoregressive decoder, batched and in graph code.
+"""Observations from latent codes, by an autoregressive decoder, batched and compiled.
 
 Sequences go token by token: greedy, sampled or by beam search. Images go pixel by pixel: see `pixel_generation`.
 N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EOS, then PAD.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rme_tf.compiled import compiled
 from rme_tf.objectives import LOG_ZERO
 from rme_tf.pixel_generation import generate_pixels
 from rme_tf.registry import lookup
@@ -80,7 +81,7 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
             raise ValueError(f"Images are drawn pixel by pixel with no option but `verbose`. Received: {received}.")
         return generate_pixels(model, z, seed=seed, **choices)
     options = options or Generation(**choices)
-    return STRATEGIES[options.strategy](model, tf.cast(z, tf.float32), tf.cast(seed, tf.int32), options)
+    return compiled(STRATEGIES[options.strategy], model, options)(tf.cast(z, tf.float32), tf.cast(seed, tf.int32))
 
 
 def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
@@ -102,13 +103,18 @@ def _next_logits(model, previous, state, z):
     features, state = model.decoder.step(previous, state, z)
     logits = model.likelihood.logits(tf.cast(features, tf.float32))
     never = tf.reduce_sum(tf.one_hot([PAD, BOS], logits.shape[-1]), axis=0)
-    return tf.where(never > 0.0, LOG_ZERO, logits), state
+    return tf.where(never > 0.0, LOG_ZERO, logits), _in_32_bits(state)
+
+
+def _in_32_bits(state):
+    """Returns the parts of a decoder's state as the loop keeps them, whatever the decoder computes in."""
+    return [tf.cast(part, tf.float32) for part in state]
 
 
 def _one_by_one(model, z, options, choose: Callable):
     """Returns tokens [N, T], each chosen as `choose(logits [N, V], step)` says."""
     num_rows = tf.shape(z)[0]
-    state = [tf.cast(part, tf.float32) for part in model.decoder.initial_state(z)]
+    state = _in_32_bits(model.decoder.initial_state(z))
     tokens = tf.TensorArray(tf.int32, size=options.max_length, element_shape=[None])
 
     def body(step, previous, state, done, tokens):
@@ -173,7 +179,7 @@ def _beam(model, z, seed, options):
 
     first = tf.one_hot(tf.zeros([num_rows], tf.int32), width, on_value=0.0, off_value=LOG_ZERO)
     tokens = tf.pad(tf.fill([num_rows * width, 1], BOS), [[0, 0], [0, options.max_length]], constant_values=PAD)
-    state = [tf.cast(part, tf.float32) for part in model.decoder.initial_state(codes)]
+    state = _in_32_bits(model.decoder.initial_state(codes))
     start = (tf.constant(0), tokens, first, tf.zeros_like(first), state, tf.zeros_like(first, tf.bool))
     _, tokens, *_ = tf.while_loop(
         lambda step, *_: step < options.max_length, body, start, maximum_iterations=options.max_length

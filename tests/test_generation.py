@@ -48,6 +48,18 @@ def test_sequences_end_once(model, strategy):
     np.testing.assert_array_equal(compiled(codes(6)), tokens)
 
 
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+def test_generation_is_compiled(model, strategy, monkeypatch):
+    steps, step = [], type(model.decoder).step
+    monkeypatch.setattr(
+        type(model.decoder), "step", lambda self, *given: (steps.append(tf.executing_eagerly()), step(self, *given))[1]
+    )
+    choices = {"strategy": strategy, "max_length": 7}
+    first, second = (np.asarray(generate(model, codes(6), **choices)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert steps == [False]  # once, while it was traced
+
+
 def test_greedy_takes_the_likeliest_token_each_time(model):
     tokens = np.asarray(generate(model, codes(), max_length=6))
     for row, z in zip(tokens, codes(), strict=True):
