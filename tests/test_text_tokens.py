@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rme_tf.data.text import EOS, PAD, UNK, Lines, tokenize, train_tokenizer, training_dataset
+from rme_tf.data.text import EOS, PAD, UNK, Lines, sample_rows, tokenize, train_tokenizer, training_dataset
 from rme_tf.data.text import tokens as tokens_module
 
 LINES = ["a b c", "a, b", "c c c c c zebra!", "b"]
@@ -94,6 +94,26 @@ def test_no_line_is_no_split(tokenizer):
 def test_a_line_without_a_token_is_a_row_of_eos(tokenizer):
     tokens = tokenize(["\u200b", "a"], tokenizer)
     np.testing.assert_array_equal(tokens.lengths, [1, 2])
+
+
+def test_sampled_rows_are_unrelated_and_come_once(tokenizer):
+    tokens = tokenize([" ".join("a" * n) for n in range(1, 61)], tokenizer)
+    rows = sample_rows(tokens, 20, seed=3)
+    lengths = (rows != PAD).sum(axis=-1)
+    assert rows.shape == (20, lengths.max())
+    assert len(set(lengths)) == 20
+    assert lengths.min() < 10  # from all of the corpus, not from its start
+    assert lengths.max() > 50
+    assert list(lengths) != sorted(lengths)
+    np.testing.assert_array_equal(rows, sample_rows(tokens, 20, seed=3))
+    assert not np.array_equal(lengths, (sample_rows(tokens, 20, seed=4) != PAD).sum(axis=-1))
+    assert sorted((sample_rows(tokens, 100) != PAD).sum(axis=-1)) == list(range(2, 62))
+
+
+@pytest.mark.parametrize("given", [{"num_rows": 0}, {"num_rows": 1, "seed": -1}])
+def test_rows_to_sample_are_checked(tokenizer, given):
+    with pytest.raises(ValueError, match=rf"`{list(given)[-1]}` must be at least"):
+        sample_rows(tokenize(LINES, tokenizer), **given)
 
 
 # Files

@@ -8,8 +8,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
@@ -180,8 +178,8 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
     evaluated = {"test": tokens["test"], "train": sample}
     print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
-    monitored = _shuffled_rows(tokens["validation"], MONITORED)
-    diagnosed = _shuffled_rows(tokens["test"], recipe.diagnosed)
+    monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
+    diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
 
     def callbacks(history):
         """The monitor, and what listens to it."""
@@ -237,12 +235,6 @@ def _summary(report: dict[str, Any]) -> str:
         f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
         f"unknown, {report['longest']} in the longest row, {report['truncated_share']:.2%} of the rows cut short."
     )
-
-
-def _shuffled_rows(tokens: text.Tokens, size: int):
-    """Returns some rows [n, T] in an order of no meaning: neighbours are to be unrelated."""
-    order = np.random.default_rng(EVALUATION_SEED).permutation(len(tokens))
-    return tokens.rows(order[:size])
 
 
 def _keep(tokenizer: text.Tokenizer, path: pathlib.Path) -> None:

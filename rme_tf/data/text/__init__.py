@@ -22,7 +22,7 @@ from rme_tf.data.text.tokenizer import (
     load_tokenizer,
     train_tokenizer,
 )
-from rme_tf.data.text.tokens import Tokens, tokenize
+from rme_tf.data.text.tokens import Tokens, sample_rows, tokenize
 
 __all__ = [
     "BOS",
@@ -42,6 +42,7 @@ __all__ = [
     "read_files",
     "read_folder",
     "read_tfds",
+    "sample_rows",
     "steps_per_epoch",
     "tokenize",
     "train_tokenizer",

@@ -78,6 +78,28 @@ class Tokens:
         return np.where(columns < lengths, self._ids[places], np.int32(PAD))
 
 
+def sample_rows(tokens, num_rows, seed=0):
+    """Returns rows of a split drawn without replacement, in an order of no meaning: neighbours are unrelated.
+
+    The first rows of a corpus may be of one page, and those of `evaluation_dataset` are its shortest.
+
+    Args:
+        tokens: `Tokens`.
+        num_rows: n at most; all rows, shuffled, where there are no more.
+        seed: of the draw; not negative.
+
+    Returns:
+        rows: int32, padded to the longest of them. Shape [n, T].
+
+    Raises:
+        ValueError: if `num_rows` is below 1, or `seed` negative.
+    """
+    for name, value, least in (("num_rows", num_rows, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+    return tokens.rows(np.random.default_rng(seed).permutation(len(tokens))[:num_rows])
+
+
 def tokenize(lines, tokenizer, *, max_length=None, directory=None):
     """Returns the ids of all lines, after one pass over them.
 
