@@ -13,6 +13,7 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from rme_tf.data.text.special_ids import KINDS, special_ids, with_special_ids
 from rme_tf.registry import lookup
 from rme_tf.types import BOS, EOS, PAD, UNK
 
@@ -49,10 +50,11 @@ class Tokenizer:
     """Turns lines into ids and ids into lines, by a SentencePiece model.
 
     Args:
-        model: the bytes of a SentencePiece model, whose ids of PAD, BOS, EOS and UNK are 0, 1, 2 and 3.
+        model: the bytes of a SentencePiece model. Where its ids of PAD, BOS, EOS and UNK are not 0, 1, 2 and 3, as by
+            SentencePiece's own defaults, its pieces are put into another order, and a missing one is added.
 
     Attributes:
-        model: the bytes.
+        model: the bytes of the model with these ids.
         pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
         vocabulary_size: V.
         words: of a tokenizer by words, the id of each; None of the others.
@@ -64,26 +66,23 @@ class Tokenizer:
 
     def __init__(self, model):
         try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-            proto = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]
-            spec = proto.FromString(model).trainer_spec
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
         except Exception as error:  # of protobuf, or of SentencePiece's C++
             raise ValueError(
                 f"Expected a SentencePiece model. Received: {len(model)} bytes of something else."
             ) from error
-        processor = self._processor
-        ids = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
-        if ids != (PAD, BOS, EOS, UNK):
-            raise ValueError(
-                f"Expected a model with pad_id={PAD}, bos_id={BOS}, eos_id={EOS} and unk_id={UNK}, the options of "
-                "SentencePiece's trainer. Received: pad_id={}, bos_id={}, eos_id={} and unk_id={}.".format(*ids)
-            )
+        ids = special_ids(processor)
+        if ids != KINDS:
+            model = with_special_ids(proto, ids)
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self._processor = processor
         self.model = model
         self.vocabulary_size = processor.get_piece_size()
         self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
         self.words: dict[str, int] | None = None
         self.word_pattern = _WORDS
-        if spec.model_type == spec.WORD:
+        if proto.trainer_spec.model_type == proto.trainer_spec.WORD:
             self.words = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
             # A model from elsewhere may know words that have punctuation in them: it is met as it was trained.
             if any(len(_WORDS.findall(word)) != 1 for word in self.words):
@@ -184,7 +183,7 @@ def load_tokenizer(path):
     """Returns the tokenizer of a SentencePiece model's file.
 
     Raises:
-        ValueError: if there is no such file, or if its special ids are not those of this library.
+        ValueError: if there is no such file, or it is no such model.
     """
     path = Path(path)
     if not path.is_file():
