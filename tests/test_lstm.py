@@ -105,6 +105,29 @@ def test_the_constant_encoder_says_zero():
     np.testing.assert_array_equal(constant_encoder((None,), 4)(ROWS), np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("encoder", ["lstm", "constant"])
+def test_a_misspelt_option_is_refused_with_those_there_are(encoder):
+    for options in ({"bidirectionl": True}, [{"bidirectionl": True}]):
+        with pytest.raises(
+            ValueError, match=rf"encoder '{encoder}'. Expected some of: 'bidirectional', 'dropout', .*'units'"
+        ):
+            rme_tf.VAE.from_names(
+                encoder=encoder,
+                decoder="lstm",
+                likelihood="categorical_sequence",
+                input_shape=(None,),
+                latent_dim=D,
+                likelihood_options={"vocabulary_size": V, "features": 6},
+                encoder_options=options,
+            )
+    with pytest.raises(ValueError, match="decoder 'lstm'.*'word_dropout'. Received: .'word_drop'"):
+        build_text_model(decoder_options={"word_drop": 0.1})
+    with pytest.raises(TypeError, match="bidirectionl"):
+        lstm_encoder((None,), 4, vocabulary_size=V, bidirectionl=True)
+    with pytest.raises(ValueError, match="'bidirectional'.* Received: .'bidirectionl'"):
+        constant_encoder((None,), 4, vocabulary_size=V, bidirectionl=True)
+
+
 # The model.
 
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
+from rme_tf.registry import check_options
 from rme_tf.types import BOS, PAD, UNK
 
 
@@ -24,7 +25,7 @@ class LSTMEncoder(keras.Model):
         embedding_size: E, of a token.
         bidirectional: whether a second LSTM reads from the end.
         dropout: rate on the embeddings.
-        name: of the model.
+        name, trainable, dtype: as of Keras models.
     """
 
     def __init__(
@@ -37,18 +38,22 @@ class LSTMEncoder(keras.Model):
         embedding_size: int = 256,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        **kwargs,
+        name=None,
+        trainable=True,
+        dtype=None,
     ):
         tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
-        embedding = keras.layers.Embedding(vocabulary_size, embedding_size)
-        dropping = keras.layers.Dropout(dropout)
-        recurrent = keras.layers.LSTM(units)
+        embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
+        dropping = keras.layers.Dropout(dropout, dtype=dtype)
+        recurrent = keras.layers.LSTM(units, dtype=dtype)
         if bidirectional:
-            recurrent = keras.layers.Bidirectional(recurrent)
+            recurrent = keras.layers.Bidirectional(recurrent, dtype=dtype)
         # Handed over by name: some layers drop an implicit mask without a word.
         outputs = recurrent(dropping(embedding(tokens)), mask=keras.ops.not_equal(tokens, PAD))
-        projection = None if output_size is None else keras.layers.Dense(output_size)
-        super().__init__(inputs=tokens, outputs=outputs if projection is None else projection(outputs), **kwargs)
+        projection = None if output_size is None else keras.layers.Dense(output_size, dtype=dtype)
+        outputs = outputs if projection is None else projection(outputs)
+        super().__init__(inputs=tokens, outputs=outputs, name=name, trainable=trainable)
+        self.dtype_policy = embedding.dtype_policy  # a functional model takes none
         self.embedding_size = int(embedding_size)
         self.embedding, self.recurrent, self.projection = embedding, recurrent, projection
         self.config = {
@@ -81,7 +86,7 @@ class LSTMEncoder(keras.Model):
         return cls(**config)
 
 
-def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options):
+def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options) -> LSTMEncoder:
     """Returns an `LSTMEncoder`; see there for the options."""
     return LSTMEncoder(input_shape, output_size, name=name, **options)
 
@@ -196,7 +201,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         return tf.where(tf.logical_and(word, draw < self.config["word_dropout"]), UNK, previous)
 
 
-def lstm_decoder(latent_dim: int, output_shape, **options):
+def lstm_decoder(latent_dim: int, output_shape, **options) -> LSTMDecoder:
     """Returns an `LSTMDecoder` for features of shape (T, F) = `output_shape`; see there for the options."""
     return LSTMDecoder(latent_dim, output_shape[-1], **options)
 
@@ -222,12 +227,13 @@ class ConstantEncoder(keras.Model):
 
 
 def constant_encoder(input_shape, output_size: int | None, name=None, **options):
-    """Returns a `ConstantEncoder`; the options are those of other encoders and not used.
+    """Returns a `ConstantEncoder`, in the place of an `LSTMEncoder`, whose options it takes and does not use.
 
     Raises:
-        ValueError: if `output_size` is None: it has no features.
+        ValueError: if `output_size` is None: it has no features; or for an option that an `LSTMEncoder` has not.
     """
-    del input_shape, options
+    del input_shape
+    check_options(lstm_encoder, options, "encoder 'constant'")
     if output_size is None:
         raise ValueError("The 'constant' encoder has no features that components could share.")
     return ConstantEncoder(output_size, name=name)
