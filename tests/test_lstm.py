@@ -105,6 +105,16 @@ def test_the_constant_encoder_says_zero():
     np.testing.assert_array_equal(constant_encoder((None,), 4)(ROWS), np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("use_cudnn", [False, "auto"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_lstm_is_cudnn_s_or_not_as_it_was_told_and_stays_so(bidirectional, use_cudnn):
+    options = {"use_cudnn": use_cudnn}
+    model = build_text_model(2, encoder_options={**options, "bidirectional": bidirectional}, decoder_options=options)
+    for built in (model, rme_tf.VAE.from_config(model.get_config())):
+        flags = [layer.use_cudnn for layer in built._flatten_layers() if hasattr(layer, "use_cudnn")]
+        assert flags == [use_cudnn] * (5 if bidirectional else 3)
+
+
 @pytest.mark.parametrize("encoder", ["lstm", "constant"])
 def test_a_misspelt_option_is_refused_with_those_there_are(encoder):
     for options in ({"bidirectionl": True}, [{"bidirectionl": True}]):

@@ -190,6 +190,12 @@ def test_tied_logits_have_the_embeddings_size():
     assert recipe(features=5).model_options(300)["likelihood_options"]["features"] == 5
 
 
+def test_what_needs_second_derivatives_does_without_cudnn():
+    for refinement, expected in (("sa", False), ("dsvi", "auto"), (None, "auto")):
+        chosen = recipe(**ONE, refinement=refinement, refinement_steps=1)
+        assert making.make_model(chosen, chosen.model_options(300)).decoder.lstm.use_cudnn == expected
+
+
 @pytest.fixture
 def tidy():
     yield

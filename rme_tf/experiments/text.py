@@ -144,6 +144,8 @@ class TextRecipe(Recipe):
             "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": self.input_dropout},
             "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
         }
+        if self.refinement == "sa":  # which needs second derivatives
+            options["decoder_options"]["use_cudnn"] = False
         if self.mean_scale is not None:
             options["encoder_options"]["mean_scale"] = self.mean_scale
         if self.language_model:

@@ -25,6 +25,7 @@ class LSTMEncoder(keras.Model):
         embedding_size: E, of a token.
         bidirectional: whether a second LSTM reads from the end.
         dropout: rate on the embeddings.
+        use_cudnn: as of `keras.layers.LSTM`: False for second derivatives on a GPU, say.
         name, trainable, dtype: as of Keras models.
     """
 
@@ -38,6 +39,7 @@ class LSTMEncoder(keras.Model):
         embedding_size: int = 256,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        use_cudnn="auto",
         name=None,
         trainable=True,
         dtype=None,
@@ -45,9 +47,11 @@ class LSTMEncoder(keras.Model):
         tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
         embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
         dropping = keras.layers.Dropout(dropout, dtype=dtype)
-        recurrent = keras.layers.LSTM(units, dtype=dtype)
+        recurrent = keras.layers.LSTM(units, use_cudnn=use_cudnn, dtype=dtype)
         if bidirectional:
             recurrent = keras.layers.Bidirectional(recurrent, dtype=dtype)
+            for layer in (recurrent.forward_layer, recurrent.backward_layer):
+                layer.use_cudnn = use_cudnn  # some versions of Keras lose it: keras-team/keras#20588
         # Handed over by name: some layers drop an implicit mask without a word.
         outputs = recurrent(dropping(embedding(tokens)), mask=keras.ops.not_equal(tokens, PAD))
         projection = None if output_size is None else keras.layers.Dense(output_size, dtype=dtype)
@@ -64,6 +68,7 @@ class LSTMEncoder(keras.Model):
             "embedding_size": embedding_size,
             "bidirectional": bidirectional,
             "dropout": dropout,
+            "use_cudnn": use_cudnn,
         }
 
     def embed(self, tokens):
@@ -108,6 +113,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         output_dropout: rate on its outputs.
         skip: whether z joins the outputs of the LSTM too.
         use_latent: False makes it a language model, which ignores z.
+        use_cudnn: as of `LSTMEncoder`.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349; skip: Dieng et al. (2019),
@@ -127,6 +133,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         output_dropout: float = 0.0,
         skip: bool = False,
         use_latent: bool = True,
+        use_cudnn="auto",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -141,6 +148,7 @@ class LSTMDecoder(AutoregressiveDecoder):
             "output_dropout": output_dropout,
             "skip": skip,
             "use_latent": use_latent,
+            "use_cudnn": use_cudnn,
         }
         for rate in ("word_dropout", "input_dropout", "output_dropout"):
             if not 0.0 <= self.config[rate] < 1.0:
@@ -149,7 +157,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"])
         self.state = keras.layers.Dense(2 * units) if use_latent else None
         self.input_dropout = keras.layers.Dropout(input_dropout)
-        self.lstm = keras.layers.LSTM(units, return_sequences=True)
+        self.lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn)
         self.output_dropout = keras.layers.Dropout(output_dropout)
         projects = units != features or (skip and use_latent)
         self.projection = keras.layers.Dense(features) if projects else None
