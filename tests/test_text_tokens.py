@@ -52,9 +52,25 @@ def test_the_counts_are_those_of_the_lines(tokenizer):
         "num_words": 16,
         "longest": 8,
         "unknown_rate": 1 / 14,
+        "character_coverage": 1 - 5 / 18,
         "truncated_share": 0.0,
         "lines": {"lines": 5, "kept": 4, "empty": 1, "not_utf8": 0, "too_long": 0},
     }
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char", "unigram"])
+def test_the_characters_that_are_covered_are_those_that_were_asked_for(kind):
+    lines = ["abacus cab"] * 30 + ["\u2603\u2603 bus \u2603"]
+    few, all_of_them = (
+        tokenize([*lines, "\u2602"], train_tokenizer(lines, kind=kind, vocabulary_size=size, coverage=coverage))
+        for size, coverage in ((10, 0.98), (11, 1.0))
+    )
+    assert few.character_coverage == 1 - 4 / 277
+    assert all_of_them.character_coverage == 1 - 1 / 277
+
+
+def test_a_character_that_becomes_several_counts_once(tokenizer):
+    assert tokenize(["\ufdfa"], tokenizer).character_coverage == 0.0  # 18 letters in the normal form
 
 
 def test_the_number_of_words_does_not_depend_on_the_tokenizer(tokenizer, pieces):
@@ -69,6 +85,7 @@ def test_a_longer_line_keeps_its_first_tokens_and_eos(tokenizer):
     assert cut.truncated_share == 0.25
     assert cut.num_words == (3 + 2 + 3 + 1) + 4
     assert cut.unknown_rate == 0.0
+    assert cut.character_coverage == whole.character_coverage
     assert tokenize(LINES, tokenizer, max_length=8).report == whole.report
 
 

@@ -36,6 +36,9 @@ class TextRecipe(Recipe):
         field: of its examples: the one with the text.
         tokenizer: "word", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece .model file.
         vocabulary_size: V, of a tokenizer that is trained.
+        tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
+            if None.
+        coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
         lowercase: whether that tokenizer folds upper case into lower.
         max_length: most tokens of a sentence, EOS counted; a longer one is cut.
         units: of the LSTMs.
@@ -67,6 +70,8 @@ class TextRecipe(Recipe):
     field: str = "text"
     tokenizer: str = "word"
     vocabulary_size: int = 2000
+    tokenizer_lines: int | None = 1_000_000
+    coverage: float = 0.9995
     lowercase: bool = False
     max_length: int = 50
     units: int = 128
@@ -93,7 +98,7 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size")
+        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
             raise ValueError(
@@ -128,8 +133,12 @@ class TextRecipe(Recipe):
     def make_tokenizer(self, lines) -> text.Tokenizer:
         """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""
         if self.tokenizer in text.TOKENIZERS:
-            options = {"vocabulary_size": self.vocabulary_size, "lowercase": self.lowercase}
-            return text.train_tokenizer(lines, kind=self.tokenizer, **options)
+            return text.train_tokenizer(
+                lines,
+                kind=self.tokenizer,
+                limit=self.tokenizer_lines,
+                **{name: getattr(self, name) for name in ("vocabulary_size", "lowercase", "coverage")},
+            )
         return text.load_tokenizer(self.tokenizer)
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
@@ -235,7 +244,8 @@ def _summary(report: dict[str, Any]) -> str:
     """Returns what a split holds, in words."""
     return (
         f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
-        f"unknown, {report['longest']} in the longest row, {report['truncated_share']:.2%} of the rows cut short."
+        f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "
+        f"row, {report['truncated_share']:.2%} of the rows cut short."
     )
 
 

@@ -24,6 +24,7 @@ _WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|
 _BETWEEN_SPACES = re.compile(r"[^\s]+")
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 _UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
+_LEAST_COVERAGE = 0.98  # that SentencePiece trains for
 _LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
 _SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
 _SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
@@ -98,10 +99,24 @@ class Tokenizer:
         if self.words is None:
             rows = self._processor.encode(lines)
         else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
-            lines = self._processor.normalize(lines)
-            words = (self.word_pattern.findall(line.replace(_SPACE, " ")) for line in lines)
-            rows = [[self.words.get(word, UNK) for word in row] for row in words]
+            rows = [[self.words.get(word, UNK) for word in row] for row in self._words_of(lines)]
         return [np.array(row, np.int32) for row in rows]
+
+    def unknown_characters(self, lines):
+        """Returns how many characters, spaces aside, UNK stands for in each normalised line.
+
+        Args:
+            lines: str, N of them.
+
+        Returns:
+            counts: int, N of them.
+        """
+        lines = list(lines)
+        if self.words is not None:
+            return [sum(len(word) for word in row if word not in self.words) for row in self._words_of(lines)]
+        pieces, ids = self._processor.encode(lines, out_type=str), self._processor.encode(lines)
+        rows = (zip(*pair, strict=True) for pair in zip(pieces, ids, strict=True))  # of UNK, what it stands for
+        return [sum(len(piece.replace(_SPACE, "")) for piece, index in row if index == UNK) for row in rows]
 
     def decode(self, ids):
         """Returns the text of each row up to its first EOS, without PAD and BOS.
@@ -121,6 +136,11 @@ class Tokenizer:
     def save(self, path):
         """Writes the model to a file, which `load_tokenizer` reads."""
         Path(path).write_bytes(self.model)
+
+    def _words_of(self, lines):
+        """Yields the words of each normalised line."""
+        for line in self._processor.normalize(lines):
+            yield self.word_pattern.findall(line.replace(_SPACE, " "))
 
     def _text_ids(self, row):
         """Returns the ids of a row that stand for text, as a list."""
@@ -148,7 +168,7 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         kind: one of `TOKENIZERS`.
         vocabulary_size: V, the four that are no text among them.
         lowercase: whether to fold upper case into lower.
-        coverage: the share of the text's characters that must be in the vocabulary; the rarest are UNK.
+        coverage: the share of the text's characters that must be in the vocabulary, 0.98 or more; the rarest are UNK.
         limit: the most lines to look at, drawn at random; None is all, which are then held in memory.
         seed: of that draw.
 
@@ -160,8 +180,8 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
-    if not 0.0 < coverage <= 1.0:
-        raise ValueError(f"`coverage` must be above 0 and at most 1. Received: {coverage}.")
+    if not _LEAST_COVERAGE <= coverage <= 1.0:
+        raise ValueError(f"`coverage` must be from {_LEAST_COVERAGE} to 1. Received: {coverage}.")
     if limit is not None:
         lines = _sample(lines, limit, seed)
     if kind.word is not None:
