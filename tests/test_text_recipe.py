@@ -134,6 +134,14 @@ def test_it_says_in_words_what_was_read(tmp_path, capsys):
     assert test.startswith("test: 20 of 20 lines kept")
 
 
+def test_a_corpus_may_be_one_file(tmp_path):
+    (tmp_path / "all.txt").write_text("\n".join(f"sentence {index}" for index in range(1000)), encoding="utf-8")
+    chosen = recipe(corpus=str(tmp_path / "all.txt"), vocabulary_size=50)
+    splits = [list(lines) for lines in chosen.read()]
+    assert splits == [list(lines) for lines in dataclasses.replace(chosen, seed=1).read()]
+    assert chosen.load().facts["train"]["lines"]["kept"] == 96
+
+
 def test_tokens_of_a_corpus_on_the_disk_are_kept_there(tmp_path):
     folder = write_corpus(tmp_path)
     choices = {"corpus": str(folder), "data_dir": str(tmp_path / "data"), "train_size": None, "test_size": None}

@@ -28,13 +28,15 @@ class TextRecipe(Recipe):
     """A training run on sentences, one a line.
 
     Args:
-        corpus: a folder with train.txt, validation.txt and test.txt, or "docs": prose that comes with Python.
+        corpus: a folder with train.txt, validation.txt and test.txt; one file, of which 5% of the lines are to validate
+            and 5% to test; or "docs": prose that comes with Python.
         train: file of training sentences, in place of the folder's.
         validation: file of validation sentences.
         test: file of test sentences.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
         field: of its examples: the one with the text.
-        tokenizer: "word", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece .model file.
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
+            .model file.
         vocabulary_size: V, of a tokenizer that is trained.
         tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
             if None.
@@ -128,7 +130,10 @@ class TextRecipe(Recipe):
             return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
         if all(self._files):
             return text.read_files(*self._files)
-        return text.load_docs() if self.is_embedded else text.read_folder(self.corpus)
+        if self.is_embedded:
+            return text.load_docs()
+        is_file = pathlib.Path(self.corpus).is_file()
+        return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def make_tokenizer(self, lines) -> text.Tokenizer:
         """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""

@@ -9,7 +9,7 @@ One observation x is a row of ids: its tokens, then one EOS, then PAD on the rig
 """
 
 from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
-from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_files, read_folder, read_tfds
+from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_file, read_files, read_folder, read_tfds
 from rme_tf.data.text.docs import load_docs
 from rme_tf.data.text.tokenizer import (
     BOS,
@@ -39,6 +39,7 @@ __all__ = [
     "evaluation_dataset",
     "load_docs",
     "load_tokenizer",
+    "read_file",
     "read_files",
     "read_folder",
     "read_tfds",
