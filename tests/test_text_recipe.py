@@ -66,7 +66,7 @@ def test_an_impossible_recipe_is_refused(choices, message):
     ("choices", "message"),
     [
         ({"corpus": "no-such-folder"}, "no-such-folder"),
-        ({"tokenizer": "no-such.model"}, "no-such.model"),
+        ({"tokenizer": "wrod"}, "'unigram', 'whitespace', 'word', or a SentencePiece model. Received: 'wrod'"),
         ({"vocabulary_size": 10**6}, "`vocabulary_size`. Expected: at most"),
         ({"coverage": 0.9}, "`coverage` must be from 0.98 to 1. Received: 0.9"),
         ({"train_size": 8}, "Too few rows for a batch"),

@@ -144,6 +144,12 @@ class TextRecipe(Recipe):
                 limit=self.tokenizer_lines,
                 **{name: getattr(self, name) for name in ("vocabulary_size", "lowercase", "coverage")},
             )
+        if not pathlib.Path(self.tokenizer).is_file():
+            kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
+            raise ValueError(
+                f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {self.tokenizer!r}, which is "
+                "no file."
+            )
         return text.load_tokenizer(self.tokenizer)
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
