@@ -33,7 +33,7 @@ from rme_tf.experiments import (
 )
 from rme_tf.export import export_saved_model
 from rme_tf.free_bits import FreeBits
-from rme_tf.generation import generate
+from rme_tf.generation import Generation, generate, interpolate, nearest_neighbours
 from rme_tf.models import VAE
 from rme_tf.monitor import CollapseMonitor
 from rme_tf.registry import lookup
@@ -47,6 +47,7 @@ __all__ = [
     "CyclicalAnnealing",
     "ELBO",
     "FreeBits",
+    "Generation",
     "HE_2019",
     "HE_2019_DOCUMENTS",
     "ImageRecipe",
@@ -67,12 +68,14 @@ __all__ = [
     "compare",
     "export_saved_model",
     "generate",
+    "interpolate",
     "load_records",
     "load_study",
     "log_likelihood",
     "lookup",
     "main",
     "method_recipes",
+    "nearest_neighbours",
     "parse",
     "run",
     "run_study",

@@ -8,8 +8,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
@@ -30,14 +28,19 @@ class TextRecipe(Recipe):
     """A training run on sentences, one a line.
 
     Args:
-        corpus: a folder with train.txt, validation.txt and test.txt, or "docs": prose that comes with Python.
+        corpus: a folder with train.txt, validation.txt and test.txt; one file, of which 5% of the lines are to validate
+            and 5% to test; or "docs": prose that comes with Python.
         train: file of training sentences, in place of the folder's.
         validation: file of validation sentences.
         test: file of test sentences.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
         field: of its examples: the one with the text.
-        tokenizer: "word", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece .model file.
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
+            .model file.
         vocabulary_size: V, of a tokenizer that is trained.
+        tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
+            if None.
+        coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
         lowercase: whether that tokenizer folds upper case into lower.
         max_length: most tokens of a sentence, EOS counted; a longer one is cut.
         units: of the LSTMs.
@@ -69,6 +72,8 @@ class TextRecipe(Recipe):
     field: str = "text"
     tokenizer: str = "word"
     vocabulary_size: int = 2000
+    tokenizer_lines: int | None = 1_000_000
+    coverage: float = 0.9995
     lowercase: bool = False
     max_length: int = 50
     units: int = 128
@@ -95,7 +100,7 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size")
+        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
             raise ValueError(
@@ -125,13 +130,26 @@ class TextRecipe(Recipe):
             return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
         if all(self._files):
             return text.read_files(*self._files)
-        return text.load_docs() if self.is_embedded else text.read_folder(self.corpus)
+        if self.is_embedded:
+            return text.load_docs()
+        is_file = pathlib.Path(self.corpus).is_file()
+        return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def make_tokenizer(self, lines) -> text.Tokenizer:
         """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""
         if self.tokenizer in text.TOKENIZERS:
-            options = {"vocabulary_size": self.vocabulary_size, "lowercase": self.lowercase}
-            return text.train_tokenizer(lines, kind=self.tokenizer, **options)
+            return text.train_tokenizer(
+                lines,
+                kind=self.tokenizer,
+                limit=self.tokenizer_lines,
+                **{name: getattr(self, name) for name in ("vocabulary_size", "lowercase", "coverage")},
+            )
+        if not pathlib.Path(self.tokenizer).is_file():
+            kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
+            raise ValueError(
+                f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {self.tokenizer!r}, which is "
+                "no file."
+            )
         return text.load_tokenizer(self.tokenizer)
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
@@ -146,6 +164,8 @@ class TextRecipe(Recipe):
             "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": self.input_dropout},
             "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
         }
+        if self.refinement == "sa":  # which needs second derivatives
+            options["decoder_options"]["use_cudnn"] = False
         if self.mean_scale is not None:
             options["encoder_options"]["mean_scale"] = self.mean_scale
         if self.language_model:
@@ -180,8 +200,8 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
     evaluated = {"test": tokens["test"], "train": sample}
     print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
-    monitored = _shuffled_rows(tokens["validation"], MONITORED)
-    diagnosed = _shuffled_rows(tokens["test"], recipe.diagnosed)
+    monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
+    diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
 
     def callbacks(history):
         """The monitor, and what listens to it."""
@@ -235,14 +255,9 @@ def _summary(report: dict[str, Any]) -> str:
     """Returns what a split holds, in words."""
     return (
         f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
-        f"unknown, {report['longest']} in the longest row, {report['truncated_share']:.2%} of the rows cut short."
+        f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "
+        f"row, {report['truncated_share']:.2%} of the rows cut short."
     )
-
-
-def _shuffled_rows(tokens: text.Tokens, size: int):
-    """Returns some rows [n, T] in an order of no meaning: neighbours are to be unrelated."""
-    order = np.random.default_rng(EVALUATION_SEED).permutation(len(tokens))
-    return tokens.rows(order[:size])
 
 
 def _keep(tokenizer: text.Tokenizer, path: pathlib.Path) -> None:
