@@ -32,6 +32,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         epoch: epochs completed.
     """
 
+    keeps_logs = True
+
     def __init__(self, model, directory):
         super().__init__()
         self.directory = pathlib.Path(directory)
