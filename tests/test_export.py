@@ -61,6 +61,13 @@ def served(request, tmp_path_factory):
     return model, x, answers_of(model, x, QUESTIONS, folder)
 
 
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    for path in (tmp_path / "file", tmp_path / "file" / "saved_model"):
+        with pytest.raises(ValueError, match="`path` must be a directory that can be written. Received: .*file"):
+            rme_tf.export_saved_model(None, path)  # which there is no time to find out
+
+
 @pytest.mark.slow
 def test_the_served_answers_are_the_models(served):
     model, x, answers = served

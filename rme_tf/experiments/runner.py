@@ -18,7 +18,7 @@ from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
-from rme_tf.records import commit, hardware, read_json, write_json
+from rme_tf.records import check_writable, commit, hardware, read_json, write_json
 from rme_tf.types import PAD
 
 
@@ -50,10 +50,10 @@ def prepare(recipe: Recipe) -> pathlib.Path:
 
 
 def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
-    """Raises ValueError if `out` is no directory, or holds what this recipe must not touch."""
+    """Raises ValueError if `out` cannot be written, or holds what this recipe must not touch."""
     config = out / "config.yaml"
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"`out` must be a directory that can be written. Received: {out}, a file.")
+    if not (out / "metrics.json").exists():  # a finished run is only read
+        check_writable(out, "out")
     if recipe.overwrite and out.exists() and any(out.iterdir()) and not config.exists():
         raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
     if recipe.overwrite or not config.exists():
