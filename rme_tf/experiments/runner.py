@@ -90,9 +90,10 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
         callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
-    if recipe.patience is not None:
-        callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
-    if checkpoint.epoch < recipe.epochs:
+    plateau = make_plateau(recipe, model, checkpoint.history, out)
+    if plateau is not None:
+        callbacks.append(plateau)
+    if checkpoint.epoch < recipe.epochs and not (plateau and plateau.is_over):
         model.fit(
             task.batches(checkpoint.epoch),
             epochs=recipe.epochs,
@@ -103,6 +104,21 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
             verbose=1 if sys.stdout.isatty() else 2,
         )
     return checkpoint.history
+
+
+def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
+    """Returns what halves the learning rate, if anything does."""
+    if recipe.patience is None:
+        return None
+    return HalveOnPlateau(
+        recipe.learning_rate,
+        recipe.patience,
+        history,
+        start_epoch=recipe.halve_from_epoch,
+        max_halvings=recipe.max_halvings,
+        best=out / "best" if recipe.restore_best else None,
+        best_from=model.algorithm.warm_start_epochs,
+    )
 
 
 def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
