@@ -90,6 +90,8 @@ class Recipe(Optimization, Remedies):
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
         importance_samples: samples of the reported log-likelihood, over all components.
+        more_importance_samples: samples of a second one, of the test set alone; none unless given.
+        tensorboard: write the curves into `out`/tensorboard too.
         out: where the run is kept; a run that is there is resumed.
         overwrite: start anew, deleting what is in `out`.
         smoke: a run of seconds, to see that everything works.
@@ -111,7 +113,8 @@ class Recipe(Optimization, Remedies):
         "prior": PRIORS,
     }
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
-    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download")  # no part of the identity
+    # What is no part of the identity.
+    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
     PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
 
     data_dir: str | None = "data"
@@ -153,6 +156,8 @@ class Recipe(Optimization, Remedies):
     policy: str = "float32"
     jit_compile: bool = False
     importance_samples: int = 5000
+    more_importance_samples: int | None = None
+    tensorboard: bool = False
     out: str = "runs/run"
     overwrite: bool = False
     smoke: bool = False
@@ -162,7 +167,7 @@ class Recipe(Optimization, Remedies):
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
-        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings")
+        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings", "more_importance_samples")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -230,6 +235,8 @@ class Recipe(Optimization, Remedies):
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
         if self.reset_decoder_epoch is not None:
             early["reset_decoder_epoch"] = 1
+        if self.more_importance_samples is not None:
+            early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_prior_options(self) -> dict[str, int]:

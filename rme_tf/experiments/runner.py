@@ -93,6 +93,8 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     plateau = make_plateau(recipe, model, checkpoint.history, out)
     if plateau is not None:
         callbacks.append(plateau)
+    if recipe.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
     if checkpoint.epoch < recipe.epochs and not (plateau and plateau.is_over):
         model.fit(
             task.batches(checkpoint.epoch),
@@ -131,12 +133,21 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
+    if recipe.more_importance_samples is not None:
+        metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
     parts = [model.trunk, *model.encoders, model.mixing_network, model.posterior_family, model.refinement]
     metrics["inference_parameters"] = sum(part.count_params() for part in parts if part is not None)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables
     )
     return metrics
+
+
+def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
+    """Returns the log-likelihood of the test set by so many samples, and its standard error, by names that say so."""
+    found = evaluation.log_likelihood(model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED)
+    name = f"log_likelihood_{num_samples}"
+    return {name: found.mean, f"{name}_standard_error": found.standard_error}
 
 
 def run(recipe: Recipe) -> Run:
