@@ -16,7 +16,7 @@ import rme_tf
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 REMEDY: dict[str, Any] = {"annealing": "linear", "free_bits": 0.25}
 METHODS: dict[str, dict[str, Any]] = {
-    "lm": {**ONE, "language_model": True, "importance_samples": 1},  # its likelihood is exact
+    "lm": {**ONE, "language_model": True, "importance_samples": 1, "more_importance_samples": None},  # exact
     "vae": ONE,
     "vae_annealed": {**ONE, "annealing": "linear"},
     "vae_cyclical": {**ONE, "annealing": "cyclical"},  # `annealing_steps` is the length of each of four cycles

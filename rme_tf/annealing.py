@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Annealing(Configured):
     def __post_init__(self):
         for name, least in (("steps", 1), ("delay", 0)):
             value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+            if not is_number(value) or value < least:
+                raise ValueError(f"`{name}` must be at least {least}. Received: {value!r}.")
         for name in ("start", "end"):
             check_kl_weight(getattr(self, name), name)
 
@@ -101,10 +101,10 @@ class CyclicalAnnealing(Annealing):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.cycles < 1:
-            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles}.")
-        if not 0.0 < self.rise <= 1.0:
-            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise}.")
+        if not is_number(self.cycles) or self.cycles < 1:
+            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles!r}.")
+        if not is_number(self.rise) or not 0.0 < self.rise <= 1.0:
+            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise!r}.")
 
     def progress(self, step):
         """Returns the progress within the cycle."""
@@ -121,5 +121,8 @@ ANNEALINGS: dict[str, type[Annealing]] = {
 
 def check_kl_weight(weight, name: str = "kl_weight") -> None:
     """Raises ValueError unless a weight is an `Annealing` or a number, finite and not negative."""
-    if not isinstance(weight, Annealing) and not 0.0 <= weight < math.inf:
-        raise ValueError(f"`{name}` must be finite and not negative. Received: {weight}.")
+    if isinstance(weight, Annealing):
+        return
+    if not is_number(weight) or not 0.0 <= weight < math.inf:
+        kinds = "an `Annealing` or a number" if name == "kl_weight" else "a number"
+        raise ValueError(f"`{name}` must be {kinds}, finite and not negative. Received: {weight!r}.")

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.evaluation import CODES_PER_CHUNK, bounds_of_batch, draws_per_component
+from rme_tf.records import check_writable
 from rme_tf.serving_text import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
@@ -42,8 +43,10 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         strings: whether to write signatures on text, if there is a tokenizer.
 
     Raises:
-        ValueError: if the tokenizer does not fit the model, or if tensorflow-text is needed and not installed.
+        ValueError: if the tokenizer does not fit the model, if tensorflow-text is needed and not installed, or if the
+            directory cannot be written.
     """
+    check_writable(path, "path")
     endpoints, on_text = Endpoints(model, max_length), None
     if tokenizer is not None:
         check_tokenizer(tokenizer, model, max_length)

@@ -16,6 +16,7 @@ NON_FINITE_TERMS = (
     "log p(z), from the prior",
     "log p(x|z), from the decoder and the likelihood",
 )
+LOGGERS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
 RISING = re.compile(r"(val_)?(elbo(_\d+)?|reconstruction)")  # names in the epoch log of what is to be maximised
 
 
@@ -35,7 +36,8 @@ def prepared_callbacks(model, callbacks=None) -> list:
     One that monitors a bound, such as `EarlyStopping("val_elbo")`, and leaves it to Keras to find out whether
     it should rise or fall, is told that it should rise: Keras knows only the metrics that it compiles itself.
 
-    Warns, as from the caller's caller, of aggressive training that nothing ends.
+    Warns of aggressive training that nothing ends, and of callbacks that keep the logs (Keras's, or with `keeps_logs`)
+    before another, with `adds_to_logs`, has added to them.
 
     Args:
         model: a compiled `VAE`.
@@ -45,14 +47,35 @@ def prepared_callbacks(model, callbacks=None) -> list:
     for callback in callbacks:
         if getattr(callback, "mode", None) == "auto" and RISING.fullmatch(getattr(callback, "monitor", "")):
             callback.mode = "max"
-    ends = any(isinstance(callback, StopAggressive) for callback in callbacks)
-    if model.algorithm.aggressive is not None and model.inner_loop.on.numpy() > 0.0 and not ends:
-        warnings.warn(
-            "Aggressive training will last as long as `fit`, and the decoder wait for the encoders. Expected among "
-            "the callbacks: `CollapseMonitor(validation_data)`, and after it `StopAggressive()`.",
-            stacklevel=3,
-        )
+    for text in (_endless(model, callbacks), _too_early(callbacks)):
+        if text:
+            warnings.warn(text, stacklevel=3)  # at the call of `fit`
     return [FitCallback(), *callbacks]
+
+
+def _endless(model, callbacks) -> str:
+    """Returns what to say of aggressive training that nothing ends; nothing where it ends, or there is none."""
+    ends = any(isinstance(callback, StopAggressive) for callback in callbacks)
+    if model.algorithm.aggressive is None or model.inner_loop.on.numpy() == 0.0 or ends:
+        return ""
+    return (
+        "Aggressive training will last as long as `fit`, and the decoder wait for the encoders. Expected among the "
+        "callbacks: `CollapseMonitor(validation_data)`, and after it `StopAggressive()`."
+    )
+
+
+def _too_early(callbacks) -> str:
+    """Returns what to say of callbacks that will miss what others add to the logs; nothing if there are none."""
+    adding = [index for index, callback in enumerate(callbacks) if getattr(callback, "adds_to_logs", False)]
+    early = [
+        type(callback).__name__
+        for callback in callbacks[: max(adding, default=0)]
+        if getattr(callback, "keeps_logs", isinstance(callback, LOGGERS))
+    ]
+    if not early:
+        return ""
+    last = type(callbacks[adding[-1]]).__name__
+    return f"{', '.join(early)} will not see what {last} adds to the logs. Put {last} before in the list of callbacks."
 
 
 class FitCallback(keras.callbacks.Callback):

@@ -1,9 +1,12 @@
 """What `fit` makes of the callbacks that it is given."""
 
+import warnings
+
 import keras
 import pytest
 
-from rme_tf import ELBO
+from rme_tf import ELBO, CollapseMonitor
+from rme_tf.callbacks import ResumableCheckpoint
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -34,3 +37,17 @@ def test_what_may_fall_as_well_as_rise_is_left_to_the_user(tiny_model, binary_da
     chosen = keras.callbacks.EarlyStopping("elbo", mode="min")
     model.fit(binary_data(), verbose=0, callbacks=[chosen])
     assert chosen.mode == "min"
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_callbacks_that_would_miss_what_the_monitor_logs_are_told(tiny_model, binary_data, tmp_path):
+    model, x = tiny_model(1), binary_data(4)
+    model.compile("adam", ELBO())
+    monitor = CollapseMonitor(x, warn=False)
+    loggers = [keras.callbacks.CSVLogger(tmp_path / "log.csv"), ResumableCheckpoint(model, tmp_path / "kept")]
+    with pytest.warns(UserWarning, match="^CSVLogger, ResumableCheckpoint will not see.*Put CollapseMonitor before"):
+        model.fit(x, verbose=0, callbacks=[*loggers, monitor])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*will not see")
+        model.fit(x, verbose=0, callbacks=[monitor, *loggers])
+        model.fit(x, verbose=0, callbacks=loggers)

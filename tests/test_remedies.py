@@ -1,8 +1,10 @@
 """What a recipe says of remedies against posterior collapse reaches the training."""
 
 import dataclasses
+import warnings
 
 import pytest
+import tensorflow as tf
 
 import rme_tf
 from rme_tf import CyclicalAnnealing, FreeBits, ImageRecipe, LinearAnnealing
@@ -77,3 +79,23 @@ def test_a_run_hands_the_reset_to_fit(tmp_path, monkeypatch):
     runner.train(recipe, model, task, tmp_path)
     assert [callback.epoch for callback in seen["callbacks"] if isinstance(callback, ResetDecoder)] == [2]
     assert dataclasses.replace(recipe, smoke=True).resolved().reset_decoder_epoch == 1
+
+
+@pytest.mark.parametrize("tensorboard", [False, True])
+def test_curves_are_written_for_tensorboard_if_wanted(tmp_path, tensorboard):
+    """After the monitor, whose numbers are among them."""
+    recipe = ImageRecipe(**TINY, batch_size=32, epochs=1, diagnosed=20, tensorboard=tensorboard)
+    task = recipe.load()
+    model = making.make_model(recipe, task.model_options)
+    model.run_eagerly = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of collapse
+        runner.train(recipe, model, task, tmp_path)
+    names = {
+        value.tag
+        for file in tmp_path.rglob("*tfevents*")
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    }
+    assert ({"epoch_mi", "epoch_elbo"} <= names) == tensorboard
+    assert (tmp_path / "tensorboard").exists() == tensorboard

@@ -112,10 +112,12 @@ def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
     assert [recipe.components for recipe in ran] == [1, 3]
 
 
-def test_no_record_is_written_where_the_results_cannot_be(ran, tmp_path):
-    (tmp_path / "results").write_text("a file", encoding="utf-8")
-    with pytest.raises(OSError, match="results"):
+@pytest.mark.parametrize("name", ["results", "runs"])
+def test_directories_that_cannot_be_written_are_refused_before_any_run(ran, tmp_path, name):
+    (tmp_path / name).write_text("a file", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"must be a directory that can be written.*{name} is no directory"):
         study(tmp_path)
+    assert ran == []
 
 
 def test_a_study_of_no_time_begins_no_run_and_says_what_is_left(ran, tmp_path, capsys):

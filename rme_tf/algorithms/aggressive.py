@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -35,8 +35,9 @@ class Aggressive(Configured):
 
     def __post_init__(self):
         for name in ("window", "max_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+            value = getattr(self, name)
+            if not is_number(value) or value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value!r}.")
 
 
 class InnerLoop(keras.layers.Layer):

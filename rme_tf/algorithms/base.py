@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.annealing import Annealing, check_kl_weight
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 from rme_tf.free_bits import FreeBits
 
 
@@ -53,8 +53,9 @@ class Algorithm(Configured):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < least:
                 raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
-        if not 0.0 <= self.warm_start_noise < math.inf:
-            raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
+        noise = self.warm_start_noise
+        if not is_number(noise) or not 0.0 <= noise < math.inf:
+            raise ValueError(f"`warm_start_noise` must be a number, finite and not negative. Received: {noise!r}.")
         check_kl_weight(self.kl_weight)
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             if not isinstance(getattr(self, name), kind | None):

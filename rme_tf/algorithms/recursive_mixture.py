@@ -29,6 +29,7 @@ import tensorflow as tf
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.configured import is_number
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
@@ -147,8 +148,8 @@ class RecursiveMixture(Recursion):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.kl_bound >= 0.0:
-            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound}.")
+        if not is_number(self.kl_bound) or not self.kl_bound >= 0.0:
+            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound!r}.")
         lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
 
     def reward_beside(self, log_q, log_before):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
 from rme_tf.annealing import ANNEALINGS, Annealing, CyclicalAnnealing
@@ -106,6 +107,16 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: in
         mixing=make_mixing(recipe),
         seed=recipe.seed,
     )
+    recipe.initialise(model)
     algorithm = make_algorithm(recipe, steps_per_epoch)
     model.compile(make_optimizer(recipe), algorithm=algorithm, jit_compile=recipe.jit_compile)
     return model
+
+
+def draw_uniformly(model: VAE, limit: float, embedding_limit: float, seed: int) -> None:
+    """Draws the weights and biases of a model's networks and likelihood from U(-limit, limit), embeddings by theirs."""
+    parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
+    variables = [variable for part in parts if part is not None for variable in part.trainable_variables]
+    for index, variable in enumerate(variables):
+        within = embedding_limit if variable.name == "embeddings" else limit
+        variable.assign(tf.random.stateless_uniform(variable.shape, seed=[seed, index], minval=-within, maxval=within))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
+from rme_tf.experiments.optimization import Optimization, Optimizer
 from rme_tf.experiments.remedies import Remedies
 from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
@@ -27,7 +28,6 @@ Bound = Literal["skew", "clamp", "none"]
 DecoderWeights = Literal["alpha", "uniform"]
 Gradient = Literal["pathwise", "dreg"]
 Estimator = Literal["s2a", "s2s"]
-Optimizer = Literal["adam", "sgd"]
 CHOICES = {
     "bound": Bound,
     "decoder_weights": DecoderWeights,
@@ -41,10 +41,10 @@ TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe(Remedies):
+class Recipe(Optimization, Remedies):
     """One training run, from the data to the report.
 
-    Its fields against posterior collapse are those of `Remedies`.
+    Its fields against posterior collapse are those of `Remedies`, those of the optimizer of `Optimization`.
 
     Args:
         data_dir: where data sets are kept, or are prepared already.
@@ -86,16 +86,12 @@ class Recipe(Remedies):
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
-        epochs: passes over the training observations.
-        batch_size: observations of a training step.
-        optimizer: "adam", or plain "sgd".
-        learning_rate: of the optimizer.
-        clip_norm: largest norm of the gradient of a step; no limit unless given.
-        patience: epochs without a better validation ELBO until the learning rate is halved; never unless given.
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
         importance_samples: samples of the reported log-likelihood, over all components.
+        more_importance_samples: samples of a second one, of the test set alone; none unless given.
+        tensorboard: write the curves into `out`/tensorboard too.
         out: where the run is kept; a run that is there is resumed.
         overwrite: start anew, deleting what is in `out`.
         smoke: a run of seconds, to see that everything works.
@@ -103,6 +99,7 @@ class Recipe(Remedies):
     To be implemented by subclasses:
         * `load()`: the `Task`.
         * `show(runs, out)`: what there is to see.
+        * `initialise(model)`, where weights are not to start as Keras has them.
         * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
           run of seconds.
     """
@@ -116,7 +113,8 @@ class Recipe(Remedies):
         "prior": PRIORS,
     }
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
-    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download")  # no part of the identity
+    # What is no part of the identity.
+    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
     PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
 
     data_dir: str | None = "data"
@@ -154,16 +152,12 @@ class Recipe(Remedies):
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
-    epochs: int = 50
-    batch_size: int = 128
-    optimizer: Optimizer = "adam"
-    learning_rate: float = 1e-3
-    clip_norm: float | None = None
-    patience: int | None = None
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
     importance_samples: int = 5000
+    more_importance_samples: int | None = None
+    tensorboard: bool = False
     out: str = "runs/run"
     overwrite: bool = False
     smoke: bool = False
@@ -173,7 +167,7 @@ class Recipe(Remedies):
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
-        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups")
+        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings", "more_importance_samples")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
@@ -187,20 +181,14 @@ class Recipe(Remedies):
         for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
+        self.check_halvings()
+        self.check_remedies(self.latent_dim, self.epochs)
         self.check_sizes()
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
         making.make_algorithm(self)  # so does this
 
     def check_sizes(self) -> None:
-        """Raises ValueError for the size of a part that has none, or that does not fit another."""
-        reset = self.reset_decoder_epoch
-        if reset is not None and reset >= self.epochs:
-            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {self.epochs}.")
-        if self.latent_dim % (self.free_bits_groups or 1):
-            raise ValueError(
-                "`free_bits_groups` must divide the latent dimensions. "
-                f"Received: {self.free_bits_groups} of {self.latent_dim}."
-            )
+        """Raises ValueError for the size of a part that has none."""
         for name, argument in PRIOR_SIZES.items():
             takers = sorted(prior for prior, kind in PRIORS.items() if argument in inspect.signature(kind).parameters)
             if getattr(self, name) is not None and self.prior not in takers:
@@ -230,6 +218,10 @@ class Recipe(Remedies):
         """
         raise NotImplementedError
 
+    def initialise(self, model) -> None:
+        """Draws the weights of a new model, where Keras's initialisers will not do."""
+        del model
+
     def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
         """Writes into a directory what there is to see of finished runs, by the model's name."""
         raise NotImplementedError
@@ -243,6 +235,8 @@ class Recipe(Remedies):
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
         if self.reset_decoder_epoch is not None:
             early["reset_decoder_epoch"] = 1
+        if self.more_importance_samples is not None:
+            early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_prior_options(self) -> dict[str, int]:

@@ -37,3 +37,14 @@ class Remedies:
     aggressive: bool = False
     aggressive_window: int = 10
     aggressive_max_steps: int = 100
+
+    def check_remedies(self, latent_dim: int, epochs: int) -> None:
+        """Raises ValueError for a remedy that does not fit D, or never comes in so many epochs."""
+        reset = self.reset_decoder_epoch
+        if reset is not None and reset >= epochs:
+            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {epochs}.")
+        if latent_dim % (self.free_bits_groups or 1):
+            raise ValueError(
+                "`free_bits_groups` must divide the latent dimensions. "
+                f"Received: {self.free_bits_groups} of {latent_dim}."
+            )

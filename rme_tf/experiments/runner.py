@@ -18,7 +18,7 @@ from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
-from rme_tf.records import commit, hardware, read_json, write_json
+from rme_tf.records import check_writable, commit, hardware, read_json, write_json
 from rme_tf.types import PAD
 
 
@@ -50,10 +50,10 @@ def prepare(recipe: Recipe) -> pathlib.Path:
 
 
 def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
-    """Raises ValueError if `out` is no directory, or holds what this recipe must not touch."""
+    """Raises ValueError if `out` cannot be written, or holds what this recipe must not touch."""
     config = out / "config.yaml"
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"`out` must be a directory that can be written. Received: {out}, a file.")
+    if not (out / "metrics.json").exists():  # a finished run is only read
+        check_writable(out, "out")
     if recipe.overwrite and out.exists() and any(out.iterdir()) and not config.exists():
         raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
     if recipe.overwrite or not config.exists():
@@ -90,9 +90,12 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
         callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
-    if recipe.patience is not None:
-        callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
-    if checkpoint.epoch < recipe.epochs:
+    plateau = make_plateau(recipe, model, checkpoint.history, out)
+    if plateau is not None:
+        callbacks.append(plateau)
+    if recipe.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    if checkpoint.epoch < recipe.epochs and not (plateau and plateau.is_over):
         model.fit(
             task.batches(checkpoint.epoch),
             epochs=recipe.epochs,
@@ -105,6 +108,21 @@ def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
     return checkpoint.history
 
 
+def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
+    """Returns what halves the learning rate, if anything does."""
+    if recipe.patience is None:
+        return None
+    return HalveOnPlateau(
+        recipe.learning_rate,
+        recipe.patience,
+        history,
+        start_epoch=recipe.halve_from_epoch,
+        max_halvings=recipe.max_halvings,
+        best=out / "best" if recipe.restore_best else None,
+        best_from=model.algorithm.warm_start_epochs,
+    )
+
+
 def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
     """Returns the metrics of a trained model: `test` and `train` summaries, parameters."""
     metrics: dict[str, Any] = {}
@@ -115,12 +133,21 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
+    if recipe.more_importance_samples is not None:
+        metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
     parts = [model.trunk, *model.encoders, model.mixing_network, model.posterior_family, model.refinement]
     metrics["inference_parameters"] = sum(part.count_params() for part in parts if part is not None)
     metrics["generative_parameters"] = sum(
         variable.value.shape.num_elements() for variable in model.generative_variables
     )
     return metrics
+
+
+def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
+    """Returns the log-likelihood of the test set by so many samples, and its standard error, by names that say so."""
+    found = evaluation.log_likelihood(model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED)
+    name = f"log_likelihood_{num_samples}"
+    return {name: found.mean, f"{name}_standard_error": found.standard_error}
 
 
 def run(recipe: Recipe) -> Run:

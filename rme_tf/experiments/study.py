@@ -13,7 +13,7 @@ from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.report import draw_diagnostics
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import study_table
-from rme_tf.records import read_json
+from rme_tf.records import check_writable, read_json
 
 
 def run_study(
@@ -35,8 +35,10 @@ def run_study(
         The paths of the records that are there.
 
     Raises:
-        ValueError: if a record is there that belongs to another configuration.
+        ValueError: if a record is there that belongs to another configuration, or a directory cannot be written.
     """
+    for name, folder in (("out", out), ("results", results)):
+        check_writable(folder, name)
     cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     for path in cells.keys() - missing.keys():

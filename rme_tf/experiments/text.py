@@ -12,6 +12,7 @@ from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
+from rme_tf.experiments.making import draw_uniformly
 from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.networks import DECODERS, ENCODERS
@@ -51,7 +52,11 @@ class TextRecipe(Recipe):
         skip: whether z joins the outputs of the decoder's LSTM too.
         word_dropout: share of the words before that are hidden from the decoder in training.
         input_dropout: rate on the inputs of the LSTMs.
+        encoder_dropout: rate on those of the encoders, where it is another.
         output_dropout: rate on the outputs of the decoder's LSTM.
+        weight_range: weights and biases start uniform within this of zero, but in a decoder that is reset; as Keras has
+            them unless given.
+        embedding_range: embeddings likewise; as other weights unless given.
         mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
         language_model: no latent code at all: the LSTM language model of the same decoder.
         diagnosed: test sentences of the report on collapse, the aggregate posterior's N.
@@ -84,7 +89,10 @@ class TextRecipe(Recipe):
     skip: bool = False
     word_dropout: float = 0.0
     input_dropout: float = 0.0
+    encoder_dropout: float | None = None
     output_dropout: float = 0.0
+    weight_range: float | None = None
+    embedding_range: float | None = None
     mean_scale: float | None = None
     language_model: bool = False
     diagnosed: int = 1000
@@ -102,6 +110,14 @@ class TextRecipe(Recipe):
         super().__post_init__()
         self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
+        for name in ("weight_range", "embedding_range"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+        if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
+            raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        if self.embedding_range is not None and self.weight_range is None:
+            raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
             raise ValueError(
                 "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
@@ -156,12 +172,13 @@ class TextRecipe(Recipe):
         """Returns arguments of `VAE.from_names`."""
         features = self.embedding_size if self.tied else self.features or self.units
         sizes = {"units": self.units, "embedding_size": self.embedding_size}
+        dropout = self.input_dropout if self.encoder_dropout is None else self.encoder_dropout
         rates = ("word_dropout", "input_dropout", "output_dropout")
         options: dict[str, Any] = {
             "input_shape": (None,),
             "likelihood": "categorical_sequence",
             "likelihood_options": {"vocabulary_size": vocabulary_size, "features": features, "tied": self.tied},
-            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": self.input_dropout},
+            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": dropout},
             "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
         }
         if self.refinement == "sa":  # which needs second derivatives
@@ -176,6 +193,11 @@ class TextRecipe(Recipe):
     def make_prior_options(self):
         """Returns arguments of the prior."""
         return {**super().make_prior_options(), **({"length": self.max_length} if self.prior == "vamp" else {})}
+
+    def initialise(self, model):
+        """Draws the weights within the ranges that are given."""
+        if self.weight_range is not None:
+            draw_uniformly(model, self.weight_range, self.embedding_range or self.weight_range, self.seed)
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
