@@ -203,7 +203,7 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypat
 def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp_path, monkeypatch, fails):
     seen = []
 
-    def run(recipe):
+    def run(recipe, callbacks):
         seen.append(keras.config.dtype_policy().name)
         if fails:
             raise KeyboardInterrupt
@@ -237,6 +237,7 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
         np.prod(variable.shape) for variable in first.model.trainable_variables
     )
     assert [len(values) for values in first.history.values()] == [2] * len(first.history)
+    assert record["epochs"] == 2
     assert first.task.example.shape == (20, 8, 8, 1)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     for name, value in first.model(first.task.example).items():

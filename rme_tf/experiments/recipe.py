@@ -37,6 +37,7 @@ CHOICES = {
     "update": Update,
 }
 PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
+POSITIVE = ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip", "train_minutes")
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
@@ -87,6 +88,8 @@ class Recipe(Remedies):
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
         epochs: passes over the training observations.
+        train_minutes: the last epoch is that in which training has taken so long, if not all are over; no limit unless
+            given.
         batch_size: observations of a training step.
         optimizer: "adam", or plain "sgd".
         learning_rate: of the optimizer.
@@ -155,6 +158,7 @@ class Recipe(Remedies):
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
     epochs: int = 50
+    train_minutes: float | None = None
     batch_size: int = 128
     optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3
@@ -180,7 +184,7 @@ class Recipe(Remedies):
                 lookup(table, getattr(self, name), name)
         if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
             raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip"):
+        for name in POSITIVE:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")

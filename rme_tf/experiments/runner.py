@@ -15,6 +15,7 @@ import yaml
 
 from rme_tf import evaluation, memory
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
+from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.models import VAE
@@ -84,22 +85,26 @@ def initialise_prior(model: VAE, task: Task) -> None:
     model.prior.initialise(np.stack(padded))
 
 
-def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
-    """Trains, or goes on training from the last epoch that `out` holds; returns the history."""
+def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, list]:
+    """Trains, or goes on training from the last epoch that `out` holds; returns the history.
+
+    `more` are callbacks that see each epoch when it has been saved.
+    """
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
         callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
     if recipe.patience is not None:
         callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
-    if checkpoint.epoch < recipe.epochs:
+    stop = StopAfter(recipe.train_minutes, checkpoint.history)
+    if checkpoint.epoch < recipe.epochs and not stop.is_over:
         model.fit(
             task.batches(checkpoint.epoch),
             epochs=recipe.epochs,
             initial_epoch=checkpoint.epoch,
             steps_per_epoch=task.steps_per_epoch,
             validation_data=task.validation,
-            callbacks=[*callbacks, checkpoint],
+            callbacks=[*callbacks, checkpoint, stop, *more],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     return checkpoint.history
@@ -123,12 +128,16 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
     return metrics
 
 
-def run(recipe: Recipe) -> Run:
+def run(recipe: Recipe, callbacks=()) -> Run:
     """Runs a recipe, from where `recipe.out` stands: anew, resumed, or, if it is finished, not again.
 
     Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
 
     TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back.
+
+    Args:
+        recipe: what to run.
+        callbacks: more callbacks of `fit`, which see each epoch when it has been saved.
 
     Raises:
         ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
@@ -140,12 +149,12 @@ def run(recipe: Recipe) -> Run:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
-        return _run(recipe)
+        return _run(recipe, callbacks)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _run(recipe: Recipe) -> Run:
+def _run(recipe: Recipe, callbacks) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
@@ -153,7 +162,7 @@ def _run(recipe: Recipe) -> Run:
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
     memory.reset_peak()
-    history = train(recipe, model, task, out)
+    history = train(recipe, model, task, out, callbacks)
     peak_memory = memory.peak()  # of a run that was resumed, since then
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
@@ -165,6 +174,7 @@ def _run(recipe: Recipe) -> Run:
         "hardware": hardware(),
         "data": task.facts,
         "metrics": metrics,
+        "epochs": len(history["seconds"]),
         "seconds": {
             "training": sum(history["seconds"]),
             "last_epoch": history["seconds"][-1],
