@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rme_tf import ImageRecipe, method_recipes, write_comparison
+from rme_tf import ImageRecipe, method_recipes, setting_name, write_comparison
 from rme_tf.experiments import comparison
 from rme_tf.experiments.methods import METHODS
 from test_report import record
@@ -155,3 +155,17 @@ def test_mixtures_are_named_after_their_size():
     assert {(recipe.epochs, recipe.latent_dim) for recipe in recipes.values()} == {(9, 4)}
     with pytest.raises(ValueError, match="Unknown method.*'rme_polished'.*'vae'"):
         method_recipes(["flow"], ImageRecipe, base, components=[2])
+
+
+@pytest.mark.parametrize(
+    ("choices", "name"),
+    [
+        ({}, "mnist_d20"),
+        ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
+        ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
+        ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
+        ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
+    ],
+)
+def test_tables_of_several_settings_have_several_names(choices, name):
+    assert setting_name(ImageRecipe(**choices)) == name

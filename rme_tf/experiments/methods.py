@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.registry import lookup
 
@@ -117,3 +118,17 @@ def method_recipes(
             method = f"{name}{separator}{size['components']}" if size else name
             recipes[method] = kind(**{**shared, **fields, **size})
     return recipes
+
+
+def setting_name(base: ImageRecipe) -> str:
+    """Returns a name for what the methods of a table share: data set and D, likelihood and networks of no default.
+
+    It ends in "smoke" for runs of seconds.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(base)}
+    likelihood, networks, smoke = [], [], ["smoke"] if base.smoke else []
+    if base.likelihood != defaults["likelihood"]:
+        likelihood = [base.likelihood]
+    if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
+        networks = [base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}"]
+    return "_".join([base.dataset, f"d{base.latent_dim}", *likelihood, *networks, *smoke])
