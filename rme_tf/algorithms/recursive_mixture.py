@@ -156,25 +156,6 @@ class RecursiveMixture(Recursion):
         return objectives.bounded_kl(log_q, log_before, bound=self.bound, kl_bound=self.kl_bound)
 
 
-def _mixing_objective(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
-    """Returns ELBO(Q_m) as a function of eps_m alone, in nats, shape [B].
-
-    Args:
-        log_joint: log p(x|z) + kl_weight log p(z). Shape [S, B, K], K > m; no gradient is passed to it.
-        log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
-        log_alpha: Shape [B, K].
-        m: the component that joins, at least 1.
-        kl_weight: weight of log Q_m.
-    """
-    log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
-    log_alpha = objectives.prefix_log_alpha(log_alpha, m + 1)
-    log_stay = tf.reduce_logsumexp(log_alpha[:, :m], axis=-1, keepdims=True)  # log(1 - eps_m)
-    before = tf.stop_gradient(log_alpha[:, :m] - log_stay)
-    log_alpha = tf.concat([log_stay + before, log_alpha[:, m:]], axis=-1)
-    log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
-    return objectives.mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
-
-
 def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
     iteration = tf.identity(model.optimizer.iterations.value)
@@ -210,7 +191,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         """Returns ELBO(Q_m)."""
         encoding, z, log_lik, log_prior = draw(m + 1)
         log_q_all = model.component_log_probs(encoding.params, z)
-        value = _mixing_objective(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
+        value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
         # The network has one penalty and one part in p(z), but many stages.
         once = lent() - model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
         return value + once, None
@@ -282,7 +263,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         for m in range(1, model.active_components):
             value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
             if model.mixing.learned:
-                value += _mixing_objective(log_joint, log_q_all, log_alpha, m, kl_weight)
+                value += objectives.joining_elbo(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 
