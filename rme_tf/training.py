@@ -217,6 +217,8 @@ class TrainableModel(keras.Model):
         The warm start covers the first epochs of the model's life, however many calls of `fit` they
         take; when it ends, the other encoders become noisy copies of encoder 0.
         """
+        if int(self.epochs_trained.numpy()) == 0:
+            self.algorithm.begin(self)
         before = int(self.num_active.numpy())
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
         now = 1 if warming else self.num_components

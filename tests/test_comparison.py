@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rme_tf import ImageRecipe, method_recipes, setting_name, write_comparison
-from rme_tf.experiments import comparison
+from rme_tf import ImageRecipe, RecursiveMixture, method_recipes, setting_name, write_comparison
+from rme_tf.experiments import comparison, making
 from rme_tf.experiments.methods import METHODS
 from test_report import record
 
@@ -114,12 +114,16 @@ SAME = {"sa8"}  # as "sa", which is the older name
 
 
 def test_every_method_is_a_recipe_of_its_own():
-    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe, ImageRecipe(), components=[3])
-    assert len(recipes) == len(METHODS) + 1
+    names = [*METHODS, "rme_polished", "rme_polished_learned"]
+    recipes = method_recipes(names, ImageRecipe, ImageRecipe(), components=[3])
+    assert len(recipes) == len(METHODS) + 2
     identities = [str(recipe.identity) for name, recipe in recipes.items() if name not in SAME]
     assert len(set(identities)) == len(identities) == len(recipes) - len(SAME)
     assert recipes["sa8"] == recipes["sa"]
     assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+    assert making.make_algorithm(recipes["rme_polished_learned3"]) == RecursiveMixture(
+        polish_epoch=34, weights_from_polish=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class Algorithm(Configured):
           that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
 
     May be overridden:
+        * `begin(model)`: what it does to a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
         * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
@@ -68,6 +69,10 @@ class Algorithm(Configured):
                 "components at once. Expected algorithm='elbo'. Received: refinement "
                 f"{type(model.refinement).__name__}."
             )
+
+    def begin(self, model):
+        """Does what is to be done before the first epoch of a model's life: nothing unless overridden."""
+        del model
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""

@@ -29,6 +29,7 @@ import tensorflow as tf
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.algorithms.warm_start import begin_with_equal_weights
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
@@ -45,6 +46,8 @@ class Recursion(Algorithm):
             E_Q[log p(x, z)] is, or "uniform": then a component of little weight teaches the decoder no less.
         polish_epoch: from this epoch of the model's life on, counted from 0, all ascend ELBO(Q) as in `ELBO`,
             the mixing weights too, and the decoder by alpha. None: never.
+        weights_from_polish: whether learned mixing weights wait for that epoch: they begin uniform, and until then
+            stay. The recursion then breaks the symmetry of the components before one of them can take all the weight.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -57,6 +60,7 @@ class Recursion(Algorithm):
     update: str = "joint"
     decoder_weights: str = "alpha"
     polish_epoch: int | None = None
+    weights_from_polish: bool = False
     warm_start_epochs: int = 3
 
     def __post_init__(self):
@@ -69,10 +73,21 @@ class Recursion(Algorithm):
                 "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
                 f"recursion. Expected: at least {least}. Received: {epoch!r}."
             )
+        if self.weights_from_polish and epoch is None:
+            raise ValueError("`weights_from_polish` needs a `polish_epoch`. Received: None.")
 
     def phase(self, epochs_trained: int) -> int:
         """Returns 1 from `polish_epoch` on, 0 before."""
         return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
+
+    def begin(self, model):
+        """Makes mixing weights uniform that wait for the polish; raises ValueError if they cannot be made so."""
+        if self.weights_from_polish and model.mixing_network is not None:
+            begin_with_equal_weights(model)
+
+    def moves_weights(self, model) -> bool:
+        """Returns whether the recursion has mixing weights to learn."""
+        return model.mixing.learned and not self.weights_from_polish
 
     def check(self, model):
         """Raises ValueError where the recursion cannot tell whose the weights are that a part of the model owns.
@@ -132,7 +147,7 @@ class RecursiveMixture(Recursion):
             few nats: far beyond that the components leave the posterior.
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
-        update, decoder_weights, polish_epoch: see `Recursion`.
+        update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -206,7 +221,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
 
     for m in range(model.active_components):
         stage(_own_variables(model, m), lambda m=m: component_objective(m, m))
-        if m > 0 and model.mixing.learned:
+        if m > 0 and algorithm.moves_weights(model):
             last = m + 1 == model.active_components  # the network has one weight decay, but many stages
             stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
     if model.trunk is not None:
@@ -262,12 +277,14 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         value += tf.reduce_sum(share * own, axis=-1)
         for m in range(1, model.active_components):
             value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
-            if model.mixing.learned:
+            if algorithm.moves_weights(model):
                 value += objectives.joining_elbo(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 
-    return ascend(model, model.active_variables, objective)
+    waits = model.mixing_network is not None and not algorithm.moves_weights(model)
+    waiting = {id(variable) for variable in model.mixing_network.trainable_variables} if waits else set()
+    return ascend(model, [each for each in model.active_variables if id(each) not in waiting], objective)
 
 
 def _scale_gradient(x, scale):

@@ -1,4 +1,4 @@
-"""The warm start: the components of a mixture begin as noisy copies of the first."""
+"""How a mixture begins: its components, after a warm start, as noisy copies of the first; its weights equal."""
 
 import numpy as np
 
@@ -29,3 +29,23 @@ def copy_first_encoder(encoders, *, noise: float, seed: int) -> None:
             if target.trainable:
                 value = value + generator.normal(scale=noise, size=value.shape).astype(value.dtype)
             target.assign(value)
+
+
+def begin_with_equal_weights(model) -> None:
+    """Sets the last layer of the mixing network to zero, whose logits of zero mean equal weights.
+
+    Raises:
+        ValueError: if its output is not zero then.
+    """
+    layer = model.mixing_network
+    while getattr(layer, "layers", None):
+        layer = layer.layers[-1]
+    for weight in layer.weights:
+        weight.assign(np.zeros(weight.shape))
+    log_alpha = model.encode(model.likelihood.example(), num_components=model.num_components).log_alpha.numpy()
+    equal = model.mixing.log_alpha(np.zeros([1, model.num_components - 1], np.float32)).numpy()
+    if not np.array_equal(log_alpha, equal):
+        raise ValueError(
+            "Mixing weights that wait for the polish need a mixing network whose last layer is a linear one. "
+            f"Received: {type(layer).__name__}, with which log alpha is {log_alpha[0]} where {equal[0]} was expected."
+        )

@@ -100,14 +100,16 @@ def method_recipes(
         base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
         components: every M to run a method with that does not set it; that of `base` alone unless given.
         methods: name -> fields. Unless given, `METHODS`, and "rme_polished": the recursion, whose last third of the
-            epochs ascends ELBO(Q).
+            epochs ascends ELBO(Q); "rme_polished_learned" learns its mixing weights then, and not before.
 
     Raises:
         ValueError: for an unknown name (the message lists the choices), and as the recipes do.
     """
     if methods is None:
         polish = max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)
-        methods = {**METHODS, "rme_polished": {"polish_epoch": polish}}
+        polished = {"polish_epoch": polish}
+        learned = {**polished, "mixing": "learned", "weights_from_polish": True}
+        methods = {**METHODS, "rme_polished": polished, "rme_polished_learned": learned}
     shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
     recipes = {}
     for name in names:

@@ -80,6 +80,7 @@ class Recipe(Remedies):
         kl_bound: the barrier C, in nats.
         decoder_weights: by what the recursion weighs the components for the decoder.
         polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
+        weights_from_polish: whether learned weights stay uniform until that epoch.
         entropy_weight: lambda of boosted variational inference.
         gradient: of the encoders in the importance-weighted bound.
         subset_size: components that a step of the "subset_elbo" draws.
@@ -150,6 +151,7 @@ class Recipe(Remedies):
     kl_bound: float = 3.0
     decoder_weights: DecoderWeights = "alpha"
     polish_epoch: int | None = None
+    weights_from_polish: bool = False
     entropy_weight: float = 1.0
     gradient: Gradient = "pathwise"
     subset_size: int = 1
