@@ -20,7 +20,8 @@ class Algorithm(Configured):
     Args:
         num_samples: S, latent samples drawn from each component in a step.
         warm_start_epochs: for so many epochs q_0 and the decoder train alone, as a plain VAE; then the
-            other components start as copies of q_0 with noise, and the mixture grows to M components.
+            other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
+            whose weights are not of the shapes of q_0's starts where it was initialised.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`. The functional derivative
             of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z), every log q and log Q.

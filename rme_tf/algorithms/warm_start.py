@@ -3,27 +3,22 @@
 import numpy as np
 
 
-def check_copyable(encoders) -> None:
-    """Raises ValueError unless all encoders have weights of the same shapes."""
-    shapes = [[tuple(weight.shape) for weight in encoder.weights] for encoder in encoders]
-    for m, other in enumerate(shapes):
-        if other != shapes[0]:
-            raise ValueError(
-                "A warm start copies encoder 0 into the others, so all must have weights of the same shapes. "
-                f"Expected {shapes[0]}. Received, for encoder {m}: {other}. Pass `warm_start_epochs=0`."
-            )
-
-
 def copy_first_encoder(encoders, *, noise: float, seed: int) -> None:
     """Copies the weights of encoder 0 into the others, adding noise to the trainable ones.
 
+    All of them or none: an encoder that has not the same number of weights, of the same shapes, stays as it is, which
+    in a model's life is as it was initialised. Of a network of another size, some weights would mean nothing.
+
     Args:
-        encoders: list of M Keras models whose weights have the same shapes.
+        encoders: list of M Keras models.
         noise: standard deviation of the Gaussian noise.
         seed: of the noise.
     """
     generator = np.random.default_rng(seed)
-    for encoder in encoders[1:]:
+    shapes = [[tuple(weight.shape) for weight in encoder.weights] for encoder in encoders]
+    for encoder, of_encoder in zip(encoders[1:], shapes[1:], strict=True):
+        if of_encoder != shapes[0]:
+            continue
         for source, target in zip(encoders[0].weights, encoder.weights, strict=True):
             value = source.numpy()
             if target.trainable:

@@ -70,7 +70,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_learned": {"mixing": "learned"},
     "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
-    "rme_smaller": {"later_width": 0.5, "warm_start_epochs": 0},
+    "rme_smaller": {"later_width": 0.5},
     "rme_vamp": {"prior": "vamp"},
     "rme_hierarchical": {"prior": "hierarchical"},
     "rme_shared": {"trunk": "shared"},
