@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-from rme_tf import evaluation, memory
+from rme_tf import evaluation
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
+from rme_tf.memory import PeakMemory
 from rme_tf.models import VAE
 from rme_tf.records import commit, hardware, read_json, write_json
 from rme_tf.types import PAD
@@ -157,13 +158,13 @@ def run(recipe: Recipe, callbacks=()) -> Run:
 def _run(recipe: Recipe, callbacks) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
+    memory = PeakMemory()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialise_prior(model, task)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
-    memory.reset_peak()
     history = train(recipe, model, task, out, callbacks)
-    peak_memory = memory.peak()  # of a run that was resumed, since then
+    peak_memory = memory.as_record()  # of a run that was resumed, since then
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()
@@ -180,7 +181,7 @@ def _run(recipe: Recipe, callbacks) -> Run:
             "last_epoch": history["seconds"][-1],
             "evaluation": time.perf_counter() - start,
         },
-        "peak_memory_mib": peak_memory,
+        **peak_memory,
         "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, task.example),
     }
     model.save(out / "model.keras")
