@@ -121,11 +121,12 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
-    parts = [model.trunk, *model.encoders, model.mixing_network, model.posterior_family, model.refinement]
-    metrics["inference_parameters"] = sum(part.count_params() for part in parts if part is not None)
-    metrics["generative_parameters"] = sum(
-        variable.value.shape.num_elements() for variable in model.generative_variables
+    trainable, generative = (
+        sum(variable.value.shape.num_elements() for variable in variables)
+        for variables in (model.trainable_variables, model.generative_variables)
     )
+    metrics["inference_parameters"] = trainable - generative
+    metrics["generative_parameters"] = generative
     return metrics
 
 
