@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
-from rme_tf.algorithms.warm_start import check_copyable, copy_first_encoder
+from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.checks import checked, data_errors_as_value_errors
 from rme_tf.fitting import first_non_finite, prepared_callbacks
 from rme_tf.registry import instantiate
@@ -65,12 +65,9 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, a warm start of encoders that differ in shape, or an algorithm that cannot
-                train this model.
+            ValueError: for an unknown name, or an algorithm that cannot train this model.
         """
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
-        if algorithm.warm_start_epochs > 0:
-            check_copyable(self.encoders)
         algorithm.check(self)
         super().compile(optimizer=optimizer, **kwargs)
         self.algorithm = algorithm
@@ -215,8 +212,10 @@ class TrainableModel(keras.Model):
         """Sets how many components train in this epoch: one during the warm start, then all M.
 
         The warm start covers the first epochs of the model's life, however many calls of `fit` they
-        take; when it ends, the other encoders become noisy copies of encoder 0.
+        take; when it ends, the other encoders of its shape become noisy copies of encoder 0.
         """
+        if int(self.epochs_trained.numpy()) == 0:
+            self.algorithm.begin(self)
         before = int(self.num_active.numpy())
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
         now = 1 if warming else self.num_components

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rme_tf import ImageRecipe, method_recipes, write_comparison
-from rme_tf.experiments import comparison
+from rme_tf import ImageRecipe, RecursiveMixture, method_recipes, setting_name, write_comparison
+from rme_tf.experiments import comparison, making
 from rme_tf.experiments.methods import METHODS
 from test_report import record
 
@@ -85,6 +85,16 @@ def test_quality_and_cost_are_two_tables_that_say_what_they_are_of(records):
     assert [cell.strip() for cell in second[0].strip("|").split("|")] == ["method", "M", *comparison.COST]
 
 
+def test_memory_that_was_measured_in_several_ways_is_not_shown(records):
+    for each in records:
+        each.update(peak_memory_mib=64.0, peak_memory_of="tensors on CPU:0")
+    assert "(of tensors on CPU:0, beyond what was held before)." in comparison.comparison_captions(records)[1]
+    assert comparison.comparison_rows(records, "vae")[0]["peak MiB"] == "64"
+    del records[3]["peak_memory_of"]
+    assert "(an older run, tensors on CPU:0) and is not shown." in comparison.comparison_captions(records)[1]
+    assert {row["peak MiB"] for row in comparison.comparison_rows(records, "vae")} == {""}
+
+
 def test_it_is_written_in_three_forms_with_its_figures(records, tmp_path):
     printed = write_comparison(records, "vae", tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -114,12 +124,16 @@ SAME = {"sa8"}  # as "sa", which is the older name
 
 
 def test_every_method_is_a_recipe_of_its_own():
-    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe, ImageRecipe(), components=[3])
-    assert len(recipes) == len(METHODS) + 1
+    names = [*METHODS, "rme_polished", "rme_polished_learned"]
+    recipes = method_recipes(names, ImageRecipe, ImageRecipe(), components=[3])
+    assert len(recipes) == len(METHODS) + 2
     identities = [str(recipe.identity) for name, recipe in recipes.items() if name not in SAME]
     assert len(set(identities)) == len(identities) == len(recipes) - len(SAME)
     assert recipes["sa8"] == recipes["sa"]
     assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+    assert making.make_algorithm(recipes["rme_polished_learned3"]) == RecursiveMixture(
+        polish_epoch=34, weights_from_polish=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,3 +169,17 @@ def test_mixtures_are_named_after_their_size():
     assert {(recipe.epochs, recipe.latent_dim) for recipe in recipes.values()} == {(9, 4)}
     with pytest.raises(ValueError, match="Unknown method.*'rme_polished'.*'vae'"):
         method_recipes(["flow"], ImageRecipe, base, components=[2])
+
+
+@pytest.mark.parametrize(
+    ("choices", "name"),
+    [
+        ({}, "mnist_d20"),
+        ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
+        ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
+        ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
+        ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
+    ],
+)
+def test_tables_of_several_settings_have_several_names(choices, name):
+    assert setting_name(ImageRecipe(**choices)) == name

@@ -29,7 +29,7 @@ class Boosted(Recursion):
 
     Args:
         entropy_weight: lambda, weight of the entropy of q_m; positive. Small values make q_m a spike.
-        update, decoder_weights, polish_epoch: see `Recursion`.
+        update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:

@@ -110,13 +110,15 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
 def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, str]]:
     """Returns the table's lines, means ± standard errors over seeds; real differences from the reference are bold."""
     differences = paired_differences(records, reference)
+    hidden = {"peak MiB"} if len(memory_kinds(records)) > 1 else set()
     rows = []
     for method, group in by_method(records).items():
         gap, p = differences.get(method, (math.nan, math.nan))
         shown = "" if math.isnan(gap) else f"{gap:+.2f}" + ("" if math.isnan(p) else f" (p = {p:.3f})")
         row = {"method": method, "M": group[0]["config"]["components"], "seeds": len(group)}
         for column in COLUMNS:
-            row[column] = mean_and_error(values_of(group, column), COLUMNS[column].decimals)
+            values = values_of(group, column)
+            row[column] = "" if column in hidden else mean_and_error(values, COLUMNS[column].decimals)
             if column == "test log p(x)":
                 row[f"less {reference}'s"] = f"**{shown}**" if p < LEVEL else shown
         rows.append(row)
@@ -131,7 +133,17 @@ def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
         f"Bounds in nats on {tests} test and {trains} training observations, log p(x) by {samples} importance samples; "
         f"means ± standard errors over seeds. Bold: a paired test finds a difference ({LEVEL:.0%}, Holm)."
     )
-    return quality, "Epochs and seconds of training, inference for a batch of 128, trainable parameters, peak memory."
+    cost = "Epochs and seconds of training, inference for a batch of 128, trainable parameters, peak memory in training"
+    kinds = memory_kinds(records)
+    if len(kinds) > 1:
+        return quality, f"{cost}, which was measured in several ways ({', '.join(kinds)}) and is not shown."
+    return quality, "".join([cost, *(f" (of {kind}, beyond what was held before)" for kind in kinds), "."])
+
+
+def memory_kinds(records: Sequence[Record]) -> list[str]:
+    """Returns what the peaks of memory in the records are of; more than one kind cannot be compared."""
+    kinds = {record.get("peak_memory_of", "an older run") for record in records if record.get("peak_memory_mib")}
+    return sorted(kinds)
 
 
 def _observations(metrics: dict) -> int:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from rme_tf.experiments.images import ImageRecipe
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.registry import lookup
 
@@ -69,7 +70,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_learned": {"mixing": "learned"},
     "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
-    "rme_smaller": {"later_width": 0.5, "warm_start_epochs": 0},
+    "rme_smaller": {"later_width": 0.5},
     "rme_vamp": {"prior": "vamp"},
     "rme_hierarchical": {"prior": "hierarchical"},
     "rme_shared": {"trunk": "shared"},
@@ -99,14 +100,16 @@ def method_recipes(
         base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
         components: every M to run a method with that does not set it; that of `base` alone unless given.
         methods: name -> fields. Unless given, `METHODS`, and "rme_polished": the recursion, whose last third of the
-            epochs ascends ELBO(Q).
+            epochs ascends ELBO(Q); "rme_polished_learned" learns its mixing weights then, and not before.
 
     Raises:
         ValueError: for an unknown name (the message lists the choices), and as the recipes do.
     """
     if methods is None:
         polish = max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)
-        methods = {**METHODS, "rme_polished": {"polish_epoch": polish}}
+        polished = {"polish_epoch": polish}
+        learned = {**polished, "mixing": "learned", "weights_from_polish": True}
+        methods = {**METHODS, "rme_polished": polished, "rme_polished_learned": learned}
     shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
     recipes = {}
     for name in names:
@@ -117,3 +120,17 @@ def method_recipes(
             method = f"{name}{separator}{size['components']}" if size else name
             recipes[method] = kind(**{**shared, **fields, **size})
     return recipes
+
+
+def setting_name(base: ImageRecipe) -> str:
+    """Returns a name for what the methods of a table share: data set and D, likelihood and networks of no default.
+
+    It ends in "smoke" for runs of seconds.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(base)}
+    likelihood, networks, smoke = [], [], ["smoke"] if base.smoke else []
+    if base.likelihood != defaults["likelihood"]:
+        likelihood = [base.likelihood]
+    if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
+        networks = [base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}"]
+    return "_".join([base.dataset, f"d{base.latent_dim}", *likelihood, *networks, *smoke])

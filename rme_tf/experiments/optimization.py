@@ -12,6 +12,8 @@ class Optimization:
 
     Args:
         epochs: passes over the training observations.
+        train_minutes: the last epoch is that in which training has taken so long, if not all are over; no limit unless
+            given.
         batch_size: observations of a training step.
         optimizer: "adam", or plain "sgd".
         learning_rate: of the optimizer.
@@ -23,6 +25,7 @@ class Optimization:
     """
 
     epochs: int = 50
+    train_minutes: float | None = None
     batch_size: int = 128
     optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3

@@ -37,6 +37,7 @@ CHOICES = {
     "update": Update,
 }
 PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
+POSITIVE = ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip", "train_minutes")
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
@@ -79,6 +80,7 @@ class Recipe(Optimization, Remedies):
         kl_bound: the barrier C, in nats.
         decoder_weights: by what the recursion weighs the components for the decoder.
         polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
+        weights_from_polish: whether learned weights stay uniform until that epoch.
         entropy_weight: lambda of boosted variational inference.
         gradient: of the encoders in the importance-weighted bound.
         subset_size: components that a step of the "subset_elbo" draws.
@@ -145,6 +147,7 @@ class Recipe(Optimization, Remedies):
     kl_bound: float = 3.0
     decoder_weights: DecoderWeights = "alpha"
     polish_epoch: int | None = None
+    weights_from_polish: bool = False
     entropy_weight: float = 1.0
     gradient: Gradient = "pathwise"
     subset_size: int = 1
@@ -174,7 +177,7 @@ class Recipe(Optimization, Remedies):
                 lookup(table, getattr(self, name), name)
         if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
             raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip"):
+        for name in POSITIVE:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
