@@ -13,7 +13,7 @@ from PIL import Image
 
 from rme_tf import data
 from rme_tf.data import BINARIZATIONS, load_folder
-from rme_tf.data.folder import image_names, read_image, split_names
+from rme_tf.data.folder import file_names, image_names, read_image, split_names
 from rme_tf.data.mapped import mapped_splits
 
 NUM_FILES = 40
@@ -28,9 +28,9 @@ def picture(index, size=(20, 16), mode="RGB"):
 def folder(tmp_path):
     """Classes in folders, all formats, both cases of suffixes; and what is to be passed over."""
     root = tmp_path / "photos"
-    formats = ["a.png", "b.JPG", "c.jpeg", "d.bmp", "e.gif"]
+    formats = ["a.png", "b.JPG", "c.jpeg", "d.bmp", "e.gif", "f.TIF", "g.tiff", "h.webp"]
     for index in range(NUM_FILES):
-        path = root / f"class{index % 3}" / ("deep" * (index % 2)) / f"{index:02d}{formats[index % 5]}"
+        path = root / f"class{index % 3}" / ("deep" * (index % 2)) / f"{index:02d}{formats[index % 8]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         picture(index).save(path)
     (root / "notes.txt").write_text("no image", encoding="utf-8")
@@ -50,7 +50,7 @@ def test_every_image_is_in_one_split_and_the_files_decide_which(folder, tmp_path
     assert [part.shape for part in splits] == [(32, 8, 8, 3), (4, 8, 8, 3), (4, 8, 8, 3)]
     assert all(isinstance(part, np.memmap) for part in splits)
     assert sorted(index for part in splits for index in colours(part)) == list(range(NUM_FILES))
-    names = split_names(image_names(folder))
+    names = split_names(image_names(file_names(folder)))
     for split, part in splits._asdict().items():
         assert colours(part) == [int(name.split("/")[-1][:2]) for name in names[split]]
     moved = folder.rename(tmp_path / "moved")
@@ -76,7 +76,7 @@ def test_what_was_read_is_kept_until_a_file_changes(folder, tmp_path, monkeypatc
 
 def test_what_cannot_be_read_is_left_out_counted_and_named(folder, tmp_path):
     whole = load_folder(path=folder, data_dir=tmp_path, size=8)
-    names = split_names(image_names(folder))
+    names = split_names(image_names(file_names(folder)))
     cut, empty = folder / names["train"][3], folder / names["test"][0]
     cut.write_bytes(cut.read_bytes()[:60])
     empty.write_bytes(b"")
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_left_out_counted_and_named(folder, tmp_path):
 
 
 def test_a_split_without_a_readable_image_is_refused(folder, tmp_path):
-    for name in split_names(image_names(folder))["validation"]:
+    for name in split_names(image_names(file_names(folder)))["validation"]:
         (folder / name).write_bytes(b"nothing")
     with pytest.raises(ValueError, match="at least one image that can be read in the validation split"):
         load_folder(path=folder, data_dir=tmp_path)
@@ -162,6 +162,45 @@ def test_links_that_lead_nowhere_and_odd_names_break_nothing(folder, tmp_path):
     with pytest.warns(UserWarning, match=r"1 of 43 files .*broken.png \(FileNotFoundError"):
         splits = load_folder(path=folder, data_dir=tmp_path, size=4)
     assert sum(map(len, splits)) == 42
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pixels_of_32_bits_are_no_guess(mode, tmp_path):
+    Image.new(mode, (4, 4)).save(tmp_path / "x.tiff")
+    with pytest.raises(ValueError, match="32 bits"):
+        read_image(tmp_path / "x.tiff", 4, 3)
+
+
+def test_images_of_other_kinds_are_counted(folder, tmp_path):
+    for name in ("x.svg", "deep.SVG", "y.ico", ".z.svg", "z.mp4"):
+        (folder / name).write_bytes(b"")
+    with pytest.warns(
+        UserWarning, match=r"of other kinds are passed over: 1 \.ico, 2 \.svg\. What can be read: \.bmp,"
+    ):
+        splits = load_folder(path=folder, data_dir=tmp_path, size=4)
+    assert sum(map(len, splits)) == NUM_FILES
+
+
+def test_files_are_read_in_order_and_a_few_batches_ahead_at_most(tmp_path, monkeypatch):
+    reads = []
+
+    def read(path, size, channels):
+        reads.append(path)
+        index = int(os.path.basename(path))
+        if index % 10 == 3:
+            raise OSError("broken")
+        return np.full((size, size, channels), index, np.uint16)
+
+    monkeypatch.setattr("rme_tf.data.folder.read_image", read)
+    names = [str(index) for index in range(3000)]
+    skipped: dict = {}
+    batches = data.folder._pixels(tmp_path, names, 2, 1, skipped)
+    first = next(batches)
+    assert len(reads) <= (2 * 8 + 1) * 64  # two batches of 64 for each of 8 threads, and the one that was taken
+    pixels = np.concatenate([first, *batches])
+    assert pixels[:, 0, 0, 0].tolist() == [index for index in range(3000) if index % 10 != 3]
+    assert len(skipped) == 300
+    assert len(reads) == 3000
 
 
 # Memory-mapped arrays

@@ -36,8 +36,9 @@ def test_the_levels_of_a_pixel_sum_to_one(kind, seed):
 
 @pytest.mark.parametrize("mean", [-1.5, -1.0, 0.1, 1.0, 3.0])
 @pytest.mark.parametrize("log_scale", [-20.0, -6.0, 0.0, 3.0, 20.0])
-def test_a_discretized_logistic_sums_to_one_wherever_it_lies(mean, log_scale):
-    p = DiscretizedLogistic((1,)).distribution(tf.constant([mean, log_scale]))
+@pytest.mark.parametrize("least", [-20.0, -7.0])
+def test_a_discretized_logistic_sums_to_one_wherever_it_lies(mean, log_scale, least):
+    p = DiscretizedLogistic((1,), min_log_scale=least).distribution(tf.constant([mean, log_scale]))
     total = np.sum(np.exp(np.asarray(p.log_prob(LEVELS[:, None]), float)))
     assert total == pytest.approx(1.0, abs=1e-5)
 
@@ -50,6 +51,34 @@ def test_a_discretized_logistic_is_the_difference_of_its_distribution_function()
     p = DiscretizedLogistic((1,)).distribution(tf.constant([mean, log_scale]))
     np.testing.assert_allclose(np.exp(p.log_prob(LEVELS[:, None])), np.diff(cdf), rtol=2e-4)
     assert float(p.mean()[0]) == pytest.approx(np.sum(np.diff(cdf) * LEVELS), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [DiscretizedLogistic, DiscretizedLogisticMixture])
+@pytest.mark.parametrize("log_scale", [-10.0, -5.0, 20.0])
+def test_a_log_scale_has_a_gradient_wherever_it_is_not_below_its_floor(kind, log_scale):
+    """Of a level that is not at the mean: the logistic is wanted wider, or narrower."""
+    for least in (-20.0, -7.0):
+        likelihood = kind((1,), min_log_scale=least, **({} if kind is DiscretizedLogistic else {"num_mixtures": 1}))
+        values = np.full(likelihood.params_shape, 0.1, "float32")
+        values[..., -1] = log_scale
+        params = tf.constant(values)
+        with tf.GradientTape() as tape:
+            tape.watch(params)
+            log_prob = likelihood.distribution(params).log_prob(LEVELS[[200]])
+        gradient = tape.gradient(log_prob, params).numpy().ravel()[-1]
+        assert (abs(gradient) > 0.01) == (log_scale > least)
+
+
+def test_the_floor_of_log_scales_is_pixelcnn_s_unless_said():
+    for kind in (DiscretizedLogistic, DiscretizedLogisticMixture):
+        assert kind((1,)).get_config()["min_log_scale"] == -7.0
+        assert kind.from_config(kind((1,), min_log_scale=-9.0).get_config()).min_log_scale == -9.0
+        for least in (-21.0, 40.0, math.nan):
+            with pytest.raises(ValueError, match="`min_log_scale` must be from -20 to less than 40. Received"):
+                kind((1,), min_log_scale=least)
+    narrow = DiscretizedLogistic((1,)).distribution(tf.constant([0.0, -20.0]))
+    floor = DiscretizedLogistic((1,), min_log_scale=-20.0).distribution(tf.constant([0.0, -7.0]))
+    np.testing.assert_array_equal(narrow.log_prob(LEVELS[:, None]), floor.log_prob(LEVELS[:, None]))
 
 
 def test_three_channels_sum_to_one_given_each_other():

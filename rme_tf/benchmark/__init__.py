@@ -1,3 +1,3 @@
-"""Benchmarks, which print ratios measured side by side: `python -m rme_tf.benchmark.images`, or `.text`."""
+"""Benchmarks, which print what was measured side by side: `python -m rme_tf.benchmark.images`, `.text` or `.folder`."""
 
 __all__: list[str] = []

@@ -1,7 +1,6 @@
 """Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark.images`."""
 
 import dataclasses
-import multiprocessing
 import resource
 import time
 
@@ -11,6 +10,7 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.benchmark.keeping import in_new_process
 from rme_tf.models import VAE
 
 ALGORITHMS = {
@@ -63,10 +63,7 @@ def measure(name: str, options: Options) -> tuple[float, float]:
 def main() -> None:
     """Prints the table, each algorithm in a process of its own, one after the other."""
     options = tyro.cli(Options, description=__doc__)
-    rows = []
-    for name in ALGORITHMS:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            rows.append((name, *pool.apply(measure, (name, options))))
+    rows = [(name, *in_new_process(measure, name, options)) for name in ALGORITHMS]
     table = [(name, f"{step:.1f}", f"{step / rows[0][1]:.2f}", f"{peak:.0f}") for name, step, peak in rows]
     headers = ["algorithm", "ms/step", "times the VAE's", "peak MiB"]
     print(f"M = {options.components}, {options.mixing} weights, batch of {options.batch_size}")

@@ -7,7 +7,6 @@ medians over the rounds. Then the peak memory of a training step, each in a proc
 import dataclasses
 import functools
 import math
-import multiprocessing
 import time
 
 import keras
@@ -17,10 +16,10 @@ from tabulate import tabulate
 
 from rme_tf import memory
 from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.benchmark.keeping import in_new_process, keep
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
 from rme_tf.models import VAE
-from rme_tf.records import commit, hardware, write_json
 
 PLAIN = "plain Keras"
 COMPONENTS = {"VAE": 1, "RME(1)": 1, "RME(3)": 3, "RME(5)": 5}
@@ -126,8 +125,7 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
 def training_memory(name: str, options: Options) -> float:
     """Returns by how many MiB a training step raises the memory of a new process at its peak; NaN but on Linux."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:  # what others freed would hide what a step takes
-        return pool.apply(_training_memory, (name, options))
+    return in_new_process(_training_memory, name, options)
 
 
 def _training_memory(name: str, options: Options) -> float:
@@ -168,17 +166,7 @@ def main() -> None:
         f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "
         f"{options.memory_vocabulary_size:,} words."
     )
-    if options.out is not None:
-        every = {name: values.tolist() for name, values in rates.items()}
-        config = dataclasses.asdict(options)
-        record = {
-            "config": config,
-            "commit": commit(),
-            "hardware": hardware(),
-            "table": table,
-            "tokens_per_second": every,
-        }
-        write_json(options.out, record)
+    keep(options.out, options, table, tokens_per_second={name: values.tolist() for name, values in rates.items()})
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
 """Any folder of images, read once, at one size; what cannot be read is left out, counted and named."""
 
+import collections
 import hashlib
+import itertools
+import mimetypes
 import os
 import pathlib
 import warnings
+from concurrent import futures
 
 import numpy as np
-import tensorflow as tf
 
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.mapped import arrays_folder, mapped_splits
-from rme_tf.data.pipelines import untuned
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = {1: "L", 3: "RGB"}  # Pillow's names
 HELD_OUT = 10  # one file in so many is for validation, another for test
 
-_BATCH = 256  # images in memory at once
-_THREADS = 4
+_BATCH = 64  # files that a thread reads in one go
+_THREADS = 8  # each of which may be two batches ahead: no more is in memory
 _NAMED = 10  # files in a warning; the index has them all
 
 
@@ -31,7 +33,8 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3)
     Args:
         data_dir: where the pixels are kept; None is TensorFlow Datasets' own default.
         download: not used, there for the loaders' common signature.
-        path: of the folder. BMP, GIF (the first frame), JPEG and PNG files; hidden ones are passed over.
+        path: of the folder. BMP, GIF, JPEG, PNG, TIFF and WebP files (of several frames the first); hidden ones are
+            passed over.
         size: pixels on a side.
         channels: 1 is grey, 3 is RGB; transparency is ignored.
 
@@ -42,7 +45,7 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3)
         ValueError: if there is no such folder, it has less than three images, or one split none that can be read.
 
     Warns:
-        UserWarning: which files were left out, and why.
+        UserWarning: which files were left out, and why; and how many images there are of other kinds.
     """
     del download
     if path is None or not pathlib.Path(path).is_dir():
@@ -52,7 +55,8 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3)
     if size < 1:
         raise ValueError(f"`size` must be at least 1. Received: {size}.")
     root = pathlib.Path(path)
-    names = image_names(root)
+    files = file_names(root)
+    names = image_names(files)
     if len(names) < 3:
         raise ValueError(f"Expected three files at least of {', '.join(SUFFIXES)} in {root}. Received: {len(names)}.")
     skipped: dict[str, str] = {}
@@ -63,18 +67,33 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3)
         lambda: {"folder": str(root), "skipped": dict(sorted(skipped.items()))},
     )
     _warn(root, facts["skipped"], len(names), folder)
+    _warn_of_others(root, other_images(files))
     return splits
 
 
-def image_names(root) -> list[str]:
-    """Returns the sorted names, relative to `root`, of the image files in it and in all folders within."""
+def file_names(root) -> list[str]:
+    """Returns the sorted names, relative to `root`, of the files in it and in all folders within, but hidden ones."""
     names = []
     for parent, folders, files in os.walk(root):
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
         inside = pathlib.Path(parent).relative_to(root)
-        kept = (file for file in files if file.lower().endswith(SUFFIXES) and not file.startswith("."))
-        names += [(inside / file).as_posix() for file in kept]
+        names += [(inside / file).as_posix() for file in files if not file.startswith(".")]
     return sorted(names)
+
+
+def image_names(names) -> list[str]:
+    """Returns those names that are of images which can be read."""
+    return [name for name in names if name.lower().endswith(SUFFIXES)]
+
+
+def other_images(names) -> dict[str, int]:
+    """Returns how many files there are of each other kind of image, by the sorted suffixes."""
+    suffixes = collections.Counter(pathlib.PurePath(name).suffix.lower() for name in names)
+    return {
+        suffix: suffixes[suffix]
+        for suffix in sorted(set(suffixes) - set(SUFFIXES))
+        if (mimetypes.guess_type(f"x{suffix}")[0] or "").startswith("image/")
+    }
 
 
 def split_names(names) -> dict[str, list[str]]:
@@ -98,6 +117,8 @@ def read_image(path, size, channels):
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I;16"):  # Pillow would cut 16 bits off at 255
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        if upright.mode in ("F", "I"):
+            raise ValueError("pixels of 32 bits, of which nobody knows what is white")
         upright = upright.convert(MODES[channels])
     pixels = np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BICUBIC))
     return pixels.reshape(size, size, channels)
@@ -106,24 +127,24 @@ def read_image(path, size, channels):
 def _pixels(root, names, size, channels, skipped):
     """Yields batches [B, size, size, channels] of what can be read, in order; fills `skipped`: name -> reason."""
 
-    def read(name):
-        """Returns the pixels of a file and whether it could be read."""
-        name = os.fsdecode(name)
-        try:
-            return read_image(root / name, size, channels), True
-        except Exception as error:  # of many kinds: a broken file may break anything
-            skipped[name] = f"{type(error).__name__}: {error}".replace(f"{root}{os.sep}", "")
-            return np.zeros((size, size, channels), np.uint8), False
+    def read(part):
+        """Returns the pixels of those of some files that can be read."""
+        images = []
+        for name in part:
+            try:
+                images.append(read_image(os.path.join(root, name), size, channels))
+            except Exception as error:  # of many kinds: a broken file may break anything
+                skipped[name] = f"{type(error).__name__}: {error}".replace(f"{root}{os.sep}", "")
+        return images
 
-    def decoded(name):
-        """Returns `read` as tensors."""
-        # Not "stateful", which under deterministic operations would mean one file at a time.
-        pixels, whole = tf.numpy_function(read, [name], [tf.uint8, tf.bool], stateful=False)
-        return tf.ensure_shape(pixels, [size, size, channels]), tf.ensure_shape(whole, [])
-
-    files = tf.data.Dataset.from_tensor_slices([os.fsencode(name) for name in names])
-    images = files.map(decoded, _THREADS, deterministic=True).filter(lambda _, whole: whole)
-    return untuned(images.map(lambda pixels, _: pixels).batch(_BATCH).prefetch(2)).as_numpy_iterator()
+    parts = (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
+    with futures.ThreadPoolExecutor(_THREADS) as pool:  # a batch a task: a file a task costs as much again
+        coming = collections.deque(pool.submit(read, part) for part in itertools.islice(parts, 2 * _THREADS))
+        while coming:
+            images = coming.popleft().result()
+            coming.extend(pool.submit(read, part) for part in itertools.islice(parts, 1))
+            if images:
+                yield np.stack(images)
 
 
 def _fingerprint(root, names, size, channels):
@@ -147,3 +168,13 @@ def _warn(root, skipped, count, folder):
         f"All are named in {folder / 'index.json'}.",
         stacklevel=4,
     )
+
+
+def _warn_of_others(root, counts):
+    """Says how many images of other kinds were passed over."""
+    if counts:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in counts.items())
+        warnings.warn(
+            f"{root}: images of other kinds are passed over: {kinds}. What can be read: {', '.join(SUFFIXES)}.",
+            stacklevel=4,
+        )

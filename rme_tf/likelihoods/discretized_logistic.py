@@ -4,8 +4,11 @@ import keras
 import tensorflow as tf
 
 from rme_tf.likelihoods.levels import (
+    MIN_LOG_SCALE,
     LevelDistribution,
     Levels,
+    bounded,
+    check_log_scale,
     from_unit,
     log_softmax,
     logistic_level_log_prob,
@@ -19,9 +22,20 @@ from rme_tf.likelihoods.levels import (
 class DiscretizedLogistic(Levels):
     """Independent pixels, the level's bin under a logistic; the decoder gives its mean and log-scale, on [-1, 1].
 
+    Args:
+        event_shape: shape of one observation.
+        min_log_scale: floor of the log-scale, below which no gradient reaches it.
+
+    Raises:
+        ValueError: if that is below -20.
+
     References:
         Kingma et al. (2016), https://arxiv.org/abs/1606.04934
     """
+
+    def __init__(self, event_shape, min_log_scale: float = MIN_LOG_SCALE, **kwargs):
+        super().__init__(event_shape, **kwargs)
+        self.min_log_scale = check_log_scale(min_log_scale)
 
     @property
     def params_shape(self):
@@ -35,18 +49,26 @@ class DiscretizedLogistic(Levels):
             event_shape=self.event_shape,
             num_params_axes=len(self.params_shape),
             log_prob=self._log_prob_of_pixels,
-            draw=_draw,
-            mean=lambda params: logistic_level_mean(*tf.split(params, 2, axis=-1)),
+            draw=self._draw,
+            mean=lambda params: logistic_level_mean(*self._split(params)),
         )
 
+    def _split(self, params):
+        """Returns means and log-scales [..., *event_shape]."""
+        mean, log_scale = tf.split(params, 2, axis=-1)
+        return mean, bounded(log_scale, self.min_log_scale)
+
     def _log_prob_of_pixels(self, params, x):
-        log_prob = logistic_level_log_prob(from_unit(x), *tf.split(params, 2, axis=-1))
+        log_prob = logistic_level_log_prob(from_unit(x), *self._split(params))
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
 
+    def _draw(self, params, seed):
+        mean, log_scale = self._split(params)
+        return to_unit(sample_logistic(mean, log_scale, tf.shape(mean), seed))
 
-def _draw(params, seed):
-    mean, log_scale = tf.split(params, 2, axis=-1)
-    return to_unit(sample_logistic(mean, log_scale, tf.shape(mean), seed))
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "min_log_scale": self.min_log_scale}
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -59,19 +81,21 @@ class DiscretizedLogisticMixture(Levels):
     Args:
         event_shape: (H, W, C), C = 1 or 3; or any shape of pixels with one channel.
         num_mixtures: K.
+        min_log_scale: floor of the log-scales, below which no gradient reaches them.
 
     Raises:
-        ValueError: for two channels or more than three, or K below 1.
+        ValueError: for two channels or more than three, K below 1, or such a floor below -20.
 
     References:
         Salimans et al. (2017), https://arxiv.org/abs/1701.05517
     """
 
-    def __init__(self, event_shape, num_mixtures: int = 10, **kwargs):
+    def __init__(self, event_shape, num_mixtures: int = 10, min_log_scale: float = MIN_LOG_SCALE, **kwargs):
         super().__init__(event_shape, **kwargs)
         if num_mixtures < 1:
             raise ValueError(f"`num_mixtures` must be at least 1. Received: {num_mixtures}.")
         self.num_mixtures = int(num_mixtures)
+        self.min_log_scale = check_log_scale(min_log_scale)
         self.has_channels = len(self.event_shape) == 3
         self.channels = self.event_shape[-1] if self.has_channels else 1
         if self.channels not in (1, 3):
@@ -104,7 +128,8 @@ class DiscretizedLogisticMixture(Levels):
         parts = 3 if self.channels == 3 else 2
         shape = tf.concat([tf.shape(others)[:-1], [parts, self.channels, self.num_mixtures]], axis=0)
         others = tf.unstack(tf.reshape(others, shape), axis=-3, num=parts)
-        return logits, others[0], others[1], tf.tanh(others[2]) if parts == 3 else None
+        log_scales = bounded(others[1], self.min_log_scale)
+        return logits, others[0], log_scales, tf.tanh(others[2]) if parts == 3 else None
 
     def _with_channels(self, x):
         return x if self.has_channels else x[..., tf.newaxis]
@@ -143,7 +168,8 @@ class DiscretizedLogisticMixture(Levels):
 
     def get_config(self):
         """Returns the arguments of the constructor."""
-        return {**super().get_config(), "num_mixtures": self.num_mixtures}
+        own = {"num_mixtures": self.num_mixtures, "min_log_scale": self.min_log_scale}
+        return {**super().get_config(), **own}
 
 
 def _conditioned(means, coefficients, pixels):

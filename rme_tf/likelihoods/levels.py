@@ -7,7 +7,9 @@ from rme_tf.likelihoods.base import Likelihood
 
 LEVELS = 256
 HALF_BIN = 1.0 / 255.0  # of a level, where the pixels are scaled to [-1, 1]
-MAX_LOG_SCALE = 20.0  # beyond it, and below its negative, no level's probability changes in float32
+MIN_LOG_SCALE = -7.0  # PixelCNN++'s; the scale is then a ninth of a level
+LEAST_LOG_SCALE = -20.0  # the lowest floor to be asked for: one level has all the mass long before
+MAX_LOG_SCALE = 40.0  # keeps 1 / the mass of a level finite, which is in the gradient, where the loss is scaled too
 
 
 class Levels(Likelihood):
@@ -37,6 +39,19 @@ def from_unit(x):
     return 2.0 * x - 1.0
 
 
+def check_log_scale(min_log_scale: float) -> float:
+    """Returns the floor of log-scales; raises ValueError if it is none."""
+    if not LEAST_LOG_SCALE <= min_log_scale < MAX_LOG_SCALE:
+        bounds = f"from {LEAST_LOG_SCALE:g} to less than {MAX_LOG_SCALE:g}"
+        raise ValueError(f"`min_log_scale` must be {bounds}. Received: {min_log_scale}.")
+    return float(min_log_scale)
+
+
+def bounded(log_scale, least: float):
+    """Returns a log-scale that is not below its floor, where no gradient reaches it, nor above what float32 allows."""
+    return tf.clip_by_value(log_scale, least, MAX_LOG_SCALE)
+
+
 def logistic_level_log_prob(pixels, mean, log_scale):
     """Returns the log-probability of a level's bin under a logistic, in nats; the bins at both ends have no end.
 
@@ -46,9 +61,8 @@ def logistic_level_log_prob(pixels, mean, log_scale):
     Args:
         pixels: in [-1, 1].
         mean: of the logistic, on the same scale; broadcasts.
-        log_scale: of the logistic; broadcasts.
+        log_scale: of the logistic, `bounded`; broadcasts.
     """
-    log_scale = bounded(log_scale)
     precision = tf.exp(-log_scale)
     centred = pixels - mean
     upper, lower = precision * (centred + HALF_BIN), precision * (centred - HALF_BIN)
@@ -60,7 +74,7 @@ def logistic_level_log_prob(pixels, mean, log_scale):
 
 def logistic_level_mean(mean, log_scale):
     """Returns the mean level, in [0, 1], of a logistic's bins: the mean over the edges of the mass above each."""
-    precision = tf.exp(-bounded(log_scale))
+    precision = tf.exp(-log_scale)
 
     def body(k, total):
         edge = (2.0 * tf.cast(k, tf.float32) + 1.0) * HALF_BIN - 1.0
@@ -74,17 +88,12 @@ def logistic_level_mean(mean, log_scale):
 def sample_logistic(mean, log_scale, shape, seed):
     """Returns draws of a logistic, before they are rounded to levels. Shape `shape`."""
     uniform = tf.random.stateless_uniform(shape, seed, minval=1e-6, maxval=1.0 - 1e-6)
-    return mean + tf.exp(bounded(log_scale)) * (tf.math.log(uniform) - tf.math.log1p(-uniform))
+    return mean + tf.exp(log_scale) * (tf.math.log(uniform) - tf.math.log1p(-uniform))
 
 
 def log_softmax(logits):
     """Returns log-probabilities [..., K]; TensorFlow's own kernel takes five axes at most on some processors."""
     return logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-
-
-def bounded(log_scale):
-    """Returns a log-scale within the range that makes a difference."""
-    return tf.clip_by_value(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE)
 
 
 class LevelDistribution(tfp.distributions.Distribution):

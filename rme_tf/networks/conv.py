@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
 
 
 def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden: int = 256, name=None):
@@ -35,5 +35,5 @@ def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 
     outputs = small_map(outputs, output_shape, 2 ** len(filters), filters[-1])
     for size in reversed(filters[:-1]):
         outputs = keras.layers.Conv2DTranspose(size, 4, strides=2, padding="same", activation="relu")(outputs)
-    outputs = keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(outputs)
+    outputs = keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same", dtype=PARAMS_DTYPE)(outputs)
     return keras.Model(inputs, cropped(outputs, output_shape), name=name)

@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
 
 SMALLEST = 4  # pixels of the smallest map's longer side, at most
 
@@ -46,7 +46,7 @@ def dcgan_decoder(latent_dim: int, output_shape, filters: int = 64, name=None):
     for index in reversed(range(depth)):
         outputs = keras.layers.Conv2DTranspose(filters * 2 ** max(0, index - 1), 4, strides=2, padding="same")(outputs)
         outputs = _activated(outputs)
-    outputs = keras.layers.Conv2D(channels, 3, padding="same")(outputs)
+    outputs = keras.layers.Conv2D(channels, 3, padding="same", dtype=PARAMS_DTYPE)(outputs)
     return keras.Model(inputs, cropped(outputs, output_shape), name=name)
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
 
 
 def gated_conv_encoder(
@@ -45,7 +45,7 @@ def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_s
         for strides in (1, 2):
             outputs = _gated(keras.layers.Conv2DTranspose, outputs, size, kernel_size, strides=strides, padding="same")
     outputs = _gated(keras.layers.Conv2DTranspose, outputs, filters[0], kernel_size, padding="same")
-    outputs = keras.layers.Conv2D(channels, 1)(outputs)
+    outputs = keras.layers.Conv2D(channels, 1, dtype=PARAMS_DTYPE)(outputs)
     return keras.Model(inputs, cropped(outputs, output_shape), name=name)
 
 

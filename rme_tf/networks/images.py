@@ -4,6 +4,10 @@ import math
 
 import keras
 
+# Of a decoder's last layer, whatever the policy: 16 bits would round pixels by half a level, and gradients of a
+# likelihood to infinity.
+PARAMS_DTYPE = "float32"
+
 
 def check_image_shape(shape, network: str) -> tuple[int, int, int]:
     """Returns height, width and channels; raises ValueError if the shape is not of these three."""
@@ -26,4 +30,5 @@ def small_map(inputs, output_shape, stride: int, filters: int, activation="relu"
 def cropped(outputs, output_shape):
     """Returns the map without the rows and columns that are too many."""
     surplus = [outputs.shape[axis + 1] - output_shape[axis] for axis in (0, 1)]
-    return keras.layers.Cropping2D([(0, size) for size in surplus])(outputs) if any(surplus) else outputs
+    crop = keras.layers.Cropping2D([(0, size) for size in surplus], dtype=PARAMS_DTYPE)
+    return crop(outputs) if any(surplus) else outputs

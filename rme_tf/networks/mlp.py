@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from rme_tf.networks.images import PARAMS_DTYPE
+
 
 def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activation="relu", name=None):
     """Returns a Keras model [N, *input_shape] -> [N, output_size]; of None, the features [N, F] before that."""
@@ -17,5 +19,6 @@ def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="rel
     """Returns a Keras model [N, latent_dim] -> [N, *output_shape]."""
     layers = [keras.layers.Input((latent_dim,))]
     layers += [keras.layers.Dense(size, activation=activation) for size in units]
-    layers += [keras.layers.Dense(math.prod(output_shape)), keras.layers.Reshape(tuple(output_shape))]
+    layers.append(keras.layers.Dense(math.prod(output_shape), dtype=PARAMS_DTYPE))
+    layers.append(keras.layers.Reshape(tuple(output_shape), dtype=PARAMS_DTYPE))
     return keras.Sequential(layers, name=name)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
 from rme_tf.networks.conv import conv_decoder
-from rme_tf.networks.images import check_image_shape
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape
 from rme_tf.types import Tensor
 
 CONDITIONINGS = ("bias", "both", "map", "none")
@@ -154,7 +154,7 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         shape = (height, width, filters)
         self.code_map = conv_decoder(latent_dim, shape, filters=(filters, filters)) if reads["reads_map"] else None
         self.hidden = keras.layers.Dense(filters, activation="swish", dtype=self.dtype_policy)
-        self.outputs_of = keras.layers.Dense(numbers, dtype=self.dtype_policy)
+        self.outputs_of = keras.layers.Dense(numbers, dtype=PARAMS_DTYPE)
 
     def build(self, input_shape):
         """Checks the images' height and width; the layers are built as they are called."""

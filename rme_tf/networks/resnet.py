@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
 
 
 def resnet_encoder(
@@ -49,7 +49,7 @@ def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int 
             outputs = _block(outputs, size)
         outputs = keras.layers.UpSampling2D()(outputs)
     outputs = keras.layers.Activation("swish")(outputs)
-    outputs = keras.layers.Conv2D(channels, 3, padding="same")(outputs)
+    outputs = keras.layers.Conv2D(channels, 3, padding="same", dtype=PARAMS_DTYPE)(outputs)
     return keras.Model(inputs, cropped(outputs, output_shape), name=name)
 
 
