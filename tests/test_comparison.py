@@ -179,6 +179,7 @@ def test_mixtures_are_named_after_their_size():
         ({}, "mnist_d20"),
         ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
         ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
+        ({"train_minutes": 30.0, "smoke": True}, "mnist_d20_30min_smoke"),
         ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
         ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
     ],
