@@ -88,10 +88,12 @@ def test_quality_and_cost_are_two_tables_that_say_what_they_are_of(records):
 def test_memory_that_was_measured_in_several_ways_is_not_shown(records):
     for each in records:
         each.update(peak_memory_mib=64.0, peak_memory_of="tensors on CPU:0")
-    assert "(of tensors on CPU:0, beyond what was held before)." in comparison.comparison_captions(records)[1]
+    own = "of tensors on CPU:0, beyond what was held before"
+    assert f"peak memory in training ({own})." in comparison.comparison_captions(records)[1]
     assert comparison.comparison_rows(records, "vae")[0]["peak MiB"] == "64"
     del records[3]["peak_memory_of"]
-    assert "(an older run, tensors on CPU:0) and is not shown." in comparison.comparison_captions(records)[1]
+    caption = comparison.comparison_captions(records)[1]
+    assert f"in several ways ({own}, of the process, all that it held) and is not shown." in caption
     assert {row["peak MiB"] for row in comparison.comparison_rows(records, "vae")} == {""}
 
 
@@ -177,6 +179,7 @@ def test_mixtures_are_named_after_their_size():
         ({}, "mnist_d20"),
         ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
         ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
+        ({"train_minutes": 30.0, "smoke": True}, "mnist_d20_30min_smoke"),
         ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
         ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
     ],

@@ -16,6 +16,7 @@ from rme_tf.experiments.tables import Record, by_method, mean_and_error
 
 LEVEL = 0.05  # of the tests, over all of a table's
 SPLITS = ("test", "train")
+WHOLE = "of the process, all that it held"  # the peak memory in records that do not say
 
 
 class Column(NamedTuple):
@@ -137,13 +138,13 @@ def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
     kinds = memory_kinds(records)
     if len(kinds) > 1:
         return quality, f"{cost}, which was measured in several ways ({', '.join(kinds)}) and is not shown."
-    return quality, "".join([cost, *(f" (of {kind}, beyond what was held before)" for kind in kinds), "."])
+    return quality, f"{cost}{f' ({kinds[0]})' if kinds else ''}."
 
 
 def memory_kinds(records: Sequence[Record]) -> list[str]:
-    """Returns what the peaks of memory in the records are of; more than one kind cannot be compared."""
-    kinds = {record.get("peak_memory_of", "an older run") for record in records if record.get("peak_memory_mib")}
-    return sorted(kinds)
+    """Returns what the peaks of memory in the records are of; those of more than one kind cannot be compared."""
+    measured = [record.get("peak_memory_of") for record in records if record.get("peak_memory_mib") is not None]
+    return sorted({f"of {kind}, beyond what was held before" if kind else WHOLE for kind in measured})
 
 
 def _observations(metrics: dict) -> int:

@@ -123,14 +123,16 @@ def method_recipes(
 
 
 def setting_name(base: ImageRecipe) -> str:
-    """Returns a name for what the methods of a table share: data set and D, likelihood and networks of no default.
+    """Returns a name for what the methods of a table share: data set, D, and some choices where they are no defaults.
 
-    It ends in "smoke" for runs of seconds.
+    These are the likelihood, the networks, the minutes of training, and "smoke" for runs of seconds.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(base)}
-    likelihood, networks, smoke = [], [], ["smoke"] if base.smoke else []
+    parts = [base.dataset, f"d{base.latent_dim}"]
     if base.likelihood != defaults["likelihood"]:
-        likelihood = [base.likelihood]
+        parts.append(base.likelihood)
     if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
-        networks = [base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}"]
-    return "_".join([base.dataset, f"d{base.latent_dim}", *likelihood, *networks, *smoke])
+        parts.append(base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}")
+    if base.train_minutes is not None:
+        parts.append(f"{base.train_minutes:g}min")
+    return "_".join([*parts, *(["smoke"] if base.smoke else [])])
