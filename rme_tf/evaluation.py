@@ -156,7 +156,9 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
 def bits_per_dimension(nats: float, likelihood) -> float:
     """Returns -nats / (D_x ln 2), plus 8 where the likelihood is a density of 8-bit pixels scaled to [0, 1].
 
-    NaN for sequences, which have no one number of dimensions: see `perplexity`.
+    Of a density these are bits of the data if the pixels were dequantised, (pixel + u) / 256, alone: on a grid of
+    levels a density may be as high as it likes. NaN for sequences, which have no one number of dimensions: see
+    `perplexity`.
     """
     if None in likelihood.event_shape:
         return math.nan

@@ -120,7 +120,7 @@ def test_options_of_a_pixelcnn_reach_it_and_no_other_decoder():
 
 
 def test_the_scale_of_a_gaussian_decoder_reaches_it_alone():
-    options = ImageRecipe(likelihood="normal", decoder_scale="per_pixel").model_options((4, 4, 1))
+    options = ImageRecipe(likelihood="normal", binarization="none", decoder_scale="per_pixel").model_options((4, 4, 1))
     assert options["likelihood_options"] == {"scale": "per_pixel"}
     assert "likelihood_options" not in ImageRecipe(decoder_scale="per_pixel").model_options((4, 4, 1))
 

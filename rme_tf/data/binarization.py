@@ -16,17 +16,19 @@ class Binarization(NamedTuple):
         NumPy or TensorFlow alike, of one shape.
     redrawn: whether each batch of a training meets new noise; if not, it is drawn once.
     noisy: whether the noise matters.
+    values: what the data are then: "binary" (0 and 1), "levels" (the 256 of the pixels) or "real" (a density has them).
     """
 
     transform: Callable
     redrawn: bool = False
     noisy: bool = True
+    values: str = "binary"
 
 
 BINARIZATIONS: dict[str, Binarization] = {
-    "dequantized": Binarization(lambda pixels, noise: (pixels + noise) / 256, redrawn=True),
+    "dequantized": Binarization(lambda pixels, noise: (pixels + noise) / 256, redrawn=True, values="real"),
     "dynamic": Binarization(lambda pixels, noise: noise < pixels / 255, redrawn=True),
-    "none": Binarization(lambda pixels, noise: pixels / 255, noisy=False),
+    "none": Binarization(lambda pixels, noise: pixels / 255, noisy=False, values="levels"),
     "static": Binarization(lambda pixels, noise: noise < pixels / 255),
     "threshold": Binarization(lambda pixels, noise: pixels / 255 >= 0.5, noisy=False),
 }
@@ -65,10 +67,10 @@ def evaluation_rows(images, indices, binarization, seed):
     Returns:
         data: float32. Shape [B, H, W, C].
     """
-    transform, _, noisy = lookup(BINARIZATIONS, binarization, "binarization")
+    way = lookup(BINARIZATIONS, binarization, "binarization")
     check_images(images)
-    noise = np.stack([_noise_of(index, images.shape[1:], seed) for index in indices]) if noisy else np.float32(0)
-    return transform(images[indices].astype(np.float32), noise).astype(np.float32)
+    noise = np.stack([_noise_of(index, images.shape[1:], seed) for index in indices]) if way.noisy else np.float32(0)
+    return way.transform(images[indices].astype(np.float32), noise).astype(np.float32)
 
 
 def _noise_of(index, shape, seed):

@@ -131,7 +131,7 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
 
 def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
     """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields."""
-    transform, redrawn, _ = lookup(BINARIZATIONS, binarization, "binarization")
+    way = lookup(BINARIZATIONS, binarization, "binarization")
     rows = row_reader(images, binarization=binarization, seed=seed)
 
     def shuffled(epoch):
@@ -142,9 +142,9 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
 
     def gathered(seeds, step, indices):
         batch = rows(indices)  # [B, H, W, C]
-        if not redrawn:
+        if not way.redrawn:
             return batch
         noise = tf.random.stateless_uniform(tf.shape(batch), tf.random.fold_in(seeds, step))
-        return tf.cast(transform(tf.cast(batch, tf.float32), noise), tf.float32)
+        return tf.cast(way.transform(tf.cast(batch, tf.float32), noise), tf.float32)
 
     return untuned(epochs.flat_map(shuffled).map(gathered, 2, deterministic=True).prefetch(2))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -31,14 +32,34 @@ def _without(table: Mapping, *names: str) -> dict:
     return {name: value for name, value in table.items() if name not in names}
 
 
+def is_density(likelihood: str) -> bool:
+    """Returns whether a likelihood, by name, is a density: of its nats, levels have their share by dequantisation."""
+    return LIKELIHOODS[likelihood].bits_offset > 0.0
+
+
+def check_values(likelihood: str, binarization: str) -> None:
+    """Raises ValueError for a likelihood, by name, of values that a binarization does not make."""
+    made = BINARIZATIONS[binarization].values
+    if made == "binary" and likelihood != "bernoulli":
+        raise ValueError(
+            f"Pixels that are 0 or 1, of the binarization {binarization!r}, need the likelihood 'bernoulli': of levels "
+            f"two would be seen, and a density has no limit there. Received: {likelihood!r}, which needs the "
+            "binarization 'none' or, if it is a density, 'dequantized'."
+        )
+    if made == "real" and not is_density(likelihood):
+        densities = sorted(name for name in LIKELIHOODS if is_density(name))
+        raise ValueError(f"Pixels that are {binarization!r} need a density: {densities}. Received: {likelihood!r}.")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageRecipe(Recipe):
     """A training run on images.
 
     Args:
         dataset: name of the data set.
-        binarization: "dynamic" (redrawn for each training batch), "static", "threshold", "none".
-        likelihood: p(x|z).
+        binarization: "dynamic" (redrawn for each training batch), "static", "threshold": 0 and 1, for "bernoulli";
+            "none": the 256 levels; "dequantized": real numbers, with noise in the place of what was rounded off.
+        likelihood: p(x|z). Of a density there are bits per dimension where the pixels are "dequantized" alone.
         path: folder or file of a data set that is kept where you say: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
@@ -75,6 +96,7 @@ class ImageRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
+        check_values(self.likelihood, self.binarization)
         data.given_options(self.dataset, **self.data_options)
         self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
         self.check_at_least(2, "diagnosed")
@@ -139,17 +161,6 @@ class ImageRecipe(Recipe):
                 return []
             return monitors(self, observations(splits.validation[:MONITORED]), history)
 
-        def metrics(model, split, bounds):
-            """Of the test set the report on collapse; how wide a Gaussian decoder has become."""
-            if split != "test":
-                return {}
-            scale = getattr(model.likelihood, "scale", None)
-            found: dict[str, Any] = {} if scale is None else {"decoder_scale": float(tf.reduce_mean(scale))}
-            if self.diagnosed is not None:
-                report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
-                found["collapse"] = report.as_dict()
-            return found
-
         return Task(
             model_options=self.model_options(splits.train.shape[1:]),
             steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_size),
@@ -158,11 +169,25 @@ class ImageRecipe(Recipe):
             evaluations={"test": test, "train": evaluated(splits.train[:size])},
             example=example,
             callbacks=callbacks,
-            metrics=metrics,
+            metrics=lambda model, split, bounds: self.more_metrics(model, split, example),
             facts={split: len(images) for split, images in splits._asdict().items()},
             export_options={},
             keep=lambda out: None,
         )
+
+    def more_metrics(self, model, split: str, example) -> dict[str, Any]:
+        """Returns of the test set the report on collapse, and a Gaussian decoder's scale; NaN for meaningless bits."""
+        quantized = is_density(self.likelihood) and BINARIZATIONS[self.binarization].values != "real"
+        found: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
+        if split != "test":
+            return found
+        scale = getattr(model.likelihood, "scale", None)
+        if scale is not None:
+            found["decoder_scale"] = float(tf.reduce_mean(scale))
+        if self.diagnosed is not None:
+            report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
+            found["collapse"] = report.as_dict()
+        return found
 
     def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
         """Draws the figures of `gallery`."""

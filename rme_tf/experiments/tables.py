@@ -85,7 +85,7 @@ def _image_summary(record: Record) -> dict:
         "test ELBO": _with_error(test, "elbo"),
         f"test log p(x), {record['config']['importance_samples']:,} samples": _with_error(test, "log_likelihood"),
         **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
-        "bits/dim": f"{test['bits_per_dimension']:.4f}",
+        "bits/dim": mean_and_error([test["bits_per_dimension"]], 4),
         "active units": f"{test['active_units']} of {record['config']['latent_dim']}",
         "H(alpha)": f"{test['mixing_entropy']:.3f}",
         "s/epoch": f"{record['seconds']['last_epoch']:.2f}",
