@@ -9,7 +9,14 @@ from rme_tf.experiments.loading import load_records
 from rme_tf.experiments.tables import Record, benchmark_table, study_table, summary_table
 from rme_tf.records import read_json
 
-DOCUMENTS = ("README.md", "docs/benchmark.md", "docs/collapse.md", "docs/images.md", "docs/results.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/benchmark.md",
+    "docs/collapse.md",
+    "docs/gaussian.md",
+    "docs/images.md",
+    "docs/results.md",
+)
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 BLOCK = re.compile(
