@@ -183,3 +183,4 @@ def test_a_benchmark_shows_its_own_table(tmp_path):
     for value in ("4,041", "80,000", "1.00", " 20 "):
         assert value in rendered
     assert report.render(rendered, tmp_path) == rendered
+    assert "Not measured yet" in report.render("<!-- benchmark: other -->\n<!-- end of results -->", tmp_path)

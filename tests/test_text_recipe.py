@@ -235,6 +235,7 @@ def tidy():
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
 def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
+    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True)
     whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")))
     assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20

@@ -45,7 +45,7 @@ def study_table(records: list[Record], style: str = "github") -> str:
 
 def benchmark_table(record: Record, style: str = "github") -> str:
     """Returns the table that a benchmark kept in its record."""
-    formats = ("", ",.0f", ".2f", ",.0f")
+    formats = ("", ",.0f", ".2f", ",.0f", ",.0f")
     return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
 
 
