@@ -120,7 +120,7 @@ def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
 @pytest.mark.slow
 def test_the_recipe_of_photographs_learns_in_colour(tmp_path):
     small = ["--train-size", "320", "--test-size", "32", "--components", "2", "--latent-dim", "8", "--epochs", "3"]
-    more = ["--warm-start-epochs", "1", "--importance-samples", "4"]
+    more = ["--warm-start-epochs", "1", "--importance-samples", "4", "--encoder", "conv", "--decoder", "conv"]
     printed = run([str(ROOT / "recipes" / "photos.py"), *small, *more], tmp_path)
     out = tmp_path / "runs" / "photos"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
