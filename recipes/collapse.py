@@ -1,12 +1,11 @@
-"""Posterior collapse of text VAEs, and what helps: VAE, annealing, free bits, aggressive training, mixtures.
+"""Posterior collapse of text VAEs, and what helps: annealing, free bits, better encoders, mixtures, each beside a VAE.
 
-Each beside an LSTM language model of the same decoder, on prose that comes with Python or a corpus of your own:
+On prose that comes with Python or a corpus of your own, beside an LSTM language model of the same decoder:
 
     python recipes/collapse.py
     python recipes/collapse.py --corpus FOLDER --vocabulary-size 10000 --latent-dim 16 --methods lm vae rme3
 
-One record a run in `--results`, with the diagnostics of every epoch; a study that was cut short goes on when the
-command is repeated. Prints the table and draws mutual information, KL and active units over training in `--out`.
+Records, with the diagnostics of every epoch, go to `--results`, their figure to `--out`; a study cut short goes on.
 """
 
 import dataclasses
@@ -17,13 +16,17 @@ import rme_tf
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 REMEDY: dict[str, Any] = {"annealing": "linear", "free_bits": 0.25}
 METHODS: dict[str, dict[str, Any]] = {
-    "lm": {**ONE, "language_model": True, "importance_samples": 1},  # its likelihood is exact
+    "lm": {**ONE, "language_model": True, "importance_samples": 1, "more_importance_samples": None},  # exact
     "vae": ONE,
     "vae_annealed": {**ONE, "annealing": "linear"},
+    "vae_cyclical": {**ONE, "annealing": "cyclical"},  # `annealing_steps` is the length of each of four cycles
     "vae_free_bits": {**ONE, **REMEDY},
+    "vae_fixed_means": {**ONE, "mean_scale": 0.6},  # BN-VAE
+    "vae_pretrained": {**ONE, **REMEDY, "reset_decoder_epoch": 5},  # Li et al.; of 20, in proportion
     "vae_aggressive": {**ONE, "annealing": "linear", "aggressive": True},
     "me3": {**REMEDY, "components": 3, "algorithm": "elbo"},
     **{f"rme{m}": {**REMEDY, "components": m} for m in (2, 3, 4, 5)},
+    "rme3_shared": {**REMEDY, "components": 3, "trunk": "shared"},
 }
 
 
@@ -47,7 +50,11 @@ class Study(rme_tf.TextRecipe):
     out: str = "runs/collapse"
 
 
+def methods(study: Study) -> dict[str, rme_tf.TextRecipe]:
+    late = METHODS["vae_pretrained"] | {"reset_decoder_epoch": max(1, study.epochs // 4)}
+    return rme_tf.method_recipes(study.methods, rme_tf.TextRecipe, study, methods=METHODS | {"vae_pretrained": late})
+
+
 if __name__ == "__main__":
-    study = rme_tf.parse(Study(), __doc__)
-    recipes = rme_tf.method_recipes(study.methods, rme_tf.TextRecipe, study, methods=METHODS)
-    rme_tf.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    options = rme_tf.parse(Study(), __doc__)
+    rme_tf.run_study(methods(options), seeds=options.seeds, out=options.out, results=options.results)

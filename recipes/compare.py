@@ -3,7 +3,8 @@
     python recipes/compare.py RUN RUN ... --out runs/comparison
 
 A RUN is a directory that a recipe wrote, a record, or a directory of records. Writes curves.png,
-quality_and_time.png, table.md, table.csv and table.tex; differences are from the first run's method.
+quality_and_time.png, table.md, table.csv and table.tex; differences are from the first run's method, or from that of
+--reference rme5.
 """
 
 import dataclasses
@@ -18,14 +19,16 @@ class Options:
 
     Args:
         runs: directories of runs, records, or directories of records.
+        reference: the method that differences are from; that of the first run unless given.
         out: directory of the table and the figures.
     """
 
     runs: Positional[tuple[str, ...]] = ()
+    reference: str | None = None
     out: str = "runs/comparison"
 
 
 if __name__ == "__main__":
     options = rme_tf.parse(Options(), __doc__)
     found = rme_tf.load_records(options.runs)
-    print(rme_tf.write_comparison(found, found[0]["method"], options.out))
+    print(rme_tf.write_comparison(found, options.reference or found[0]["method"], options.out))

@@ -32,8 +32,9 @@ DOCS = rme_tf.TextRecipe(
 if __name__ == "__main__":
     recipe = rme_tf.parse(DOCS, __doc__)
     plain = {"components": 1, "algorithm": "elbo"}
+    exact = {"importance_samples": 1, "more_importance_samples": None}
     variants: dict[str, dict[str, Any]] = {
-        "LM": {**plain, "language_model": True, "importance_samples": 1, "out": f"{recipe.out}/lm"},
+        "LM": {**plain, "language_model": True, **exact, "out": f"{recipe.out}/lm"},
         "VAE": {**plain, "out": f"{recipe.out}/vae"},
         "RME": {"out": f"{recipe.out}/rme"},
     }

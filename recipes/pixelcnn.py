@@ -5,12 +5,13 @@ sentences (recipes/collapse.py; Chen et al. 2017, Gulrajani et al. 2017). Bernou
 batch; validation and test sets of 10,000, binarised once.
 
     python recipes/pixelcnn.py --seeds 3
-    python recipes/pixelcnn.py --train-size 5000 --test-size 500 --epochs 5 --annealing-steps 100 \
-        --pixelcnn-layers 3 --pixelcnn-filters 16 --importance-samples 50
+    python recipes/pixelcnn.py --train-size 20000 --test-size 500 --epochs 5 --annealing-steps 400 \
+        --warm-start-epochs 1 --pixelcnn-layers 3 --pixelcnn-filters 16 --importance-samples 50 --diagnosed 500
 
-The second is of a size for a CPU. One record a run in `--results`, with the diagnostics of every epoch; a study that
-was cut short goes on when the command is repeated. Prints NLL, KL, I(x; z), active units and how far the decoder
-relies on z, and draws them over training in `--out`. Number to expect: not yet run.
+The second is of a size for a CPU: under an hour on one core. One record a run in `--results`, with the diagnostics of
+every epoch; a study that was cut short goes on when the command is repeated. Prints NLL, KL, I(x; z), active units and
+how far the decoder relies on z, and draws them over training in `--out`, samples and reconstructions in `shown` there.
+Recorded, at the second size, in recipes/results/pixelcnn/; table and figures in docs/images.md.
 """
 
 import dataclasses
@@ -50,3 +51,4 @@ if __name__ == "__main__":
     study = rme_tf.parse(Study(), __doc__)
     recipes = rme_tf.method_recipes(study.methods, rme_tf.ImageRecipe, study, methods=METHODS)
     rme_tf.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    rme_tf.show_study(recipes, out=study.out)

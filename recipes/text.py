@@ -1,6 +1,7 @@
 """Recursive mixture estimation on sentences of your own, one a line.
 
     python recipes/text.py --train FILE --validation FILE --test FILE --tokenizer unigram --vocabulary-size 8000
+    python recipes/text.py --corpus FILE
     python recipes/text.py --tfds imdb_reviews --field text --max-length 100
 
 Every field of `rme_tf.TextRecipe` is a flag. The run's directory gets the tokenizer, the table's numbers, sentences

@@ -8,7 +8,9 @@ dimensions, dropout 0.5, SGD from 1.0 with the gradient's norm cut at 5, the KL'
 
 The folder holds train.txt, validation.txt and test.txt, 100,000, 10,000 and 10,000 reviews (Yang et al., 2017); the
 set of TensorFlow Datasets is another, larger one.
-The learning rate is halved after two epochs without a better validation bound; the NLL has 500 importance samples.
+The learning rate is halved after two epochs without a better validation bound, from epoch 15 on, each time from the
+best weights; the fifth halving ends the training. The NLL has 500 importance samples.
+Different from theirs: dropout at the decoder's inputs falls on z too, and dense layers have biases.
 Published for a VAE trained aggressively: NLL 355.9, KL 3.7, mutual information 2.3 nats. Not yet run here at this
 size. A GPU is advisable.
 """

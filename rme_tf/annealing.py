@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,30 +17,36 @@ class Annealing(Configured):
         steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
         start: the weight at first. Not negative.
         end: the weight at last. Not negative.
+        delay: training steps at `start` before all that.
 
     Raises:
         ValueError: if a number is out of range.
 
     To be implemented by subclasses:
-        * `progress(step)`: float scalar step -> the share of the way from `start` to `end`, in [0, 1].
+        * `progress(step)`: float scalar step after the delay -> the share of the way from `start` to `end`, in [0, 1].
     """
 
     steps: int
     start: float = 0.0
     end: float = 1.0
+    delay: int = 0
 
     def __post_init__(self):
-        if self.steps < 1:
-            raise ValueError(f"`steps` must be at least 1. Received: {self.steps}.")
+        for name, least in (("steps", 1), ("delay", 0)):
+            value = getattr(self, name)
+            if not is_number(value) or value < least:
+                raise ValueError(f"`{name}` must be at least {least}. Received: {value!r}.")
         for name in ("start", "end"):
             check_kl_weight(getattr(self, name), name)
 
     def __call__(self, step):
         """Returns the weight, a float32 scalar, at training step `step`, counted from 0."""
-        return self.start + (self.end - self.start) * self.progress(tf.cast(step, tf.float32))
+        step = tf.cast(step, tf.float32) - self.delay
+        share = tf.where(step < 0.0, 0.0, self.progress(tf.maximum(step, 0.0)))
+        return self.start + (self.end - self.start) * share
 
     def progress(self, step):
-        """Returns the share of the way from `start` to `end`."""
+        """Returns the share of the way from `start` to `end`, for a step that is counted from the end of `delay`."""
         raise NotImplementedError
 
 
@@ -65,7 +71,7 @@ class SigmoidAnnealing(Annealing):
     """Along a logistic curve, centred at half of `steps`.
 
     Args:
-        steps, start, end: see `Annealing`; 99% of the way, between 0.5% and 99.5%, takes `steps`.
+        steps, start, end, delay: see `Annealing`; 99% of the way, between 0.5% and 99.5%, takes `steps`.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
@@ -82,7 +88,7 @@ class CyclicalAnnealing(Annealing):
     """Again and again from `start` to `end`: a straight line, then a rest at `end`; at `end` after the last cycle.
 
     Args:
-        steps, start, end: see `Annealing`; `steps` is the length of one cycle.
+        steps, start, end, delay: see `Annealing`; `steps` is the length of one cycle.
         cycles: their number.
         rise: the share of a cycle in which the weight rises. In (0, 1].
 
@@ -95,10 +101,10 @@ class CyclicalAnnealing(Annealing):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.cycles < 1:
-            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles}.")
-        if not 0.0 < self.rise <= 1.0:
-            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise}.")
+        if not is_number(self.cycles) or self.cycles < 1:
+            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles!r}.")
+        if not is_number(self.rise) or not 0.0 < self.rise <= 1.0:
+            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise!r}.")
 
     def progress(self, step):
         """Returns the progress within the cycle."""
@@ -115,5 +121,8 @@ ANNEALINGS: dict[str, type[Annealing]] = {
 
 def check_kl_weight(weight, name: str = "kl_weight") -> None:
     """Raises ValueError unless a weight is an `Annealing` or a number, finite and not negative."""
-    if not isinstance(weight, Annealing) and not 0.0 <= weight < math.inf:
-        raise ValueError(f"`{name}` must be finite and not negative. Received: {weight}.")
+    if isinstance(weight, Annealing):
+        return
+    if not is_number(weight) or not 0.0 <= weight < math.inf:
+        kinds = "an `Annealing` or a number" if name == "kl_weight" else "a number"
+        raise ValueError(f"`{name}` must be {kinds}, finite and not negative. Received: {weight!r}.")

@@ -16,7 +16,7 @@ from rme_tf.networks import (
 )
 from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
 from rme_tf.priors import PRIORS, Prior
-from rme_tf.registry import instantiate, lookup
+from rme_tf.registry import check_options, instantiate, lookup
 
 SHARED = "shared"  # the name of a trunk with a last layer a component
 
@@ -188,6 +188,7 @@ def build_networks(
     check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
     if trunk_options and trunk not in COMPONENT_NETWORKS:
         raise ValueError(f"`trunk_options` are for one of {sorted(COMPONENT_NETWORKS)}. Received: trunk {trunk!r}.")
+    check_known(encoder, decoder, encoder_options, decoder_options)
     posterior, likelihood, mixing = (parts[name] for name in ("posterior", "likelihood", "mixing"))
     options = options_of_each(encoder_options, num_components)
     mean_scales = [each.pop("mean_scale", None) for each in options]
@@ -213,6 +214,16 @@ def build_networks(
         build = last_layer if on_features else encoder_like
         mixing_network = build(num_components - 1, "mixing_network")
     return {"encoders": encoders, "trunk": trunk, "decoder": decoder, "mixing_network": mixing_network}
+
+
+def check_known(encoder, decoder, encoder_options, decoder_options) -> None:
+    """Raises ValueError for options that the builders of networks by name do not have."""
+    if isinstance(encoder, str):
+        several = [encoder_options] if isinstance(encoder_options, Mapping) else encoder_options
+        for options in several:
+            check_options(lookup(ENCODERS, encoder, "encoder"), options, f"encoder {encoder!r}", also=("mean_scale",))
+    if isinstance(decoder, str):
+        check_options(lookup(DECODERS, decoder, "decoder"), decoder_options, f"decoder {decoder!r}")
 
 
 def wire(trunk, encoder_like, num_components: int, num_params: int, options: Mapping) -> tuple:

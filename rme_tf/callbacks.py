@@ -1,7 +1,9 @@
 """Keras callbacks for users' own `fit` and for recipes."""
 
+import contextlib
 import math
 import pathlib
+import random
 import time
 from collections.abc import Mapping, Sequence
 
@@ -29,6 +31,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         history: dict of lists, one value an epoch, of this training and the ones that it resumes.
         epoch: epochs completed.
     """
+
+    keeps_logs = True
 
     def __init__(self, model, directory):
         super().__init__()
@@ -70,33 +74,106 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         self.manager.save(checkpoint_number=self.epoch)
 
 
-class HalveOnPlateau(keras.callbacks.ReduceLROnPlateau):
+class HalveOnPlateau(keras.callbacks.Callback):
     """Halves the learning rate when the validation ELBO has not risen for some epochs; a resumed training goes on so.
+
+    With `best`, the training goes on from its best weights at each halving, compares with the epoch of the halving from
+    then on, and ends with its best weights; counters and the random state are not put back.
 
     Args:
         learning_rate: the first one.
         patience: those epochs.
         history: dict of lists of the epochs before, as of `ResumableCheckpoint`.
+        start_epoch: earlier epochs, counted from 0, halve nothing.
+        max_halvings: with the last of so many the training ends; no limit unless given.
+        best: directory for the best weights so far.
+        best_from: earlier epochs are none of the best: those of a warm start, whose other components are no use.
+
+    Attributes:
+        halvings: their number until now.
+
+    References:
+        He et al. (2019), https://arxiv.org/abs/1901.05534, whose code begins with epoch 15 and ends with 5 halvings
     """
 
-    def __init__(self, learning_rate: float, patience: int, history: Mapping[str, Sequence[float]]):
-        super().__init__(monitor="val_elbo", mode="max", factor=0.5, patience=patience, min_delta=0.0)
-        self.learning_rate = learning_rate
-        self.before = list(history.get("val_elbo", []))
+    def __init__(
+        self,
+        learning_rate: float,
+        patience: int,
+        history: Mapping[str, Sequence[float]],
+        *,
+        start_epoch: int = 0,
+        max_halvings: int | None = None,
+        best=None,
+        best_from: int = 0,
+    ):
+        super().__init__()
+        self.learning_rate, self.patience = learning_rate, patience
+        self.start_epoch, self.max_halvings, self.best_from = start_epoch, max_halvings, best_from
+        self.directory = best
+        self.halvings, self._wait = 0, 0
+        self._reference = self._best = -math.inf
+        for epoch, value in enumerate(history.get("val_elbo", [])):
+            self._observe(epoch, value)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the training has come to its end."""
+        return self.halvings == self.max_halvings
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next epoch."""
+        return self.learning_rate * 0.5**self.halvings
+
+    def _observe(self, epoch: int, value: float) -> tuple[bool, bool]:
+        """Returns whether an epoch is the best until now, and whether the learning rate is halved after it."""
+        is_best = epoch >= self.best_from and value > self._best
+        self._best = value if is_best else self._best
+        rises = value > self._reference
+        self._wait = 0 if rises else self._wait + 1
+        halves = self._wait >= self.patience and epoch >= self.start_epoch
+        if rises or (halves and self.directory is not None):
+            self._reference = value
+        if halves:
+            self.halvings, self._wait = self.halvings + 1, 0
+        return is_best, halves
 
     def on_train_begin(self, logs=None):
-        """Goes through the epochs before, from the first learning rate on."""
-        super().on_train_begin(logs)
-        self.model.optimizer.learning_rate = self.learning_rate
-        for epoch, value in enumerate(self.before):
-            self.on_epoch_end(epoch, {"val_elbo": value})
+        """Sets the learning rate that the epochs before have led to."""
+        self.model.optimizer.learning_rate = self.rate
+        if self.directory is not None:
+            self._weights = tf.train.Checkpoint(weights=[variable.value for variable in _without_counters(self.model)])
+            self._manager = tf.train.CheckpointManager(self._weights, str(self.directory), max_to_keep=1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares; adds the learning rate of the epoch to the logs."""
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = self.rate
+        is_best, halves = self._observe(epoch, logs["val_elbo"])
+        self.model.optimizer.learning_rate = self.rate
+        self.model.stop_training = self.model.stop_training or self.is_over
+        if self.directory is None:
+            return
+        if is_best:
+            self._manager.save(checkpoint_number=epoch + 1)
+        last = self.is_over or epoch + 1 == self.params["epochs"]
+        if (halves or last) and self._manager.latest_checkpoint:
+            self._weights.restore(self._manager.latest_checkpoint).assert_consumed()
+
+
+def _without_counters(model) -> list:
+    """Returns the weights of a model's networks and distributions: none of those that say how far a training is."""
+    counters = (model.num_active, model.epochs_trained, model.non_finite, *model.inner_loop.weights)
+    return [variable for variable in model.weights if not any(variable is counter for counter in counters)]
 
 
 class ResetDecoder(keras.callbacks.Callback):
-    """Gives the decoder new weights, and the optimizer no memory, when an epoch begins.
+    """Gives p(x|z) new weights, and the optimizer no memory of the old ones, when an epoch begins.
 
-    The encoders, trained until then as those of an autoencoder (`kl_weight` 0, by an `Annealing` that starts
-    there), keep what they have learned: the pre-training against posterior collapse.
+    The weights are those of the decoder and of the likelihood. The encoders, trained until then as those of an
+    autoencoder (`kl_weight` 0, by an `Annealing` with a `delay`), keep what they have learned: the pre-training
+    against posterior collapse. The new weights are drawn by the model's own seed: a resumed training draws the same.
 
     Args:
         epoch: at whose beginning, counted from 0.
@@ -118,44 +195,43 @@ class ResetDecoder(keras.callbacks.Callback):
         """Acts in its epoch."""
         if epoch != self.epoch:
             return
-        model, optimizer = self.model, self.model.optimizer
-        fresh = fresh_copy(model.decoder)
-        fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
-        for new, old in zip(fresh.weights, model.decoder.weights, strict=True):
+        model, replaced = self.model, []
+        with _initialisers_seeded(int(model.seed_generator.next()[0])):
+            for part in (model.decoder, model.likelihood):
+                fresh = fresh_copy(part)
+                if part is model.decoder:
+                    fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
+                for new, old in zip(fresh.weights, part.weights, strict=True):
+                    old.assign(new)
+                replaced += part.trainable_variables
+        _forget(model.optimizer, model.trainable_variables, replaced)
+
+
+@contextlib.contextmanager
+def _initialisers_seeded(seed: int):
+    """Lets Keras's initialisers, which ask Python's generator for seeds, draw the same again; that is put back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _forget(optimizer, variables, replaced) -> None:
+    """Puts the slots of the replaced variables back to where they start; `variables` are all of the optimizer's."""
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    creator = getattr(fresh, "inner_optimizer", fresh)  # in mixed precision it is within another
+    create, owners = creator.add_variable_from_reference, {}
+
+    def noting(reference_variable, *args, **kwargs):
+        slot = create(reference_variable, *args, **kwargs)
+        owners[id(slot)] = id(reference_variable)
+        return slot
+
+    creator.add_variable_from_reference = noting
+    fresh.build(variables)
+    chosen = {id(variable) for variable in replaced}
+    for new, old in zip(fresh.variables, optimizer.variables, strict=True):
+        if owners.get(id(new)) in chosen:
             old.assign(new)
-        kept = {id(optimizer.iterations), id(optimizer.learning_rate)}
-        for slot in optimizer.variables:
-            if id(slot) not in kept:
-                slot.assign(keras.ops.zeros_like(slot))
-
-
-class StopAggressive(keras.callbacks.Callback):
-    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
-
-    Args:
-        monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
-        best: its best value so far, where a training is resumed.
-
-    References:
-        He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
-    """
-
-    def __init__(self, monitor: str = "mi", best: float = -math.inf):
-        super().__init__()
-        self.monitor = monitor
-        self.best = best
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Compares with the best epoch so far.
-
-        Raises:
-            ValueError: if the logs do not have the diagnostic.
-        """
-        if self.monitor not in (logs or {}):
-            raise ValueError(
-                f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
-                f"there are {sorted(logs or {})}."
-            )
-        if logs[self.monitor] <= self.best:
-            self.model.inner_loop.on.assign(0.0)
-        self.best = max(self.best, logs[self.monitor])

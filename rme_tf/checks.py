@@ -15,11 +15,16 @@ def checked(data, likelihood: Likelihood, name: str = "x"):
     """Returns the data of a `fit`, `evaluate` or `predict`, checked against the likelihood's support.
 
     Arrays are checked whole, at once; each batch of a `tf.data.Dataset`, a `PyDataset` or a generator as it
-    comes. Other sources pass.
+    comes. A list or a dict means several inputs to Keras, and is refused. Other sources pass.
 
     Raises:
         ValueError: for empty data, a wrong shape, or values outside the support.
     """
+    if isinstance(data, list | tuple | dict):
+        raise ValueError(
+            f"`{name}` must be an array or a data set of observations {likelihood.event_shape}. "
+            f"Received: a {type(data).__name__} of {len(data)}. Convert it: np.asarray({name})."
+        )
     if isinstance(data, tf.data.Dataset):
         spec = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
         if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:

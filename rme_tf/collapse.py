@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import diagnostics, objectives, posteriors, priors
-from rme_tf.checks import batches
+from rme_tf.checks import batches, checked, data_errors_as_value_errors
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -95,7 +95,7 @@ def collapse_report(
 
     Args:
         model: a `VAE`, or what has its `encode`, `sample_components`, `component_log_probs`, `log_joint`,
-            `prior`, `posterior_family`, `num_components` and `latent_dim`.
+            `prior`, `posterior_family`, `num_components` and `latent_dim`; its `likelihood` checks the data.
         data: array [N, ...], or a `tf.data.Dataset` of batches [B, ...] or of tuples that begin with one;
             the rows that follow each other should be unrelated, or `reliance` is underestimated.
         num_samples: S.
@@ -105,14 +105,16 @@ def collapse_report(
         probe: a `Probe` of the model, that it is not traced again.
 
     Raises:
-        ValueError: for a number less than 1, or fewer than two observations.
+        ValueError: for a number less than 1, fewer than two observations, or data that do not fit the likelihood.
     """
     sizes = {"num_samples": num_samples, "max_observations": max_observations, "batch_size": batch_size}
     for name, value in sizes.items():
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+    data = checked_first(model, data, max_observations)
     probe = probe or Probe(model)
-    draws = _draw_all(probe, _first_batches(data, batch_size, max_observations), num_samples, seed)
+    with data_errors_as_value_errors():
+        draws = _draw_all(probe, _first_batches(data, batch_size, max_observations), num_samples, seed)
     return CollapseReport(
         num_observations=len(draws.log_alpha),
         batch_size=batch_size,
@@ -121,6 +123,18 @@ def collapse_report(
         **_mixture(draws),
         **_decoder(draws),
     )
+
+
+def checked_first(model, data, max_observations: int):
+    """Returns the data, an array cut to its first observations, checked against the model's likelihood if it has one.
+
+    Raises:
+        ValueError: for empty data, a wrong shape, or values outside the support.
+    """
+    if not isinstance(data, tf.data.Dataset | list | tuple):
+        data = data[:max_observations]
+    likelihood = getattr(model, "likelihood", None)
+    return data if likelihood is None else checked(data, likelihood, "data")
 
 
 # Graph code.

@@ -1,8 +1,14 @@
 """Dataclasses that Keras saves with a model."""
 
 import dataclasses
+import numbers
 
 import keras
+
+
+def is_number(value) -> bool:
+    """Returns whether a value is a real number: what is none, a string say, cannot be compared with one."""
+    return isinstance(value, numbers.Real)
 
 
 class Configured:

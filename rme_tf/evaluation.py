@@ -160,7 +160,7 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
 
     Args:
         model: a `VAE`.
-        x: array. Shape [N, *event_shape].
+        x: array [N, *event_shape], or a `tf.data.Dataset`: see `bounds`.
         num_samples: samples for one observation, over all components.
         seed: integer.
         batch_size: B.

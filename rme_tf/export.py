@@ -1,10 +1,13 @@
 """Exports a model as a SavedModel that serves with TensorFlow alone."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
 from rme_tf.budget import chunks
 from rme_tf.evaluation import bounds_of_batch, draws_per_component
+from rme_tf.records import check_writable
 from rme_tf.serving_text import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
@@ -41,23 +44,18 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         strings: whether to write signatures on text, if there is a tokenizer.
 
     Raises:
-        ValueError: if the tokenizer does not fit the model, or if tensorflow-text is needed and not installed.
+        ValueError: if the tokenizer does not fit the model, if tensorflow-text is needed and not installed, or if the
+            directory cannot be written.
     """
+    check_writable(path, "path")
     endpoints, on_text = Endpoints(model, max_length), None
     if tokenizer is not None:
         check_tokenizer(tokenizer, model, max_length)
     if tokenizer is not None and strings:
         in_graph = GraphTokenizer(tokenizer, max_length=max_length, row_length=model.likelihood.event_shape[0])
         on_text = TextEndpoints(endpoints, in_graph)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, specs in _signatures(model).items():  # the first one is the default of serving
-        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
-    if on_text is not None:
-        archive.track(on_text.tokenizer)
-        for name, specs in _signatures(model, x=_TEXT).items():
-            archive.add_endpoint(f"{name}_text", getattr(on_text, name), input_signature=specs)
-    archive.write_out(str(path), verbose=False)
+    with without_cudnn(model):
+        _write(model, endpoints, on_text, path)
     if tokenizer is not None:
         _write_beside(tokenizer.model, path)
 
@@ -103,6 +101,33 @@ class Endpoints:
         _, block, chunk = chunks(self.model, _CHUNK_BATCH)
         num_draws = draws_per_component(num_samples, num_components)
         return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block)[0]}
+
+
+@contextlib.contextmanager
+def without_cudnn(model):
+    """Within it no recurrent layer of the model is traced as cuDNN's, which a host without a GPU could not serve."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    before = [layer.use_cudnn for layer in layers]
+    try:
+        for layer in layers:
+            layer.use_cudnn = False
+        yield
+    finally:
+        for layer, use_cudnn in zip(layers, before, strict=True):
+            layer.use_cudnn = use_cudnn
+
+
+def _write(model, endpoints: Endpoints, on_text: TextEndpoints | None, path):
+    """Traces the endpoints and writes them."""
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, specs in _signatures(model).items():  # the first one is the default of serving
+        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
+    if on_text is not None:
+        archive.track(on_text.tokenizer)
+        for name, specs in _signatures(model, x=_TEXT).items():
+            archive.add_endpoint(f"{name}_text", getattr(on_text, name), input_signature=specs)
+    archive.write_out(str(path), verbose=False)
 
 
 def _signatures(model, x=None):

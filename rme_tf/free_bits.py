@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -35,10 +35,10 @@ class FreeBits(Configured):
     groups: int | None = None
 
     def __post_init__(self):
-        if not 0.0 <= self.nats < math.inf:
-            raise ValueError(f"`nats` must be finite and not negative. Received: {self.nats}.")
-        if self.groups is not None and self.groups < 1:
-            raise ValueError(f"`groups` must be at least 1. Received: {self.groups}.")
+        if not is_number(self.nats) or not 0.0 <= self.nats < math.inf:
+            raise ValueError(f"`nats` must be a number, finite and not negative. Received: {self.nats!r}.")
+        if self.groups is not None and (not is_number(self.groups) or self.groups < 1):
+            raise ValueError(f"`groups` must be at least 1. Received: {self.groups!r}.")
 
     def refund(self, model, params, z):
         """Returns the part of each component's KL that is below the floor, to be given back. In nats, [B, K].

@@ -1,4 +1,4 @@
-"""Observations from latent codes, by an autoregressive decoder, batched and in graph code.
+"""Observations from latent codes, by an autoregressive decoder, batched and compiled.
 
 Sequences go token by token: greedy, sampled or by beam search. Images go pixel by pixel: see `pixel_generation`.
 N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EOS, then PAD.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rme_tf.compiled import compiled
 from rme_tf.objectives import LOG_ZERO
 from rme_tf.pixel_generation import generate_pixels
 from rme_tf.registry import lookup
@@ -63,24 +64,50 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
         model: a `VAE` whose decoder has `initial_state` and `step`.
         z: Shape [N, D].
         seed: stateless seed, shape [2]; of images, and of sequences with the strategy "sample".
-        options: of sequences, a `Generation`; or its fields as further arguments.
-        **choices: fields of `Generation`; of images `verbose`, for a progress bar over the rows.
+        options: of sequences, a `Generation`.
+        **choices: fields of `Generation`, which win over it; of images `verbose`, for a progress bar over the rows.
 
     Raises:
-        ValueError: if the decoder does not go token by token or pixel by pixel, or an option is out of range.
+        ValueError: if the decoder does not go token by token or pixel by pixel, z are no codes [N, D], or an option is
+            unknown or out of range.
     """
     if not hasattr(model.decoder, "step"):
         raise ValueError(
             "Expected a decoder that goes token by token or pixel by pixel, with `initial_state` and `step`. "
             f"Received: {type(model.decoder).__name__}."
         )
+    z = as_codes(z, model.latent_dim, rank=2)
     if model.likelihood.parts == "pixels":
-        if options is not None or set(choices) - {"verbose"}:
-            received = [*(["options"] if options is not None else []), *choices]
-            raise ValueError(f"Images are drawn pixel by pixel with no option but `verbose`. Received: {received}.")
+        check_image_choices({**choices, **({} if options is None else {"options": options})})
         return generate_pixels(model, z, seed=seed, **choices)
-    options = options or Generation(**choices)
-    return STRATEGIES[options.strategy](model, tf.cast(z, tf.float32), tf.cast(seed, tf.int32), options)
+    options = _chosen(options, choices)
+    return compiled(STRATEGIES[options.strategy], model, options)(z, tf.cast(seed, tf.int32))
+
+
+def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
+    """Returns latent codes [..., D] as a float32 tensor; raises ValueError for another D, or another rank if given."""
+    z = tf.cast(z, tf.float32)
+    if z.shape.rank is None:
+        return z
+    fits = z.shape.rank > 0 if rank is None else z.shape.rank == rank
+    if not fits or z.shape[-1] not in (None, latent_dim):
+        lead = "..." if rank is None else "N"
+        raise ValueError(f"`{name}` must be latent codes of shape [{lead}, {latent_dim}]. Received: {z.shape}.")
+    return z
+
+
+def check_image_choices(choices) -> None:
+    """Raises ValueError for options of sequences where images are rendered."""
+    if set(choices) - {"verbose"}:
+        raise ValueError(f"Images are rendered with no option but `verbose`. Received: {sorted(choices)}.")
+
+
+def _chosen(options: Generation | None, choices) -> Generation:
+    """Returns the options, with the choices in the place of theirs."""
+    known = [field.name for field in dataclasses.fields(Generation)]
+    if unknown := sorted(set(choices) - set(known)):
+        raise ValueError(f"Unknown option of generation. Expected: {', '.join(known)}. Received: {unknown}.")
+    return dataclasses.replace(options or Generation(), **choices)
 
 
 def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
@@ -102,13 +129,18 @@ def _next_logits(model, previous, state, z):
     features, state = model.decoder.step(previous, state, z)
     logits = model.likelihood.logits(tf.cast(features, tf.float32))
     never = tf.reduce_sum(tf.one_hot([PAD, BOS], logits.shape[-1]), axis=0)
-    return tf.where(never > 0.0, LOG_ZERO, logits), state
+    return tf.where(never > 0.0, LOG_ZERO, logits), _in_32_bits(state)
+
+
+def _in_32_bits(state):
+    """Returns the parts of a decoder's state as the loop keeps them, whatever the decoder computes in."""
+    return [tf.cast(part, tf.float32) for part in state]
 
 
 def _one_by_one(model, z, options, choose: Callable):
     """Returns tokens [N, T], each chosen as `choose(logits [N, V], step)` says."""
     num_rows = tf.shape(z)[0]
-    state = [tf.cast(part, tf.float32) for part in model.decoder.initial_state(z)]
+    state = _in_32_bits(model.decoder.initial_state(z))
     tokens = tf.TensorArray(tf.int32, size=options.max_length, element_shape=[None])
 
     def body(step, previous, state, done, tokens):
@@ -173,7 +205,7 @@ def _beam(model, z, seed, options):
 
     first = tf.one_hot(tf.zeros([num_rows], tf.int32), width, on_value=0.0, off_value=LOG_ZERO)
     tokens = tf.pad(tf.fill([num_rows * width, 1], BOS), [[0, 0], [0, options.max_length]], constant_values=PAD)
-    state = [tf.cast(part, tf.float32) for part in model.decoder.initial_state(codes)]
+    state = _in_32_bits(model.decoder.initial_state(codes))
     start = (tf.constant(0), tokens, first, tf.zeros_like(first), state, tf.zeros_like(first, tf.bool))
     _, tokens, *_ = tf.while_loop(
         lambda step, *_: step < options.max_length, body, start, maximum_iterations=options.max_length
@@ -189,21 +221,54 @@ def _shaped_as(before, after):
 STRATEGIES = {"beam": _beam, "greedy": _greedy, "sample": _sample}
 
 
-def interpolate(model, first, second, *, steps: int = 8, **choices):
-    """Returns token ids [steps, T] along the straight line between two latent codes [D]: a homotopy.
+def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices):
+    """Returns what the codes on the straight line from each first to its second code stand for: a homotopy.
+
+    Args:
+        model: a `VAE`.
+        first: Shape [..., D].
+        second: of the same shape.
+        steps: codes of a line, both ends among them.
+        seed: as of `VAE.render`.
+        **choices: as of `VAE.render`.
+
+    Returns:
+        rendered: token ids [..., steps, T], or of images [..., steps, *event_shape].
+
+    Raises:
+        ValueError: if the codes are no such pair, `steps` is below 2, or as `VAE.render` does.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
     """
     if steps < 2:
         raise ValueError(f"`steps` must be at least 2. Received: {steps}.")
+    first, second = (as_codes(z, model.latent_dim, name) for name, z in (("first", first), ("second", second)))
+    if not first.shape.is_compatible_with(second.shape):
+        raise ValueError(f"`second` must have the shape of `first`, {first.shape}. Received: {second.shape}.")
     share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
-    first, second = tf.cast(first, tf.float32), tf.cast(second, tf.float32)
-    return generate(model, (1.0 - share) * first + share * second, **choices)
+    line = (1.0 - share) * first[..., tf.newaxis, :] + share * second[..., tf.newaxis, :]  # [..., steps, D]
+    rendered = model.render(tf.reshape(line, [-1, model.latent_dim]), seed, **choices)
+    return tf.reshape(rendered, tf.concat([tf.shape(line)[:-1], tf.shape(rendered)[1:]], axis=0))
+
+
+def heaviest_means(weights, means):
+    """Returns the mean [B, D] of each observation's heaviest component, for weights [B, M] and means [B, M, D].
+
+    The mean of the mixture would not do for a code: between its components Q may have no mass.
+    """
+    return tf.gather(means, tf.argmax(weights, axis=-1), batch_dims=1)
 
 
 def nearest_neighbours(codes, queries, k: int = 5):
-    """Returns the indices [Q, k] of the latent codes [N, D] nearest to each query [Q, D], the nearest first."""
-    codes, queries = tf.cast(codes, tf.float32), tf.cast(queries, tf.float32)
+    """Returns the indices [Q, k] of the latent codes [N, D] nearest to each query [Q, D], the nearest first.
+
+    Raises:
+        ValueError: if these are no codes of one size, or there are less than k.
+    """
+    codes = tf.cast(codes, tf.float32)
+    if codes.shape.rank != 2 or not 1 <= k <= codes.shape[0]:
+        raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {codes.shape}.")
+    queries = as_codes(queries, codes.shape[1], "queries", rank=2)
     squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)
     return tf.math.top_k(-squared, k).indices

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rme_tf import building, objectives, posteriors, priors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
-from rme_tf.generation import generate
+from rme_tf.generation import as_codes, check_image_choices, generate, heaviest_means, interpolate
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.registry import instantiate
@@ -231,12 +231,46 @@ class VAE(AssembledModel):
             z: latent codes.
             seed: stateless seed, shape [2], of what is drawn.
             **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
+
+        Raises:
+            ValueError: if z are no codes of this model, or it has no such choices.
         """
-        return generate(self, z, seed=seed, **choices) if self.autoregressive else self.decode(z).mean()
+        if self.autoregressive:
+            return generate(self, z, seed=seed, **choices)
+        check_image_choices(choices)
+        return self.decode(as_codes(z, self.latent_dim)).mean()
+
+    def codes(self, x, seed=None):
+        """Returns a code z [B, D] of each x [B, *event_shape].
+
+        The mean of the heaviest component of Q(z|x), or a draw from Q(z|x) if there is a stateless seed, shape [2].
+        """
+        x = self.likelihood.cast(x)
+        self.likelihood.check_shape(x.shape)
+        if seed is not None:
+            return self.posterior(x).sample(seed=seed)
+        inferred = self.call(x)
+        return heaviest_means(inferred["weights"], inferred["means"])
 
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
         return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
+
+    def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, seed=(0, 0), **choices):
+        """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
+
+        Args:
+            x_first: Shape [B, *event_shape].
+            x_second: Shape [B, *event_shape]; of sentences, T may be another.
+            steps: codes of a line, both ends among them.
+            draw: whether the ends are drawn from Q(z|x); else they are the means of its heaviest components.
+            seed: stateless seed, shape [2].
+            **choices: as of `render`.
+        """
+        seeds = [tf.random.fold_in(seed, index) for index in range(3)]
+        pairs = zip((x_first, x_second), seeds, strict=False)
+        ends = [self.codes(x, own if draw else None) for x, own in pairs]
+        return interpolate(self, *ends, steps=steps, seed=seeds[2], **choices)
 
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""

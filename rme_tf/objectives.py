@@ -69,6 +69,28 @@ def mixture_elbo(log_joint, log_mixture_density, log_alpha):
     return tf.reduce_sum(tf.exp(log_alpha) * per_component, axis=-1)
 
 
+def joining_elbo(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
+    """Returns ELBO(Q_m) as a function of eps_m alone, the share with which component m joins Q_{m-1}, in nats.
+
+    Args:
+        log_joint: log p(x|z) + kl_weight log p(z). Shape [S, B, K], K > m; no gradient is passed to it.
+        log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
+        log_alpha: Shape [B, K].
+        m: the component that joins, at least 1.
+        kl_weight: weight of log Q_m.
+
+    Returns:
+        Shape [B].
+    """
+    log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
+    log_alpha = prefix_log_alpha(log_alpha, m + 1)
+    log_stay = tf.reduce_logsumexp(log_alpha[:, :m], axis=-1, keepdims=True)  # log(1 - eps_m)
+    before = tf.stop_gradient(log_alpha[:, :m] - log_stay)
+    log_alpha = tf.concat([log_stay + before, log_alpha[:, m:]], axis=-1)
+    log_density = kl_weight * log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
+    return mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
+
+
 def log_importance_weight(log_joint, log_mixture_density, log_alpha):
     """Returns log sum_m alpha_m sum_s w_ms, w = p(x, z) / Q(z|x): the sum, not the mean, over S.
 

@@ -3,12 +3,10 @@
 N latent codes, H rows, W columns, C channels.
 """
 
-import weakref
-
 import tensorflow as tf
 from tqdm import tqdm
 
-_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by the model, which a function must not keep alive
+from rme_tf.compiled import compiled
 
 
 def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
@@ -28,22 +26,13 @@ def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
     z, seed = tf.cast(z, tf.float32), tf.cast(seed, tf.int32)
     verbose = verbose and tf.executing_eagerly()
     counts = [width] * height if verbose else [height * width]
-    draw = _compiled(model)
     state, pixel = model.decoder.initial_state(z), tf.zeros([tf.shape(z)[0], channels])
     parts = []
     for count in tqdm(counts, desc="Rows of pixels", disable=not verbose, leave=False):
-        drawn, pixel, state = draw(z, seed, pixel, state, count)
+        drawn, pixel, state = compiled(_draw, model, count)(z, seed, pixel, state)
         parts.append(drawn)
     images = tf.transpose(tf.concat(parts, axis=0), [1, 0, 2])  # [N, H W, C]
     return tf.reshape(images, [-1, height, width, channels])
-
-
-def _compiled(model):
-    """Returns `_draw` of a model, traced once for many calls, and again for another `count`."""
-    if model not in _COMPILED:
-        reference = weakref.ref(model)
-        _COMPILED[model] = tf.function(lambda *arguments: _draw(reference(), *arguments), reduce_retracing=True)
-    return _COMPILED[model]
 
 
 def _draw(model, z, seed, pixel, state, count: int):

@@ -22,6 +22,25 @@ def write_json(path, value) -> None:
     os.replace(partial, path)
 
 
+def check_writable(path, name: str) -> None:
+    """Raises ValueError unless a directory, which need not be there yet, can be written into; it makes none.
+
+    Args:
+        path: of the directory. Addresses such as gs://... pass.
+        name: what to call it in the message.
+    """
+    if "://" in str(path):
+        return
+    path = nearest = pathlib.Path(path).absolute()
+    while not os.path.lexists(nearest):  # unlike `exists`, it does not raise where a parent may not be searched
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        kind = "a directory without permission" if nearest.is_dir() else "no directory"
+        raise ValueError(
+            f"`{name}` must be a directory that can be written. Received: {path}, where {nearest} is {kind}."
+        )
+
+
 def read_json(path):
     """Returns what `write_json` wrote."""
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))

@@ -8,30 +8,12 @@ import tensorflow as tf
 
 from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
-from rme_tf.algorithms.warm_start import check_copyable, copy_first_encoder
+from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.checks import checked, data_errors_as_value_errors
+from rme_tf.fitting import first_non_finite, prepared_callbacks
 from rme_tf.registry import instantiate
-from rme_tf.types import LogProbs
-
-NON_FINITE_TERMS = (
-    "log alpha(x), from the mixing network",
-    "log q(z|x), from the encoders",
-    "log p(z), from the prior",
-    "log p(x|z), from the decoder and the likelihood",
-)
-
 
 LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
-
-
-def first_non_finite(log_probs: LogProbs):
-    """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
-
-    The order is that of the computation, so the first is the cause of the others. Scalar int32.
-    """
-    terms = (log_probs.log_alpha, log_probs.log_q_all, log_probs.log_prior, log_probs.log_lik)
-    broken = [tf.logical_not(tf.reduce_all(tf.math.is_finite(term))) for term in terms]
-    return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32), output_type=tf.int32)
 
 
 def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
@@ -83,12 +65,9 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, a warm start of encoders that differ in shape, or an algorithm that cannot
-                train this model.
+            ValueError: for an unknown name, or an algorithm that cannot train this model.
         """
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
-        if algorithm.warm_start_epochs > 0:
-            check_copyable(self.encoders)
         algorithm.check(self)
         super().compile(optimizer=optimizer, **kwargs)
         self.algorithm = algorithm
@@ -143,7 +122,7 @@ class TrainableModel(keras.Model):
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
         self.non_finite.assign(0)
-        callbacks = [FitCallback(), *(callbacks or [])]
+        callbacks = prepared_callbacks(self, callbacks)
         with data_errors_as_value_errors():
             return super().fit(
                 x,
@@ -233,8 +212,10 @@ class TrainableModel(keras.Model):
         """Sets how many components train in this epoch: one during the warm start, then all M.
 
         The warm start covers the first epochs of the model's life, however many calls of `fit` they
-        take; when it ends, the other encoders become noisy copies of encoder 0.
+        take; when it ends, the other encoders of its shape become noisy copies of encoder 0.
         """
+        if int(self.epochs_trained.numpy()) == 0:
+            self.algorithm.begin(self)
         before = int(self.num_active.numpy())
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
         now = 1 if warming else self.num_components
@@ -256,33 +237,3 @@ class TrainableModel(keras.Model):
                 "`warm_start_epochs` to the algorithm.",
                 stacklevel=2,
             )
-
-
-class FitCallback(keras.callbacks.Callback):
-    """Grows the mixture after the warm start, counts epochs, and stops a training that turned NaN.
-
-    `rme_tf.VAE.fit` adds it by itself, before the user's callbacks.
-    """
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Lets the model's schedule act."""
-        self.model.begin_epoch()
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Raises FloatingPointError, naming the first non-finite term, once the loss is not finite."""
-        if logs is not None and not math.isfinite(float(logs["loss"])):
-            code = int(self.model.non_finite.numpy())
-            term = NON_FINITE_TERMS[code - 1] if code else "a regularisation loss"
-            raise FloatingPointError(
-                f"Training stopped at batch {batch}: the loss is not finite. The first non-finite term is {term}. "
-                "What was saved before stays. Try a smaller learning rate, `clipnorm` in the optimizer, or a "
-                "smaller `kl_bound`."
-            )
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Counts the epoch."""
-        self.model.epochs_trained.assign_add(1)
-
-    def on_train_end(self, logs=None):
-        """Says so if the mixture has not grown yet."""
-        self.model.warn_if_still_warming()

@@ -1,17 +1,15 @@
-"""Aggressive training, the decoder's reset and normalised means: remedies against posterior collapse."""
+"""Aggressive training and normalised means: remedies against posterior collapse."""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf import ELBO, VAE, CollapseMonitor, RecursiveMixture
-from rme_tf.algorithms import Aggressive
+from rme_tf import ELBO, VAE, Aggressive, CollapseMonitor, RecursiveMixture, StopAggressive
 from rme_tf.algorithms.aggressive import InnerLoop
-from rme_tf.annealing import LinearAnnealing
-from rme_tf.callbacks import ResetDecoder, StopAggressive
 from rme_tf.networks import NormalizedMeans, mlp_encoder, with_normalized_means
 
 
@@ -60,7 +58,7 @@ def test_the_decoder_waits_and_the_encoders_do_not(tiny_model, binary_data, algo
 
     states = [weights()]
     note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: states.append(weights()))
-    model.fit(binary_data(8), batch_size=1, verbose=0, callbacks=[note])
+    model.fit(binary_data(8), batch_size=1, verbose=0, callbacks=[note, StopAggressive("elbo")])
     moved = [[(a != b).any() for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(states)]
     assert [decoder for decoder, *_ in moved] == [False, False, False, True, False, False, False, True]
     assert all(all(encoders) for _, *encoders in moved)
@@ -82,8 +80,23 @@ def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(16)
     model.compile("adam", ELBO(aggressive=Aggressive()))
     callbacks = [CollapseMonitor(x, warn=False), StopAggressive()]
-    model.fit(x, epochs=6, verbose=0, callbacks=callbacks)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Aggressive")
+        model.fit(x, epochs=6, verbose=0, callbacks=callbacks)
     assert len(callbacks[0].history["mi"]) == 6
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_training_that_nothing_ends_is_told(tiny_model, binary_data):
+    model, x = tiny_model(1), binary_data(4)
+    model.compile("adam", ELBO(aggressive=Aggressive()))
+    with pytest.warns(UserWarning, match="Aggressive training will last.*`StopAggressive") as caught:
+        model.fit(x, verbose=0, callbacks=[CollapseMonitor(x, warn=False)])
+    assert [warning.filename for warning in caught if "Aggressive" in str(warning.message)] == [__file__]
+    model.inner_loop.on.assign(0.0)  # it has ended
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Aggressive")
+        model.fit(x, verbose=0)
 
 
 @pytest.mark.parametrize("name", ["window", "max_steps"])
@@ -95,31 +108,6 @@ def test_numbers_out_of_range_raise(name):
 def test_what_is_no_aggressive_training_is_refused():
     with pytest.raises(ValueError, match="`aggressive` must be of Aggressive or None"):
         ELBO(aggressive=True)
-
-
-# The decoder's reset.
-
-
-@pytest.mark.usefixtures("eagerly")
-def test_the_decoder_begins_anew_and_the_encoders_go_on(tiny_model, binary_data):
-    model, x = tiny_model(2), binary_data(8)
-    model.compile("adam", ELBO(kl_weight=LinearAnnealing(steps=10)))
-    model.fit(x, epochs=2, verbose=0)
-    decoder, encoder = model.decoder.get_weights(), model.encoders[1].get_weights()
-    callback = ResetDecoder(2)
-    callback.set_model(model)
-    callback.on_epoch_begin(1)
-    np.testing.assert_array_equal(decoder[0], model.decoder.get_weights()[0])
-    callback.on_epoch_begin(2)
-    assert (decoder[0] != model.decoder.get_weights()[0]).all()
-    for a, b in zip(encoder, model.encoders[1].get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    iterations, rate, *slots = model.optimizer.variables
-    assert int(iterations.numpy()) == 2
-    assert float(rate.numpy()) > 0.0
-    assert all((slot.numpy() == 0).all() for slot in slots)
-    with pytest.raises(ValueError, match="`epoch`"):
-        ResetDecoder(-1)
 
 
 # Normalised means.

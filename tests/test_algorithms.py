@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 import rme_tf
 from rme_tf.algorithms import ALGORITHMS, Algorithm, RecursiveMixture
 from rme_tf.algorithms.base import ascend
-from rme_tf.algorithms.warm_start import check_copyable, copy_first_encoder
+from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.networks import mlp_encoder
 from rme_tf.registry import instantiate
 from rme_tf.types import LogProbs
@@ -249,16 +249,33 @@ def test_a_warm_start_leaves_weights_that_do_not_train_without_noise():
     assert (np.asarray(pair[1].layers[0].gamma.value) != np.asarray(pair[0].layers[0].gamma.value)).all()
 
 
-def test_encoders_of_other_shapes_cannot_be_copied():
-    check_copyable(encoders(3, 3))
-    with pytest.raises(ValueError, match="for encoder 2"):
-        check_copyable(encoders(3, 3, 4))
+@pytest.mark.parametrize("units", [(3, 4, 3), (3, 3)])
+def test_an_encoder_of_another_shape_stays_as_it_was_initialised(units):
+    """Wider, or with one layer more; even the weights that would fit."""
+    others = encoders(*units)
+    if len(units) == 2:
+        others[1] = keras.Sequential([keras.layers.Input((5,)), *others[1].layers, keras.layers.Dense(4)])
+    before = [encoder.get_weights() for encoder in others]
+    copy_first_encoder(others, noise=0.01, seed=0)
+    for old, new in zip(before[1], others[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    for encoder in others[2:]:
+        assert np.abs(encoder.get_weights()[0] - before[0][0]).max() < 0.1
 
 
-def test_a_model_of_such_encoders_refuses_a_warm_start_and_takes_none():
+@pytest.mark.usefixtures("eagerly")
+def test_encoders_of_several_shapes_may_have_a_warm_start(binary_data):
     model = rme_tf.VAE.from_names(
         encoder=encoders(3, 4), decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2
     )
-    with pytest.raises(ValueError, match="warm_start_epochs=0"):
-        model.compile("adam", RecursiveMixture(warm_start_epochs=1))
-    model.compile("adam", RecursiveMixture(warm_start_epochs=0))
+    model.compile("adam", RecursiveMixture(warm_start_epochs=1))
+    own = [weight.copy() for weight in model.encoders[1].get_weights()]
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: seen.append(model.encoders[1].get_weights())
+    )
+    history = model.fit(binary_data(8), epochs=2, callbacks=[note], verbose=0).history
+    assert history["alpha_1"] == pytest.approx([0.0, 0.5])
+    for first, at_joining, last in zip(own, seen[1], model.encoders[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(first, at_joining)
+        assert (last != first).any()

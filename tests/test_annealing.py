@@ -41,15 +41,22 @@ def test_weights_stay_between_start_and_end(name):
 
 
 @every_annealing
+def test_a_delay_is_at_the_start_and_then_moves_the_rise(name):
+    prompt, late = (ANNEALINGS[name](steps=7, start=0.2, delay=delay) for delay in (0, 5))
+    np.testing.assert_array_equal(weights(late, range(5)), np.float32(0.2))
+    np.testing.assert_array_equal(weights(late, range(5, 45)), weights(prompt, range(40)))
+
+
+@every_annealing
 def test_the_configuration_survives(name):
-    annealing = ANNEALINGS[name](steps=7, start=0.2, end=0.7)
+    annealing = ANNEALINGS[name](steps=7, start=0.2, end=0.7, delay=3)
     assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(annealing)) == annealing
 
 
 @every_annealing
 @pytest.mark.parametrize(
     ("choices", "message"),
-    [({"steps": 0}, "`steps`"), ({"start": -0.1}, "`start`"), ({"end": math.nan}, "`end`")],
+    [({"steps": 0}, "`steps`"), ({"delay": -1}, "`delay`"), ({"start": -0.1}, "`start`"), ({"end": math.nan}, "`end`")],
 )
 def test_numbers_out_of_range_raise(name, choices, message):
     with pytest.raises(ValueError, match=message):

@@ -114,6 +114,29 @@ def test_nothing_at_all_is_refused(models, entry):
         ENTRIES[entry](models["bernoulli"], images(0))
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (images() / 2, "Bernoulli expects binary values"),
+        (dataset(images() / 2), "Bernoulli expects binary values"),
+        (images()[..., 0], "`data` must have shape"),
+        (list(images()), "`data` must be an array.*a list of 6"),
+    ],
+    ids=["array", "data set", "shape", "list"],
+)
+def test_a_report_on_collapse_refuses_them_too(models, data, message):
+    with pytest.raises(ValueError, match=message):
+        rme_tf.collapse_report(models["bernoulli"], data)
+
+
+@pytest.mark.parametrize("entry", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("pack", [list, tuple, lambda x: {"image": x}])
+def test_what_is_several_inputs_to_keras_is_refused_in_few_words(models, entry, pack):
+    with pytest.raises(ValueError, match=r"`x` must be an array or a data set of observations \(4, 4, 1\)") as error:
+        ENTRIES[entry](models["bernoulli"], pack(images()))
+    assert len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
 @pytest.mark.parametrize(
     "empty",

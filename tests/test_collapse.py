@@ -289,6 +289,9 @@ def test_numbers_below_one_are_refused(mixture, binary_data, name):
 
 
 def test_one_observation_is_too_few(mixture, binary_data):
-    for data in (binary_data(1), tf.data.Dataset.from_tensor_slices(binary_data(0)).batch(2)):
-        with pytest.raises(ValueError, match="at least two observations"):
+    for data, message in (
+        (binary_data(1), "at least two observations"),
+        (tf.data.Dataset.from_tensor_slices(binary_data(0)).batch(2), "`data` is an empty data set"),
+    ):
+        with pytest.raises(ValueError, match=message):
             collapse_report(mixture, data)

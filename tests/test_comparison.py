@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rme_tf import ImageRecipe, load_records, method_recipes, write_comparison
-from rme_tf.experiments import comparison
+from rme_tf import ImageRecipe, RecursiveMixture, method_recipes, setting_name, write_comparison
+from rme_tf.experiments import comparison, making
 from rme_tf.experiments.methods import METHODS
-from rme_tf.records import write_json
 from test_report import record
 
 # Over four seeds: the seed matters more than the method, and a paired test sees the method all the same.
@@ -68,7 +67,34 @@ def test_real_differences_alone_are_bold(records):
     assert rows["vae"]["less vae's"] == ""
     assert rows["vae"]["test log p(x)"] == "-94.00 ± 1.96"
     assert rows["vae"]["peak MiB"] == ""  # which not every run told
+    assert rows["vae"]["components' ELBO"] == "-99.30 ± 1.96"  # 0.3 nats below ELBO(Q)
+    assert rows["vae"]["train bits/dim"] == "0.2000 ± 0.0000"
+    assert rows["vae"]["epochs"] == "2"
     assert rows["vae"]["inference parameters"] == "10"
+
+
+def test_quality_and_cost_are_two_tables_that_say_what_they_are_of(records):
+    records[0]["metrics"]["train"] = {**records[0]["metrics"]["train"], "num_observations": 64}
+    quality, cost = comparison.comparison_captions(records)
+    assert "on 1,000 test and 64 or 1,000 training observations, log p(x) by 5,000 importance samples" in quality
+    text = comparison.comparison_text(records, "vae")
+    assert text.split("\n\n")[::2] == [quality, cost]
+    first, second = (table.splitlines() for table in text.split("\n\n")[1::2])
+    assert len(first) == len(second) == 2 + len(SCORES)
+    assert "less vae's" in first[0]
+    assert [cell.strip() for cell in second[0].strip("|").split("|")] == ["method", "M", *comparison.COST]
+
+
+def test_memory_that_was_measured_in_several_ways_is_not_shown(records):
+    for each in records:
+        each.update(peak_memory_mib=64.0, peak_memory_of="tensors on CPU:0")
+    own = "of tensors on CPU:0, beyond what was held before"
+    assert f"peak memory in training ({own})." in comparison.comparison_captions(records)[1]
+    assert comparison.comparison_rows(records, "vae")[0]["peak MiB"] == "64"
+    del records[3]["peak_memory_of"]
+    caption = comparison.comparison_captions(records)[1]
+    assert f"in several ways ({own}, of the process, all that it held) and is not shown." in caption
+    assert {row["peak MiB"] for row in comparison.comparison_rows(records, "vae")} == {""}
 
 
 def test_it_is_written_in_three_forms_with_its_figures(records, tmp_path):
@@ -93,47 +119,48 @@ def test_it_is_written_in_three_forms_with_its_figures(records, tmp_path):
     assert rows["vae"]["difference"] == ""
 
 
-def test_records_are_found_in_runs_files_and_folders(records, tmp_path):
-    run = tmp_path / "runs" / "rme3-seed1"
-    write_json(run / "metrics.json", {name: records[5][name] for name in ("config", "metrics", "seconds")})
-    write_json(run / "checkpoints" / "history.json", records[5]["history"])
-    (run / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
-    for index, each in enumerate(records[:2]):
-        write_json(tmp_path / "results" / f"{index}.json", each)
-    found = load_records([run, tmp_path / "results", tmp_path / "results" / "0.json"])
-    assert [(each["method"], each["config"]["seed"]) for each in found] == [
-        ("rme3", 1),
-        ("vae", 0),
-        ("vae", 1),
-        ("vae", 0),
-    ]
-    assert found[0]["history"] == records[5]["history"]
-
-
-def test_what_is_no_finished_run_is_refused(tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
-    write_json(tmp_path / "other" / "table.json", {"table": []})
-    for path, message in (
-        ("run", "a finished run, with metrics.json"),
-        ("nowhere", "a record .* Received: .*nowhere"),
-        ("other", "records of runs"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            load_records([tmp_path / path])
-    with pytest.raises(ValueError, match="or none"):
-        load_records([])
-
-
 # The methods.
 
 
+SAME = {"sa8"}  # as "sa", which is the older name
+
+
 def test_every_method_is_a_recipe_of_its_own():
-    recipes = method_recipes([*METHODS, "rme_polished"], ImageRecipe, ImageRecipe(), components=[3])
-    assert len(recipes) == len(METHODS) + 1
-    identities = [str(recipe.identity) for recipe in recipes.values()]
-    assert len(set(identities)) == len(identities)
+    names = [*METHODS, "rme_polished", "rme_polished_learned"]
+    recipes = method_recipes(names, ImageRecipe, ImageRecipe(), components=[3])
+    assert len(recipes) == len(METHODS) + 2
+    identities = [str(recipe.identity) for name, recipe in recipes.items() if name not in SAME]
+    assert len(set(identities)) == len(identities) == len(recipes) - len(SAME)
+    assert recipes["sa8"] == recipes["sa"]
     assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+    assert making.make_algorithm(recipes["rme_polished_learned3"]) == RecursiveMixture(
+        polish_epoch=34, weights_from_polish=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "values"),
+    [
+        ("sa{}", "refinement_steps", (1, 2, 4, 8)),
+        ("iaf{}", "flow_steps", (1, 2, 4, 8)),
+        ("householder{}", "flow_steps", (1, 2, 4, 8)),
+        ("misvae{}", "components", (20, 50)),
+        ("bvi_{}_m5", "entropy_weight", (0.1, 0.3, 3)),
+        ("rme_c{}_m5", "kl_bound", (1, 5, 500)),
+        ("rme{}", "components", (1, 5, 8)),
+    ],
+)
+def test_a_number_in_a_name_is_what_it_says(name, field, values):
+    names = [name.format(value) for value in values]
+    rows = ["rme"] if name == "rme{}" else [each.removesuffix("_m5") for each in names]
+    recipes = method_recipes(rows, ImageRecipe, ImageRecipe(), components=values if rows == ["rme"] else [5])
+    assert list(recipes) == names
+    assert [getattr(recipe, field) for recipe in recipes.values()] == list(values)
+
+
+def test_one_component_may_have_the_updates_of_the_recursion():
+    (recipe,) = method_recipes(["rme1_sequential"], ImageRecipe, ImageRecipe(), components=[5]).values()
+    assert (recipe.components, recipe.algorithm, recipe.update) == (1, "recursive_mixture", "sequential")
 
 
 def test_mixtures_are_named_after_their_size():
@@ -144,3 +171,18 @@ def test_mixtures_are_named_after_their_size():
     assert {(recipe.epochs, recipe.latent_dim) for recipe in recipes.values()} == {(9, 4)}
     with pytest.raises(ValueError, match="Unknown method.*'rme_polished'.*'vae'"):
         method_recipes(["flow"], ImageRecipe, base, components=[2])
+
+
+@pytest.mark.parametrize(
+    ("choices", "name"),
+    [
+        ({}, "mnist_d20"),
+        ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
+        ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
+        ({"train_minutes": 30.0, "smoke": True}, "mnist_d20_30min_smoke"),
+        ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
+        ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
+    ],
+)
+def test_tables_of_several_settings_have_several_names(choices, name):
+    assert setting_name(ImageRecipe(**choices)) == name

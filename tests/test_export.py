@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
-from rme_tf.evaluation import bounds_of_batch
+from rme_tf import evaluation, export
 
 PREAMBLE = """
 import sys
@@ -61,6 +61,13 @@ def served(request, tmp_path_factory):
     return model, x, answers_of(model, x, QUESTIONS, folder)
 
 
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    for path in (tmp_path / "file", tmp_path / "file" / "saved_model"):
+        with pytest.raises(ValueError, match="`path` must be a directory that can be written. Received: .*file"):
+            rme_tf.export_saved_model(None, path)  # which there is no time to find out
+
+
 @pytest.mark.slow
 def test_the_served_answers_are_the_models(served):
     model, x, answers = served
@@ -75,8 +82,13 @@ def test_the_served_answers_are_the_models(served):
 
 
 @pytest.mark.slow
-def test_the_served_log_likelihood_is_an_estimate_of_the_models(served):
+def test_the_served_log_likelihood_is_the_models(served):
+    """By the same samples, taken in the same chunks; and an estimate of what many more of them say."""
     model, x, answers = served
-    draws = bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
+    chunk = evaluation.CODES_PER_CHUNK // (export._CHUNK_BATCH * 3)
+    count = evaluation.draws_per_component(5000, 3)
+    same = evaluation.bounds_of_batch(model, tf.constant(x[:1]), count, tf.constant([7, 0]), chunk)
+    np.testing.assert_allclose(answers["log_likelihood"], same.log_likelihood, atol=1e-5)
+    many = evaluation.bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
     # 5,000 samples of a model that has not learned: 0.1 nats is wide.
-    np.testing.assert_allclose(answers["log_likelihood"], draws.log_likelihood, atol=0.1)
+    np.testing.assert_allclose(answers["log_likelihood"], many.log_likelihood, atol=0.1)

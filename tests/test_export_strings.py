@@ -72,6 +72,17 @@ def test_the_graph_makes_the_ids_and_the_text_of_the_tokenizer(kind, lowercase, 
 
 
 @strings
+@pytest.mark.parametrize("model_type", ["unigram", "bpe", "word"])
+def test_a_model_with_other_ids_is_met_with_ours(model_type):
+    tokenizer = text.Tokenizer(foreign(vocab_size=15 if model_type == "word" else 35, model_type=model_type))
+    graph, expected = in_graph(tokenizer), tokenizer.encode(ODD)
+    rows = graph.encode(tf.constant(ODD))
+    for row, answer in zip(expected, rows, strict=True):
+        np.testing.assert_array_equal(answer, row)
+    assert [line.decode() for line in graph.detokenize(rows.to_tensor()).numpy()] == tokenizer.decode(expected)
+
+
+@strings
 def test_unknown_words_in_a_row_are_as_many_unks():
     graph = in_graph(trained("word", ["a a a b b c d"], vocabulary_size=6))
     assert graph.tokenize(tf.constant(["c d a c", "b"])).numpy().tolist() == [[3, 3, 4, 3, 2], [5, 2, 0, 0, 0]]
@@ -147,7 +158,7 @@ def test_strings_need_tensorflow_text(monkeypatch, tmp_path):
 
 def sentences(kind):
     """Returns a tokenizer and a model on its ids that says long and differing things."""
-    tokenizer = trained(kind)
+    tokenizer = text.Tokenizer(foreign(vocab_size=35)) if kind == "elsewhere" else trained(kind)
     model = build_text_model(2, vocabulary_size=tokenizer.vocabulary_size, decoder_options={"skip": True})
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
@@ -232,8 +243,9 @@ def test_strings_are_answered_by_strings(kind, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(tmp_path):
-    tokenizer, model = sentences("bpe")
+@pytest.mark.parametrize("kind", ["bpe", "elsewhere"])
+def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(kind, tmp_path):
+    tokenizer, model = sentences(kind)
     rme_tf.export_saved_model(model, tmp_path / "saved_model", tokenizer=tokenizer, strings=False)
     assert (tmp_path / "saved_model" / "assets.extra" / "tokenizer.model").read_bytes() == tokenizer.model
     example = textwrap.dedent(serving_text.__doc__.split("and back:\n")[1].split("\nThe exception")[0])

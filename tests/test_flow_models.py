@@ -201,3 +201,20 @@ def test_the_weights_of_a_family_or_a_refinement_count_as_inference(tmp_path, ch
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
         np.prod(variable.shape) for variable in model.trainable_variables
     )
+
+
+def test_weights_that_do_not_train_count_on_neither_side():
+    """Moving averages of an encoder, say; a decoder's never did."""
+    recipe = ImageRecipe(dataset="digits", components=2, encoder="mlp", decoder="mlp", latent_dim=2)
+    task = recipe.load()
+    models = [
+        making.make_model(recipe, {**task.model_options, "encoder_options": {"units": (3,), **more}})
+        for more in ({}, {"mean_scale": 0.5})
+    ]
+    assert models[1].count_params() > models[0].count_params()
+    assert len(models[1].non_trainable_variables) > len(models[0].non_trainable_variables)
+    counts = [runner.assess(recipe, model, task._replace(evaluations={})) for model in models]
+    assert counts[0]["generative_parameters"] == counts[1]["generative_parameters"]
+    for model, count in zip(models, counts, strict=True):
+        inference = sum(np.prod(v.shape) for encoder in model.encoders for v in encoder.trainable_variables)
+        assert count["inference_parameters"] == inference

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf.generation import Generation, filtered_logits, generate, interpolate, nearest_neighbours
+from rme_tf.generation import Generation, filtered_logits, generate
 from test_lstm import D, V, build_text_model
 
 
@@ -46,6 +46,18 @@ def test_sequences_end_once(model, strategy):
     check_rows(tokens, 5)
     compiled = tf.function(lambda z: generate(model, z, strategy=strategy, max_length=5, seed=(1, 2)))
     np.testing.assert_array_equal(compiled(codes(6)), tokens)
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+def test_generation_is_compiled(model, strategy, monkeypatch):
+    steps, step = [], type(model.decoder).step
+    monkeypatch.setattr(
+        type(model.decoder), "step", lambda self, *given: (steps.append(tf.executing_eagerly()), step(self, *given))[1]
+    )
+    choices = {"strategy": strategy, "max_length": 7}
+    first, second = (np.asarray(generate(model, codes(6), **choices)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert steps == [False]  # once, while it was traced
 
 
 def test_greedy_takes_the_likeliest_token_each_time(model):
@@ -139,21 +151,6 @@ def test_filters_leave_out_what_they_should():
     np.testing.assert_allclose(filtered_logits(logits, temperature=2.0), logits / 2.0)
 
 
-def test_a_line_between_codes_begins_and_ends_with_them(model):
-    first, second = codes(2)
-    rows = interpolate(model, first, second, steps=5, max_length=6)
-    assert rows.shape == (5, 6)
-    np.testing.assert_array_equal(tf.gather(rows, [0, 4]), generate(model, codes(2), max_length=6))
-    with pytest.raises(ValueError, match="`steps`"):
-        interpolate(model, first, second, steps=1)
-
-
-def test_neighbours_are_the_nearest(rng):
-    points, queries = rng.normal(size=(20, 3)), rng.normal(size=(4, 3))
-    distances = np.linalg.norm(points[None] - queries[:, None], axis=-1)
-    np.testing.assert_array_equal(nearest_neighbours(points, queries, k=3), np.argsort(distances, axis=1)[:, :3])
-
-
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
@@ -169,6 +166,22 @@ def test_neighbours_are_the_nearest(rng):
 def test_options_out_of_range_raise(choices, message):
     with pytest.raises(ValueError, match=message):
         Generation(**choices)
+
+
+def test_what_is_no_option_is_refused_with_those_there_are(model):
+    with pytest.raises(ValueError, match="Unknown option of generation. Expected: strategy, .*Received: .'top_q'"):
+        model.sample(2, top_q=0.9)
+    options = Generation(max_length=4, strategy="sample")
+    rows = generate(model, codes(), options=options, seed=(1, 2))
+    np.testing.assert_array_equal(rows, generate(model, codes(), strategy="sample", max_length=4, seed=(1, 2)))
+    assert generate(model, codes(), options=options, max_length=3).shape == (4, 3)  # which wins
+
+
+@pytest.mark.parametrize("shape", [(4, D + 1), (D,), (2, 4, D), ()], ids=str)
+def test_what_is_no_code_is_refused(model, shape):
+    with pytest.raises(ValueError, match=rf"`z` must be latent codes of shape \[N, {D}\]. Received: ") as caught:
+        generate(model, tf.zeros(shape))
+    assert str(shape) in str(caught.value)
 
 
 def test_an_image_decoder_does_not_go_token_by_token(tiny_model):

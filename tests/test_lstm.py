@@ -105,6 +105,39 @@ def test_the_constant_encoder_says_zero():
     np.testing.assert_array_equal(constant_encoder((None,), 4)(ROWS), np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("use_cudnn", [False, "auto"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_lstm_is_cudnn_s_or_not_as_it_was_told_and_stays_so(bidirectional, use_cudnn):
+    options = {"use_cudnn": use_cudnn}
+    model = build_text_model(2, encoder_options={**options, "bidirectional": bidirectional}, decoder_options=options)
+    for built in (model, rme_tf.VAE.from_config(model.get_config())):
+        flags = [layer.use_cudnn for layer in built._flatten_layers() if hasattr(layer, "use_cudnn")]
+        assert flags == [use_cudnn] * (5 if bidirectional else 3)
+
+
+@pytest.mark.parametrize("encoder", ["lstm", "constant"])
+def test_a_misspelt_option_is_refused_with_those_there_are(encoder):
+    for options in ({"bidirectionl": True}, [{"bidirectionl": True}]):
+        with pytest.raises(
+            ValueError, match=rf"encoder '{encoder}'. Expected some of: 'bidirectional', 'dropout', .*'units'"
+        ):
+            rme_tf.VAE.from_names(
+                encoder=encoder,
+                decoder="lstm",
+                likelihood="categorical_sequence",
+                input_shape=(None,),
+                latent_dim=D,
+                likelihood_options={"vocabulary_size": V, "features": 6},
+                encoder_options=options,
+            )
+    with pytest.raises(ValueError, match="decoder 'lstm'.*'word_dropout'. Received: .'word_drop'"):
+        build_text_model(decoder_options={"word_drop": 0.1})
+    with pytest.raises(TypeError, match="bidirectionl"):
+        lstm_encoder((None,), 4, vocabulary_size=V, bidirectionl=True)
+    with pytest.raises(ValueError, match="'bidirectional'.* Received: .'bidirectionl'"):
+        constant_encoder((None,), 4, vocabulary_size=V, bidirectionl=True)
+
+
 # The model.
 
 

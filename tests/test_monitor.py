@@ -60,6 +60,7 @@ def test_a_collapsed_model_gets_one_warning_with_its_numbers(tiny_model, binary_
     assert len(messages) == 1
     for part in ("Posterior collapse (epoch 1)", "0 latent dimensions are active", "32 observations", "free bits"):
         assert part in messages[0]
+    assert "within minibatches of 64" in messages[0]
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -180,6 +181,45 @@ def test_one_component_has_no_numbers_of_a_mixture(tiny_model, binary_data):
     model.fit(x, verbose=0, callbacks=[monitor])
     assert set(monitor.history) == {"epoch", *scalar_names(1)}
     assert "usage_entropy" not in monitor.history
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_log_has_lines_for_each_component_and_if_wanted_for_each_dimension(tiny_model, binary_data):
+    model, x = built(tiny_model), binary_data(16)
+    monitor = CollapseMonitor(x, per_dimension=True, warn=False)
+    history = model.fit(x, epochs=2, verbose=0, callbacks=[monitor]).history
+    report = monitor.report
+    expected = {f"usage_{m}": report.usage[m] for m in range(2)}
+    expected |= {f"kl_per_component_{m}": report.kl_per_component[m] for m in range(2)}
+    expected |= {f"kl_per_dimension_{m}_{d}": report.kl_per_dimension[m, d] for m in range(2) for d in range(5)}
+    expected |= {"posterior_log_lik": report.reconstruction, "mixing_entropy": report.mixing_entropy}
+    for name, value in expected.items():
+        assert history[name][-1] == pytest.approx(value), name
+    assert set(monitor.history) == {"epoch", *scalar_names(2, 5)}
+    assert not {name for name in scalar_names(2) if "dimension" in name}
+
+
+def test_many_components_have_no_lines_of_their_own():
+    names = scalar_names(17, 3)
+    assert not [name for name in names if name[-1].isdigit()]
+    assert "usage_1" not in scalar_names(1)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_dimensions_that_have_no_kl_of_their_own_are_nan(tiny_model, binary_data):
+    model, x = tiny_model(1, posterior="full_normal"), binary_data(8)
+    model.compile("adam", ELBO())
+    monitor = CollapseMonitor(x, per_dimension=True, warn=False)
+    model.fit(x, verbose=0, callbacks=[monitor])
+    assert math.isnan(monitor.history["kl_per_dimension_0_1"][0])
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_data_of_another_kind_are_refused_before_the_first_step(tiny_model, binary_data):
+    model, x = built(tiny_model), binary_data(8)
+    with pytest.raises(ValueError, match="Bernoulli expects binary values"):
+        model.fit(x, verbose=0, callbacks=[CollapseMonitor(x / 2)])
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_it_follows_the_weights_and_moves_none(tiny_model, binary_data):

@@ -1,4 +1,4 @@
-"""Curves of several diagnostics, a panel each."""
+"""Curves of several diagnostics, a panel each; and of many methods, each of a look of its own."""
 
 import numpy as np
 import pytest
@@ -36,3 +36,19 @@ def test_it_is_as_wide_as_its_metrics(tmp_path):
     np.testing.assert_allclose(narrow.get_size_inches()[1], wide.get_size_inches()[1])
     plots.save(wide, tmp_path / "wide.png")
     assert (tmp_path / "wide.png").exists()
+
+
+def test_twenty_methods_can_be_told_apart(tmp_path):
+    histories = {f"method_{n}": {"val_elbo": [-100.0 - n, -90.0 - n], "seconds": [1.0, 1.0]} for n in range(20)}
+    curves = plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)")
+    for axes in curves.axes:
+        assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 20
+    points = {name: ([1.0 + n], [-90.0 - n]) for n, name in enumerate(histories)}
+    trade_off = plots.trade_off(points, x="ms", y="nats")
+    dots = trade_off.axes[0].collections
+    assert len({(tuple(dot.get_facecolor()[0]), dot.get_paths()[0].vertices.tobytes()) for dot in dots}) == 20
+    for figure in (curves, trade_off):
+        (legend,) = figure.legends
+        plots.save(figure, tmp_path / "figure.png")  # which lays it out
+        assert legend.get_window_extent().height < figure.get_size_inches()[1] * figure.dpi  # it does not stick out
+    assert not plots.trade_off(dict(list(points.items())[:9]), x="ms", y="nats").legends  # few are named in place

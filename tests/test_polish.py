@@ -96,6 +96,54 @@ def test_a_loaded_model_goes_on_polishing(tiny_model, binary_data, tmp_path):
     assert loaded.phase == 1
 
 
+def waiting(**choices):
+    return polished(weights_from_polish=True, **choices)
+
+
+def mixing_of(model):
+    return np.concatenate([weight.ravel() for weight in model.mixing_network.get_weights()])
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("trunk", [None, "shared"])
+def test_weights_may_wait_for_the_polish(tiny_model, binary_data, update, trunk):
+    """Uniform, and moved by nothing, be it weight decay; a fit that goes on does not begin again."""
+    model, x, seen = tiny_model(3, mixing="learned", trunk=trunk), binary_data(4), []
+    model.compile(keras.optimizers.AdamW(0.05, weight_decay=0.1), waiting(update=update, polish_epoch=2))
+    uniform = np.full((4, 3), 1 / 3)
+    for epoch in range(4):
+        weights_after(model, x, 1)
+        seen.append(mixing_of(model))
+        is_uniform = np.allclose(model.predict(x, verbose=0)["weights"], uniform, atol=1e-7)
+        assert is_uniform == (epoch < 2)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert (seen[2] != seen[1]).any()
+    assert np.abs(seen[3]).max() > np.abs(seen[2] - seen[1]).max() > 0.0
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_weights_that_wait_change_nothing_else(tiny_model, binary_data, update):
+    model, x = tiny_model(3, mixing="learned"), binary_data()
+    waiting().begin(model)
+    found = recorded_gradients(model, waiting(update=update), x)
+    expected = recorded_gradients(model, polished(update=update), x)
+    moved = {variable.path for variable in model.mixing_network.trainable_variables}
+    assert moved <= set(expected)
+    assert_same_gradients(found, {path: g for path, g in expected.items() if path not in moved}, tolerance=1e-6)
+
+
+def test_weights_that_cannot_wait_are_refused(tiny_model):
+    with pytest.raises(ValueError, match="`weights_from_polish` needs a `polish_epoch`"):
+        waiting(polish_epoch=None)
+    model = tiny_model(3, mixing="learned")
+    model.mixing_network.layers[-1].activation = keras.activations.sigmoid  # of zero it is no zero
+    with pytest.raises(ValueError, match="last layer is a linear one. Received: Dense"):
+        waiting().begin(model)
+    waiting().begin(tiny_model(3))  # uniform for good
+    waiting().begin(tiny_model(1, mixing="learned"))
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_it_comes_after_the_warm_start(tiny_model, binary_data):
     model, phases = tiny_model(2), []

@@ -12,7 +12,6 @@ from rme_tf.likelihoods import Normal
 from rme_tf.posteriors import POSTERIORS
 from rme_tf.refinements import DSVI, REFINEMENTS, elbo_gradient
 from rme_tf.refinements.base import EVALUATION_SEED
-from rme_tf.refinements.gradient import clipped
 from rme_tf.refinements.semi_amortised import check_second_derivatives
 from rme_tf.types import Encoding
 from test_oracles import (
@@ -137,15 +136,6 @@ def test_the_gradient_is_that_of_the_bound_on_average(tiny_model, binary_data):
     gradient = elbo_gradient(model, x, encoding, (5, 6), num_samples=100_000)
     assert np.abs(expected).max() > 0.2
     np.testing.assert_allclose(gradient, expected, atol=0.03)  # terms of size 2: 4 * 2 / sqrt(100,000)
-
-
-def test_a_long_gradient_is_cut_and_a_zero_one_differentiable():
-    gradient = tf.constant([[[3.0, 4.0]], [[0.3, 0.4]], [[0.0, 0.0]]])
-    with tf.GradientTape() as tape:
-        tape.watch(gradient)
-        cut = clipped(gradient, 1.0)
-    np.testing.assert_allclose(cut[:, 0], [[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]], rtol=1e-6)
-    assert np.isfinite(tape.gradient(cut, gradient)).all()
 
 
 # What training ascends.

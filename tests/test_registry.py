@@ -2,7 +2,7 @@ import pytest
 
 from rme_tf import algorithms, likelihoods, networks, objectives, posteriors, priors
 from rme_tf.likelihoods import LIKELIHOODS, Bernoulli, Likelihood, Normal
-from rme_tf.registry import instantiate, lookup
+from rme_tf.registry import check_options, instantiate, lookup
 
 TABLES = {
     "algorithm": algorithms.ALGORITHMS,
@@ -104,3 +104,23 @@ def test_what_is_neither_name_nor_instance_does_not_pass(choice):
     """`compile(algorithm=RecursiveMixture)`, parentheses forgotten, must not fail deep inside `fit`."""
     with pytest.raises(ValueError, match="Unknown likelihood"):
         instantiate(LIKELIHOODS, choice, "likelihood", base=Likelihood, event_shape=(3,))
+
+
+BUILDERS = {
+    **{("encoder", name): each for name, each in networks.ENCODERS.items()},
+    **{("decoder", name): each for name, each in networks.DECODERS.items()},
+}
+
+
+@pytest.mark.parametrize("which", sorted(set(BUILDERS) - {("encoder", "constant")}), ids=" ".join)
+def test_every_builder_says_which_options_it_takes(which):
+    options = {"lstm": "dropout" if which[0] == "encoder" else "word_dropout", "mlp": "units"}.get(which[1], "filters")
+    check_options(BUILDERS[which], [options, "name", "dtype"], "network")
+    with pytest.raises(
+        ValueError, match=rf"Unknown options of the network. .*'{options}'.* Received: .'filtres', 'unit'"
+    ):
+        check_options(BUILDERS[which], [options, "unit", "filtres"], "network")
+
+
+def test_a_builder_that_takes_anything_is_given_it():
+    check_options(lambda shape, size, **options: None, ["anything"], "network")

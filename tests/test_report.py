@@ -16,6 +16,7 @@ def record(method="rme", elbo=-100.0, components=2):
         "active_units": 7,
         "mixing_entropy": 0.69,
         "component_information": 0.3,
+        "num_observations": 1000,
         **{f"alpha_{m}": 1 / components for m in range(components)},
     }
     return {
@@ -139,6 +140,39 @@ def test_every_document_is_rendered_and_every_marked_figure_drawn(tmp_path, monk
     assert (tmp_path / report.FIGURES / "some.png").stat().st_size > 10_000
 
 
+def compared(method, elbo, seed):
+    return {
+        **(base := record(method, elbo)),
+        "config": {**base["config"], "seed": seed},
+        "history": {"val_elbo": [elbo - 1, elbo], "seconds": [1.0, 2.0]},
+    }
+
+
+def test_methods_are_compared_with_the_one_that_is_named(tmp_path):
+    for seed in (0, 1):
+        write_json(tmp_path / "some" / f"vae-seed{seed}.json", compared("vae", -90.0 - seed, seed))
+        write_json(tmp_path / "some" / f"rme-seed{seed}.json", compared("rme", -89.0 - 1.5 * seed, seed))
+    rendered = report.render("<!-- comparison: some rme -->\nold\n<!-- end of results -->", tmp_path)
+    for words in ("less rme's", "-0.75 (p = 0.", "on 1,000 test and 1,000 training observations", "peak MiB"):
+        assert words in rendered
+    assert report.render(rendered, tmp_path) == rendered
+    with pytest.raises(ValueError, match="Expected one of: rme, vae. Received: 'None'"):
+        report.render("<!-- comparison: some -->\n<!-- end of results -->", tmp_path)
+    with pytest.raises(ValueError, match="nowhere"):
+        report.render("<!-- comparison: nowhere rme -->\n<!-- end of results -->", tmp_path)
+
+
+def test_the_figures_of_a_comparison_are_drawn_where_they_are_marked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "DOCUMENTS", ("some.md",))
+    write_json(tmp_path / report.RESULTS / "some" / "vae-seed0.json", compared("vae", -90.0, 0))
+    (tmp_path / "some.md").write_text("<!-- comparison figures: some -->\n", encoding="utf-8")
+    report.main()
+    paths = report.figures_of("<!-- comparison figures: some -->")["comparison figures", "some"]
+    assert [path.name for path in paths] == ["some_curves.png", "some_trade_off.png"]
+    assert all((tmp_path / path).stat().st_size > 5_000 for path in paths)
+
+
 def test_a_benchmark_shows_its_own_table(tmp_path):
     rows = [
         {"model": "plain", "tokens/s": 4041.4, "times": 1.0, "MiB": 20.4},
@@ -149,3 +183,4 @@ def test_a_benchmark_shows_its_own_table(tmp_path):
     for value in ("4,041", "80,000", "1.00", " 20 "):
         assert value in rendered
     assert report.render(rendered, tmp_path) == rendered
+    assert "Not measured yet" in report.render("<!-- benchmark: other -->\n<!-- end of results -->", tmp_path)

@@ -4,8 +4,10 @@ import keras
 import pytest
 
 import rme_tf.experiments.study
-from rme_tf import ImageRecipe, run_study
+from rme_tf import ImageRecipe, deadline_in, run_comparison, run_study, show_study
 from rme_tf.experiments import Run
+from rme_tf.experiments.limits import OutOfTime
+from rme_tf.experiments.study import _cost
 from rme_tf.records import read_json
 from test_report import record
 
@@ -22,7 +24,7 @@ def ran(monkeypatch):
     """Puts a stand-in in the place of the training; the recipes it was given, on a clear session each."""
     recipes, cleared = [], []
 
-    def run(recipe):
+    def run(recipe, callbacks):
         recipes.append(recipe)
         assert cleared.pop()
         return Run(recipe, None, recorded(recipe), {"elbo": [1.0]}, None)
@@ -63,7 +65,7 @@ def test_a_study_ends_with_its_table_and_of_sentences_with_their_diagnostics(ran
     assert not (tmp_path / "runs" / "diagnostics.png").exists()
     history = {"mi": [0.5, 1.0]}
     monkeypatch.setattr(
-        rme_tf.experiments.study, "run", lambda recipe: Run(recipe, None, recorded(recipe), history, None)
+        rme_tf.experiments.study, "run", lambda recipe, callbacks: Run(recipe, None, recorded(recipe), history, None)
     )
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
     study(tmp_path, seeds=3)
@@ -97,7 +99,7 @@ def test_the_record_of_another_configuration_does_not_count(ran, tmp_path):
 
 
 def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
-    def run(recipe):
+    def run(recipe, callbacks):
         if len(ran) == 1:
             raise KeyboardInterrupt
         ran.append(recipe)
@@ -112,18 +114,75 @@ def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
     assert [recipe.components for recipe in ran] == [1, 3]
 
 
-def test_no_record_is_written_where_the_results_cannot_be(ran, tmp_path):
-    (tmp_path / "results").write_text("a file", encoding="utf-8")
-    with pytest.raises(OSError, match="results"):
+@pytest.mark.parametrize("name", ["results", "runs"])
+def test_directories_that_cannot_be_written_are_refused_before_any_run(ran, tmp_path, name):
+    (tmp_path / name).write_text("a file", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"must be a directory that can be written.*{name} is no directory"):
         study(tmp_path)
+    assert ran == []
 
 
 def test_a_study_of_no_time_begins_no_run_and_says_what_is_left(ran, tmp_path, capsys):
     out, results = str(tmp_path / "runs"), str(tmp_path / "results")
-    assert run_study(METHODS, seeds=2, out=out, results=results, budget_minutes=0) == []
+    assert run_study(METHODS, seeds=2, out=out, results=results, deadline=deadline_in(0)) == []
     assert ran == []
     assert "4 of 4 runs were left" in capsys.readouterr().out
-    assert len(run_study(METHODS, seeds=2, out=out, results=results, budget_minutes=60)) == 4
+    assert len(run_study(METHODS, seeds=2, out=out, results=results, deadline=deadline_in(60))) == 4
+
+
+def test_a_deadline_that_finds_a_run_in_training_leaves_no_record_of_it(ran, tmp_path, monkeypatch, capsys):
+    def late(recipe, callbacks):
+        assert callbacks[0].end == 1e9
+        if recipe.components == 3:
+            raise OutOfTime
+        return Run(recipe, None, recorded(recipe), {"elbo": [1.0]}, None)
+
+    monkeypatch.setattr(rme_tf.experiments.study, "run", late)
+    out, results = str(tmp_path / "runs"), str(tmp_path / "results")
+    paths = run_study(METHODS, seeds=2, out=out, results=results, deadline=1e9)
+    assert [path.name for path in paths] == ["vae-seed0.json"]
+    assert "3 of 4 runs were left" in capsys.readouterr().out
+
+
+def test_the_time_that_is_left_counts_evaluation_and_refinement_too():
+    small = {"train_size": 100, "test_size": 10, "epochs": 2, "importance_samples": 50}
+    assert _cost(ImageRecipe(**small, components=4)) == (2, 3 * 100 * 4, 20 * 50)
+    refined = ImageRecipe(**small, components=1, algorithm="elbo", refinement="sa", refinement_steps=8)
+    assert _cost(refined) == (2, 3 * 100 * 9, 20 * 50)
+
+
+@pytest.fixture
+def compared(ran, monkeypatch):
+    """The stand-in, with what a comparison asks of a record."""
+
+    def run(recipe, callbacks):
+        ran.append(recipe)
+        record = recorded(recipe)
+        record["metrics"]["test"]["log_likelihood"] += recipe.components
+        return Run(recipe, None, record, {"val_elbo": [-9.0], "seconds": [1.0]}, None)
+
+    monkeypatch.setattr(rme_tf.experiments.study, "run", run)
+    return ran
+
+
+@pytest.mark.parametrize(("reference", "other"), [(None, "rme"), ("rme", "vae")])
+def test_a_comparison_is_with_the_first_method_or_the_one_that_is_named(compared, tmp_path, capsys, reference, other):
+    out, results = str(tmp_path / "runs"), str(tmp_path / "results")
+    run_comparison(METHODS, reference, out=out, results=results, seeds=1)
+    table = (tmp_path / "runs" / "table.md").read_text(encoding="utf-8")
+    assert f"less {reference or 'vae'}'s" in table
+    row, *_ = (line for line in table.splitlines() if line.startswith(f"| {other}"))
+    assert ("+2.00" if other == "rme" else "-2.00") in row
+    assert table in capsys.readouterr().out
+
+
+def test_a_reference_is_checked_before_any_run_and_awaited_after(compared, tmp_path, capsys):
+    options = {"out": str(tmp_path / "runs"), "results": str(tmp_path / "results"), "seeds": 1}
+    with pytest.raises(ValueError, match="Unknown reference. Expected one of: 'rme', 'vae'. Received: 'rme5'"):
+        run_comparison(METHODS, "rme5", **options)
+    assert compared == []
+    run_comparison(METHODS, "rme", **options, deadline=deadline_in(0))
+    assert "no run of rme is finished" in capsys.readouterr().out
 
 
 def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_path):
@@ -132,3 +191,18 @@ def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_pa
     with pytest.raises(ValueError, match="rme-seed0.json records a run of another configuration"):
         study(tmp_path, {"vae": METHODS["vae"], "rme": ImageRecipe(components=4)})
     assert ran == []
+
+
+def test_the_first_seed_of_every_finished_method_is_shown(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(ImageRecipe, "show", lambda self, runs, out: shown.append((runs, out)))
+    monkeypatch.setattr(rme_tf.experiments.study, "run", lambda recipe: recipe)
+    show_study(METHODS, out=str(tmp_path))
+    assert not shown
+    (tmp_path / "rme-seed0").mkdir()
+    (tmp_path / "rme-seed0" / "metrics.json").touch()
+    show_study(METHODS, out=str(tmp_path))
+    ((runs, out),) = shown
+    assert runs.keys() == {"rme"}
+    assert (runs["rme"].seed, runs["rme"].out, runs["rme"].components) == (0, str(tmp_path / "rme-seed0"), 3)
+    assert out == tmp_path / "shown"

@@ -1,10 +1,11 @@
+import itertools
 import warnings
 from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 
-from rme_tf.data.text import Lines, Report, TextSplits, load_docs, read_files, read_folder, read_tfds
+from rme_tf.data.text import Lines, Report, TextSplits, load_docs, read_file, read_files, read_folder, read_tfds
 
 BROKEN = b"\xef\xbb\xbfthe  cat\tsat \r\n\r\n   \nna\xefve\nna\xc3\xafve"  # one word in Latin-1, then in UTF-8
 
@@ -130,6 +131,38 @@ def test_a_folder_without_a_file_is_refused(folder, tmp_path):
         read_folder(folder("train.txt", "test.txt"))
     with pytest.raises(ValueError, match="Received: nothing"):
         read_folder(tmp_path / "missing")
+
+
+def test_one_file_is_split_by_its_lines(write):
+    lines = [f"line {index}" for index in range(4000)]
+    splits = [list(part) for part in read_file(write("a.txt", "\n".join(lines)))]
+    assert sorted(itertools.chain(*splits)) == sorted(lines)
+    for part, share in zip(splits, (0.9, 0.05, 0.05), strict=True):
+        assert abs(len(part) / 4000 - share) < 4 * 0.3 / 4000**0.5  # four standard errors, the largest of them
+        assert part == [line for line in lines if line in set(part)]  # in their order
+    longer = [list(part) for part in read_file(write("b.txt", "\n".join([*lines, " line  7", "more"])))]
+    assert [part[: len(other)] for part, other in zip(longer, splits, strict=True)] == splits
+    assert ["line 7" in part for part in longer] == [part.count("line 7") == 2 for part in longer]
+    other = [list(part) for part in read_file(write("a.txt", "\n".join(lines)), seed=1)]
+    assert other != splits
+    assert sorted(itertools.chain(*other)) == sorted(lines)
+
+
+def test_shares_of_a_file_are_read_in_passes_and_told_apart(write):
+    path = write("a.txt", "\n".join(map(str, range(500))))
+    splits = read_file(path)
+    assert list(splits.test) == list(splits.test)
+    assert splits.test.name == f"{path} (test)"
+    prints = {lines.fingerprint() for seed in (0, 1) for lines in read_file(path, seed=seed)}
+    assert len(prints) == 6
+    assert {lines.fingerprint() for lines in read_file(path)} < prints
+
+
+def test_a_file_too_small_to_be_split_is_refused(write, tmp_path):
+    with pytest.raises(ValueError, match=r"a.txt \(validation\). Received: 0 of 0 lines"):
+        read_file(write("a.txt", "one\ntwo\n"))
+    with pytest.raises(ValueError, match="which is no file"):
+        read_file(tmp_path / "missing.txt")
 
 
 class Builder:

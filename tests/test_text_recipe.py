@@ -45,6 +45,7 @@ def write_corpus(folder, sentence="the cat sat on the mat"):
     ("choices", "message"),
     [
         ({"units": 0}, "`units` must be at least 1. Received: 0"),
+        ({"tokenizer_lines": 0}, "`tokenizer_lines` must be at least 1"),
         ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
         ({"max_length": 1}, "`max_length` must be at least 2"),
         ({"language_model": True}, "no posterior to mix.*Received: 2 and 'recursive_mixture'"),
@@ -65,8 +66,9 @@ def test_an_impossible_recipe_is_refused(choices, message):
     ("choices", "message"),
     [
         ({"corpus": "no-such-folder"}, "no-such-folder"),
-        ({"tokenizer": "no-such.model"}, "no-such.model"),
+        ({"tokenizer": "wrod"}, "'unigram', 'whitespace', 'word', or a SentencePiece model. Received: 'wrod'"),
         ({"vocabulary_size": 10**6}, "`vocabulary_size`. Expected: at most"),
+        ({"coverage": 0.9}, "`coverage` must be from 0.98 to 1. Received: 0.9"),
         ({"train_size": 8}, "Too few rows for a batch"),
     ],
     ids=str,
@@ -119,10 +121,25 @@ def test_it_says_in_words_what_was_read(tmp_path, capsys):
     with pytest.warns(UserWarning, match="not UTF-8"):
         recipe(**choices, max_length=5).load()
     train, validation, test = capsys.readouterr().out.splitlines()
-    for word in ("train: 121 of 123 lines kept", "1 empty", "1 not UTF-8", "5 in the longest row", "% of the rows cut"):
+    for word in (
+        "train: 121 of 123 lines kept",
+        "1 empty",
+        "1 not UTF-8",
+        "5 in the longest row",
+        "% of the rows cut",
+        "97.52% of the characters known",
+    ):
         assert word in train
     assert validation.startswith("validation: 20 of 20 lines kept")
     assert test.startswith("test: 20 of 20 lines kept")
+
+
+def test_a_corpus_may_be_one_file(tmp_path):
+    (tmp_path / "all.txt").write_text("\n".join(f"sentence {index}" for index in range(1000)), encoding="utf-8")
+    chosen = recipe(corpus=str(tmp_path / "all.txt"), vocabulary_size=50)
+    splits = [list(lines) for lines in chosen.read()]
+    assert splits == [list(lines) for lines in dataclasses.replace(chosen, seed=1).read()]
+    assert chosen.load().facts["train"]["lines"]["kept"] == 96
 
 
 def test_tokens_of_a_corpus_on_the_disk_are_kept_there(tmp_path):
@@ -145,6 +162,18 @@ def test_a_run_is_not_resumed_with_the_words_of_another_corpus(tmp_path):
     second = recipe(corpus=str(write_corpus(tmp_path, "a dog lay under my bed")), **choices).load()
     with pytest.raises(ValueError, match="another tokenizer"):
         second.keep(tmp_path)
+
+
+def test_a_tokenizer_is_trained_on_some_of_the_lines_and_knows_what_it_is_to(tmp_path):
+    lines = [f"{letter} {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    words = recipe(vocabulary_size=9, tokenizer_lines=5)
+    assert words.make_tokenizer(lines).pieces == words.make_tokenizer(lines).pieces
+    with pytest.raises(ValueError, match="Expected: at most 9"):
+        recipe(vocabulary_size=10, tokenizer_lines=5).make_tokenizer(lines)
+    lines = ["ab"] * 30 + ["\u2603"]
+    for coverage, known in ((0.98, False), (1.0, True)):
+        made = recipe(tokenizer="char", vocabulary_size=7 + known, coverage=coverage).make_tokenizer(lines)
+        assert ("\u2603" in made.pieces) == known
 
 
 def test_published_corpora_keep_their_words(tmp_path):
@@ -190,6 +219,12 @@ def test_tied_logits_have_the_embeddings_size():
     assert recipe(features=5).model_options(300)["likelihood_options"]["features"] == 5
 
 
+def test_what_needs_second_derivatives_does_without_cudnn():
+    for refinement, expected in (("sa", False), ("dsvi", "auto"), (None, "auto")):
+        chosen = recipe(**ONE, refinement=refinement, refinement_steps=1)
+        assert making.make_model(chosen, chosen.model_options(300)).decoder.lstm.use_cudnn == expected
+
+
 @pytest.fixture
 def tidy():
     yield
@@ -200,6 +235,7 @@ def tidy():
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
 def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
+    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True)
     whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")))
     assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20

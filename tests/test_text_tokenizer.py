@@ -168,11 +168,38 @@ def foreign(**options):
     return file.getvalue()
 
 
-def test_a_model_with_other_ids_is_refused(tmp_path):
+FOREIGN_IDS = [
+    {},  # SentencePiece's own: unk, bos, eos, no pad
+    {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},  # of T5
+    {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
+    {"unk_id": 5, "pad_id": 3},
+    {"user_defined_symbols": ["<pad>", "<<pad>>"]},  # which are text there
+]
+
+
+@pytest.mark.parametrize("options", FOREIGN_IDS, ids=str)
+@pytest.mark.parametrize("model_type", ["unigram", "bpe", "char"])
+def test_a_model_with_other_ids_cuts_and_joins_as_it_did(model_type, options, tmp_path):
     path = tmp_path / "a.model"
-    path.write_bytes(foreign(vocab_size=35))
-    with pytest.raises(ValueError, match=r"pad_id=0, bos_id=1, eos_id=2 and unk_id=3.* Received: pad_id=-1, bos_id=1"):
-        load_tokenizer(path)
+    path.write_bytes(foreign(vocab_size=33 if model_type != "char" else 25, model_type=model_type, **options))
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    ours = load_tokenizer(path)
+    assert ours.vocabulary_size == theirs.get_piece_size() + (theirs.pad_id() < 0) + (theirs.bos_id() < 0)
+    lines = [*LINES, "zebras \u2603\u2603 <pad> on THE mat", "", "<s> the </s>"]
+    for line, row, other in zip(lines, ours.encode(lines), theirs.encode(lines), strict=True):
+        assert [ours.pieces[index] for index in row] == [theirs.id_to_piece(index) for index in other], line
+        assert not set(row.tolist()) & {PAD, BOS, EOS}
+        assert [index == UNK for index in row] == [index == theirs.unk_id() for index in other]
+        assert ours.decode([[BOS, *row, EOS, PAD, *row]]) == [theirs.decode(other)]
+    ours.save(path)
+    assert load_tokenizer(path).model == ours.model  # whose ids are ours by now
+
+
+def test_a_model_of_words_with_other_ids_knows_its_words():
+    tokenizer = Tokenizer(foreign(vocab_size=15, model_type="word"))
+    (row,) = tokenizer.encode(["the zebra mat."])
+    assert [tokenizer.pieces[index] for index in row] == ["\u2581the", "<unk>", "\u2581mat."]
+    assert tokenizer.pieces[:4] == ["<pad>", "<s>", "</s>", "<unk>"]
 
 
 def test_what_is_no_model_is_refused(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rme_tf.data.text import EOS, PAD, UNK, Lines, tokenize, train_tokenizer, training_dataset
+from rme_tf.data.text import EOS, PAD, UNK, Lines, sample_rows, tokenize, train_tokenizer, training_dataset
 from rme_tf.data.text import tokens as tokens_module
 
 LINES = ["a b c", "a, b", "c c c c c zebra!", "b"]
@@ -52,9 +52,25 @@ def test_the_counts_are_those_of_the_lines(tokenizer):
         "num_words": 16,
         "longest": 8,
         "unknown_rate": 1 / 14,
+        "character_coverage": 1 - 5 / 18,
         "truncated_share": 0.0,
         "lines": {"lines": 5, "kept": 4, "empty": 1, "not_utf8": 0, "too_long": 0},
     }
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char", "unigram"])
+def test_the_characters_that_are_covered_are_those_that_were_asked_for(kind):
+    lines = ["abacus cab"] * 30 + ["\u2603\u2603 bus \u2603"]
+    few, all_of_them = (
+        tokenize([*lines, "\u2602"], train_tokenizer(lines, kind=kind, vocabulary_size=size, coverage=coverage))
+        for size, coverage in ((10, 0.98), (11, 1.0))
+    )
+    assert few.character_coverage == 1 - 4 / 277
+    assert all_of_them.character_coverage == 1 - 1 / 277
+
+
+def test_a_character_that_becomes_several_counts_once(tokenizer):
+    assert tokenize(["\ufdfa"], tokenizer).character_coverage == 0.0  # 18 letters in the normal form
 
 
 def test_the_number_of_words_does_not_depend_on_the_tokenizer(tokenizer, pieces):
@@ -69,6 +85,7 @@ def test_a_longer_line_keeps_its_first_tokens_and_eos(tokenizer):
     assert cut.truncated_share == 0.25
     assert cut.num_words == (3 + 2 + 3 + 1) + 4
     assert cut.unknown_rate == 0.0
+    assert cut.character_coverage == whole.character_coverage
     assert tokenize(LINES, tokenizer, max_length=8).report == whole.report
 
 
@@ -94,6 +111,26 @@ def test_no_line_is_no_split(tokenizer):
 def test_a_line_without_a_token_is_a_row_of_eos(tokenizer):
     tokens = tokenize(["\u200b", "a"], tokenizer)
     np.testing.assert_array_equal(tokens.lengths, [1, 2])
+
+
+def test_sampled_rows_are_unrelated_and_come_once(tokenizer):
+    tokens = tokenize([" ".join("a" * n) for n in range(1, 61)], tokenizer)
+    rows = sample_rows(tokens, 20, seed=3)
+    lengths = (rows != PAD).sum(axis=-1)
+    assert rows.shape == (20, lengths.max())
+    assert len(set(lengths)) == 20
+    assert lengths.min() < 10  # from all of the corpus, not from its start
+    assert lengths.max() > 50
+    assert list(lengths) != sorted(lengths)
+    np.testing.assert_array_equal(rows, sample_rows(tokens, 20, seed=3))
+    assert not np.array_equal(lengths, (sample_rows(tokens, 20, seed=4) != PAD).sum(axis=-1))
+    assert sorted((sample_rows(tokens, 100) != PAD).sum(axis=-1)) == list(range(2, 62))
+
+
+@pytest.mark.parametrize("given", [{"num_rows": 0}, {"num_rows": 1, "seed": -1}])
+def test_rows_to_sample_are_checked(tokenizer, given):
+    with pytest.raises(ValueError, match=rf"`{list(given)[-1]}` must be at least"):
+        sample_rows(tokenize(LINES, tokenizer), **given)
 
 
 # Files

@@ -47,6 +47,13 @@ def test_an_encoder_survives_its_configuration(tmp_path):
     np.testing.assert_array_equal(loaded(ROWS), encoder(ROWS))
 
 
+def test_an_encoder_keeps_its_precision(tmp_path):
+    encoder = LSTMEncoder((None,), 4, vocabulary_size=V, units=3, embedding_size=2, dtype="mixed_bfloat16")
+    assert encoder(ROWS).dtype == tf.bfloat16
+    encoder.save(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "encoder.keras")(ROWS), encoder(ROWS))
+
+
 @pytest.mark.parametrize("choice", sorted(MODELS))
 def test_from_observations_it_is_the_aggregate_posterior_of_these(choice):
     model = build(**MODELS[choice])

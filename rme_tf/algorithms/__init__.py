@@ -1,6 +1,6 @@
 """Training algorithms, which say what parameters ascend what objective, and the table of them."""
 
-from rme_tf.algorithms.aggressive import Aggressive
+from rme_tf.algorithms.aggressive import Aggressive, StopAggressive
 from rme_tf.algorithms.base import Algorithm
 from rme_tf.algorithms.boosted import Boosted
 from rme_tf.algorithms.elbo import ELBO
@@ -24,5 +24,6 @@ __all__ = [
     "ELBO",
     "ImportanceWeighted",
     "RecursiveMixture",
+    "StopAggressive",
     "SubsetELBO",
 ]

@@ -1,11 +1,12 @@
 """Aggressive training of the inference networks: the decoder waits while they catch up with its posterior."""
 
 import dataclasses
+import math
 
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -15,7 +16,8 @@ class Aggressive(Configured):
 
     Of He et al.'s loop each minibatch is a step of `fit`: the encoders move in every one, the decoder in the
     last of an inner loop, which ends when the bound's mean over `window` steps is no better than over the
-    `window` before, or after `max_steps`. `callbacks.StopAggressive` ends it all.
+    `window` before, or after `max_steps`. `StopAggressive` among the callbacks of `fit` ends it all. So an epoch,
+    which is as many minibatches as ever, gives the decoder fewer steps than theirs, whose inner loops draw more.
 
     Args:
         window: steps whose bounds are averaged.
@@ -33,8 +35,9 @@ class Aggressive(Configured):
 
     def __post_init__(self):
         for name in ("window", "max_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+            value = getattr(self, name)
+            if not is_number(value) or value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value!r}.")
 
 
 class InnerLoop(keras.layers.Layer):
@@ -71,3 +74,35 @@ class InnerLoop(keras.layers.Layer):
         self.total_before.assign(tf.where(window_ends, total, self.total_before.value))
         self.total.assign(tf.where(tf.logical_or(ended, window_ends), 0.0, total))
         self.step.assign(tf.where(ended, 0.0, step))
+
+
+class StopAggressive(keras.callbacks.Callback):
+    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
+
+    Args:
+        monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
+        best: its best value so far, where a training is resumed.
+
+    References:
+        He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
+    """
+
+    def __init__(self, monitor: str = "mi", best: float = -math.inf):
+        super().__init__()
+        self.monitor = monitor
+        self.best = best
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares with the best epoch so far.
+
+        Raises:
+            ValueError: if the logs do not have the diagnostic.
+        """
+        if self.monitor not in (logs or {}):
+            raise ValueError(
+                f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
+                f"there are {sorted(logs or {})}."
+            )
+        if logs[self.monitor] <= self.best:
+            self.model.inner_loop.on.assign(0.0)
+        self.best = max(self.best, logs[self.monitor])

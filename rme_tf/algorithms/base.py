@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.annealing import Annealing, check_kl_weight
-from rme_tf.configured import Configured
+from rme_tf.configured import Configured, is_number
 from rme_tf.free_bits import FreeBits
 
 
@@ -20,7 +20,8 @@ class Algorithm(Configured):
     Args:
         num_samples: S, latent samples drawn from each component in a step.
         warm_start_epochs: for so many epochs q_0 and the decoder train alone, as a plain VAE; then the
-            other components start as copies of q_0 with noise, and the mixture grows to M components.
+            other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
+            whose weights are not of the shapes of q_0's starts where it was initialised.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`. The functional derivative
             of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z), every log q and log Q.
@@ -35,6 +36,7 @@ class Algorithm(Configured):
           that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
 
     May be overridden:
+        * `begin(model)`: what it does to a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
         * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
@@ -53,8 +55,9 @@ class Algorithm(Configured):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < least:
                 raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
-        if not 0.0 <= self.warm_start_noise < math.inf:
-            raise ValueError(f"`warm_start_noise` must be finite and not negative. Received: {self.warm_start_noise}.")
+        noise = self.warm_start_noise
+        if not is_number(noise) or not 0.0 <= noise < math.inf:
+            raise ValueError(f"`warm_start_noise` must be a number, finite and not negative. Received: {noise!r}.")
         check_kl_weight(self.kl_weight)
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             if not isinstance(getattr(self, name), kind | None):
@@ -68,6 +71,10 @@ class Algorithm(Configured):
                 "components at once. Expected algorithm='elbo'. Received: refinement "
                 f"{type(model.refinement).__name__}."
             )
+
+    def begin(self, model):
+        """Does what is to be done before the first epoch of a model's life: nothing unless overridden."""
+        del model
 
     def step(self, model, x, seed):
         """Moves the model's weights once; returns `LogProbs`."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.recursive_mixture import Recursion
+from rme_tf.configured import is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -28,7 +29,7 @@ class Boosted(Recursion):
 
     Args:
         entropy_weight: lambda, weight of the entropy of q_m; positive. Small values make q_m a spike.
-        update, decoder_weights, polish_epoch: see `Recursion`.
+        update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -44,8 +45,8 @@ class Boosted(Recursion):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0.0 < self.entropy_weight < math.inf:
-            raise ValueError(f"`entropy_weight` must be positive and finite. Received: {self.entropy_weight}.")
+        if not is_number(self.entropy_weight) or not 0.0 < self.entropy_weight < math.inf:
+            raise ValueError(f"`entropy_weight` must be positive and finite. Received: {self.entropy_weight!r}.")
 
     def reward_beside(self, log_q, log_before):
         """Returns KL(q_m || Q_{m-1}) + entropy_weight H(q_m)."""

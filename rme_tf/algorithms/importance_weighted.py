@@ -20,8 +20,10 @@ class ImportanceWeighted(Algorithm):
 
     It lies between ELBO(Q) and log p(x), which it tends to as S grows. One component and one sample make it the
     ELBO. With several components the logarithm is outside the sum over them, so one sample is enough for a bound
-    above ELBO(Q), which with uniform weights is the MISELBO of Kviman et al. and what `ELBO` ascends. The epoch
-    log shows ELBO(Q), as for every algorithm.
+    above ELBO(Q), which with uniform weights is the MISELBO of Kviman et al. of one sample a component, and what `ELBO`
+    ascends. Their MISELBO of several, (1/M) sum_m E log mean_s w_ms, has the logarithm inside the sum over components
+    and outside that over samples: it lies between the two, and is not offered. The epoch log shows ELBO(Q), as for
+    every algorithm.
 
     Args:
         num_samples: S, samples of each component in a step.

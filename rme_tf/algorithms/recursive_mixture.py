@@ -29,6 +29,8 @@ import tensorflow as tf
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.algorithms.warm_start import begin_with_equal_weights
+from rme_tf.configured import is_number
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
@@ -45,6 +47,8 @@ class Recursion(Algorithm):
             E_Q[log p(x, z)] is, or "uniform": then a component of little weight teaches the decoder no less.
         polish_epoch: from this epoch of the model's life on, counted from 0, all ascend ELBO(Q) as in `ELBO`,
             the mixing weights too, and the decoder by alpha. None: never.
+        weights_from_polish: whether learned mixing weights wait for that epoch: they begin uniform, and until then
+            stay. The recursion then breaks the symmetry of the components before one of them can take all the weight.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -57,6 +61,7 @@ class Recursion(Algorithm):
     update: str = "joint"
     decoder_weights: str = "alpha"
     polish_epoch: int | None = None
+    weights_from_polish: bool = False
     warm_start_epochs: int = 3
 
     def __post_init__(self):
@@ -69,10 +74,21 @@ class Recursion(Algorithm):
                 "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
                 f"recursion. Expected: at least {least}. Received: {epoch!r}."
             )
+        if self.weights_from_polish and epoch is None:
+            raise ValueError("`weights_from_polish` needs a `polish_epoch`. Received: None.")
 
     def phase(self, epochs_trained: int) -> int:
         """Returns 1 from `polish_epoch` on, 0 before."""
         return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
+
+    def begin(self, model):
+        """Makes mixing weights uniform that wait for the polish; raises ValueError if they cannot be made so."""
+        if self.weights_from_polish and model.mixing_network is not None:
+            begin_with_equal_weights(model)
+
+    def moves_weights(self, model) -> bool:
+        """Returns whether the recursion has mixing weights to learn."""
+        return model.mixing.learned and not self.weights_from_polish
 
     def check(self, model):
         """Raises ValueError where the recursion cannot tell whose the weights are that a part of the model owns.
@@ -132,7 +148,7 @@ class RecursiveMixture(Recursion):
             few nats: far beyond that the components leave the posterior.
         bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
             (the paper's min(KL, C)) or "none".
-        update, decoder_weights, polish_epoch: see `Recursion`.
+        update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -147,32 +163,13 @@ class RecursiveMixture(Recursion):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.kl_bound >= 0.0:
-            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound}.")
+        if not is_number(self.kl_bound) or not self.kl_bound >= 0.0:
+            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound!r}.")
         lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
 
     def reward_beside(self, log_q, log_before):
         """Returns BKL(q_m || Q_{m-1})."""
         return objectives.bounded_kl(log_q, log_before, bound=self.bound, kl_bound=self.kl_bound)
-
-
-def _mixing_objective(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
-    """Returns ELBO(Q_m) as a function of eps_m alone, in nats, shape [B].
-
-    Args:
-        log_joint: log p(x|z) + kl_weight log p(z). Shape [S, B, K], K > m; no gradient is passed to it.
-        log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
-        log_alpha: Shape [B, K].
-        m: the component that joins, at least 1.
-        kl_weight: weight of log Q_m.
-    """
-    log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
-    log_alpha = objectives.prefix_log_alpha(log_alpha, m + 1)
-    log_stay = tf.reduce_logsumexp(log_alpha[:, :m], axis=-1, keepdims=True)  # log(1 - eps_m)
-    before = tf.stop_gradient(log_alpha[:, :m] - log_stay)
-    log_alpha = tf.concat([log_stay + before, log_alpha[:, m:]], axis=-1)
-    log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all[:, :, : m + 1, : m + 1])
-    return objectives.mixture_elbo(log_joint[:, :, : m + 1], log_density, log_alpha)
 
 
 def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
@@ -210,7 +207,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         """Returns ELBO(Q_m)."""
         encoding, z, log_lik, log_prior = draw(m + 1)
         log_q_all = model.component_log_probs(encoding.params, z)
-        value = _mixing_objective(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
+        value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
         # The network has one penalty and one part in p(z), but many stages.
         once = lent() - model.mixing.penalty(encoding.log_alpha) if m + 1 == model.active_components else 0.0
         return value + once, None
@@ -225,7 +222,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
 
     for m in range(model.active_components):
         stage(_own_variables(model, m), lambda m=m: component_objective(m, m))
-        if m > 0 and model.mixing.learned:
+        if m > 0 and algorithm.moves_weights(model):
             last = m + 1 == model.active_components  # the network has one weight decay, but many stages
             stage(model.mixing_network.trainable_variables, lambda m=m: mixing_objective(m), regularise=last)
     if model.trunk is not None:
@@ -281,12 +278,14 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         value += tf.reduce_sum(share * own, axis=-1)
         for m in range(1, model.active_components):
             value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
-            if model.mixing.learned:
-                value += _mixing_objective(log_joint, log_q_all, log_alpha, m, kl_weight)
+            if algorithm.moves_weights(model):
+                value += objectives.joining_elbo(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 
-    return ascend(model, model.active_variables, objective)
+    waits = model.mixing_network is not None and not algorithm.moves_weights(model)
+    waiting = {id(variable) for variable in model.mixing_network.trainable_variables} if waits else set()
+    return ascend(model, [each for each in model.active_variables if id(each) not in waiting], objective)
 
 
 def _scale_gradient(x, scale):

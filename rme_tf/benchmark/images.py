@@ -1,8 +1,12 @@
-"""Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark.images`."""
+"""Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark.images`.
+
+Every model takes its turn in every round, so that what else the machine does falls on all of them; the ratios are
+medians over the rounds. Then the memory of a training step, each in a process of its own.
+"""
 
 import dataclasses
-import resource
-import time
+import functools
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,14 +14,19 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import in_new_process
+from rme_tf.benchmark.keeping import in_new_process, keep
+from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.models import VAE
 
-ALGORITHMS = {
-    "VAE": ELBO(),
-    "mixture encoder": ELBO(),
-    "RME, joint": RecursiveMixture(warm_start_epochs=0),
-    "RME, sequential": RecursiveMixture(warm_start_epochs=0, update="sequential"),
+JOINT = RecursiveMixture(warm_start_epochs=0)
+SEQUENTIAL = RecursiveMixture(warm_start_epochs=0, update="sequential")
+# Name -> algorithm, and what the model has beside its M components.
+MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "VAE": (ELBO(), {"num_components": 1, "mixing": "uniform"}),
+    "mixture encoder": (ELBO(), {}),
+    "RME, joint": (JOINT, {}),
+    "RME, sequential": (SEQUENTIAL, {}),
+    "RME, joint, shared trunk": (JOINT, {"trunk": "shared"}),
 }
 
 
@@ -28,46 +37,94 @@ class Options:
     Args:
         components: M of the mixtures.
         mixing: "uniform" or "learned" weights.
-        batch_size: images of 28x28 in a step.
+        encoder: network of each component.
+        decoder: network of p(x|z).
+        side: pixels on a side of the images.
+        batch_size: images of a step.
         steps: steps of one timing.
-        repeats: timings of each algorithm, of which the fastest counts.
+        rounds: timings of each model.
         jit_compile: compile the step with XLA.
+        out: file for the record; none unless given.
     """
 
     components: int = 5
     mixing: str = "uniform"
+    encoder: str = "conv"
+    decoder: str = "conv"
+    side: int = 28
     batch_size: int = 128
     steps: int = 20
-    repeats: int = 5
+    rounds: int = 5
     jit_compile: bool = False
+    out: str | None = None
 
 
-def measure(name: str, options: Options) -> tuple[float, float]:
-    """Returns the milliseconds of one step and the peak memory of this process in MiB."""
-    components = 1 if name == "VAE" else options.components
-    mixing = options.mixing if components > 1 else "uniform"
-    model = VAE.from_names(input_shape=(28, 28, 1), latent_dim=20, num_components=components, mixing=mixing)
-    model.compile("adam", ALGORITHMS[name], jit_compile=options.jit_compile)
-    count = options.batch_size * options.steps
-    x = np.random.default_rng(0).integers(0, 2, (count, 28, 28, 1)).astype(np.float32)
+def build(name: str, options: Options) -> VAE:
+    """Returns a compiled model."""
+    algorithm, choices = MODELS[name]
+    model = VAE.from_names(
+        **{"num_components": options.components, "mixing": options.mixing, **choices},
+        encoder=options.encoder,
+        decoder=options.decoder,
+        input_shape=(options.side, options.side, 1),
+        latent_dim=20,
+    )
+    model.compile("adam", algorithm, jit_compile=options.jit_compile)
+    return model
+
+
+def images(options: Options, count: int) -> np.ndarray:
+    """Returns so many binary images of noise."""
+    shape = (count, options.side, options.side, 1)
+    return np.random.default_rng(0).integers(0, 2, shape).astype(np.float32)
+
+
+def timings(options: Options) -> dict[str, np.ndarray]:
+    """Returns the milliseconds of a step of each model, in every round."""
     keras.utils.disable_interactive_logging()
-    times = []
-    for _ in range(options.repeats + 1):  # the first compiles
-        start = time.perf_counter()
-        model.fit(x, batch_size=options.batch_size, verbose=0)
-        times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return 1000 * min(times[1:]) / options.steps, peak
+    x = images(options, options.batch_size * options.steps)
+    models = {name: build(name, options) for name in MODELS}
+    fits = {
+        name: functools.partial(model.fit, x, batch_size=options.batch_size, verbose=0)
+        for name, model in models.items()
+    }
+    return {name: 1000.0 * seconds / options.steps for name, seconds in take_turns(fits, options.rounds).items()}
+
+
+def training_memory(name: str, options: Options) -> tuple[float, float]:
+    """Returns by how many MiB a step raises the memory of a new process, and its peak; NaN but on Linux."""
+    return in_new_process(_training_memory, name, options)
+
+
+def _training_memory(name: str, options: Options) -> tuple[float, float]:
+    keras.utils.disable_interactive_logging()
+    x = images(options, options.batch_size)
+    return memory_of_a_step(build(name, options), x[:2], x)
+
+
+def rows(milliseconds: dict[str, np.ndarray], memories: dict[str, tuple[float, float]]) -> list[dict]:
+    """Returns the lines of the table."""
+    return [
+        {
+            "algorithm": name,
+            "ms/step": float(np.median(values)),
+            "times the VAE's step": float(np.median(values / milliseconds["VAE"])),
+            "MiB of a step": memories[name][0],
+            "peak MiB": memories[name][1],
+        }
+        for name, values in milliseconds.items()
+    ]
 
 
 def main() -> None:
-    """Prints the table, each algorithm in a process of its own, one after the other."""
+    """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
-    rows = [(name, *in_new_process(measure, name, options)) for name in ALGORITHMS]
-    table = [(name, f"{step:.1f}", f"{step / rows[0][1]:.2f}", f"{peak:.0f}") for name, step, peak in rows]
-    headers = ["algorithm", "ms/step", "times the VAE's", "peak MiB"]
+    milliseconds = timings(options)
+    table = rows(milliseconds, {name: training_memory(name, options) for name in MODELS})
     print(f"M = {options.components}, {options.mixing} weights, batch of {options.batch_size}")
-    print(tabulate(table, headers=headers, disable_numparse=True))
+    print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f", ",.0f")))
+    every = {name: values.tolist() for name, values in milliseconds.items()}
+    keep(options.out, options, table, milliseconds_per_step=every)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,15 @@ medians over the rounds. Then the peak memory of a training step, each in a proc
 
 import dataclasses
 import functools
-import math
-import time
 
 import keras
 import numpy as np
 import tyro
 from tabulate import tabulate
 
-from rme_tf import memory
 from rme_tf.algorithms import ELBO, RecursiveMixture
 from rme_tf.benchmark.keeping import in_new_process, keep
+from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
 from rme_tf.models import VAE
@@ -114,13 +112,7 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
     models = {name: build(name, options) for name in (PLAIN, *options.models)}
     runs = {name: functools.partial(fit, model) for name, model in models.items()} | {PIPELINE: read}
-    rates: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(options.rounds + 1):  # the first compiles
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            rates[name].append(tokens.num_tokens / (time.perf_counter() - start))
-    return {name: np.array(values[1:]) for name, values in rates.items()}
+    return {name: tokens.num_tokens / seconds for name, seconds in take_turns(runs, options.rounds).items()}
 
 
 def training_memory(name: str, options: Options) -> float:
@@ -135,12 +127,8 @@ def _training_memory(name: str, options: Options) -> float:
     rng = np.random.default_rng(0)
     shape = (options.memory_batch_size, options.memory_length)
     x = rng.integers(UNK + 1, options.memory_vocabulary_size, shape, dtype=np.int32)
-    model.fit(x[:2, :4], verbose=0)  # creates what stays: the graph, the optimizer's slots
-    memory.reset_peak()
-    before = memory.peak()
-    model.fit(x, batch_size=len(x), verbose=0)
-    after = memory.peak()
-    return math.nan if after is None or before is None else after - before
+    raised, _ = memory_of_a_step(model, x[:2, :4], x)
+    return raised
 
 
 def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
@@ -166,7 +154,8 @@ def main() -> None:
         f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "
         f"{options.memory_vocabulary_size:,} words."
     )
-    keep(options.out, options, table, tokens_per_second={name: values.tolist() for name, values in rates.items()})
+    every = {name: values.tolist() for name, values in rates.items()}
+    keep(options.out, options, table, tokens_per_second=every)
 
 
 if __name__ == "__main__":

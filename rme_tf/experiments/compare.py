@@ -9,7 +9,7 @@ from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import summary_table
 from rme_tf.export import export_saved_model
-from rme_tf.records import write_json
+from rme_tf.records import check_writable, write_json
 
 
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
@@ -24,8 +24,11 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
         results: directory of records to keep, one JSON file a model; none unless given.
 
     Raises:
-        ValueError: as `run` does.
+        ValueError: as `run` does, and if a directory cannot be written.
     """
+    for name, folder in (("out", out), ("results", results)):
+        if folder is not None:
+            check_writable(folder, name)
     out = pathlib.Path(out)
     runs = {name: run(recipe) for name, recipe in recipes.items()}
     records = {name: finished.record for name, finished in runs.items()}

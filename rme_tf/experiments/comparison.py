@@ -4,8 +4,8 @@ import csv
 import math
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -13,68 +13,64 @@ from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.experiments.tables import Record, by_method, mean_and_error
-from rme_tf.records import read_json
 
 LEVEL = 0.05  # of the tests, over all of a table's
+SPLITS = ("test", "train")
+WHOLE = "of the process, all that it held"  # the peak memory in records that do not say
 
-# Column -> where it is in a record's metrics, or in the record; how many decimals.
-COLUMNS: dict[str, tuple[tuple[str, ...], int]] = {
-    "test log p(x)": (("metrics", "test", "log_likelihood"), 2),
-    "train log p(x)": (("metrics", "train", "log_likelihood"), 2),
-    "bits/dim": (("metrics", "test", "bits_per_dimension"), 4),
-    "test ELBO": (("metrics", "test", "elbo"), 2),
-    "KL": (("metrics", "test", "kl"), 2),
-    "I(m; z given x)": (("metrics", "test", "component_information"), 2),
-    "H(alpha)": (("metrics", "test", "mixing_entropy"), 2),
-    "active units": (("metrics", "test", "active_units"), 1),
-    "inference parameters": (("metrics", "inference_parameters"), 0),
-    "generative parameters": (("metrics", "generative_parameters"), 0),
-    "training s": (("seconds", "training"), 0),
-    "inference ms/128": (("inference_milliseconds_per_batch_of_128",), 1),
-    "peak MiB": (("peak_memory_mib",), 0),
+
+class Column(NamedTuple):
+    """A number of a record, None where it was not recorded, and how many decimals of it are shown."""
+
+    read: Callable[[Record], float | None]
+    decimals: int
+
+
+def _at(*path: str) -> Callable[[Record], float | None]:
+    """Returns the function that finds a number at a place in a record."""
+
+    def read(record):
+        place: Any = record
+        for name in path:
+            place = (place or {}).get(name)
+        return place
+
+    return read
+
+
+def _component_elbo(record: Record) -> float | None:
+    """Returns mean_x sum_m alpha_m ELBO(q_m) = ELBO(Q) - I(m; z|x), of the test set and in nats."""
+    elbo, information = (record["metrics"]["test"].get(name) for name in ("elbo", "component_information"))
+    return None if elbo is None or information is None else elbo - information
+
+
+QUALITY: dict[str, Column] = {
+    "test log p(x)": Column(_at("metrics", "test", "log_likelihood"), 2),
+    "train log p(x)": Column(_at("metrics", "train", "log_likelihood"), 2),
+    "test bits/dim": Column(_at("metrics", "test", "bits_per_dimension"), 4),
+    "train bits/dim": Column(_at("metrics", "train", "bits_per_dimension"), 4),
+    "test ELBO": Column(_at("metrics", "test", "elbo"), 2),
+    "components' ELBO": Column(_component_elbo, 2),
+    "KL": Column(_at("metrics", "test", "kl"), 2),
+    "I(m; z given x)": Column(_at("metrics", "test", "component_information"), 2),
+    "H(alpha)": Column(_at("metrics", "test", "mixing_entropy"), 2),
+    "active units": Column(_at("metrics", "test", "active_units"), 1),
 }
-
-
-def load_records(paths: Iterable) -> list[Record]:
-    """Returns the records that are meant by directories of runs, records (JSON), or directories of records.
-
-    Raises:
-        ValueError: if one of them is none of these, or a run that has not been finished.
-    """
-    records: list[Record] = []
-    paths = [pathlib.Path(path) for path in paths]
-    for path in paths:
-        if (path / "config.yaml").exists():
-            records.append(_record_of_run(path))
-        elif path.is_dir() and any(path.glob("*.json")):
-            records += map(read_json, sorted(path.glob("*.json")))
-        elif path.suffix == ".json" and path.is_file():
-            records.append(read_json(path))
-        else:
-            raise ValueError(f"Expected a run, a record (.json) or a directory of records. Received: {path}.")
-    wrong = [record for record in records if not {"method", "metrics", "history"} <= record.keys()]
-    if wrong or not records:
-        raise ValueError(f"Expected records of runs. Received others, or none, in {', '.join(map(str, paths))}.")
-    return records
-
-
-def _record_of_run(path: pathlib.Path) -> Record:
-    if not (path / "metrics.json").exists():
-        raise ValueError(f"Expected a finished run, with metrics.json. Received: {path}.")
-    history = read_json(path / "checkpoints" / "history.json")
-    return {"method": re.sub(r"-seed\d+$", "", path.name), **read_json(path / "metrics.json"), "history": history}
+COST: dict[str, Column] = {
+    "epochs": Column(lambda record: len(record["history"]["seconds"]), 0),
+    "training s": Column(_at("seconds", "training"), 0),
+    "inference ms/128": Column(_at("inference_milliseconds_per_batch_of_128"), 1),
+    "inference parameters": Column(_at("metrics", "inference_parameters"), 0),
+    "generative parameters": Column(_at("metrics", "generative_parameters"), 0),
+    "peak MiB": Column(_at("peak_memory_mib"), 0),
+}
+COLUMNS = {**QUALITY, **COST}
 
 
 def values_of(records: Sequence[Record], column: str) -> np.ndarray:
     """Returns a column's number in each record, NaN where it was not recorded."""
-    path, _ = COLUMNS[column]
-    numbers = []
-    for record in records:
-        place: Any = record
-        for name in path:
-            place = (place or {}).get(name)
-        numbers.append(math.nan if place is None else place)
-    return np.array(numbers, float)
+    numbers = [COLUMNS[column].read(record) for record in records]
+    return np.array([math.nan if number is None else number for number in numbers], float)
 
 
 def paired_differences(records: Sequence[Record], reference: str, column="test log p(x)") -> dict[str, tuple]:
@@ -115,31 +111,77 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
 def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, str]]:
     """Returns the table's lines, means ± standard errors over seeds; real differences from the reference are bold."""
     differences = paired_differences(records, reference)
+    hidden = {"peak MiB"} if len(memory_kinds(records)) > 1 else set()
     rows = []
     for method, group in by_method(records).items():
         gap, p = differences.get(method, (math.nan, math.nan))
         shown = "" if math.isnan(gap) else f"{gap:+.2f}" + ("" if math.isnan(p) else f" (p = {p:.3f})")
         row = {"method": method, "M": group[0]["config"]["components"], "seeds": len(group)}
-        for column, (_, decimals) in COLUMNS.items():
-            row[column] = mean_and_error(values_of(group, column), decimals)
+        for column in COLUMNS:
+            values = values_of(group, column)
+            row[column] = "" if column in hidden else mean_and_error(values, COLUMNS[column].decimals)
             if column == "test log p(x)":
                 row[f"less {reference}'s"] = f"**{shown}**" if p < LEVEL else shown
         rows.append(row)
     return rows
 
 
+def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
+    """Returns what the table of quality and the table of cost are of, a sentence or two each."""
+    tests, trains = (_numbers(_observations(record["metrics"][split]) for record in records) for split in SPLITS)
+    samples = _numbers(record["config"]["importance_samples"] for record in records)
+    quality = (
+        f"Bounds in nats on {tests} test and {trains} training observations, log p(x) by {samples} importance samples; "
+        f"means ± standard errors over seeds. Bold: a paired test finds a difference ({LEVEL:.0%}, Holm)."
+    )
+    cost = "Epochs and seconds of training, inference for a batch of 128, trainable parameters, peak memory in training"
+    kinds = memory_kinds(records)
+    if len(kinds) > 1:
+        return quality, f"{cost}, which was measured in several ways ({', '.join(kinds)}) and is not shown."
+    return quality, f"{cost}{f' ({kinds[0]})' if kinds else ''}."
+
+
+def memory_kinds(records: Sequence[Record]) -> list[str]:
+    """Returns what the peaks of memory in the records are of; those of more than one kind cannot be compared."""
+    measured = [record.get("peak_memory_of") for record in records if record.get("peak_memory_mib") is not None]
+    return sorted({f"of {kind}, beyond what was held before" if kind else WHOLE for kind in measured})
+
+
+def _observations(metrics: dict) -> int:
+    return metrics["num_observations"] if "num_observations" in metrics else metrics["num_images"]  # as it once was
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return " or ".join(f"{value:,}" for value in sorted(set(values)))
+
+
+def comparison_tables(records: Sequence[Record], reference: str, style: str = "github") -> tuple[str, str]:
+    """Returns two tables, of quality and of cost, a line a method; `style` is one of tabulate's formats."""
+    rows = comparison_rows(records, reference)
+    quality = [{name: value for name, value in row.items() if name not in COST} for row in rows]
+    cost = [{name: value for name, value in row.items() if name in ("method", "M", *COST)} for row in rows]
+    options: dict[str, Any] = {"headers": "keys", "tablefmt": style, "disable_numparse": True}
+    return tabulate(quality, **options), tabulate(cost, **options)
+
+
+def comparison_text(records: Sequence[Record], reference: str) -> str:
+    """Returns both tables in Markdown, each under what it is of."""
+    parts = zip(comparison_captions(records), comparison_tables(records, reference), strict=True)
+    return "\n\n".join(f"{caption}\n\n{table}" for caption, table in parts)
+
+
 def write_comparison(records: Sequence[Record], reference: str, out) -> str:
-    """Writes table.md, table.tex and table.csv (plain numbers), and the figures; returns the table in Markdown."""
+    """Writes table.md, table.tex and table.csv (plain numbers), and the figures; returns the tables in Markdown."""
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    rows = comparison_rows(records, reference)
-    markdown = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+    markdown = comparison_text(records, reference)
     (out / "table.md").write_text(markdown + "\n", encoding="utf-8")
-    latex = tabulate(rows, headers="keys", tablefmt="latex_raw", disable_numparse=True)
+    latex = "\n\n".join(comparison_tables(records, reference, "latex_raw"))
     latex = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", latex).replace("±", r"$\pm$").replace("_", r"\_")
-    (out / "table.tex").write_text(latex + "\n", encoding="utf-8")
+    captions = "".join(f"% {caption}\n" for caption in comparison_captions(records))
+    (out / "table.tex").write_text(f"{captions}\n{latex}\n", encoding="utf-8")
     _write_csv(records, reference, out / "table.csv")
-    draw_comparison(records, out)
+    draw_comparison(records, curves=out / "curves.png", trade_off=out / "quality_and_time.png")
     return markdown
 
 
@@ -160,14 +202,20 @@ def _write_csv(records, reference, path) -> None:
         writer.writerows(rows)
 
 
-def draw_comparison(records: Sequence[Record], out) -> None:
-    """Draws the validation ELBO by epoch and by training time, and the log-likelihood against inference's time."""
-    out, groups = pathlib.Path(out), by_method(records)
+def draw_comparison(records: Sequence[Record], *, curves, trade_off) -> None:
+    """Draws the validation ELBO by epoch and by training time, and the log-likelihood against inference's time.
+
+    Args:
+        records: the first seed of each method is drawn in the one, every run in the other.
+        curves: path of the first figure.
+        trade_off: path of the second.
+    """
+    groups = by_method(records)
     histories = {method: group[0]["history"] for method, group in groups.items()}
-    plots.save(plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)"), out / "curves.png")
+    plots.save(plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)"), curves)
     points = {
         method: (values_of(group, "inference ms/128"), values_of(group, "test log p(x)"))
         for method, group in groups.items()
     }
     labels = {"x": "inference, ms a batch of 128", "y": "test log p(x) (nats)"}
-    plots.save(plots.trade_off(points, **labels), out / "quality_and_time.png")
+    plots.save(plots.trade_off(points, **labels), trade_off)

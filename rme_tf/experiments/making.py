@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
-from rme_tf.annealing import ANNEALINGS, Annealing
+from rme_tf.annealing import ANNEALINGS, Annealing, CyclicalAnnealing
 from rme_tf.free_bits import FreeBits
 from rme_tf.models import VAE
 from rme_tf.networks import ENCODERS
@@ -19,26 +20,34 @@ if TYPE_CHECKING:
     from rme_tf.experiments.recipe import Recipe
 
 
-def make_algorithm(recipe: "Recipe") -> Algorithm:
+def make_algorithm(recipe: "Recipe", steps_per_epoch: int = 1) -> Algorithm:
     """Returns the training algorithm that the fields describe; raises ValueError as it does."""
     algorithm = lookup(ALGORITHMS, recipe.algorithm, "algorithm")
     fields = {field.name for field in dataclasses.fields(recipe)}
     names = {field.name for field in dataclasses.fields(algorithm)} & fields
     options: dict[str, Any] = {name: getattr(recipe, name) for name in names}
-    options["kl_weight"] = make_kl_weight(recipe)
-    options["free_bits"] = FreeBits(nats=recipe.free_bits) if recipe.free_bits else None
-    options["aggressive"] = Aggressive() if recipe.aggressive else None
+    free_bits = FreeBits(nats=recipe.free_bits, groups=recipe.free_bits_groups)
+    aggressive = Aggressive(window=recipe.aggressive_window, max_steps=recipe.aggressive_max_steps)
+    options["kl_weight"] = make_kl_weight(recipe, steps_per_epoch)
+    options["free_bits"] = free_bits if recipe.free_bits else None
+    options["aggressive"] = aggressive if recipe.aggressive else None
     if recipe.components == 1:
         options["warm_start_epochs"] = 0
     return algorithm(**options)
 
 
-def make_kl_weight(recipe: "Recipe") -> float | Annealing:
+def make_kl_weight(recipe: "Recipe", steps_per_epoch: int = 1) -> float | Annealing:
     """Returns the weight of the KL term, or its annealing; raises ValueError as that does."""
     if recipe.annealing is None:
         return recipe.kl_weight
     annealing = lookup(ANNEALINGS, recipe.annealing, "annealing")
-    return annealing(steps=recipe.annealing_steps, start=recipe.annealing_start, end=recipe.kl_weight)
+    delay = recipe.annealing_delay
+    if delay is None:
+        delay = steps_per_epoch * (recipe.reset_decoder_epoch or 0)
+    options = {"steps": recipe.annealing_steps, "start": recipe.annealing_start, "delay": delay}
+    if annealing is CyclicalAnnealing:
+        options |= {"cycles": recipe.annealing_cycles, "rise": recipe.annealing_rise}
+    return annealing(**options, end=recipe.kl_weight)
 
 
 def make_posterior(recipe: "Recipe") -> PosteriorFamily:
@@ -53,6 +62,15 @@ def make_mixing(recipe: "Recipe") -> Mixing:
     if recipe.mixing == "learned":
         return RecursiveMixing(eps_min=recipe.eps_min, uniform_pull=recipe.uniform_pull)
     return lookup(MIXINGS, recipe.mixing, "mixing")()
+
+
+def make_refinement_options(recipe: "Recipe") -> dict[str, Any]:
+    """Returns arguments of the refinement, none where there is no refinement."""
+    if recipe.refinement is None:
+        return {}
+    limits = {"learning_rate": recipe.refinement_rate, "clip_norm": recipe.refinement_clip}
+    given = {name: value for name, value in limits.items() if value is not None}
+    return {"steps": recipe.refinement_steps, **given}
 
 
 def make_optimizer(recipe: "Recipe") -> keras.optimizers.Optimizer:
@@ -76,19 +94,29 @@ def encoder_options(recipe: "Recipe", given: Mapping[str, Any]) -> Mapping[str, 
     return [dict(given), *([later] * (recipe.components - 1))]
 
 
-def make_model(recipe: "Recipe", options: Mapping[str, Any]) -> VAE:
+def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: int = 1) -> VAE:
     """Returns the compiled model, `options` being a task's `model_options`."""
     names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "prior", "latent_dim")}
     options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
-    refinement = {} if recipe.refinement is None else {"steps": recipe.refinement_steps}
     model = VAE.from_names(
         **{**names, "num_components": recipe.components, "posterior": make_posterior(recipe), **options},
         trunk=recipe.trunk,
         refinement=recipe.refinement,
-        refinement_options=refinement,
+        refinement_options=make_refinement_options(recipe),
         prior_options=recipe.make_prior_options(),
         mixing=make_mixing(recipe),
         seed=recipe.seed,
     )
-    model.compile(make_optimizer(recipe), algorithm=make_algorithm(recipe), jit_compile=recipe.jit_compile)
+    recipe.initialise(model)
+    algorithm = make_algorithm(recipe, steps_per_epoch)
+    model.compile(make_optimizer(recipe), algorithm=algorithm, jit_compile=recipe.jit_compile)
     return model
+
+
+def draw_uniformly(model: VAE, limit: float, embedding_limit: float, seed: int) -> None:
+    """Draws the weights and biases of a model's networks and likelihood from U(-limit, limit), embeddings by theirs."""
+    parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
+    variables = [variable for part in parts if part is not None for variable in part.trainable_variables]
+    for index, variable in enumerate(variables):
+        within = embedding_limit if variable.name == "embeddings" else limit
+        variable.assign(tf.random.stateless_uniform(variable.shape, seed=[seed, index], minval=-within, maxval=within))

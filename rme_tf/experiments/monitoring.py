@@ -2,7 +2,7 @@
 
 import math
 
-from rme_tf.callbacks import StopAggressive
+from rme_tf.algorithms import StopAggressive
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.monitor import CollapseMonitor
 

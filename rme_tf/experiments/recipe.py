@@ -4,18 +4,21 @@ Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe`
 """
 
 import dataclasses
+import inspect
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
 
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
-from rme_tf.models import VAE
+from rme_tf.experiments.optimization import Optimization, Optimizer
+from rme_tf.experiments.remedies import Remedies
+from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
-from rme_tf.priors import PRIORS
-from rme_tf.refinements import REFINEMENTS
+from rme_tf.priors import PRIORS, as_upper_dim
+from rme_tf.refinements import REFINEMENTS, GradientSteps
 from rme_tf.registry import lookup
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
@@ -25,7 +28,6 @@ Bound = Literal["skew", "clamp", "none"]
 DecoderWeights = Literal["alpha", "uniform"]
 Gradient = Literal["pathwise", "dreg"]
 Estimator = Literal["s2a", "s2s"]
-Optimizer = Literal["adam", "sgd"]
 CHOICES = {
     "bound": Bound,
     "decoder_weights": DecoderWeights,
@@ -34,38 +36,16 @@ CHOICES = {
     "optimizer": Optimizer,
     "update": Update,
 }
+PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
+POSITIVE = ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip", "train_minutes")
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
-class Run(NamedTuple):
-    """A finished run."""
-
-    recipe: "Recipe"
-    model: VAE
-    record: dict[str, Any]
-    history: dict[str, list]
-    task: "Task"
-
-
-class Task(NamedTuple):
-    """What a recipe's data are to a run."""
-
-    model_options: dict[str, Any]  # of `VAE.from_names`: what the data decide
-    steps_per_epoch: int
-    batches: Callable[[int], Any]  # epoch to begin with -> data set of training batches
-    validation: Any  # data set
-    evaluations: dict[str, Any]  # "test" and "train": arrays, or data sets of batches
-    example: Any  # an array of observations, of which batches are cut to time inference
-    callbacks: Callable[[dict], list]  # history until now -> callbacks of `fit`
-    metrics: Callable[[VAE, str, Any], dict]  # model, "test" or "train", its `Bounds` -> more numbers
-    facts: dict[str, Any]  # about the data, for the record
-    export_options: dict[str, Any]  # of `export_saved_model`
-    keep: Callable[[pathlib.Path], None]  # writes into the run's directory what belongs to the model
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Optimization, Remedies):
     """One training run, from the data to the report.
+
+    Its fields against posterior collapse are those of `Remedies`, those of the optimizer of `Optimization`.
 
     Args:
         data_dir: where data sets are kept, or are prepared already.
@@ -82,11 +62,14 @@ class Recipe:
             unless given.
         prior: p(z).
         prior_components: K of "mixture", or the pseudo-inputs of "vamp"; the prior's own default unless given.
+        upper_dim: latent dimensions of the upper layer of "hierarchical"; half of them unless given.
         latent_dim: D, the size of a latent code.
         components: M, the components of the posterior; 1 is the plain VAE.
         refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
             given.
         refinement_steps: the number of those steps.
+        refinement_rate: learning rate of the steps of "sa" and "dsvi"; the refinement's own unless given.
+        refinement_clip: largest norm of their gradients; the refinement's own unless given.
         mixing: "uniform" weights, or weights that a mixing network has "learned".
         eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
         uniform_pull: learned weights: strength of the pull towards uniform ones.
@@ -97,6 +80,7 @@ class Recipe:
         kl_bound: the barrier C, in nats.
         decoder_weights: by what the recursion weighs the components for the decoder.
         polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
+        weights_from_polish: whether learned weights stay uniform until that epoch.
         entropy_weight: lambda of boosted variational inference.
         gradient: of the encoders in the importance-weighted bound.
         subset_size: components that a step of the "subset_elbo" draws.
@@ -104,22 +88,12 @@ class Recipe:
         num_samples: latent samples of each component in a training step.
         warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
         warm_start_noise: standard deviation of the noise on the copied weights.
-        kl_weight: weight of the KL term in training, at the end of its annealing.
-        annealing: "linear", "sigmoid" or "cyclical" rise of that weight; none unless given.
-        annealing_steps: training steps of the rise, or of one cycle.
-        annealing_start: the weight at the first step.
-        free_bits: nats of each component's KL that each latent dimension has for nothing.
-        aggressive: several steps of the encoders for one of the decoder.
-        epochs: passes over the training observations.
-        batch_size: observations of a training step.
-        optimizer: "adam", or plain "sgd".
-        learning_rate: of the optimizer.
-        clip_norm: largest norm of the gradient of a step; no limit unless given.
-        patience: epochs without a better validation ELBO until the learning rate is halved; never unless given.
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
         importance_samples: samples of the reported log-likelihood, over all components.
+        more_importance_samples: samples of a second one, of the test set alone; none unless given.
+        tensorboard: write the curves into `out`/tensorboard too.
         out: where the run is kept; a run that is there is resumed.
         overwrite: start anew, deleting what is in `out`.
         smoke: a run of seconds, to see that everything works.
@@ -127,6 +101,7 @@ class Recipe:
     To be implemented by subclasses:
         * `load()`: the `Task`.
         * `show(runs, out)`: what there is to see.
+        * `initialise(model)`, where weights are not to start as Keras has them.
         * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
           run of seconds.
     """
@@ -140,7 +115,8 @@ class Recipe:
         "prior": PRIORS,
     }
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
-    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download")  # no part of the identity
+    # What is no part of the identity.
+    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
     PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
 
     data_dir: str | None = "data"
@@ -155,10 +131,13 @@ class Recipe:
     flow_steps: int | None = None
     prior: str = "standard_normal"
     prior_components: int | None = None
+    upper_dim: int | None = None
     latent_dim: int = 20
     components: int = 5
     refinement: str | None = None
     refinement_steps: int = 8
+    refinement_rate: float | None = None
+    refinement_clip: float | None = None
     mixing: str = "uniform"
     eps_min: float = 0.0
     uniform_pull: float = 0.0
@@ -168,6 +147,7 @@ class Recipe:
     kl_bound: float = 3.0
     decoder_weights: DecoderWeights = "alpha"
     polish_epoch: int | None = None
+    weights_from_polish: bool = False
     entropy_weight: float = 1.0
     gradient: Gradient = "pathwise"
     subset_size: int = 1
@@ -175,22 +155,12 @@ class Recipe:
     num_samples: int = 1
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
-    kl_weight: float = 1.0
-    annealing: str | None = None
-    annealing_steps: int = 1000
-    annealing_start: float = 0.0
-    free_bits: float = 0.0
-    aggressive: bool = False
-    epochs: int = 50
-    batch_size: int = 128
-    optimizer: Optimizer = "adam"
-    learning_rate: float = 1e-3
-    clip_norm: float | None = None
-    patience: int | None = None
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
     importance_samples: int = 5000
+    more_importance_samples: int | None = None
+    tensorboard: bool = False
     out: str = "runs/run"
     overwrite: bool = False
     smoke: bool = False
@@ -200,30 +170,41 @@ class Recipe:
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
+        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings", "more_importance_samples")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
                 lookup(table, getattr(self, name), name)
         if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
             raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
-        for name in ("learning_rate", "clip_norm", "later_width"):
+        for name in POSITIVE:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
+        self.check_halvings()
+        self.check_remedies(self.latent_dim, self.epochs)
         self.check_sizes()
         RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
         making.make_algorithm(self)  # so does this
 
     def check_sizes(self) -> None:
         """Raises ValueError for the size of a part that has none."""
-        if self.prior_components is not None and self.prior == "standard_normal":
-            raise ValueError(f"`prior_components` is for a prior that is a mixture. Received: {self.prior!r}.")
+        for name, argument in PRIOR_SIZES.items():
+            takers = sorted(prior for prior, kind in PRIORS.items() if argument in inspect.signature(kind).parameters)
+            if getattr(self, name) is not None and self.prior not in takers:
+                raise ValueError(f"`{name}` is for a prior of {takers}. Received: {self.prior!r}.")
+        if self.prior == "hierarchical":
+            as_upper_dim(self.latent_dim, self.upper_dim)  # it checks its numbers
         if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
             flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
             raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
+        stepping = sorted(name for name, kind in REFINEMENTS.items() if issubclass(kind, GradientSteps))
+        for name in ("refinement_rate", "refinement_clip"):
+            if getattr(self, name) is not None and self.refinement not in stepping:
+                raise ValueError(f"`{name}` is for a refinement of {stepping}. Received: {self.refinement!r}.")
 
     def check_at_least(self, least: int, *names: str) -> None:
         """Raises ValueError if one of those fields is below `least`; None passes."""
@@ -240,6 +221,10 @@ class Recipe:
         """
         raise NotImplementedError
 
+    def initialise(self, model) -> None:
+        """Draws the weights of a new model, where Keras's initialisers will not do."""
+        del model
+
     def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
         """Writes into a directory what there is to see of finished runs, by the model's name."""
         raise NotImplementedError
@@ -251,11 +236,16 @@ class Recipe:
         early = {"warm_start_epochs": min(1, self.warm_start_epochs)}
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
+        if self.reset_decoder_epoch is not None:
+            early["reset_decoder_epoch"] = 1
+        if self.more_importance_samples is not None:
+            early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         return dataclasses.replace(self, **{**self.SMOKE, **early})
 
     def make_prior_options(self) -> dict[str, int]:
         """Returns arguments of the prior."""
-        return {} if self.prior_components is None else {"num_components": self.prior_components}
+        sizes = {argument: getattr(self, name) for name, argument in PRIOR_SIZES.items()}
+        return {argument: size for argument, size in sizes.items() if size is not None}
 
     @property
     def model_name(self) -> str:
@@ -270,12 +260,10 @@ class Recipe:
     @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
-        lists: dict[str, Any] = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
-        }
-        kept = {name: value for name, value in lists.items() if name not in cls.ELSEWHERE}
+        kept = {name: value for name, value in values.items() if name not in cls.ELSEWHERE}
         names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
-        return {**kept, **names}
+        lists = {name: list(value) for name, value in kept.items() if isinstance(value, tuple)}
+        return {**kept, **names, **lists}
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
         """Returns what makes this run another than the recorded one: field -> (value there, value here)."""

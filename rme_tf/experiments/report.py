@@ -4,16 +4,27 @@ import pathlib
 import re
 
 from rme_tf import plots
+from rme_tf.experiments.comparison import comparison_text, draw_comparison
+from rme_tf.experiments.loading import load_records
 from rme_tf.experiments.tables import Record, benchmark_table, study_table, summary_table
 from rme_tf.records import read_json
 
-DOCUMENTS = ("README.md", "docs/benchmark.md", "docs/collapse.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/benchmark.md",
+    "docs/collapse.md",
+    "docs/gaussian.md",
+    "docs/images.md",
+    "docs/results.md",
+)
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 BLOCK = re.compile(
-    r"(<!-- (?P<kind>results|runs|benchmark): (?P<study>\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison): (?P<study>\S+)( (?P<reference>\S+))? -->\n)"
+    r".*?(?P<end><!-- end of results -->)",
+    re.DOTALL,
 )
-FIGURE = re.compile(r"<!-- diagnostics: (?P<study>\S+) -->")
+FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+) -->")
 # Of the epochs' histories; in nats but the counts.
 DIAGNOSTICS = {
     "mi": "I(x; z), nats",
@@ -41,21 +52,29 @@ def render(text: str, results=RESULTS) -> str:
     """Returns a document with its blocks rendered anew from the records.
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
-    runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark.
+    runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the
+    tables of methods, with their differences from the one that is named.
     """
 
-    def table(match):
-        """Returns the marked block of one study, rendered again."""
-        records = load_study(pathlib.Path(results) / match["study"])
-        if match["kind"] == "results":
-            rendered = study_table(records)
-        elif match["kind"] == "benchmark":
-            rendered = benchmark_table(records[0])
-        else:
-            rendered = summary_table({record["method"]: record for record in records}, style="github")
-        return f"{match[1]}\n{rendered}\n\n{match[4]}"
+    def block(match):
+        rendered = _rendered(match["kind"], pathlib.Path(results) / match["study"], match["reference"])
+        return f"{match['begin']}\n{rendered}\n\n{match['end']}"
 
-    return BLOCK.sub(table, text)
+    return BLOCK.sub(block, text)
+
+
+def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
+    """Returns the table of a marked block, from the records in a folder."""
+    if kind == "benchmark" and not any(folder.glob("*.json")):
+        return "Not measured yet: `make bench`."
+    if kind == "comparison":
+        return comparison_text(load_records([folder]), str(reference))
+    records = load_study(folder)
+    if kind == "results":
+        return study_table(records)
+    if kind == "benchmark":
+        return benchmark_table(records[0])
+    return summary_table({record["method"]: record for record in records}, style="github")
 
 
 def draw_diagnostics(records: list[Record], path) -> None:
@@ -68,17 +87,31 @@ def draw_diagnostics(records: list[Record], path) -> None:
     plots.save(plots.diagnostic_curves(histories, metrics), path)
 
 
-def main() -> None:
-    """Renders the tables of all documents from the records, and draws the figures that they mark.
+def figures_of(text: str, folder=FIGURES) -> dict[tuple[str, str], list[pathlib.Path]]:
+    """Returns the figures that a document marks, by kind and study.
 
-    `<!-- diagnostics: STUDY -->` marks the figure docs/figures/STUDY.png.
+    `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
+    STUDY_trade_off.png.
     """
+    endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
+    found = [(match["kind"], match["study"]) for match in FIGURE.finditer(text)]
+    return {
+        (kind, study): [pathlib.Path(folder) / f"{study}{ending}.png" for ending in endings[kind]]
+        for kind, study in found
+    }
+
+
+def main() -> None:
+    """Renders the tables of all documents from the records, and draws the figures that they mark: see `figures_of`."""
     for document in map(pathlib.Path, DOCUMENTS):
         before = document.read_text(encoding="utf-8")
         after = render(before)
         document.write_text(after, encoding="utf-8")
-        for match in FIGURE.finditer(after):
-            draw_diagnostics(load_study(RESULTS / match["study"]), FIGURES / f"{match['study']}.png")
+        for (kind, study), paths in figures_of(after).items():
+            if kind == "diagnostics":
+                draw_diagnostics(load_study(RESULTS / study), *paths)
+            else:
+                draw_comparison(load_records([RESULTS / study]), curves=paths[0], trade_off=paths[1])
         print(f"{document}: {'rendered anew' if after != before else 'unchanged'}")
 
 

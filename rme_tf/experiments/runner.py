@@ -13,12 +13,14 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-from rme_tf import evaluation, memory
-from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
+from rme_tf import evaluation
+from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
+from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
+from rme_tf.memory import PeakMemory
 from rme_tf.models import VAE
-from rme_tf.records import commit, hardware, read_json, write_json
+from rme_tf.records import check_writable, commit, hardware, read_json, write_json
 from rme_tf.types import PAD
 
 
@@ -50,10 +52,10 @@ def prepare(recipe: Recipe) -> pathlib.Path:
 
 
 def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
-    """Raises ValueError if `out` is no directory, or holds what this recipe must not touch."""
+    """Raises ValueError if `out` cannot be written, or holds what this recipe must not touch."""
     config = out / "config.yaml"
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"`out` must be a directory that can be written. Received: {out}, a file.")
+    if not (out / "metrics.json").exists():  # a finished run is only read
+        check_writable(out, "out")
     if recipe.overwrite and out.exists() and any(out.iterdir()) and not config.exists():
         raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
     if recipe.overwrite or not config.exists():
@@ -84,23 +86,47 @@ def initialise_prior(model: VAE, task: Task) -> None:
     model.prior.initialise(np.stack(padded))
 
 
-def train(recipe: Recipe, model: VAE, task: Task, out) -> dict[str, list]:
-    """Trains, or goes on training from the last epoch that `out` holds; returns the history."""
+def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, list]:
+    """Trains, or goes on training from the last epoch that `out` holds; returns the history.
+
+    `more` are callbacks that see each epoch when it has been saved.
+    """
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
-    if recipe.patience is not None:
-        callbacks.append(HalveOnPlateau(recipe.learning_rate, recipe.patience, checkpoint.history))
-    if checkpoint.epoch < recipe.epochs:
+    if recipe.reset_decoder_epoch is not None:
+        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
+    plateau = make_plateau(recipe, model, checkpoint.history, out)
+    if plateau is not None:
+        callbacks.append(plateau)
+    if recipe.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    stop = StopAfter(recipe.train_minutes, checkpoint.history)
+    if checkpoint.epoch < recipe.epochs and not stop.is_over and not (plateau and plateau.is_over):
         model.fit(
             task.batches(checkpoint.epoch),
             epochs=recipe.epochs,
             initial_epoch=checkpoint.epoch,
             steps_per_epoch=task.steps_per_epoch,
             validation_data=task.validation,
-            callbacks=[*callbacks, checkpoint],
+            callbacks=[*callbacks, checkpoint, stop, *more],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     return checkpoint.history
+
+
+def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
+    """Returns what halves the learning rate, if anything does."""
+    if recipe.patience is None:
+        return None
+    return HalveOnPlateau(
+        recipe.learning_rate,
+        recipe.patience,
+        history,
+        start_epoch=recipe.halve_from_epoch,
+        max_halvings=recipe.max_halvings,
+        best=out / "best" if recipe.restore_best else None,
+        best_from=model.algorithm.warm_start_epochs,
+    )
 
 
 def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
@@ -113,20 +139,34 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
-    parts = [model.trunk, *model.encoders, model.mixing_network, model.posterior_family, model.refinement]
-    metrics["inference_parameters"] = sum(part.count_params() for part in parts if part is not None)
-    metrics["generative_parameters"] = sum(
-        variable.value.shape.num_elements() for variable in model.generative_variables
+    if recipe.more_importance_samples is not None:
+        metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
+    trainable, generative = (
+        sum(variable.value.shape.num_elements() for variable in variables)
+        for variables in (model.trainable_variables, model.generative_variables)
     )
+    metrics["inference_parameters"] = trainable - generative
+    metrics["generative_parameters"] = generative
     return metrics
 
 
-def run(recipe: Recipe) -> Run:
+def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
+    """Returns the log-likelihood of the test set by so many samples, and its standard error, by names that say so."""
+    found = evaluation.log_likelihood(model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED)
+    name = f"log_likelihood_{num_samples}"
+    return {name: found.mean, f"{name}_standard_error": found.standard_error}
+
+
+def run(recipe: Recipe, callbacks=()) -> Run:
     """Runs a recipe, from where `recipe.out` stands: anew, resumed, or, if it is finished, not again.
 
     Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
 
     TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back.
+
+    Args:
+        recipe: what to run.
+        callbacks: more callbacks of `fit`, which see each epoch when it has been saved.
 
     Raises:
         ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
@@ -138,21 +178,21 @@ def run(recipe: Recipe) -> Run:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
-        return _run(recipe)
+        return _run(recipe, callbacks)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _run(recipe: Recipe) -> Run:
+def _run(recipe: Recipe, callbacks) -> Run:
     """Runs a resolved recipe under its own dtype policy."""
     task = recipe.load()
-    model = make_model(recipe, task.model_options)
+    memory = PeakMemory()
+    model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialise_prior(model, task)
     out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
     task.keep(out)
-    memory.reset_peak()
-    history = train(recipe, model, task, out)
-    peak_memory = memory.peak()  # of a run that was resumed, since then
+    history = train(recipe, model, task, out, callbacks)
+    peak_memory = memory.as_record()  # of a run that was resumed, since then
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()
@@ -163,12 +203,13 @@ def _run(recipe: Recipe) -> Run:
         "hardware": hardware(),
         "data": task.facts,
         "metrics": metrics,
+        "epochs": len(history["seconds"]),
         "seconds": {
             "training": sum(history["seconds"]),
             "last_epoch": history["seconds"][-1],
             "evaluation": time.perf_counter() - start,
         },
-        "peak_memory_mib": peak_memory,
+        **peak_memory,
         "inference_milliseconds_per_batch_of_128": evaluation.inference_milliseconds(model, task.example),
     }
     model.save(out / "model.keras")

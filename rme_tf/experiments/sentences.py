@@ -8,7 +8,7 @@ import numpy as np
 from rme_tf import plots
 from rme_tf.experiments.recipe import Run
 from rme_tf.experiments.report import draw_diagnostics
-from rme_tf.generation import generate, interpolate, nearest_neighbours
+from rme_tf.generation import generate, heaviest_means, interpolate, nearest_neighbours
 
 NUM_SENTENCES = 8
 NUM_STEPS = 6
@@ -35,7 +35,8 @@ def examples(run: Run) -> str:
     if getattr(run.recipe, "language_model", False):
         return "\n".join(parts)
     shown = x[:NUM_SENTENCES]
-    codes = np.einsum("bm,bmd->bd", *(model.predict(x, verbose=0)[name] for name in ("weights", "means")))
+    inferred = model.predict(x, verbose=0)
+    codes = heaviest_means(inferred["weights"], inferred["means"])
     searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
     nearest = nearest_neighbours(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
     pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}

@@ -5,19 +5,28 @@ import math
 import pathlib
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 from tqdm import tqdm
 
+from rme_tf.experiments.comparison import write_comparison
+from rme_tf.experiments.limits import Deadline, OutOfTime, Progress
+from rme_tf.experiments.loading import load_records
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.report import draw_diagnostics
-from rme_tf.experiments.runner import run, write_record
-from rme_tf.experiments.tables import study_table
-from rme_tf.records import read_json
+from rme_tf.experiments.runner import Run, run, write_record
+from rme_tf.experiments.tables import by_method, study_table
+from rme_tf.records import check_writable, read_json
+from rme_tf.registry import lookup
+
+TRAIN_SIZE, TEST_SIZE = 50_000, 10_000  # observations of a data set, to estimate a time by where nobody says
+EVALUATED = 1_000  # training observations that are evaluated, at most
+PASS = 3  # forward, and about twice that backward
 
 
 def run_study(
-    methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, budget_minutes: float | None = None
+    methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, deadline: float = math.inf
 ) -> list[pathlib.Path]:
     """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
 
@@ -29,27 +38,22 @@ def run_study(
         seeds: the number of seeds.
         out: directory of the runs.
         results: directory of the records, one JSON file a run.
-        budget_minutes: no run is begun after so many; no limit unless given.
+        deadline: of `time.monotonic`: no run is begun after it, and the one that it finds in training stops with its
+            epoch, to go on another time. See `deadline_in`.
 
     Returns:
         The paths of the records that are there.
 
     Raises:
-        ValueError: if a record is there that belongs to another configuration.
+        ValueError: if a record is there that belongs to another configuration, or a directory cannot be written.
     """
+    for name, folder in (("out", out), ("results", results)):
+        check_writable(folder, name)
     cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     for path in cells.keys() - missing.keys():
         _check_same(cells[path][1], path)
-    end = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes
-    with tqdm(total=sum(_cost(recipe) for _, recipe in missing.values()), unit="pass", desc="study") as bar:
-        for path, (method, recipe) in missing.items():
-            if time.monotonic() >= end:
-                break
-            bar.set_postfix_str(path.stem)
-            keras.utils.clear_session()
-            write_record(path, method, run(recipe))
-            bar.update(_cost(recipe))
+    _run_missing(missing, deadline)
     paths = [path for path in cells if path.exists()]
     records = [read_json(path) for path in sorted(paths)]
     if len(paths) < len(cells):
@@ -59,6 +63,45 @@ def run_study(
     if any("mi" in record["history"] for record in records):
         draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
     return paths
+
+
+def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, *, out: str, **options) -> None:
+    """Runs a study, then writes the comparison of its methods into `out`, and prints it.
+
+    Args:
+        methods: as of `run_study`.
+        reference: name of the method that differences are from; the first unless given.
+        out: directory of the runs.
+        **options: of `run_study`.
+
+    Raises:
+        ValueError: for an unknown reference, before anything is run, and as `run_study` does.
+    """
+    reference = next(iter(methods)) if reference is None else reference
+    lookup(methods, reference, "reference")
+    paths = run_study(methods, out=out, **options)
+    records = load_records(paths) if paths else []
+    if reference in by_method(records):
+        print(f"\n{write_comparison(records, reference, out)}\n\nTables and figures: {out}/")
+    else:
+        print(f"\nNothing to compare with yet: no run of {reference} is finished.")
+
+
+def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
+    """Writes into `out`/shown what the recipes show of the study's first seed: of images the figures of `gallery`.
+
+    Args:
+        methods: recipes by the name of the method, as `run_study` had them; one whose run is not in `out`, finished,
+            is left out.
+        out: directory of the runs.
+    """
+    runs: dict[str, Run] = {}
+    for method, recipe in methods.items():
+        folder = pathlib.Path(out) / f"{method}-seed0"
+        if (folder / "metrics.json").exists():
+            runs[method] = run(dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False))
+    if runs:
+        next(iter(methods.values())).show(runs, pathlib.Path(out) / "shown")
 
 
 def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
@@ -71,10 +114,40 @@ def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe
     return cells
 
 
-def _cost(recipe: Recipe) -> int:
-    """Returns how many passes of one component over the data a run takes: what its time is estimated by."""
+def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
+    """Runs cells and writes their records until the deadline, showing how far that is."""
+    costs = {path: _cost(recipe.resolved()) for path, (_, recipe) in missing.items()}
+    total = sum(cost.epochs * cost.epoch + cost.evaluation for cost in costs.values())
+    with tqdm(total=total, unit="code", unit_scale=True, smoothing=0.0, desc="study") as bar:
+        for path, (method, recipe) in missing.items():
+            if time.monotonic() >= deadline:
+                return
+            bar.set_postfix_str(path.stem)
+            keras.utils.clear_session()
+            progress = Progress(bar, costs[path].epochs, costs[path].epoch)
+            try:
+                finished = run(recipe, [Deadline(deadline), progress])
+            except OutOfTime:
+                return
+            write_record(path, method, finished)
+            progress.leave_out(progress.left)
+            bar.update(costs[path].evaluation)
+
+
+class Cost(NamedTuple):
+    """What the time of a run is estimated by: the latent codes that its decoder is given, those of training thrice."""
+
+    epochs: int
+    epoch: int
+    evaluation: int
+
+
+def _cost(recipe: Recipe) -> Cost:
+    """Returns the cost of a resolved recipe."""
     steps = 0 if recipe.refinement is None else recipe.refinement_steps
-    return recipe.resolved().epochs * recipe.components * recipe.num_samples * (1 + steps)
+    epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * recipe.num_samples * (1 + steps)
+    size = recipe.test_size or TEST_SIZE
+    return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
 
 
 def _check_same(recipe: Recipe, path) -> None:

@@ -33,20 +33,36 @@ def summary_table(records: dict[str, Record], style: str = "simple") -> str:
     """Returns the table of single runs, by the model's name; bounds in nats, ± the error over observations."""
     columns = _text_summary if _of_text(records.values()) else _image_summary
     rows = [{"model": name, **columns(record)} for name, record in records.items()]
-    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+    return tabulate(_aligned(rows), headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def study_table(records: list[Record], style: str = "github") -> str:
     """Returns the table of a study: one row a method, means ± standard errors over its seeds."""
     columns = _text_study if _of_text(records) else _image_study
     rows = [{"method": method, **columns(group)} for method, group in by_method(records).items()]
-    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+    return tabulate(_aligned(rows), headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def benchmark_table(record: Record, style: str = "github") -> str:
     """Returns the table that a benchmark kept in its record."""
-    formats = ("", ",.0f", ".2f", ",.0f")
+    formats = ("", ",.0f", ".2f", ",.0f", ",.0f")
     return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
+
+
+def _aligned(rows: list[dict]) -> list[dict]:
+    """Returns the rows with the columns of the longest of them, in its order, empty where a row has none."""
+    longest = max(rows, key=lambda row: len(row))
+    columns = dict.fromkeys(longest, "")
+    return [{**columns, **row} for row in rows]
+
+
+def _more_samples(group: list[Record], title: str, show: Callable[[list[dict], str], str]) -> dict[str, str]:
+    """Returns the column of the test set's log-likelihood by more samples, in a dict; none if it was not recorded."""
+    number = group[0]["config"].get("more_importance_samples")
+    if number is None:
+        return {}
+    tests = [record["metrics"]["test"] for record in group]
+    return {f"{title}, {number:,} samples": show(tests, f"log_likelihood_{number}")}
 
 
 def _of_text(records) -> bool:
@@ -68,6 +84,7 @@ def _image_summary(record: Record) -> dict:
         "train ELBO": f"{train['elbo']:.2f}",
         "test ELBO": _with_error(test, "elbo"),
         f"test log p(x), {record['config']['importance_samples']:,} samples": _with_error(test, "log_likelihood"),
+        **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
         "bits/dim": mean_and_error([test["bits_per_dimension"]], 4),
         "active units": f"{test['active_units']} of {record['config']['latent_dim']}",
         "H(alpha)": f"{test['mixing_entropy']:.3f}",
@@ -84,6 +101,7 @@ def _text_summary(record: Record) -> dict:
         "test ELBO": _with_error(test, "elbo"),
         "test log p(x)": _with_error(test, "log_likelihood"),
         "samples": f"{record['config']['importance_samples']:,}",  # one will do for a language model
+        **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
         "PPL/word": f"{test['perplexity_per_word']:.2f}",
         "PPL/token": f"{test['perplexity_per_token']:.2f}",
         "KL": f"{test['kl']:.2f}",
@@ -111,6 +129,7 @@ def _image_study(group: list[Record]) -> dict:
         f"test log p(x), {config['importance_samples']:,} samples": mean_and_error(
             [test["log_likelihood"] for test in tests]
         ),
+        **_more_samples(group, "test log p(x)", lambda tests, name: mean_and_error([test[name] for test in tests])),
         "train ELBO": mean_and_error([train["elbo"] for train in trains]),
         "I(m; z)": mean_and_error([test["component_information"] for test in tests]),
         "least mean alpha": f"{least:.3f}",
@@ -139,6 +158,7 @@ def _collapse_study(group: list[Record], more: dict[str, str]) -> dict:
         "M": group[0]["config"]["components"],
         "seeds": len(group),
         "NLL": shown("log_likelihood", -1.0),
+        **_more_samples(group, "NLL", lambda _, name: shown(name, -1.0)),
         "-ELBO": shown("elbo", -1.0),
         **{column: shown(name) for column, name in more.items()},
         "KL": shown("kl"),

@@ -8,12 +8,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
+from rme_tf.experiments.making import draw_uniformly
 from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
 from rme_tf.networks import DECODERS, ENCODERS
@@ -30,14 +29,19 @@ class TextRecipe(Recipe):
     """A training run on sentences, one a line.
 
     Args:
-        corpus: a folder with train.txt, validation.txt and test.txt, or "docs": prose that comes with Python.
+        corpus: a folder with train.txt, validation.txt and test.txt; one file, of which 5% of the lines are to validate
+            and 5% to test; or "docs": prose that comes with Python.
         train: file of training sentences, in place of the folder's.
         validation: file of validation sentences.
         test: file of test sentences.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
         field: of its examples: the one with the text.
-        tokenizer: "word", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece .model file.
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
+            .model file.
         vocabulary_size: V, of a tokenizer that is trained.
+        tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
+            if None.
+        coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
         lowercase: whether that tokenizer folds upper case into lower.
         max_length: most tokens of a sentence, EOS counted; a longer one is cut.
         units: of the LSTMs.
@@ -48,7 +52,11 @@ class TextRecipe(Recipe):
         skip: whether z joins the outputs of the decoder's LSTM too.
         word_dropout: share of the words before that are hidden from the decoder in training.
         input_dropout: rate on the inputs of the LSTMs.
+        encoder_dropout: rate on those of the encoders, where it is another.
         output_dropout: rate on the outputs of the decoder's LSTM.
+        weight_range: weights and biases start uniform within this of zero, but in a decoder that is reset; as Keras has
+            them unless given.
+        embedding_range: embeddings likewise; as other weights unless given.
         mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
         language_model: no latent code at all: the LSTM language model of the same decoder.
         diagnosed: test sentences of the report on collapse, the aggregate posterior's N.
@@ -69,6 +77,8 @@ class TextRecipe(Recipe):
     field: str = "text"
     tokenizer: str = "word"
     vocabulary_size: int = 2000
+    tokenizer_lines: int | None = 1_000_000
+    coverage: float = 0.9995
     lowercase: bool = False
     max_length: int = 50
     units: int = 128
@@ -79,7 +89,10 @@ class TextRecipe(Recipe):
     skip: bool = False
     word_dropout: float = 0.0
     input_dropout: float = 0.0
+    encoder_dropout: float | None = None
     output_dropout: float = 0.0
+    weight_range: float | None = None
+    embedding_range: float | None = None
     mean_scale: float | None = None
     language_model: bool = False
     diagnosed: int = 1000
@@ -95,8 +108,16 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size")
+        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
+        for name in ("weight_range", "embedding_range"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+        if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
+            raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        if self.embedding_range is not None and self.weight_range is None:
+            raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
             raise ValueError(
                 "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
@@ -125,27 +146,43 @@ class TextRecipe(Recipe):
             return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
         if all(self._files):
             return text.read_files(*self._files)
-        return text.load_docs() if self.is_embedded else text.read_folder(self.corpus)
+        if self.is_embedded:
+            return text.load_docs()
+        is_file = pathlib.Path(self.corpus).is_file()
+        return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def make_tokenizer(self, lines) -> text.Tokenizer:
         """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""
         if self.tokenizer in text.TOKENIZERS:
-            options = {"vocabulary_size": self.vocabulary_size, "lowercase": self.lowercase}
-            return text.train_tokenizer(lines, kind=self.tokenizer, **options)
+            return text.train_tokenizer(
+                lines,
+                kind=self.tokenizer,
+                limit=self.tokenizer_lines,
+                **{name: getattr(self, name) for name in ("vocabulary_size", "lowercase", "coverage")},
+            )
+        if not pathlib.Path(self.tokenizer).is_file():
+            kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
+            raise ValueError(
+                f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {self.tokenizer!r}, which is "
+                "no file."
+            )
         return text.load_tokenizer(self.tokenizer)
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names`."""
         features = self.embedding_size if self.tied else self.features or self.units
         sizes = {"units": self.units, "embedding_size": self.embedding_size}
+        dropout = self.input_dropout if self.encoder_dropout is None else self.encoder_dropout
         rates = ("word_dropout", "input_dropout", "output_dropout")
         options: dict[str, Any] = {
             "input_shape": (None,),
             "likelihood": "categorical_sequence",
             "likelihood_options": {"vocabulary_size": vocabulary_size, "features": features, "tied": self.tied},
-            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": self.input_dropout},
+            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": dropout},
             "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
         }
+        if self.refinement == "sa":  # which needs second derivatives
+            options["decoder_options"]["use_cudnn"] = False
         if self.mean_scale is not None:
             options["encoder_options"]["mean_scale"] = self.mean_scale
         if self.language_model:
@@ -156,6 +193,11 @@ class TextRecipe(Recipe):
     def make_prior_options(self):
         """Returns arguments of the prior."""
         return {**super().make_prior_options(), **({"length": self.max_length} if self.prior == "vamp" else {})}
+
+    def initialise(self, model):
+        """Draws the weights within the ranges that are given."""
+        if self.weight_range is not None:
+            draw_uniformly(model, self.weight_range, self.embedding_range or self.weight_range, self.seed)
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
@@ -180,8 +222,8 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
     evaluated = {"test": tokens["test"], "train": sample}
     print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
-    monitored = _shuffled_rows(tokens["validation"], MONITORED)
-    diagnosed = _shuffled_rows(tokens["test"], recipe.diagnosed)
+    monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
+    diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
 
     def callbacks(history):
         """The monitor, and what listens to it."""
@@ -235,14 +277,9 @@ def _summary(report: dict[str, Any]) -> str:
     """Returns what a split holds, in words."""
     return (
         f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
-        f"unknown, {report['longest']} in the longest row, {report['truncated_share']:.2%} of the rows cut short."
+        f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "
+        f"row, {report['truncated_share']:.2%} of the rows cut short."
     )
-
-
-def _shuffled_rows(tokens: text.Tokens, size: int):
-    """Returns some rows [n, T] in an order of no meaning: neighbours are to be unrelated."""
-    order = np.random.default_rng(EVALUATION_SEED).permutation(len(tokens))
-    return tokens.rows(order[:size])
 
 
 def _keep(tokenizer: text.Tokenizer, path: pathlib.Path) -> None:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
+from rme_tf.registry import check_options
 from rme_tf.types import BOS, PAD, UNK
 
 
@@ -24,7 +25,8 @@ class LSTMEncoder(keras.Model):
         embedding_size: E, of a token.
         bidirectional: whether a second LSTM reads from the end.
         dropout: rate on the embeddings.
-        name: of the model.
+        use_cudnn: as of `keras.layers.LSTM`: False for second derivatives on a GPU, say.
+        name, trainable, dtype: as of Keras models.
     """
 
     def __init__(
@@ -37,18 +39,25 @@ class LSTMEncoder(keras.Model):
         embedding_size: int = 256,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        **kwargs,
+        use_cudnn="auto",
+        name=None,
+        trainable=True,
+        dtype=None,
     ):
         tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
-        embedding = keras.layers.Embedding(vocabulary_size, embedding_size)
-        dropping = keras.layers.Dropout(dropout)
-        recurrent = keras.layers.LSTM(units)
+        embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
+        dropping = keras.layers.Dropout(dropout, dtype=dtype)
+        recurrent = keras.layers.LSTM(units, use_cudnn=use_cudnn, dtype=dtype)
         if bidirectional:
-            recurrent = keras.layers.Bidirectional(recurrent)
+            recurrent = keras.layers.Bidirectional(recurrent, dtype=dtype)
+            for layer in (recurrent.forward_layer, recurrent.backward_layer):
+                layer.use_cudnn = use_cudnn  # some versions of Keras lose it: keras-team/keras#20588
         # Handed over by name: some layers drop an implicit mask without a word.
         outputs = recurrent(dropping(embedding(tokens)), mask=keras.ops.not_equal(tokens, PAD))
-        projection = None if output_size is None else keras.layers.Dense(output_size)
-        super().__init__(inputs=tokens, outputs=outputs if projection is None else projection(outputs), **kwargs)
+        projection = None if output_size is None else keras.layers.Dense(output_size, dtype=dtype)
+        outputs = outputs if projection is None else projection(outputs)
+        super().__init__(inputs=tokens, outputs=outputs, name=name, trainable=trainable)
+        self.dtype_policy = embedding.dtype_policy  # a functional model takes none
         self.embedding_size = int(embedding_size)
         self.embedding, self.recurrent, self.projection = embedding, recurrent, projection
         self.config = {
@@ -59,6 +68,7 @@ class LSTMEncoder(keras.Model):
             "embedding_size": embedding_size,
             "bidirectional": bidirectional,
             "dropout": dropout,
+            "use_cudnn": use_cudnn,
         }
 
     def embed(self, tokens):
@@ -81,7 +91,7 @@ class LSTMEncoder(keras.Model):
         return cls(**config)
 
 
-def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options):
+def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options) -> LSTMEncoder:
     """Returns an `LSTMEncoder`; see there for the options."""
     return LSTMEncoder(input_shape, output_size, name=name, **options)
 
@@ -103,6 +113,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         output_dropout: rate on its outputs.
         skip: whether z joins the outputs of the LSTM too.
         use_latent: False makes it a language model, which ignores z.
+        use_cudnn: as of `LSTMEncoder`.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349; skip: Dieng et al. (2019),
@@ -122,6 +133,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         output_dropout: float = 0.0,
         skip: bool = False,
         use_latent: bool = True,
+        use_cudnn="auto",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -136,6 +148,7 @@ class LSTMDecoder(AutoregressiveDecoder):
             "output_dropout": output_dropout,
             "skip": skip,
             "use_latent": use_latent,
+            "use_cudnn": use_cudnn,
         }
         for rate in ("word_dropout", "input_dropout", "output_dropout"):
             if not 0.0 <= self.config[rate] < 1.0:
@@ -144,7 +157,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"])
         self.state = keras.layers.Dense(2 * units) if use_latent else None
         self.input_dropout = keras.layers.Dropout(input_dropout)
-        self.lstm = keras.layers.LSTM(units, return_sequences=True)
+        self.lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn)
         self.output_dropout = keras.layers.Dropout(output_dropout)
         projects = units != features or (skip and use_latent)
         self.projection = keras.layers.Dense(features) if projects else None
@@ -196,7 +209,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         return tf.where(tf.logical_and(word, draw < self.config["word_dropout"]), UNK, previous)
 
 
-def lstm_decoder(latent_dim: int, output_shape, **options):
+def lstm_decoder(latent_dim: int, output_shape, **options) -> LSTMDecoder:
     """Returns an `LSTMDecoder` for features of shape (T, F) = `output_shape`; see there for the options."""
     return LSTMDecoder(latent_dim, output_shape[-1], **options)
 
@@ -222,12 +235,13 @@ class ConstantEncoder(keras.Model):
 
 
 def constant_encoder(input_shape, output_size: int | None, name=None, **options):
-    """Returns a `ConstantEncoder`; the options are those of other encoders and not used.
+    """Returns a `ConstantEncoder`, in the place of an `LSTMEncoder`, whose options it takes and does not use.
 
     Raises:
-        ValueError: if `output_size` is None: it has no features.
+        ValueError: if `output_size` is None: it has no features; or for an option that an `LSTMEncoder` has not.
     """
-    del input_shape, options
+    del input_shape
+    check_options(lstm_encoder, options, "encoder 'constant'")
     if output_size is None:
         raise ValueError("The 'constant' encoder has no features that components could share.")
     return ConstantEncoder(output_size, name=name)

@@ -260,6 +260,6 @@ def _check_kernels(**sizes) -> None:
             raise ValueError(f"`{name}` must be odd and at least 3. Received: {value}.")
 
 
-def pixelcnn_decoder(latent_dim: int, output_shape, **options):
+def pixelcnn_decoder(latent_dim: int, output_shape, **options) -> PixelCNNDecoder:
     """Returns a `PixelCNNDecoder` for params of shape (H, W, P) = `output_shape`; see there for the options."""
     return PixelCNNDecoder(latent_dim, output_shape, **options)

@@ -3,7 +3,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rme_tf.plots.style import colour, require, styled
+from rme_tf.plots.style import COLOURS, MARKERS, colour, require, styled
+
+LINES = ("-", "--", ":")
+LEGEND_ROWS = 18  # that stand beside the panels
+LABELLED = 10  # methods that have their names within the panel, at most
 
 
 @styled
@@ -24,6 +28,7 @@ def curves_by_time(histories, metric, *, label):
         values = np.array(history[metric], dtype=float)
         (measured,) = np.isfinite(values).nonzero()
         look = {"color": colour(index), "marker": "." if len(values) <= 20 else "", "label": name}
+        look["linestyle"] = LINES[index // len(COLOURS) % len(LINES)]  # where the colours come round again
         panels[0].plot(measured + 1, values[measured], **look)
         panels[1].plot(np.cumsum(history["seconds"])[measured], values[measured], **look)
         later.extend(values[measured[measured >= len(values) // 5]])
@@ -36,13 +41,13 @@ def curves_by_time(histories, metric, *, label):
     if later:
         slack = max(0.06 * (max(later) - min(later)), 1e-6)
         panels[0].set_ylim(min(later) - slack, max(later) + slack)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
+    _legend(figure, panels[0])
     return figure
 
 
 @styled
 def trade_off(points, *, x, y):
-    """Draws two numbers of each model against each other: a point a run, the name at their mean.
+    """Draws two numbers of each model against each other: a point a run, the name at their mean, or beside the panel.
 
     Args:
         points: By the model's name, a pair of arrays, one number a run each.
@@ -53,10 +58,21 @@ def trade_off(points, *, x, y):
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, xscale="log")
     for index, (name, (first, second)) in enumerate(points.items()):
-        axes.scatter(first, second, s=18, color=colour(index), alpha=0.8, linewidth=0)
+        marker = MARKERS[index // len(COLOURS) % len(MARKERS)]
+        axes.scatter(first, second, s=18, color=colour(index), marker=marker, alpha=0.8, linewidth=0, label=name)
+        if len(points) > LABELLED:
+            continue
         where = (np.exp(np.mean(np.log(first))), np.mean(second))
         axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour(index))
     axes.margins(x=0.15, y=0.1)
     axes.grid(color="#e3e3e3", which="both")
     axes.spines[["top", "right"]].set_visible(False)
+    if len(points) > LABELLED:
+        _legend(figure, axes)
     return figure
+
+
+def _legend(figure, axes):
+    """Puts the names beside the panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", ncols=-(-len(labels) // LEGEND_ROWS))

@@ -41,10 +41,15 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
     return tape.gradient(bound, moved)
 
 
-def clipped(gradient, norm: float):
-    """Returns the gradient [B, K, P], each row of the batch scaled down to `norm` if it is longer."""
-    squared = tf.reduce_sum(gradient**2, axis=[-2, -1], keepdims=True)  # components, params
-    return gradient * (norm * tf.math.rsqrt(tf.maximum(squared, norm**2)))  # 1 if short; no 0/0 in its derivative
+def clipped(gradient, norm: float, num_means: int):
+    """Returns the gradient [B, K, P], of which each row's two blocks are scaled down to `norm` if they are longer.
+
+    The blocks are the first `num_means` params and the rest, each over all K components.
+    """
+    blocks = tf.split(gradient, [num_means, gradient.shape[-1] - num_means], axis=-1)
+    squared = [tf.reduce_sum(block**2, axis=[-2, -1], keepdims=True) for block in blocks]  # components, params
+    scales = [norm * tf.math.rsqrt(tf.maximum(each, norm**2)) for each in squared]  # 1 if short; no 0/0 in a derivative
+    return tf.concat([block * scale for block, scale in zip(blocks, scales, strict=True)], axis=-1)
 
 
 class GradientSteps(Refinement):
@@ -55,7 +60,10 @@ class GradientSteps(Refinement):
         learning_rate: of the ELBO of one observation. (The authors' code takes steps of 1.0 on the mean of a batch,
             of 32 sentences or 50 images, which is 1/32 here.)
         momentum: in [0, 1).
-        clip_norm: largest norm of one observation's gradient, over all components; None for no limit.
+        clip_norm: largest norm of one observation's gradient in the means, and of that in all other params, over all
+            components; None for no limit. (The authors' code cuts the gradients of a batch's mean in the means and in
+            the log variances, each over the whole batch, to 5. A row of the mean is 1/B of an observation's gradient,
+            and B rows of norm g make a norm of sqrt(B) g, so that is g = 5 sqrt(B) here: 28 for B = 32.)
         num_samples: S.
 
     Raises:
@@ -65,7 +73,7 @@ class GradientSteps(Refinement):
         * `objective`: see `Refinement`.
     """
 
-    def __init__(self, steps=20, learning_rate=1 / 32, momentum=0.5, clip_norm=5.0, num_samples=1, **kwargs):
+    def __init__(self, steps=20, learning_rate=1 / 32, momentum=0.5, clip_norm=28.0, num_samples=1, **kwargs):
         super().__init__(steps, num_samples, **kwargs)
         for name, value in (("learning_rate", learning_rate), ("clip_norm", clip_norm)):
             if value is not None and not 0.0 < value < math.inf:
@@ -80,13 +88,13 @@ class GradientSteps(Refinement):
     def path(self, model, x, encoding, seed, kl_weight=1.0):
         """Returns T + 1 encodings, each a step above the one before it."""
         options = {"num_samples": self.num_samples, "kl_weight": kl_weight}
-
         unroll = model.jit_compile  # XLA compiles no second derivative of a loop
 
         def body(step, params, velocity):
             encoding_now = Encoding(params, encoding.log_alpha)
             gradient = elbo_gradient(model, x, encoding_now, tf.random.fold_in(seed, step), **options)
-            gradient = gradient if self.clip_norm is None else clipped(gradient, self.clip_norm)
+            if self.clip_norm is not None:
+                gradient = clipped(gradient, self.clip_norm, model.latent_dim)
             velocity = self.momentum * velocity + gradient
             return step + 1, tf.ensure_shape(params + self.learning_rate * velocity, params.shape), velocity
 

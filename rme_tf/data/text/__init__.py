@@ -9,7 +9,7 @@ One observation x is a row of ids: its tokens, then one EOS, then PAD on the rig
 """
 
 from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
-from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_files, read_folder, read_tfds
+from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_file, read_files, read_folder, read_tfds
 from rme_tf.data.text.docs import load_docs
 from rme_tf.data.text.tokenizer import (
     BOS,
@@ -22,7 +22,7 @@ from rme_tf.data.text.tokenizer import (
     load_tokenizer,
     train_tokenizer,
 )
-from rme_tf.data.text.tokens import Tokens, tokenize
+from rme_tf.data.text.tokens import Tokens, sample_rows, tokenize
 
 __all__ = [
     "BOS",
@@ -39,9 +39,11 @@ __all__ = [
     "evaluation_dataset",
     "load_docs",
     "load_tokenizer",
+    "read_file",
     "read_files",
     "read_folder",
     "read_tfds",
+    "sample_rows",
     "steps_per_epoch",
     "tokenize",
     "train_tokenizer",

@@ -14,6 +14,7 @@ from rme_tf.data.prepared import prepared_builder
 MAX_BYTES = 100_000  # of a line; a longer one is no sentence, but a broken file
 
 _FILE_NAMES = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
+_SHARES = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # percent of the lines of one file
 _TFDS_BATCH = 1024  # examples handed over at once
 
 
@@ -143,6 +144,24 @@ def read_folder(path, *, max_bytes=MAX_BYTES):
     return read_files(*files, max_bytes=max_bytes)
 
 
+def read_file(path, *, seed=0, max_bytes=MAX_BYTES):
+    """Returns the splits of a corpus in one UTF-8 text file: of its lines 90% to train, 5% to validate, 5% to test.
+
+    Where a line goes depends on its words and the seed alone: equal lines are in one split, and lines that are added
+    to the file move no other.
+
+    Args:
+        path: of the file, which is read anew in each pass over a split.
+        seed: of the split.
+        max_bytes: the most bytes of a line.
+
+    Raises:
+        ValueError: if the file is missing or empty, or too small to give each split a line to keep.
+    """
+    file = _File(path, max_bytes)
+    return _checked(Lines(_Share(file, split, seed), max_bytes=max_bytes) for split in TextSplits._fields)
+
+
 def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES):
     """Returns the splits of a text data set of TensorFlow Datasets, an example a line.
 
@@ -190,6 +209,27 @@ class _File:
     def fingerprint(self):
         stat = self._path.stat()
         return f"{self._path.resolve()}, {stat.st_size} bytes, {stat.st_mtime_ns} ns"
+
+
+class _Share:
+    """The lines of a file that a hash of them puts into one split, as bytes."""
+
+    def __init__(self, file, split, seed):
+        self._file, self._seed = file, seed
+        self._bounds = _SHARES[split]
+        self.name = f"{file.name} ({split})"
+
+    def __iter__(self):
+        low, high = self._bounds
+        return (line for line in self._file if low <= self._place(line) < high)
+
+    def _place(self, line):
+        """Returns a number of 0 to 99 that follows from the line's words and the seed."""
+        digest = hashlib.blake2b(b" ".join(line.split()), digest_size=8, key=str(self._seed).encode())
+        return int.from_bytes(digest.digest()) % 100
+
+    def fingerprint(self):
+        return f"{self._file.fingerprint()}, {self._bounds} of 100, seed {self._seed}"
 
 
 class _Examples:

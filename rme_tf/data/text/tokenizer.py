@@ -13,6 +13,7 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from rme_tf.data.text.special_ids import KINDS, special_ids, with_special_ids
 from rme_tf.registry import lookup
 from rme_tf.types import BOS, EOS, PAD, UNK
 
@@ -23,6 +24,7 @@ _WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|
 _BETWEEN_SPACES = re.compile(r"[^\s]+")
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 _UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
+_LEAST_COVERAGE = 0.98  # that SentencePiece trains for
 _LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
 _SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
 _SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
@@ -49,10 +51,11 @@ class Tokenizer:
     """Turns lines into ids and ids into lines, by a SentencePiece model.
 
     Args:
-        model: the bytes of a SentencePiece model, whose ids of PAD, BOS, EOS and UNK are 0, 1, 2 and 3.
+        model: the bytes of a SentencePiece model. Where its ids of PAD, BOS, EOS and UNK are not 0, 1, 2 and 3, as by
+            SentencePiece's own defaults, its pieces are put into another order, and a missing one is added.
 
     Attributes:
-        model: the bytes.
+        model: the bytes of the model with these ids.
         pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
         vocabulary_size: V.
         words: of a tokenizer by words, the id of each; None of the others.
@@ -64,26 +67,23 @@ class Tokenizer:
 
     def __init__(self, model):
         try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-            proto = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]
-            spec = proto.FromString(model).trainer_spec
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
         except Exception as error:  # of protobuf, or of SentencePiece's C++
             raise ValueError(
                 f"Expected a SentencePiece model. Received: {len(model)} bytes of something else."
             ) from error
-        processor = self._processor
-        ids = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
-        if ids != (PAD, BOS, EOS, UNK):
-            raise ValueError(
-                f"Expected a model with pad_id={PAD}, bos_id={BOS}, eos_id={EOS} and unk_id={UNK}, the options of "
-                "SentencePiece's trainer. Received: pad_id={}, bos_id={}, eos_id={} and unk_id={}.".format(*ids)
-            )
+        ids = special_ids(processor)
+        if ids != KINDS:
+            model = with_special_ids(proto, ids)
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self._processor = processor
         self.model = model
         self.vocabulary_size = processor.get_piece_size()
         self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
         self.words: dict[str, int] | None = None
         self.word_pattern = _WORDS
-        if spec.model_type == spec.WORD:
+        if proto.trainer_spec.model_type == proto.trainer_spec.WORD:
             self.words = {piece.removeprefix(_SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
             # A model from elsewhere may know words that have punctuation in them: it is met as it was trained.
             if any(len(_WORDS.findall(word)) != 1 for word in self.words):
@@ -99,10 +99,24 @@ class Tokenizer:
         if self.words is None:
             rows = self._processor.encode(lines)
         else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
-            lines = self._processor.normalize(lines)
-            words = (self.word_pattern.findall(line.replace(_SPACE, " ")) for line in lines)
-            rows = [[self.words.get(word, UNK) for word in row] for row in words]
+            rows = [[self.words.get(word, UNK) for word in row] for row in self._words_of(lines)]
         return [np.array(row, np.int32) for row in rows]
+
+    def unknown_characters(self, lines):
+        """Returns how many characters, spaces aside, UNK stands for in each normalised line.
+
+        Args:
+            lines: str, N of them.
+
+        Returns:
+            counts: int, N of them.
+        """
+        lines = list(lines)
+        if self.words is not None:
+            return [sum(len(word) for word in row if word not in self.words) for row in self._words_of(lines)]
+        pieces, ids = self._processor.encode(lines, out_type=str), self._processor.encode(lines)
+        rows = (zip(*pair, strict=True) for pair in zip(pieces, ids, strict=True))  # of UNK, what it stands for
+        return [sum(len(piece.replace(_SPACE, "")) for piece, index in row if index == UNK) for row in rows]
 
     def decode(self, ids):
         """Returns the text of each row up to its first EOS, without PAD and BOS.
@@ -122,6 +136,11 @@ class Tokenizer:
     def save(self, path):
         """Writes the model to a file, which `load_tokenizer` reads."""
         Path(path).write_bytes(self.model)
+
+    def _words_of(self, lines):
+        """Yields the words of each normalised line."""
+        for line in self._processor.normalize(lines):
+            yield self.word_pattern.findall(line.replace(_SPACE, " "))
 
     def _text_ids(self, row):
         """Returns the ids of a row that stand for text, as a list."""
@@ -149,7 +168,7 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         kind: one of `TOKENIZERS`.
         vocabulary_size: V, the four that are no text among them.
         lowercase: whether to fold upper case into lower.
-        coverage: the share of the text's characters that must be in the vocabulary; the rarest are UNK.
+        coverage: the share of the text's characters that must be in the vocabulary, 0.98 or more; the rarest are UNK.
         limit: the most lines to look at, drawn at random; None is all, which are then held in memory.
         seed: of that draw.
 
@@ -161,8 +180,8 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
-    if not 0.0 < coverage <= 1.0:
-        raise ValueError(f"`coverage` must be above 0 and at most 1. Received: {coverage}.")
+    if not _LEAST_COVERAGE <= coverage <= 1.0:
+        raise ValueError(f"`coverage` must be from {_LEAST_COVERAGE} to 1. Received: {coverage}.")
     if limit is not None:
         lines = _sample(lines, limit, seed)
     if kind.word is not None:
@@ -184,7 +203,7 @@ def load_tokenizer(path):
     """Returns the tokenizer of a SentencePiece model's file.
 
     Raises:
-        ValueError: if there is no such file, or if its special ids are not those of this library.
+        ValueError: if there is no such file, or it is no such model.
     """
     path = Path(path)
     if not path.is_file():

@@ -18,7 +18,7 @@ from rme_tf.types import EOS, PAD, UNK
 _CHUNK = 4096  # lines encoded at once
 _END = np.array([EOS], np.int32)
 _IDS, _OFFSETS, _META = "ids.int32", "offsets.int64", "tokens.json"
-_VERSION = 1  # of these files
+_VERSION = 2  # of these files
 
 
 class Tokens:
@@ -27,7 +27,8 @@ class Tokens:
     Args:
         ids: all rows end to end, int32. Shape [num_tokens].
         offsets: where each row starts and, last, where the last one ends. Shape [N + 1].
-        counts: "num_words", "num_unknown", "num_truncated" and "lines", the fields of a `Report`.
+        counts: "num_words", "num_unknown", "num_truncated" and "lines", the fields of a `Report`; and, unless every
+            character is known, "num_characters" and "num_unknown_characters".
 
     Attributes:
         lengths: T of each row, EOS counted, int32. Shape [N].
@@ -36,6 +37,8 @@ class Tokens:
             tokenizer, so that perplexities per word compare. Of a line cut short count the words of which
             a token is left, each tokenized alone.
         unknown_rate: the share of UNK among the tokens, EOS left out.
+        character_coverage: the share of the characters, spaces aside, that no UNK stands for; of the lines before they
+            are cut short. Of a tokenizer by words, those of the words it knows.
         truncated_share: the share of the lines that were cut short.
         report: all these numbers, and those of the lines that were read, as a dict.
     """
@@ -46,6 +49,8 @@ class Tokens:
         self.num_tokens = int(offsets[-1])
         self.num_words = counts["num_words"]
         self.unknown_rate = counts["num_unknown"] / max(self.num_tokens - len(self), 1)
+        uncovered = counts.get("num_unknown_characters", 0) / max(counts.get("num_characters", 0), 1)
+        self.character_coverage = 1.0 - uncovered
         self.truncated_share = counts["num_truncated"] / len(self)
         self.report = {
             "num_rows": len(self),
@@ -53,6 +58,7 @@ class Tokens:
             "num_words": self.num_words,
             "longest": int(self.lengths.max()),
             "unknown_rate": self.unknown_rate,
+            "character_coverage": self.character_coverage,
             "truncated_share": self.truncated_share,
             "lines": counts["lines"],
         }
@@ -76,6 +82,28 @@ class Tokens:
         columns = np.arange(num_columns)  # [T]
         places = np.minimum(self._offsets[indices][:, None] + columns, self.num_tokens - 1)
         return np.where(columns < lengths, self._ids[places], np.int32(PAD))
+
+
+def sample_rows(tokens, num_rows, seed=0):
+    """Returns rows of a split drawn without replacement, in an order of no meaning: neighbours are unrelated.
+
+    The first rows of a corpus may be of one page, and those of `evaluation_dataset` are its shortest.
+
+    Args:
+        tokens: `Tokens`.
+        num_rows: n at most; all rows, shuffled, where there are no more.
+        seed: of the draw; not negative.
+
+    Returns:
+        rows: int32, padded to the longest of them. Shape [n, T].
+
+    Raises:
+        ValueError: if `num_rows` is below 1, or `seed` negative.
+    """
+    for name, value, least in (("num_rows", num_rows, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+    return tokens.rows(np.random.default_rng(seed).permutation(len(tokens))[:num_rows])
 
 
 def tokenize(lines, tokenizer, *, max_length=None, directory=None):
@@ -126,17 +154,24 @@ def _in_memory(lines, tokenizer, max_length):
 
 def _encode(lines, tokenizer, max_length, write):
     """Hands `write` the ids [num_tokens of the chunk] and lengths [n] of each chunk; returns the counts."""
-    counts = {"num_words": 0, "num_unknown": 0, "num_truncated": 0}
+    names = ("num_words", "num_characters", "num_unknown", "num_unknown_characters", "num_truncated")
+    counts = dict.fromkeys(names, 0)
     keep = None if max_length is None else max_length - 1
     stream = iter(lines)
     while chunk := list(itertools.islice(stream, _CHUNK)):
         rows = tokenizer.encode(chunk)
         longer = [index for index, row in enumerate(rows) if keep is not None and len(row) > keep]
         num_words = np.array([len(line.split()) for line in chunk])
+        num_characters = np.array([len(line) for line in chunk]) - (num_words - 1)  # a space between any two words
+        strange = np.unique(np.repeat(np.arange(len(rows)), [len(row) for row in rows])[np.concatenate(rows) == UNK])
+        unknown = tokenizer.unknown_characters([chunk[index] for index in strange])
         num_words[longer] = [_words_begun(chunk[index], tokenizer, keep) for index in longer]
         ids = np.concatenate([part for row in rows for part in (row[:keep], _END)])
         write(ids, np.array([len(row[:keep]) + 1 for row in rows], np.int64))
         counts["num_words"] += int(num_words.sum()) + len(chunk)  # EOS is a word
+        counts["num_characters"] += int(num_characters.sum())
+        # Normalised, one character may have become several.
+        counts["num_unknown_characters"] += int(np.minimum(unknown, num_characters[strange]).sum())
         counts["num_unknown"] += int(np.count_nonzero(ids == UNK))
         counts["num_truncated"] += len(longer)
     return {**counts, "lines": lines.report._asdict()}

@@ -1,0 +1,36 @@
+"""How the benchmarks measure: times in turns, that what else the machine does falls on all, and memory."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from rme_tf import memory
+
+
+def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Returns the seconds of each run, by its name, in every round; a first round, which compiles, does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: np.array(values[1:]) for name, values in seconds.items()}
+
+
+def memory_of_a_step(model, few, x) -> tuple[float, float]:
+    """Returns by how many MiB a training step raises the memory of this process, and its peak; NaN but on Linux.
+
+    Args:
+        model: a compiled model, new in this process.
+        few: observations of a first step, which creates what stays: the graph, the optimizer's slots.
+        x: those of the step that is measured.
+    """
+    model.fit(few, verbose=0)
+    memory.reset_peak()
+    before = memory.peak()
+    model.fit(x, batch_size=len(x), verbose=0)
+    after = memory.peak()
+    return (math.nan, math.nan) if after is None or before is None else (after - before, after)

@@ -1,0 +1,30 @@
+"""Functions of a model, compiled once for many calls, and forgotten with the model."""
+
+import weakref
+
+import tensorflow as tf
+
+MOST = 16  # of a model: each keeps a graph in memory
+
+_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by the model, which a function must not keep alive
+
+
+def compiled(function, model, *options):
+    """Returns `function(model, *tensors, *options)` as a `tf.function` of the tensors.
+
+    The same one for the same arguments, as long as the model lives; of each model the last `MOST` are kept.
+
+    Args:
+        function: of the model, tensors and the options; graph code.
+        model: a Keras model, whose weights may change in between.
+        *options: hashable.
+    """
+    functions = _COMPILED.setdefault(model, {})
+    key = (function, options)
+    if key not in functions:
+        reference = weakref.ref(model)
+        graph = tf.function(lambda *tensors: function(reference(), *tensors, *options), reduce_retracing=True)
+        functions[key] = graph
+        if len(functions) > MOST:
+            del functions[next(iter(functions))]  # the oldest
+    return functions[key]

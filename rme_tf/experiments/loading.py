@@ -1,0 +1,66 @@
+"""Records of finished runs, from wherever they are kept, checked to be of one comparison."""
+
+import pathlib
+import re
+from collections.abc import Iterable
+
+from rme_tf.experiments.tables import Record
+from rme_tf.records import read_json
+
+# Fields of recipes that say what the data are; a record without one is older than it.
+DATA = (
+    *("dataset", "path", "size", "channels", "binarization"),
+    *("corpus", "train", "validation", "test", "tfds", "field"),
+)
+
+
+def load_records(paths: Iterable) -> list[Record]:
+    """Returns the records that are meant by directories of runs, records (JSON), or directories of records.
+
+    What is meant twice, a run and its record say, is there once.
+
+    Raises:
+        ValueError: if one of them is none of these, or a run that has not been finished, or if they are of several data
+            sets, or two of one method and seed differ in their configuration.
+    """
+    records: list[Record] = []
+    paths = [pathlib.Path(path) for path in paths]
+    for path in paths:
+        if (path / "config.yaml").exists():
+            records.append(_record_of_run(path))
+        elif path.is_dir() and any(path.glob("*.json")):
+            records += map(read_json, sorted(path.glob("*.json")))
+        elif path.suffix == ".json" and path.is_file():
+            records.append(read_json(path))
+        else:
+            raise ValueError(f"Expected a run, a record (.json) or a directory of records. Received: {path}.")
+    wrong = [record for record in records if not {"method", "metrics", "history"} <= record.keys()]
+    if wrong or not records:
+        raise ValueError(f"Expected records of runs. Received others, or none, in {', '.join(map(str, paths))}.")
+    return _of_one_comparison(records)
+
+
+def _of_one_comparison(records: list[Record]) -> list[Record]:
+    """Returns the records without repetitions, checked to be comparable: see `load_records`."""
+    data = {tuple(record["config"].get(name) for name in DATA) for record in records}
+    if len(data) > 1:
+        shown = sorted(", ".join(str(value) for value in values if value is not None) for values in data)
+        raise ValueError(f"Expected records on one data set. Received: {'; '.join(shown)}.")
+    first: dict[tuple, Record] = {}
+    for record in records:
+        config = record["config"]
+        known = first.setdefault((record["method"], config["seed"]), record)["config"]
+        different = sorted(name for name in known.keys() & config.keys() if known[name] != config[name])
+        if different:
+            raise ValueError(
+                "Expected one configuration for each method and seed. Received two records of "
+                f"{record['method']!r} under seed {config['seed']}, which differ in {', '.join(different)}."
+            )
+    return list(first.values())
+
+
+def _record_of_run(path: pathlib.Path) -> Record:
+    if not (path / "metrics.json").exists():
+        raise ValueError(f"Expected a finished run, with metrics.json. Received: {path}.")
+    history = read_json(path / "checkpoints" / "history.json")
+    return {"method": re.sub(r"-seed\d+$", "", path.name), **read_json(path / "metrics.json"), "history": history}

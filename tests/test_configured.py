@@ -1,0 +1,28 @@
+"""What is no number where one is needed is refused by what was expected."""
+
+import pytest
+
+from rme_tf import ELBO, Aggressive, Boosted, CyclicalAnnealing, FreeBits, LinearAnnealing, RecursiveMixture
+
+NO_NUMBERS = [
+    (ELBO, {"kl_weight": "linear"}, "`kl_weight` must be an `Annealing` or a number.*'linear'"),
+    (ELBO, {"kl_weight": None}, "`kl_weight`.*None"),
+    (ELBO, {"warm_start_noise": "0.1"}, "`warm_start_noise` must be a number.*'0.1'"),
+    (RecursiveMixture, {"kl_bound": "3"}, "`kl_bound` must be a number that is not negative. Received: '3'"),
+    (RecursiveMixture, {"kl_bound": [3.0]}, "`kl_bound`"),
+    (Boosted, {"entropy_weight": "1"}, "`entropy_weight`.*'1'"),
+    (LinearAnnealing, {"steps": "10"}, "`steps` must be at least 1. Received: '10'"),
+    (LinearAnnealing, {"steps": 10, "delay": None}, "`delay`"),
+    (LinearAnnealing, {"steps": 10, "end": "1"}, "`end` must be a number.*'1'"),
+    (CyclicalAnnealing, {"steps": 10, "cycles": "4"}, "`cycles`"),
+    (CyclicalAnnealing, {"steps": 10, "rise": "half"}, "`rise`.*'half'"),
+    (FreeBits, {"nats": "0.5"}, "`nats` must be a number.*'0.5'"),
+    (FreeBits, {"nats": 0.5, "groups": "all"}, "`groups`.*'all'"),
+    (Aggressive, {"window": "10"}, "`window`.*'10'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "choices", "message"), NO_NUMBERS, ids=[str(each[1]) for each in NO_NUMBERS])
+def test_what_is_no_number_is_refused(kind, choices, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**choices)

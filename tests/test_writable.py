@@ -1,0 +1,59 @@
+"""Where nothing can be written, no work begins."""
+
+import os
+
+import pytest
+
+import rme_tf
+from rme_tf import ImageRecipe
+from rme_tf.records import check_writable
+
+MESSAGE = "must be a directory that can be written"
+
+
+@pytest.fixture
+def blocked(tmp_path):
+    """A path below a file: not even root may write there."""
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    return tmp_path / "file" / "some" / "folder"
+
+
+@pytest.fixture
+def no_data(monkeypatch):
+    monkeypatch.setattr(ImageRecipe, "load", lambda self: pytest.fail("the data were loaded"))
+
+
+def test_a_directory_that_is_there_or_could_be_passes_and_none_is_made(tmp_path, monkeypatch):
+    check_writable(tmp_path, "out")
+    check_writable(tmp_path / "new" / "folder", "out")
+    monkeypatch.chdir(tmp_path)
+    check_writable("relative", "out")
+    check_writable("gs://bucket/folder", "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_below_a_file_is_refused(blocked):
+    for path in (blocked, blocked.parent, blocked.parents[1]):
+        with pytest.raises(ValueError, match=f"`results` {MESSAGE}. Received: {path}, where .*file is no directory"):
+            check_writable(path, "results")
+
+
+def test_a_directory_without_permission_is_refused(tmp_path, monkeypatch):
+    """As `os.access` says: root may write everywhere."""
+    asked = {}
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.update({str(path): mode}))
+    with pytest.raises(ValueError, match=f"{MESSAGE}.*{tmp_path} is a directory without permission"):
+        check_writable(tmp_path / "new", "out")
+    assert asked == {str(tmp_path): os.W_OK | os.X_OK}
+
+
+def test_a_run_finds_out_before_its_data_are_loaded(no_data, blocked):
+    with pytest.raises(ValueError, match=f"`out` {MESSAGE}"):
+        rme_tf.run(ImageRecipe(out=str(blocked)))
+
+
+@pytest.mark.parametrize("name", ["out", "results"])
+def test_a_comparison_finds_out_before_its_first_run(no_data, blocked, tmp_path, name):
+    places = {"out": tmp_path / "out", "results": tmp_path / "results", name: blocked}
+    with pytest.raises(ValueError, match=f"`{name}` {MESSAGE}"):
+        rme_tf.compare({"RME": ImageRecipe(out=str(tmp_path / "run"))}, **places)
