@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
-from rme_tf import evaluation, export
+from rme_tf import budget, evaluation, export
 
 PREAMBLE = """
 import sys
@@ -85,7 +85,7 @@ def test_the_served_answers_are_the_models(served):
 def test_the_served_log_likelihood_is_the_models(served):
     """By the same samples, taken in the same chunks; and an estimate of what many more of them say."""
     model, x, answers = served
-    chunk = evaluation.CODES_PER_CHUNK // (export._CHUNK_BATCH * 3)
+    chunk = budget.chunks(model, export._CHUNK_BATCH).draws
     count = evaluation.draws_per_component(5000, 3)
     same = evaluation.bounds_of_batch(model, tf.constant(x[:1]), count, tf.constant([7, 0]), chunk)
     np.testing.assert_allclose(answers["log_likelihood"], same.log_likelihood, atol=1e-5)
