@@ -12,10 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rme_tf import diagnostics, objectives
+from rme_tf import budget, diagnostics, objectives
 from rme_tf.checks import batches, checked
-
-CODES_PER_CHUNK = 2048  # latent codes decoded at once: memory grows with this, not with the samples
 
 
 class Bounds(NamedTuple):
@@ -44,7 +42,7 @@ def estimate(values) -> Estimate:
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
-def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
+def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = None) -> Bounds:
     """Returns `Bounds` of a batch as tensors, from S draws of each component; graph code, any S.
 
     Args:
@@ -53,42 +51,61 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int) -> Bounds:
         num_draws: S, a Python integer or an int32 scalar.
         seed: stateless seed. Shape [2].
         chunk: how many of the S draws are decoded at once.
+        block: how many components draw at once, a divisor of M; all of them unless given.
     """
-    params, log_alpha = model.encode(x)
-    zeros = tf.zeros_like(log_alpha)  # [B, M]
+    encoding = model.encode(x)
+    size = encoding.log_alpha.shape[-1]
+    if block in (None, size):
+        log_total, *sums = _sums_of_block(model, x, encoding, num_draws, seed, chunk, 0, size)
+    else:
+        starts, spec = tf.range(0, size, block), tf.TensorSpec([None, block], tf.float32)
+        log_totals, *blocks = tf.map_fn(
+            lambda first: _sums_of_block(model, x, encoding, num_draws, seed, chunk, first, block),
+            starts,
+            parallel_iterations=1,  # for the memory's sake
+            fn_output_signature=(tf.TensorSpec([None], tf.float32), spec, spec, spec),
+        )
+        log_total = tf.reduce_logsumexp(log_totals, axis=0)  # blocks
+        sums = [tf.reshape(tf.transpose(each, [1, 0, 2]), [-1, size]) for each in blocks]  # [B, M]
+    count = tf.cast(num_draws, tf.float32)
+    alpha = tf.exp(encoding.log_alpha)
+    log_lik, mixture, own = (each / count for each in sums)
+    reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)
+    bound = tf.reduce_sum(alpha * mixture, axis=-1)
+    return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, own, alpha)
+
+
+def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size: int) -> tuple:
+    """Returns sums over the draws of K components, the first of which is `first`.
+
+    Those of alpha w in logs [B], and of log p(x|z), of log p(x, z) / Q(z|x) and of log p(x, z) / q_m(z|x) [B, K].
+    """
+    params, log_alpha = encoding
+    of_block = tf.gather(log_alpha, first + tf.range(size), axis=1)  # [B, K]
+    zeros = tf.zeros_like(of_block)
     state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, zeros, zeros, zeros)
 
-    def body(done, log_total, log_lik_sum, mixture_sum, own_sum):
+    def body(done, log_total, *sums):
         """Adds up the next `chunk` draws."""
-        z, log_q_all = model.sample_with_log_probs(params, chunk, tf.random.fold_in(seed, done))
+        noise = tf.random.fold_in(seed, done)
+        z, log_q_all = model.sample_with_log_probs(params, chunk, noise, first=first, count=size)
         log_lik, log_prior = model.log_joint(x, z)
         log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
-        own_ratio = log_lik + log_prior - tf.linalg.diag_part(log_q_all)
+        own = tf.linalg.diag_part(log_q_all[..., first : first + size])
         used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
-        log_weights = tf.where(used, log_ratio + log_alpha, objectives.LOG_ZERO)
+        log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
 
         def added(total, values):
             total += tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
-            return tf.ensure_shape(total, log_alpha.shape)  # the loop wants M static
+            return tf.ensure_shape(total, of_block.shape)  # the loop wants K static
 
-        return (
-            done + chunk,
-            tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0),
-            added(log_lik_sum, log_lik),
-            added(mixture_sum, log_ratio),
-            added(own_sum, own_ratio),
-        )
+        values = (log_lik, log_ratio, log_lik + log_prior - own)
+        log_total = tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0)
+        return done + chunk, log_total, *map(added, sums, values)
 
-    _, log_total, log_lik_sum, mixture_sum, own_sum = tf.while_loop(
-        lambda done, *_: done < num_draws, body, state, parallel_iterations=1
-    )
-    count = tf.cast(num_draws, tf.float32)
-    alpha = tf.exp(log_alpha)
-    reconstruction = tf.reduce_sum(alpha * log_lik_sum, axis=-1) / count
-    bound = tf.reduce_sum(alpha * mixture_sum, axis=-1) / count
-    log_likelihood = log_total - tf.math.log(count)
-    return Bounds(log_likelihood, bound, reconstruction, reconstruction - bound, own_sum / count, alpha)
+    _, *totals = tf.while_loop(lambda done, *_: done < num_draws, body, state, parallel_iterations=1)
+    return tuple(totals)
 
 
 def draws_per_component(num_samples, num_components: int):
@@ -116,19 +133,22 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     num_draws = draws_per_component(num_samples, model.num_components)
-    codes_per_draw = (batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x))) * model.num_components
-    chunk = min(num_draws, max(1, CODES_PER_CHUNK // codes_per_draw))
+    rows, block, chunk = budget.chunks(
+        model, batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x)), num_draws
+    )
 
     observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
 
     @tf.function(input_signature=[observations, tf.TensorSpec([2], tf.int32)])
     def compiled(batch, batch_seed):
-        return bounds_of_batch(model, batch, num_draws, batch_seed, chunk)
+        return bounds_of_batch(model, batch, num_draws, batch_seed, chunk, block)
 
     parts, start = [], 0
     for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
-        batch_seed = tf.constant([seed, start], tf.int32)
-        parts.append([part.numpy() for part in compiled(model.likelihood.cast(batch), batch_seed)])
+        for index in range(0, len(batch), rows):
+            part = model.likelihood.cast(batch[index : index + rows])
+            batch_seed = tf.constant([seed, start + index], tf.int32)
+            parts.append([value.numpy() for value in compiled(part, batch_seed)])
         start += len(batch)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

@@ -5,12 +5,13 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from rme_tf.evaluation import CODES_PER_CHUNK, bounds_of_batch, draws_per_component
+from rme_tf.budget import chunks
+from rme_tf.evaluation import bounds_of_batch, draws_per_component
 from rme_tf.records import check_writable
 from rme_tf.serving_text import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
-_CHUNK_BATCH = 64  # the batch size for which CODES_PER_CHUNK is kept; larger batches use more memory
+_CHUNK_BATCH = 64  # the batch size for which the memory is planned; larger batches use more
 
 
 def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, strings: bool = True) -> None:
@@ -97,9 +98,9 @@ class Endpoints:
     def log_likelihood(self, x, num_samples, seed):
         """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""
         num_components = self.model.num_components
-        chunk = max(1, CODES_PER_CHUNK // (_CHUNK_BATCH * num_components))
+        _, block, chunk = chunks(self.model, _CHUNK_BATCH)
         num_draws = draws_per_component(num_samples, num_components)
-        return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk)[0]}
+        return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block)[0]}
 
 
 @contextlib.contextmanager

@@ -151,9 +151,12 @@ class VAE(AssembledModel):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
         return posteriors.component_log_probs(self.posterior_family, params, z)
 
-    def sample_with_log_probs(self, params, num_samples: int, seed):
-        """Returns z as `sample_components` and log q_j(z_m) [S, B, K, K], for params [B, K, P]."""
-        return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed)
+    def sample_with_log_probs(self, params, num_samples: int, seed, **block):
+        """Returns z as `sample_components` and log q_j(z_m) [S, B, K, K], for params [B, K, P].
+
+        With `first` and `count` z is of so many components from there on. See `posteriors.sample_with_log_probs`.
+        """
+        return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed, **block)
 
     def likelihood_params(self, z, x=None, *, training=False):
         """Returns the decoder's outputs [..., *params_shape].

@@ -19,7 +19,17 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 LAYERS = [
     {"compiled", "configured", "memory", "records", "registry", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
-    {"annealing", "building", "checks", "diagnostics", "free_bits", "objectives", "pixel_generation", "pseudo_inputs"},
+    {
+        "annealing",
+        "budget",
+        "building",
+        "checks",
+        "diagnostics",
+        "free_bits",
+        "objectives",
+        "pixel_generation",
+        "pseudo_inputs",
+    },
     {"algorithms", "generation", "refinements"},
     {"fitting"},
     {"training"},

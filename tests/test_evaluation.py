@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from rme_tf import bounds, evaluation, log_likelihood
+from rme_tf import bounds, budget, evaluation, log_likelihood
 from rme_tf.likelihoods import Bernoulli, Normal
 from rme_tf.posteriors import DiagNormal
 
@@ -51,7 +51,7 @@ def draws_in_chunks(model, x, num_draws, chunk, seed):
 )
 def test_the_bounds_are_those_of_a_direct_computation(tiny_model, monkeypatch, num_draws, chunk):
     model, x = tiny_model(2, mixing="learned"), PATTERNS
-    monkeypatch.setattr(evaluation, "CODES_PER_CHUNK", chunk * len(x) * 2)
+    monkeypatch.setattr(budget, "MOST_CODES", chunk * len(x) * 2)
     result = bounds(model, x, num_samples=2 * num_draws, seed=7, progress=False)
     draws = draws_in_chunks(model, x, num_draws, chunk, tf.constant([7, 0]))
     assert draws.shape == (num_draws, 3, 2, 2)
@@ -84,7 +84,7 @@ def test_where_the_posterior_is_exact_every_bound_is_log_p(tiny_model, monkeypat
         encoder.layers[-1].bias.assign(np.zeros(4))
     expected = (PATTERNS * logits - np.log1p(np.exp(logits))).sum(axis=-1)
     for num_samples, codes in ((1, 2048), (20, 2048), (21, 27), (100, 63)):  # 27 / (3 * 3) = 3 draws a chunk
-        monkeypatch.setattr(evaluation, "CODES_PER_CHUNK", codes)
+        monkeypatch.setattr(budget, "MOST_CODES", codes)
         result = bounds(model, PATTERNS, num_samples=num_samples, progress=False)
         # The scale's floor of 1e-5 makes the weights differ from p(x) by some 1e-4 at most.
         np.testing.assert_allclose(result.log_likelihood, expected, atol=3e-4)

@@ -116,6 +116,23 @@ def test_gradients_are_finite_at_extreme_params(kind, value):
     assert np.isfinite(tape.gradient(log_prob, params)).all()
 
 
+def test_a_categorical_pixel_is_one_of_its_levels():
+    """Against a log-softmax in 64 bits, with axes that broadcast, and the gradient of it."""
+    likelihood = CategoricalPixels((2, 1, 3))
+    params = random_params(likelihood, (2, 1, 4))  # [S, 1, M]
+    levels = np.random.default_rng(0).integers(0, 256, size=(5, 1, 2, 1, 3))  # [B, 1, ...]
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        log_prob = likelihood.log_prob(params, LEVELS[levels])
+    logits = np.asarray(params, float).reshape(2, 1, 4, 2, 1, 3, 256)
+    rows = np.broadcast_to(log_softmax(logits, axis=-1), (2, 5, 4, 2, 1, 3, 256))
+    picked = np.take_along_axis(rows, np.broadcast_to(levels, (2, 5, 4, 2, 1, 3))[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(log_prob, picked.sum(axis=(-3, -2, -1)), rtol=1e-5)
+    one_hot = np.eye(256)[np.broadcast_to(levels, (2, 5, 4, 2, 1, 3))]
+    expected = (one_hot - np.exp(rows)).sum(axis=1, keepdims=True).reshape(params.shape)
+    np.testing.assert_allclose(tape.gradient(log_prob, params), expected, atol=1e-4)
+
+
 @every_discrete
 def test_draws_are_levels_with_the_frequencies_of_their_probabilities(kind):
     likelihood = kind((1,))

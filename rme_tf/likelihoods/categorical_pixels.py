@@ -36,9 +36,15 @@ class CategoricalPixels(Levels):
         return tf.reshape(params, shape)
 
     def _log_prob_of_pixels(self, params, x):
-        log_probs = log_softmax(self._logits(params))
-        level = tf.one_hot(tf.cast(tf.round(x * (LEVELS - 1)), tf.int32), LEVELS)
-        return tf.reduce_sum(log_probs * level, axis=list(range(-len(self.event_shape) - 1, 0)))
+        logits = self._logits(params)
+        level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
+        static = tf.broadcast_static_shape(logits.shape[:-1], level.shape)
+        shape = tf.broadcast_dynamic_shape(tf.shape(logits)[:-1], tf.shape(level))
+        logits = tf.reshape(tf.broadcast_to(logits, tf.concat([shape, [LEVELS]], axis=0)), [-1, LEVELS])
+        # No tensor but of logits has an axis of levels.
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(tf.broadcast_to(level, shape), [-1]), logits)
+        losses = tf.ensure_shape(tf.reshape(losses, shape), static)
+        return -tf.reduce_sum(losses, axis=list(range(-len(self.event_shape), 0)))
 
     def _mean(self, params):
         levels = tf.range(LEVELS, dtype=tf.float32) / (LEVELS - 1)

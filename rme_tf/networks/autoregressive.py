@@ -11,6 +11,9 @@ class AutoregressiveDecoder(keras.Model):
         * `call(inputs, training)`: the outputs for z [N, D] and all of x at once.
         * `initial_state(z)`: what is kept before the first part.
         * `step(previous, state, z)`: the outputs for one part and the state after it, given the part before.
+
+    May be overridden:
+        * `largest_map`: the numbers in its largest layer, for one row; evaluations go by it.
     """
 
     autoregressive = True

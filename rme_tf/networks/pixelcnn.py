@@ -176,6 +176,11 @@ class PixelCNNDecoder(AutoregressiveDecoder):
             vertical, horizontal = layer(vertical, horizontal, z, code_map)
         return self._head(horizontal)
 
+    @property
+    def largest_map(self) -> int:
+        """The numbers in the largest layer of one image: what z says of all gates, or what the convolutions do."""
+        return self.height * self.width * self.filters * (2 if self.code_map is None else 4)
+
     def initial_state(self, z):
         """Returns the `State` before the first pixel, for z [N, D]."""
         sizes = [layer.left.kernel.shape[-2] for layer in self.gated_layers]

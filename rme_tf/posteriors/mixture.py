@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 
-def sample_components(family, params, num_samples: int, seed):
+def sample_components(family, params, num_samples: int, seed, first=0):
     """Draws from every component, reparameterised.
 
     Component m's noise depends on `seed` and m alone, not on how many components there are.
@@ -14,12 +14,13 @@ def sample_components(family, params, num_samples: int, seed):
         params: Shape [B, M, P].
         num_samples: S.
         seed: stateless seed. Shape [2].
+        first: m of the first of these components, where they are some of a mixture's; an integer or a scalar tensor.
 
     Returns:
         z: Shape [S, B, M, D].
     """
     draws = [
-        family.distribution(params[:, m]).sample(num_samples, seed=tf.random.fold_in(seed, m))
+        family.distribution(params[:, m]).sample(num_samples, seed=tf.random.fold_in(seed, first + m))
         for m in range(params.shape[1])
     ]
     return tf.stack(draws, axis=2)
@@ -40,7 +41,7 @@ def component_log_probs(family, params, z):
     return components.log_prob(z[:, :, :, tf.newaxis])
 
 
-def sample_with_log_probs(family, params, num_samples: int, seed):
+def sample_with_log_probs(family, params, num_samples: int, seed, first=0, count: int | None = None):
     """Draws from every component and returns the densities there: for one component, without inverting a flow.
 
     Args:
@@ -48,11 +49,17 @@ def sample_with_log_probs(family, params, num_samples: int, seed):
         params: Shape [B, M, P].
         num_samples: S.
         seed: stateless seed. Shape [2].
+        first: m of the first component that draws, an integer or a scalar tensor.
+        count: K, how many draw; all of them unless given.
 
     Returns:
-        z: the draws of `sample_components`. Shape [S, B, M, D].
-        log_q_all: log q_j(z_m), in nats. Shape [S, B, M, M].
+        z: the draws of `sample_components`. Shape [S, B, K, D].
+        log_q_all: log q_j(z_m), in nats, of all components. Shape [S, B, K, M].
     """
+    if count is not None and count < params.shape[1]:
+        drawing = tf.gather(params, first + tf.range(count), axis=1)  # [B, K, P]
+        z = sample_components(family, drawing, num_samples, seed, first)
+        return z, component_log_probs(family, params, z)
     if params.shape[1] > 1:
         z = sample_components(family, params, num_samples, seed)
         return z, component_log_probs(family, params, z)
