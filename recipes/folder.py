@@ -7,8 +7,8 @@ and read batch by batch, so that the memory does not limit how many there are.
     python recipes/folder.py --path photos --size 64 --components 5
     python recipes/folder.py --path scans --size 32 --channels 1 --binarization dynamic --likelihood bernoulli
 
-The bounds are of 1,000 test images at most if you say `--test-size 1000`, else of all. Number to expect: not yet run
-here at a size that means anything; a GPU is advisable.
+The bounds are of 1,000 test images at most if you say `--test-size 1000`, else of all: the record says how many. Number
+to expect: not yet run here at a size that means anything; a GPU is advisable.
 """
 
 import rme_tf

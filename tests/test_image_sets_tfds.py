@@ -1,11 +1,14 @@
 """Image sets of TensorFlow Datasets, from tiny directories prepared as it would prepare them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from rme_tf.data import DATASETS, celeb_a, load, load_images, prepared
-from test_image_sets import module_of, rows_of, sizes_of
+from test_image_sets import README, module_of, rows_of, sizes_of
 
 SIZES = {  # of the training and test splits there, and of the splits here
     "cifar10": ((50_000, 10_000), (45_000, 5_000, 10_000)),
@@ -116,3 +119,19 @@ def test_faces_are_cropped_averaged_and_read_from_the_disk(tmp_path):
     assert load_images("celeb_a", data_dir=tmp_path / "away" / "..", size=64).train.shape == (5, 64, 64, 3)
     with pytest.raises(ValueError, match="prepared by TensorFlow Datasets"):
         load_images("celeb_a", data_dir=tmp_path, download=False, size=32)
+
+
+@pytest.mark.parametrize(
+    "name", ["binarized_mnist", "celeb_a", "cifar10", "fashion_mnist", "mnist", "omniglot_tfds", "svhn_cropped"]
+)
+def test_the_readme_has_the_checksums_of_what_is_downloaded(name):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    root, theirs = Path(tfds.__file__).parent, name.removesuffix("_tfds")
+    known = [root / "url_checksums" / f"{theirs}.txt", root / "datasets" / theirs / "checksums.tsv"]
+    lines = [
+        line.split("\t") for path in known if path.is_file() for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    section = README.split(f"## {name}\n")[1].split("\n## ")[0]
+    said = set(re.findall(r"`([0-9a-f]{64})`", section))
+    assert said
+    assert said <= {checksum for _, _, checksum, *_ in lines}

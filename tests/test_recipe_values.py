@@ -56,6 +56,13 @@ def test_bits_of_a_density_are_those_of_dequantised_pixels_alone(likelihood, bin
         assert math.isnan(found) == (likelihood in DENSITIES and binarization == "none")
 
 
+def test_a_recipe_says_how_many_images_there_were():
+    """More than there are may be asked for: `--test-size 1000` is for folders of any size."""
+    task = ImageRecipe(**{**TINY, "test_size": 1000}).load()
+    assert task.facts == {"train": 64, "validation": 180, "test": 360}
+    assert len(task.evaluations["test"]) == 360
+
+
 @pytest.fixture
 def tidy():
     """Undoes what a run changes for the whole process."""

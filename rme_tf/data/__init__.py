@@ -77,7 +77,7 @@ def load_images(
         data_dir: where the data sets are kept; None is TensorFlow Datasets' own default.
         download: whether to fetch a data set that is not there.
         train_size: the number of training images; None is all.
-        test_size: the number of test images and the most of validation images; None is all.
+        test_size: the most of test images and of validation images; None is all.
         path: of the files, for those sets that are some: see data/README.md.
         size: pixels on a side, for `celeb_a` and `folder`.
         channels: 1 or 3, for `folder`.
@@ -91,8 +91,9 @@ def load_images(
     options = given_options(name, path=path, size=size, channels=channels)
     train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
     train = _first(train, train_size, "train_size")
-    test = _first(test, test_size, "test_size")
-    return ImageSplits(train, validation[:test_size], test)
+    if test_size is not None and test_size < 1:
+        raise ValueError(f"`test_size` must be at least 1. Received: {test_size}.")
+    return ImageSplits(train, validation[:test_size], test[:test_size])
 
 
 def load(

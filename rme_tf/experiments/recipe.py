@@ -51,7 +51,7 @@ class Recipe(Optimization, Remedies):
         data_dir: where data sets are kept, or are prepared already.
         download: fetch the data set if it is not there.
         train_size: use the first so many training observations; all unless given.
-        test_size: evaluate on the first so many test observations; all unless given.
+        test_size: evaluate on the first so many test observations, or as many as there are; all unless given.
         encoder: network of each component.
         trunk: "shared": the components have all but the last layer of it in common; "amortised", "conditioned" or
             "recurrent": one network gives all of them.
