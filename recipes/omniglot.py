@@ -9,7 +9,7 @@ the first layer is a dense one without a gate, and the first stride-2 layer has 
     python recipes/omniglot.py --dataset omniglot_tfds     # another split, and other pixels: do not compare
 
 Published: NLL 108.11 for a VAE of MLPs with D = 50 (Burda et al., 2016, https://arxiv.org/abs/1509.00519); -ELBO 104.28
-for a VAE of these nets (van den Berg et al., https://arxiv.org/abs/1803.05649). Number to expect: not yet run here.
+for a VAE of their nets (van den Berg et al., https://arxiv.org/abs/1803.05649). Number to expect: not yet run here.
 """
 
 import rme_tf
