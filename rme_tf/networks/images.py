@@ -19,7 +19,7 @@ def check_image_shape(shape, network: str) -> tuple[int, int, int]:
             f"The {network} network needs images of shape (height, width, channels). Received: {shape}. "
             "Add a channel axis, or choose the 'mlp' networks."
         )
-    if not all(isinstance(size, numbers.Integral) and size >= 1 for size in sizes):
+    if not all(isinstance(size, numbers.Integral) and int(size) >= 1 for size in sizes):
         raise ValueError(
             f"The {network} network needs images whose height, width and channels are known, integers of at least 1. "
             f"Received: {shape}."
