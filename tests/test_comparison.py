@@ -180,8 +180,11 @@ def test_mixtures_are_named_after_their_size():
         ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
         ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
         ({"train_minutes": 30.0, "smoke": True}, "mnist_d20_30min_smoke"),
-        ({"likelihood": "normal", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
-        ({"likelihood": "normal", "encoder": "mlp", "decoder": "mlp", "smoke": True}, "mnist_d20_normal_mlp_smoke"),
+        ({"likelihood": "normal", "binarization": "none", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
+        (
+            {"likelihood": "normal", "binarization": "none", "encoder": "mlp", "decoder": "mlp", "smoke": True},
+            "mnist_d20_normal_mlp_smoke",
+        ),
     ],
 )
 def test_tables_of_several_settings_have_several_names(choices, name):

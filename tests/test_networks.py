@@ -125,3 +125,11 @@ def test_a_model_refuses_a_decoder_of_another_output_shape(name):
     wider = DECODERS[name](3, (6, 7, 2), **SMALL.get(name, {}))
     with pytest.raises(ValueError, match=r"decoder must turn .* Received: \(6, 7, 2\)"):
         VAE.from_names(encoder=encoder("mlp"), decoder=wider, input_shape=IMAGE, latent_dim=3)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 1), (None, 28, 1), (28, 28, 1.5), (28, -1, 3), 28, (28, 28)], ids=str)
+@pytest.mark.parametrize("name", sorted(set(ENCODERS) - ELSEWHERE - {"mlp"}))
+def test_images_of_an_impossible_shape_are_refused(name, shape):
+    for build in (lambda: ENCODERS[name](shape, 6), lambda: DECODERS[name](3, shape)):
+        with pytest.raises(ValueError, match=r"images (of shape|whose height)"):
+            build()

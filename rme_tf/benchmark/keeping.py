@@ -14,7 +14,7 @@ def in_new_process(function, *arguments):
 
 
 def keep(out: str | None, options, table: list[dict], **more: Any) -> None:
-    """Writes the record of a benchmark, its table and more, into a file, if there is one to write."""
+    """Writes the record of a benchmark into a file, if there is one: the options but that file, the table, more."""
     if out is not None:
-        config = dataclasses.asdict(options)
+        config = {name: value for name, value in dataclasses.asdict(options).items() if name != "out"}
         write_json(out, {"config": config, "commit": commit(), "hardware": hardware(), "table": table, **more})

@@ -1,6 +1,8 @@
 """What the convolutional networks have in common: shapes of images, and how their decoders start and end."""
 
 import math
+import numbers
+from collections.abc import Sequence
 
 import keras
 
@@ -10,13 +12,19 @@ PARAMS_DTYPE = "float32"
 
 
 def check_image_shape(shape, network: str) -> tuple[int, int, int]:
-    """Returns height, width and channels; raises ValueError if the shape is not of these three."""
-    if len(shape) != 3:
+    """Returns height, width and channels; raises ValueError if the shape is not of three positive integers."""
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if len(sizes) != 3:
         raise ValueError(
-            f"The {network} network needs images of shape (height, width, channels). Received: {tuple(shape)}. "
+            f"The {network} network needs images of shape (height, width, channels). Received: {shape}. "
             "Add a channel axis, or choose the 'mlp' networks."
         )
-    height, width, channels = shape
+    if not all(isinstance(size, numbers.Integral) and int(size) >= 1 for size in sizes):
+        raise ValueError(
+            f"The {network} network needs images whose height, width and channels are known, integers of at least 1. "
+            f"Received: {shape}."
+        )
+    height, width, channels = map(int, sizes)
     return height, width, channels
 
 
