@@ -23,6 +23,11 @@ def trained(folder, more=(), **choices):
     return runner.train(recipe, model, task, folder, more)
 
 
+def test_a_recipe_says_how_its_steps_are_executed():
+    model = making.make_model(ImageRecipe(**TINY, jit_compile=True, steps_per_execution=4), {"input_shape": (5,)})
+    assert (model.jit_compile, model.steps_per_execution) == (True, 4)
+
+
 def test_a_training_ends_with_the_epoch_in_which_its_minutes_are_over(tmp_path):
     assert len(trained(tmp_path / "all", train_minutes=60.0)["seconds"]) == 3
     history = trained(tmp_path / "one", train_minutes=1e-9)

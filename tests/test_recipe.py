@@ -20,6 +20,7 @@ IMPOSSIBLE = [
     ({"epochs": 0}, "`epochs` must be at least 1"),
     ({"batch_size": 0}, "`batch_size` must be at least 1"),
     ({"num_samples": 0}, "`num_samples` must be at least 1"),
+    ({"steps_per_execution": 0}, "`steps_per_execution` must be at least 1"),
     ({"importance_samples": 0}, "`importance_samples` must be at least 1"),
     ({"train_size": 0}, "`train_size`"),
     ({"test_size": -5}, "`test_size`"),

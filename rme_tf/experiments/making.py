@@ -109,7 +109,8 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: in
     )
     recipe.initialise(model)
     algorithm = make_algorithm(recipe, steps_per_epoch)
-    model.compile(make_optimizer(recipe), algorithm=algorithm, jit_compile=recipe.jit_compile)
+    execution = {name: getattr(recipe, name) for name in ("jit_compile", "steps_per_execution")}
+    model.compile(make_optimizer(recipe), algorithm=algorithm, **execution)
     return model
 
 

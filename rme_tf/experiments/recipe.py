@@ -91,6 +91,8 @@ class Recipe(Optimization, Remedies):
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
+        steps_per_execution: training steps for which control does not return to Python; more are faster where a step
+            takes less than a millisecond or two, as of small networks on a GPU.
         importance_samples: samples of the reported log-likelihood, over all components.
         more_importance_samples: samples of a second one, of the test set alone; none unless given.
         tensorboard: write the curves into `out`/tensorboard too.
@@ -158,6 +160,7 @@ class Recipe(Optimization, Remedies):
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
+    steps_per_execution: int = 1
     importance_samples: int = 5000
     more_importance_samples: int | None = None
     tensorboard: bool = False
@@ -170,6 +173,7 @@ class Recipe(Optimization, Remedies):
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
         self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
+        self.check_at_least(1, "steps_per_execution")
         self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings", "more_importance_samples")
         self.check_at_least(0, "seed", "refinement_steps")
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
