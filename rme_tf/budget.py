@@ -4,9 +4,11 @@ import math
 from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 
 NUMBERS_AT_ONCE = 2**26  # of the largest tensor, 256 MiB in float32
 MOST_CODES = 2048  # latent codes decoded at once, however small the decoder: more would not be faster
+MOST_CODES_ON_A_GPU = 2**15  # which has idle cores below that
 
 
 class Chunks(NamedTuple):
@@ -27,7 +29,8 @@ def codes_at_once(model) -> int:
     sizes = [model.num_components * model.latent_dim]
     if None not in shape:
         sizes += [math.prod(shape), *layer_sizes(model.decoder)]
-    return min(max(NUMBERS_AT_ONCE // max(sizes), 1), MOST_CODES)
+    most = MOST_CODES_ON_A_GPU if tf.config.list_logical_devices("GPU") else MOST_CODES
+    return min(max(NUMBERS_AT_ONCE // max(sizes), 1), most)
 
 
 def layer_sizes(network) -> list[int]:

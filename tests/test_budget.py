@@ -12,6 +12,14 @@ PATTERNS = np.array([[1, 0, 1, 0, 1], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], np.floa
 EVERY = {"num_samples": 12, "seed": 7, "progress": False}
 
 
+@pytest.fixture(autouse=True)
+def devices(monkeypatch):
+    """The GPUs that there are said to be: none."""
+    gpus = []
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus if kind == "GPU" else [])
+    return gpus
+
+
 def image_model(shape, num_components=1, decoder="conv", **choices):
     return rme_tf.VAE.from_names(
         encoder="mlp",
@@ -22,6 +30,14 @@ def image_model(shape, num_components=1, decoder="conv", **choices):
         num_components=num_components,
         **choices,
     )
+
+
+def test_more_go_at_once_on_a_gpu_within_the_same_memory(devices):
+    small, large = (image_model((side, side, 1)) for side in (8, 128))
+    before = [codes_at_once(model) for model in (small, large)]
+    devices.append("a GPU")
+    assert [codes_at_once(model) for model in (small, large)] == [2**15, before[1]]
+    assert before[1] < before[0] == 2048
 
 
 def test_small_images_go_as_many_at_once_as_there_is_use_for():
