@@ -24,6 +24,7 @@ BVI: dict[str, Any] = {"algorithm": "boosted"}
 METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, or a transformation of one.
     "vae": ONE,
+    "vae_5_samples": {**ONE, "num_samples": 5},  # as many passes through the decoder as five components take
     "full_normal": {**ONE, "posterior": "full_normal"},
     "sylvester": {**ONE, "posterior": "sylvester"},
     "householder": {**ONE, "posterior": "householder"},
@@ -53,6 +54,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "vae_hierarchical": {**ONE, "prior": "hierarchical"},
     # Mixtures that ascend a bound of the whole.
     "me": {"algorithm": "elbo"},
+    "me_shared": {"algorithm": "elbo", "trunk": "shared"},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
     "siwae": {**BOUND, "num_samples": 2},
     "misvae": MISVAE,
