@@ -133,3 +133,16 @@ def test_images_of_an_impossible_shape_are_refused(name, shape):
     for build in (lambda: ENCODERS[name](shape, 6), lambda: DECODERS[name](3, shape)):
         with pytest.raises(ValueError, match=r"images (of shape|whose height)"):
             build()
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (None, 4), (28, -1), (28.5,), 28], ids=str)
+def test_the_mlp_networks_refuse_an_impossible_shape(shape):
+    for build in (lambda: ENCODERS["mlp"](shape, 6), lambda: DECODERS["mlp"](3, shape)):
+        with pytest.raises(ValueError, match="The mlp network needs the shape of one observation: .* at least 1"):
+            build()
+
+
+@pytest.mark.parametrize("latent_dim", [0, -1, None, 2.5])
+def test_the_mlp_decoder_refuses_an_impossible_code(latent_dim):
+    with pytest.raises(ValueError, match="`latent_dim` must be an integer of at least 1. Received: "):
+        DECODERS["mlp"](latent_dim, (4,))
