@@ -66,7 +66,7 @@ def render(text: str, results=RESULTS) -> str:
 def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
     """Returns the table of a marked block, from the records in a folder."""
     if kind == "benchmark" and not any(folder.glob("*.json")):
-        return "Not measured yet: `make bench`."
+        return f"Not measured yet: the benchmark with `--out {folder / 'benchmark.json'}`."
     if kind == "comparison":
         return comparison_text(load_records([folder]), str(reference))
     records = load_study(folder)
