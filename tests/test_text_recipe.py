@@ -53,6 +53,7 @@ def write_corpus(folder, sentence="the cat sat on the mat"):
         ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'lstm'"),
         ({"clip_norm": 0.0}, "`clip_norm` must be positive"),
         ({"patience": 0}, "`patience` must be at least 1"),
+        ({"later_width": 0.5}, "`later_width` is for images: LSTMs are all of one width. Received: 0.5"),
         ({"optimizer": "adagrad"}, "`optimizer` must be one of"),
     ],
     ids=str,

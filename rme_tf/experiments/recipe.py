@@ -55,7 +55,7 @@ class Recipe(Optimization, Remedies):
         encoder: network of each component.
         trunk: "shared": the components have all but the last layer of it in common; "amortised", "conditioned" or
             "recurrent": one network gives all of them.
-        later_width: of the hidden layers of the encoders after the first, as a share of the first one's.
+        later_width: of the hidden layers of the encoders after the first, as a share of the first one's; images alone.
         decoder: network of p(x|z).
         posterior: family of each component.
         flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default

@@ -116,6 +116,8 @@ class TextRecipe(Recipe):
                 raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
         if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
             raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        if self.later_width != 1.0:
+            raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
         if self.embedding_range is not None and self.weight_range is None:
             raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
