@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
+from rme_tf.data.text.tokenizer import check_training
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
 from rme_tf.experiments.making import draw_uniformly
@@ -108,8 +109,9 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
+        self.check_at_least(1, "units", "embedding_size", "features", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
+        check_training(self.vocabulary_size, self.coverage)
         for name in ("weight_range", "embedding_range"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
