@@ -13,6 +13,8 @@ import tensorflow as tf
 from rme_tf.building import decoder_example, fresh_copy
 from rme_tf.records import read_json, write_json
 
+FACTORED = ("_r", "_c")  # Adafactor's lists of a slot for each variable, which do not name it
+
 
 class ResumableCheckpoint(keras.callbacks.Callback):
     """Saves after each epoch what an exact continuation needs: weights, optimizer, random state, history.
@@ -231,6 +233,9 @@ def _forget(optimizer, variables, replaced) -> None:
 
     creator.add_variable_from_reference = noting
     fresh.build(variables)
+    for name in FACTORED:
+        for variable, slot in zip(variables, getattr(creator, name, ()), strict=False):
+            owners[id(slot)] = id(variable)
     chosen = {id(variable) for variable in replaced}
     for new, old in zip(fresh.variables, optimizer.variables, strict=True):
         if owners.get(id(new)) in chosen:

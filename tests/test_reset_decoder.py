@@ -65,6 +65,24 @@ def test_the_optimizer_forgets_the_decoder_alone(tiny_model, binary_data, name, 
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_adafactor_forgets_the_decoder_s_rows_and_columns_too(tiny_model, binary_data):
+    model = trained(tiny_model(2), binary_data(8), "adafactor")
+    optimizer, decoder = model.optimizer, {id(variable) for variable in model.decoder.trainable_variables}
+    factored = [  # a bias has none, but for a constant in its place
+        (id(variable) in decoder, slot)
+        for slots_of in (optimizer._r, optimizer._c)
+        for variable, slot in zip(model.trainable_variables, slots_of, strict=True)
+        if len(variable.shape) > 1
+    ]
+    before = [slot.numpy() for _, slot in factored]
+    assert all((value > 0.0).all() for value in before)
+    reset(model)
+    for value, (forgotten, slot) in zip(before, factored, strict=True):
+        np.testing.assert_array_equal(slot.numpy(), 0.0 if forgotten else value)
+    assert sum(forgotten for forgotten, _ in factored) == 4  # of two kernels
+
+
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("tied", [False, True])
 def test_the_weights_of_a_likelihood_of_sentences_begin_anew(tied):
     sizes = {"units": 4, "embedding_size": 3}
