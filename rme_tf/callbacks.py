@@ -5,7 +5,7 @@ import math
 import pathlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -179,6 +179,8 @@ class ResetDecoder(keras.callbacks.Callback):
 
     Args:
         epoch: at whose beginning, counted from 0.
+        initialise: function of new networks and likelihoods, a list, and a seed, which draws their weights; those of
+            Keras's initialisers stay unless given.
 
     Raises:
         ValueError: if `epoch` is negative.
@@ -187,11 +189,11 @@ class ResetDecoder(keras.callbacks.Callback):
         Li et al. (2019), https://arxiv.org/abs/1909.00868
     """
 
-    def __init__(self, epoch: int):
+    def __init__(self, epoch: int, initialise: Callable[[list, int], None] | None = None):
         super().__init__()
         if epoch < 0:
             raise ValueError(f"`epoch` must not be negative. Received: {epoch}.")
-        self.epoch = epoch
+        self.epoch, self.initialise = epoch, initialise
 
     def on_epoch_begin(self, epoch, logs=None):
         """Acts in its epoch."""
@@ -199,13 +201,15 @@ class ResetDecoder(keras.callbacks.Callback):
             return
         model, replaced = self.model, []
         with _initialisers_seeded(int(model.seed_generator.next()[0])):
-            for part in (model.decoder, model.likelihood):
-                fresh = fresh_copy(part)
-                if part is model.decoder:
-                    fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
-                for new, old in zip(fresh.weights, part.weights, strict=True):
-                    old.assign(new)
-                replaced += part.trainable_variables
+            decoder = fresh_copy(model.decoder)
+            decoder(decoder_example(decoder, model.latent_dim, model.likelihood))  # which builds it
+            fresh = [decoder, fresh_copy(model.likelihood)]
+            if self.initialise is not None:
+                self.initialise(fresh, random.randrange(2**31))
+        for new_part, part in zip(fresh, (model.decoder, model.likelihood), strict=True):
+            for new, old in zip(new_part.weights, part.weights, strict=True):
+                old.assign(new)
+            replaced += part.trainable_variables
         _forget(model.optimizer, model.trainable_variables, replaced)
 
 

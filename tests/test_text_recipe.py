@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from tensorflow.python.framework import config as tf_config
@@ -234,12 +235,25 @@ def tidy():
     tf_config.disable_op_determinism()
 
 
+class Starts(keras.callbacks.Callback):
+    """Notes the largest weight of the decoder where an epoch begins."""
+
+    def __init__(self):
+        super().__init__()
+        self.largest = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.largest.append(max(np.abs(weights).max() for weights in self.model.decoder.get_weights()))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
 def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
-    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True)
-    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")))
+    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True, weight_range=0.02)
+    starts = Starts()
+    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")), [starts])
+    assert 0.01 < starts.largest[2] <= 0.02  # in the epoch of the reset
     assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20
     assert len(whole.history["mi"]) == 3

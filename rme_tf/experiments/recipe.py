@@ -101,7 +101,7 @@ class Recipe(Optimization, Remedies):
     To be implemented by subclasses:
         * `load()`: the `Task`.
         * `show(runs, out)`: what there is to see.
-        * `initialise(model)`, where weights are not to start as Keras has them.
+        * `initialise(parts, seed)`, where weights are not to start as Keras has them.
         * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
           run of seconds.
     """
@@ -221,9 +221,9 @@ class Recipe(Optimization, Remedies):
         """
         raise NotImplementedError
 
-    def initialise(self, model) -> None:
-        """Draws the weights of a new model, where Keras's initialisers will not do."""
-        del model
+    def initialise(self, parts: list, seed: int) -> None:
+        """Draws the weights of new networks and likelihoods, where Keras's initialisers will not do."""
+        del parts, seed
 
     def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
         """Writes into a directory what there is to see of finished runs, by the model's name."""

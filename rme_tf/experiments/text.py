@@ -55,8 +55,8 @@ class TextRecipe(Recipe):
         input_dropout: rate on the inputs of the LSTMs.
         encoder_dropout: rate on those of the encoders, where it is another.
         output_dropout: rate on the outputs of the decoder's LSTM.
-        weight_range: weights and biases start uniform within this of zero, but in a decoder that is reset; as Keras has
-            them unless given.
+        weight_range: weights and biases start uniform within this of zero, also in a decoder that is reset; as Keras
+            has them unless given.
         embedding_range: embeddings likewise; as other weights unless given.
         mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
         language_model: no latent code at all: the LSTM language model of the same decoder.
@@ -198,10 +198,10 @@ class TextRecipe(Recipe):
         """Returns arguments of the prior."""
         return {**super().make_prior_options(), **({"length": self.max_length} if self.prior == "vamp" else {})}
 
-    def initialise(self, model):
+    def initialise(self, parts, seed):
         """Draws the weights within the ranges that are given."""
         if self.weight_range is not None:
-            draw_uniformly(model, self.weight_range, self.embedding_range or self.weight_range, self.seed)
+            draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
