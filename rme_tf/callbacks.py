@@ -30,7 +30,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         ValueError: if the checkpoint that is there was made by another model.
 
     Attributes:
-        history: dict of lists, one value an epoch, of this training and the ones that it resumes.
+        history: dict of lists, one value an epoch, of this training and the ones that it resumes; NaN where the logs
+            of an epoch had none.
         epoch: epochs completed.
     """
 
@@ -55,8 +56,11 @@ class ResumableCheckpoint(keras.callbacks.Callback):
             self.checkpoint.restore(path).assert_consumed()
         except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(f"The checkpoint {path} was made by another model: {error}") from error
-        for name, values in read_json(self.directory / "history.json").items():
-            self.history[name] = [math.nan if value is None else value for value in values[: self.epoch]]
+        recorded = read_json(self.directory / "history.json")
+        longest = max(map(len, recorded.values()), default=0)
+        for name, values in recorded.items():
+            padded = [None] * (longest - len(values)) + values  # shorter: it came later, as once was recorded
+            self.history[name] = [math.nan if value is None else value for value in padded[: self.epoch]]
 
     @property
     def epoch(self) -> int:
@@ -70,8 +74,9 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Adds the epoch to the history, and saves."""
         logs = {**(logs or {}), "seconds": time.perf_counter() - self._start}
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+        before = max(map(len, self.history.values()), default=0)
+        for name in {**self.history, **logs}:
+            self.history.setdefault(name, [math.nan] * before).append(float(logs.get(name, math.nan)))
         write_json(self.directory / "history.json", self.history)  # first: a restore cuts it to length
         self.manager.save(checkpoint_number=self.epoch)
 

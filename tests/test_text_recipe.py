@@ -111,7 +111,7 @@ def test_the_task_is_what_the_recipe_says(tmp_path):
     assert {"train", "validation", "test", "vocabulary_size"} == set(task.facts)
     assert [task.facts[split]["num_rows"] for split in ("train", "validation", "test")] == [96, 40, 40]
     assert len(task.callbacks({})) == 1
-    monitor, stop = recipe(aggressive=True, annealing="linear").load().callbacks({"mi": [0.1, 0.3, 0.2]})
+    monitor, stop = recipe(aggressive=True, annealing="linear").load().callbacks({"mi": [np.nan, 0.3, 0.2]})
     assert isinstance(monitor, CollapseMonitor)
     assert stop.best == 0.3
     assert recipe(**ONE, language_model=True).load().callbacks({}) == []
