@@ -123,6 +123,16 @@ def test_distributions_know_nothing_of_networks():
 
 
 @every_source
+def test_what_is_run_by_its_name_is_imported_by_nobody(path):
+    """`python -m` would run a second copy of it, and warn of that."""
+    if '__name__ == "__main__"' not in path.read_text(encoding="utf-8"):
+        return
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for other in SOURCES:
+        assert not any(f"{each}.".startswith(f"{name}.") for each in imported_names(other)), other
+
+
+@every_source
 def test_no_module_uses_keras_2(path):
     for name in imported_names(path):
         assert name.split(".")[0] != "tf_keras"
