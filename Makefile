@@ -57,10 +57,10 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 
 check: lint test  ## all that the continuous integration runs
 
-bench: $(INSTALLED)  ## time the training steps of images and of sentences, and the reading of a folder
-	$(PY) -m rme_tf.benchmark.images --out recipes/results/benchmark_images/benchmark.json
-	$(PY) -m rme_tf.benchmark.text --out recipes/results/benchmark_text/benchmark.json
-	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32
+bench: $(INSTALLED)  ## time the training steps of images and of sentences, and the reading of a folder, into runs/
+	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
+	$(PY) -m rme_tf.benchmark.text --out runs/benchmark_text/benchmark.json
+	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
 
 results: $(INSTALLED)  ## render the README's tables again from recipes/results/
 	$(PY) -m rme_tf.experiments.report

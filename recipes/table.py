@@ -25,7 +25,8 @@ class Table(rme_tf.ImageRecipe):
         mixtures: every M of the methods that do not set it.
         latent_dims: one table for each D.
         seeds: runs of each method.
-        budget_minutes: stop after so many, with the epoch that is then trained, to go on another time.
+        budget_minutes: stop after so many, to go on another time; the epoch that is trained then is finished first,
+            which may take long, and after the last epoch of a run its evaluation.
         results: directory of the records, followed, as `out`, by what the methods share.
     """
 

@@ -5,13 +5,15 @@ import math
 import pathlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
 from rme_tf.building import decoder_example, fresh_copy
 from rme_tf.records import read_json, write_json
+
+FACTORED = ("_r", "_c")  # Adafactor's lists of a slot for each variable, which do not name it
 
 
 class ResumableCheckpoint(keras.callbacks.Callback):
@@ -28,7 +30,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         ValueError: if the checkpoint that is there was made by another model.
 
     Attributes:
-        history: dict of lists, one value an epoch, of this training and the ones that it resumes.
+        history: dict of lists, one value an epoch, of this training and the ones that it resumes; NaN where the logs
+            of an epoch had none.
         epoch: epochs completed.
     """
 
@@ -53,8 +56,11 @@ class ResumableCheckpoint(keras.callbacks.Callback):
             self.checkpoint.restore(path).assert_consumed()
         except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(f"The checkpoint {path} was made by another model: {error}") from error
-        for name, values in read_json(self.directory / "history.json").items():
-            self.history[name] = [math.nan if value is None else value for value in values[: self.epoch]]
+        recorded = read_json(self.directory / "history.json")
+        longest = max(map(len, recorded.values()), default=0)
+        for name, values in recorded.items():
+            padded = [None] * (longest - len(values)) + values  # shorter: it came later, as once was recorded
+            self.history[name] = [math.nan if value is None else value for value in padded[: self.epoch]]
 
     @property
     def epoch(self) -> int:
@@ -68,8 +74,9 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Adds the epoch to the history, and saves."""
         logs = {**(logs or {}), "seconds": time.perf_counter() - self._start}
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+        before = max(map(len, self.history.values()), default=0)
+        for name in {**self.history, **logs}:
+            self.history.setdefault(name, [math.nan] * before).append(float(logs.get(name, math.nan)))
         write_json(self.directory / "history.json", self.history)  # first: a restore cuts it to length
         self.manager.save(checkpoint_number=self.epoch)
 
@@ -177,6 +184,8 @@ class ResetDecoder(keras.callbacks.Callback):
 
     Args:
         epoch: at whose beginning, counted from 0.
+        initialise: function of new networks and likelihoods, a list, and a seed, which draws their weights; those of
+            Keras's initialisers stay unless given.
 
     Raises:
         ValueError: if `epoch` is negative.
@@ -185,11 +194,11 @@ class ResetDecoder(keras.callbacks.Callback):
         Li et al. (2019), https://arxiv.org/abs/1909.00868
     """
 
-    def __init__(self, epoch: int):
+    def __init__(self, epoch: int, initialise: Callable[[list, int], None] | None = None):
         super().__init__()
         if epoch < 0:
             raise ValueError(f"`epoch` must not be negative. Received: {epoch}.")
-        self.epoch = epoch
+        self.epoch, self.initialise = epoch, initialise
 
     def on_epoch_begin(self, epoch, logs=None):
         """Acts in its epoch."""
@@ -197,13 +206,15 @@ class ResetDecoder(keras.callbacks.Callback):
             return
         model, replaced = self.model, []
         with _initialisers_seeded(int(model.seed_generator.next()[0])):
-            for part in (model.decoder, model.likelihood):
-                fresh = fresh_copy(part)
-                if part is model.decoder:
-                    fresh(decoder_example(fresh, model.latent_dim, model.likelihood))  # which builds it
-                for new, old in zip(fresh.weights, part.weights, strict=True):
-                    old.assign(new)
-                replaced += part.trainable_variables
+            decoder = fresh_copy(model.decoder)
+            decoder(decoder_example(decoder, model.latent_dim, model.likelihood))  # which builds it
+            fresh = [decoder, fresh_copy(model.likelihood)]
+            if self.initialise is not None:
+                self.initialise(fresh, random.randrange(2**31))
+        for new_part, part in zip(fresh, (model.decoder, model.likelihood), strict=True):
+            for new, old in zip(new_part.weights, part.weights, strict=True):
+                old.assign(new)
+            replaced += part.trainable_variables
         _forget(model.optimizer, model.trainable_variables, replaced)
 
 
@@ -231,6 +242,9 @@ def _forget(optimizer, variables, replaced) -> None:
 
     creator.add_variable_from_reference = noting
     fresh.build(variables)
+    for name in FACTORED:
+        for variable, slot in zip(variables, getattr(creator, name, ()), strict=False):
+            owners[id(slot)] = id(variable)
     chosen = {id(variable) for variable in replaced}
     for new, old in zip(fresh.variables, optimizer.variables, strict=True):
         if owners.get(id(new)) in chosen:

@@ -1,5 +1,6 @@
 """Functions of a model, compiled once for many calls, and forgotten with the model."""
 
+import functools
 import weakref
 
 import tensorflow as tf
@@ -22,9 +23,13 @@ def compiled(function, model, *options):
     functions = _COMPILED.setdefault(model, {})
     key = (function, options)
     if key not in functions:
-        reference = weakref.ref(model)
-        graph = tf.function(lambda *tensors: function(reference(), *tensors, *options), reduce_retracing=True)
-        functions[key] = graph
+        # Not a function, whose code all models would share: TensorFlow counts tracings by that, and warns of many.
+        call = functools.partial(_call, function, weakref.ref(model), options)
+        functions[key] = tf.function(call, reduce_retracing=True)
         if len(functions) > MOST:
             del functions[next(iter(functions))]  # the oldest
     return functions[key]
+
+
+def _call(function, reference, options, *tensors):
+    return function(reference(), *tensors, *options)

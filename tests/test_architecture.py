@@ -17,7 +17,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 # A module imports from earlier layers, and a folder from within itself; modules of one layer do not know
 # each other. A new module goes where its imports allow.
 LAYERS = [
-    {"compiled", "configured", "memory", "records", "registry", "types", "version"},
+    {"compiled", "configured", "memory", "records", "registry", "shapes", "types", "version"},
     {"networks", "posteriors", "likelihoods", "priors"},
     {
         "annealing",
@@ -120,6 +120,16 @@ def test_distributions_know_nothing_of_networks():
     for folder in ("posteriors", "likelihoods", "priors"):
         for path in (PACKAGE / folder).glob("*.py"):
             assert "networks" not in set(imported_parts(path)), path
+
+
+@every_source
+def test_what_is_run_by_its_name_is_imported_by_nobody(path):
+    """`python -m` would run a second copy of it, and warn of that."""
+    if '__name__ == "__main__"' not in path.read_text(encoding="utf-8"):
+        return
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for other in SOURCES:
+        assert not any(f"{each}.".startswith(f"{name}.") for each in imported_names(other)), other
 
 
 @every_source

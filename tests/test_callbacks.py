@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rme_tf import ELBO, RecursiveMixture, data
 from rme_tf.callbacks import ResumableCheckpoint
+from rme_tf.records import read_json, write_json
 
 
 def warming(**choices):
@@ -256,6 +257,21 @@ def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, t
     second = resumable(tiny_model, tmp_path, algorithm=ELBO(), seed=7)
     assert second[1].epoch == 1
     assert [len(values) for values in second[1].history.values()] == [1] * len(second[1].history)
+
+
+def test_columns_that_come_and_go_keep_to_their_epochs(tiny_model, tmp_path):
+    """A later version logs more; and once what was new was recorded without the epochs before."""
+    for logs in ({"loss": 3.0}, {"loss": 2.0, "mi": 0.5}, {"mi": 0.7}):
+        model, checkpoint = resumable(tiny_model, tmp_path, algorithm=ELBO())
+        model.epochs_trained.assign_add(1)
+        checkpoint.on_epoch_begin(0)
+        checkpoint.on_epoch_end(0, logs)
+    recorded = read_json(tmp_path / "history.json")
+    assert {name: recorded[name] for name in ("loss", "mi")} == {"loss": [3.0, 2.0, None], "mi": [None, 0.5, 0.7]}
+    write_json(tmp_path / "history.json", {**recorded, "mi": [0.5, 0.7]})
+    _, again = resumable(tiny_model, tmp_path, algorithm=ELBO())
+    np.testing.assert_array_equal(again.history["mi"], [np.nan, 0.5, 0.7])
+    np.testing.assert_array_equal(again.history["loss"], [3.0, 2.0, np.nan])
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -157,6 +157,11 @@ def test_a_wrong_rank_raises(shape):
         likelihood().check(np.ones(shape, "int32"))
 
 
+def test_a_sentence_may_have_any_length_but_not_none():
+    with pytest.raises(ValueError, match=r"at least 1, or None where any length will do. Received: \(0,\)"):
+        likelihood(event_shape=(0,))
+
+
 def test_the_example_is_in_the_support():
     for length in (None, 6):
         p = likelihood(event_shape=(length,))

@@ -180,6 +180,8 @@ def test_mixtures_are_named_after_their_size():
         ({"dataset": "digits", "latent_dim": 2, "smoke": True}, "digits_d2_smoke"),
         ({"encoder": "mlp", "decoder": "mlp"}, "mnist_d20_mlp"),
         ({"train_minutes": 30.0, "smoke": True}, "mnist_d20_30min_smoke"),
+        ({"binarization": "static", "train_size": 5000}, "mnist_d20_static_train5000"),
+        ({"likelihood": "normal", "binarization": "dequantized"}, "mnist_d20_normal_dequantized"),
         ({"likelihood": "normal", "binarization": "none", "decoder": "pixelcnn"}, "mnist_d20_normal_conv-pixelcnn"),
         (
             {"likelihood": "normal", "binarization": "none", "encoder": "mlp", "decoder": "mlp", "smoke": True},

@@ -1,6 +1,7 @@
 """Functions of a model that are traced once, and no longer kept than the model is."""
 
 import gc
+import logging
 import weakref
 
 import keras
@@ -36,6 +37,14 @@ def test_a_function_is_traced_once_for_each_of_its_options():
     assert traced == [2, 3, 2]
     compiled(scaled, other, 2)(tf.ones([4, 3]))
     assert traced == [2, 3, 2, 2]
+
+
+def test_many_models_are_no_retracing_of_one(caplog):
+    """TensorFlow counts by the code of a function, and would warn of five models that are each traced once."""
+    with caplog.at_level(logging.WARNING, logger="tensorflow"):
+        for model in [built() for _ in range(12)]:
+            compiled(scaled, model, 3)(tf.ones([4, 3]))
+    assert not [each.getMessage() for each in caplog.records if "retracing" in each.getMessage()]
 
 
 def test_weights_are_those_of_the_call():

@@ -30,6 +30,14 @@ def good(rng):
     return lambda shape, batch=B: rng.integers(0, 2, size=(batch, *shape)).astype("float32")
 
 
+@every_likelihood
+@pytest.mark.parametrize("shape", [(0, 4), (None, 4), (28, -1), (28.5,), ("4",), 5, None], ids=str)
+def test_an_impossible_shape_is_refused(name, shape):
+    message = f"{LIKELIHOODS[name].__name__} needs the shape of one observation: .* at least 1. Received: "
+    with pytest.raises(ValueError, match=message + re.escape(repr(shape))):
+        LIKELIHOODS[name](shape)
+
+
 # Distributions.
 
 

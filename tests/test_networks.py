@@ -98,6 +98,16 @@ def test_dcgan_halves_an_image_until_it_is_small(side, count):
         assert len(strided) == count
 
 
+def test_the_gated_decoder_departs_from_the_published_one_as_it_says():
+    layers = DECODERS["gated_conv"](64, (28, 28, 1)).layers
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.activation.__name__ for layer in dense] == ["linear"]
+    strided = [layer.filters for layer in layers if getattr(layer, "strides", None) == (2, 2)]
+    assert strided == [64, 64, 32, 32]  # each beside its gate
+    for words in ("dense one without a gate", "first stride-2 layer has 64 filters"):
+        assert words in " ".join(DECODERS["gated_conv"].__doc__.split())
+
+
 def test_a_residual_block_starts_as_the_identity():
     network = ENCODERS["resnet"](IMAGE, 6, filters=(2,), hidden=4, blocks=2)
     for block in (layer for layer in network.layers if isinstance(layer, keras.layers.Add)):
@@ -133,3 +143,16 @@ def test_images_of_an_impossible_shape_are_refused(name, shape):
     for build in (lambda: ENCODERS[name](shape, 6), lambda: DECODERS[name](3, shape)):
         with pytest.raises(ValueError, match=r"images (of shape|whose height)"):
             build()
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (None, 4), (28, -1), (28.5,), 28], ids=str)
+def test_the_mlp_networks_refuse_an_impossible_shape(shape):
+    for build in (lambda: ENCODERS["mlp"](shape, 6), lambda: DECODERS["mlp"](3, shape)):
+        with pytest.raises(ValueError, match="The mlp network needs the shape of one observation: .* at least 1"):
+            build()
+
+
+@pytest.mark.parametrize("latent_dim", [0, -1, None, 2.5])
+def test_the_mlp_decoder_refuses_an_impossible_code(latent_dim):
+    with pytest.raises(ValueError, match="`latent_dim` must be an integer of at least 1. Received: "):
+        DECODERS["mlp"](latent_dim, (4,))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rme_tf.experiments import report, tables
+from rme_tf.experiments import figures, loading, report, tables
 from rme_tf.records import write_json
 
 
@@ -70,7 +70,7 @@ def test_documents_are_rendered_from_the_records(tmp_path):
 
 def test_a_study_without_records_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON records"):
-        report.load_study(tmp_path)
+        loading.load_study(tmp_path)
 
 
 def text_record(method="rme", nll=45.0, seed=0):
@@ -117,10 +117,10 @@ def test_images_with_a_report_on_collapse_show_it():
 def test_diagnostics_are_drawn_of_those_who_have_them(tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
-        report.plots, "diagnostic_curves", lambda histories, metrics: drawn.update(h=histories, m=list(metrics))
+        figures.plots, "diagnostic_curves", lambda histories, metrics: drawn.update(h=histories, m=list(metrics))
     )
-    monkeypatch.setattr(report.plots, "save", lambda figure, path: drawn.update(path=path))
-    report.draw_diagnostics([text_record("lm"), text_record(seed=0), text_record(seed=1)], tmp_path / "a.png")
+    monkeypatch.setattr(figures.plots, "save", lambda figure, path: drawn.update(path=path))
+    figures.draw_diagnostics([text_record("lm"), text_record(seed=0), text_record(seed=1)], tmp_path / "a.png")
     assert list(drawn["h"]) == ["rme"]
     assert drawn["h"]["rme"]["mi"] == [0.5, 1.25]  # of the first seed
     assert drawn["m"] == ["mi", "kl_total", "val_elbo"]

@@ -16,8 +16,8 @@ def trained(model, x, optimizer="adam", epochs=2):
     return model
 
 
-def reset(model, epoch=2):
-    callback = ResetDecoder(epoch)
+def reset(model, epoch=2, **options):
+    callback = ResetDecoder(epoch, **options)
     callback.set_model(model)
     callback.on_epoch_begin(epoch)
 
@@ -62,6 +62,24 @@ def test_the_optimizer_forgets_the_decoder_alone(tiny_model, binary_data, name, 
     if mixed:
         assert float(model.optimizer.dynamic_scale.numpy()) > 0.0
     assert np.isfinite(model.fit(x, verbose=0).history["loss"][0])
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_adafactor_forgets_the_decoder_s_rows_and_columns_too(tiny_model, binary_data):
+    model = trained(tiny_model(2), binary_data(8), "adafactor")
+    optimizer, decoder = model.optimizer, {id(variable) for variable in model.decoder.trainable_variables}
+    factored = [  # a bias has none, but for a constant in its place
+        (id(variable) in decoder, slot)
+        for slots_of in (optimizer._r, optimizer._c)
+        for variable, slot in zip(model.trainable_variables, slots_of, strict=True)
+        if len(variable.shape) > 1
+    ]
+    before = [slot.numpy() for _, slot in factored]
+    assert all((value > 0.0).all() for value in before)
+    reset(model)
+    for value, (forgotten, slot) in zip(before, factored, strict=True):
+        np.testing.assert_array_equal(slot.numpy(), 0.0 if forgotten else value)
+    assert sum(forgotten for forgotten, _ in factored) == 4  # of two kernels
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -115,6 +133,25 @@ def test_a_resumed_training_draws_the_same_decoder(tiny_model, binary_data, tmp_
         ends.append(model.get_weights())
     for a, b in zip(*ends, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_new_weights_may_be_drawn_otherwise(tiny_model, binary_data):
+    model, seeds = tiny_model(1, likelihood="normal"), []
+    model.compile("adam", ELBO())
+    encoder = model.encoders[0].get_weights()
+
+    def halves(parts, seed):
+        seeds.append(seed)
+        for variable in [variable for part in parts for variable in part.weights]:
+            variable.assign(np.full(variable.shape, 0.5))
+
+    for _ in range(2):
+        model.seed_generator.state.assign([7, 0])
+        reset(model, initialise=halves)
+    for variable in model.generative_variables:
+        np.testing.assert_array_equal(variable.numpy(), 0.5)
+    np.testing.assert_array_equal(encoder[0], model.encoders[0].get_weights()[0])
+    assert seeds[0] == seeds[1] > 7  # of the model's own seed, but not that: other weights were drawn by it
 
 
 def test_a_negative_epoch_is_refused():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from tensorflow.python.framework import config as tf_config
@@ -53,6 +54,10 @@ def write_corpus(folder, sentence="the cat sat on the mat"):
         ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'lstm'"),
         ({"clip_norm": 0.0}, "`clip_norm` must be positive"),
         ({"patience": 0}, "`patience` must be at least 1"),
+        ({"coverage": 0.9}, "`coverage` must be from 0.98 to 1. Received: 0.9"),
+        ({"coverage": 1.5}, "`coverage` must be from 0.98 to 1. Received: 1.5"),
+        ({"vocabulary_size": 4}, "`vocabulary_size` must be at least 5. Received: 4"),
+        ({"later_width": 0.5}, "`later_width` is for images: LSTMs are all of one width. Received: 0.5"),
         ({"optimizer": "adagrad"}, "`optimizer` must be one of"),
     ],
     ids=str,
@@ -68,7 +73,6 @@ def test_an_impossible_recipe_is_refused(choices, message):
         ({"corpus": "no-such-folder"}, "no-such-folder"),
         ({"tokenizer": "wrod"}, "'unigram', 'whitespace', 'word', or a SentencePiece model. Received: 'wrod'"),
         ({"vocabulary_size": 10**6}, "`vocabulary_size`. Expected: at most"),
-        ({"coverage": 0.9}, "`coverage` must be from 0.98 to 1. Received: 0.9"),
         ({"train_size": 8}, "Too few rows for a batch"),
     ],
     ids=str,
@@ -107,7 +111,7 @@ def test_the_task_is_what_the_recipe_says(tmp_path):
     assert {"train", "validation", "test", "vocabulary_size"} == set(task.facts)
     assert [task.facts[split]["num_rows"] for split in ("train", "validation", "test")] == [96, 40, 40]
     assert len(task.callbacks({})) == 1
-    monitor, stop = recipe(aggressive=True, annealing="linear").load().callbacks({"mi": [0.1, 0.3, 0.2]})
+    monitor, stop = recipe(aggressive=True, annealing="linear").load().callbacks({"mi": [np.nan, 0.3, 0.2]})
     assert isinstance(monitor, CollapseMonitor)
     assert stop.best == 0.3
     assert recipe(**ONE, language_model=True).load().callbacks({}) == []
@@ -231,12 +235,25 @@ def tidy():
     tf_config.disable_op_determinism()
 
 
+class Starts(keras.callbacks.Callback):
+    """Notes the largest weight of the decoder where an epoch begins."""
+
+    def __init__(self):
+        super().__init__()
+        self.largest = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.largest.append(max(np.abs(weights).max() for weights in self.model.decoder.get_weights()))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
 def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
-    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True)
-    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")))
+    mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True, weight_range=0.02)
+    starts = Starts()
+    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")), [starts])
+    assert 0.01 < starts.largest[2] <= 0.02  # in the epoch of the reset
     assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20
     assert len(whole.history["mi"]) == 3

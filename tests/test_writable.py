@@ -1,11 +1,15 @@
 """Where nothing can be written, no work begins."""
 
 import os
+import re
+import sys
+from pathlib import Path
 
 import pytest
 
 import rme_tf
 from rme_tf import ImageRecipe
+from rme_tf.benchmark import folder, images, text
 from rme_tf.records import check_writable
 
 MESSAGE = "must be a directory that can be written"
@@ -57,3 +61,20 @@ def test_a_comparison_finds_out_before_its_first_run(no_data, blocked, tmp_path,
     places = {"out": tmp_path / "out", "results": tmp_path / "results", name: blocked}
     with pytest.raises(ValueError, match=f"`{name}` {MESSAGE}"):
         rme_tf.compare({"RME": ImageRecipe(out=str(tmp_path / "run"))}, **places)
+
+
+@pytest.mark.parametrize("benchmark", [folder, images, text], ids=lambda module: module.__name__)
+def test_a_benchmark_finds_out_before_it_measures(benchmark, blocked, tmp_path, monkeypatch):
+    for work in ("timings", "make_files", "in_new_process"):
+        monkeypatch.setattr(benchmark, work, lambda *args: pytest.fail("there was work"), raising=False)
+    message = {blocked / "benchmark.json": f"`folder of out` {MESSAGE}", tmp_path: "`out` must be a file. Received: "}
+    for out, words in message.items():
+        monkeypatch.setattr(sys, "argv", ["benchmark", "--out", str(out)])
+        with pytest.raises(ValueError, match=words):
+            benchmark.main()
+
+
+def test_the_makefile_s_benchmarks_leave_the_records_alone():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    outs = re.findall(r"-m rme_tf\.benchmark\.(\w+) .*--out (\S+)", makefile)
+    assert outs == [(name, f"runs/benchmark_{name}/benchmark.json") for name in ("images", "text", "folder")]

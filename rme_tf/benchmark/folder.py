@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from rme_tf import memory
 from rme_tf.algorithms import RecursiveMixture
-from rme_tf.benchmark.keeping import in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, in_new_process, keep
 from rme_tf.data import load_folder, steps_per_epoch, training_dataset
 from rme_tf.models import VAE
 
@@ -143,6 +143,7 @@ def rows(options: Options, starts: dict[str, Start], rates: dict[str, list[float
 def main() -> None:
     """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
+    check_out(options.out)
     with tempfile.TemporaryDirectory() as folder:
         files, kept = f"{folder}/files", f"{folder}/kept"
         make_files(files, options)

@@ -14,7 +14,7 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, in_new_process, keep
 from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.models import VAE
 
@@ -119,6 +119,7 @@ def rows(milliseconds: dict[str, np.ndarray], memories: dict[str, tuple[float, f
 def main() -> None:
     """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
+    check_out(options.out)
     milliseconds = timings(options)
     table = rows(milliseconds, {name: training_memory(name, options) for name in MODELS})
     print(f"M = {options.components}, {options.mixing} weights, batch of {options.batch_size}")

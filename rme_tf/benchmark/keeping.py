@@ -2,15 +2,25 @@
 
 import dataclasses
 import multiprocessing
+import pathlib
 from typing import Any
 
-from rme_tf.records import commit, hardware, write_json
+from rme_tf.records import check_writable, commit, hardware, write_json
 
 
 def in_new_process(function, *arguments):
     """Returns what a function of a module returns, called in a new process: memory that others freed hides nothing."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
+
+
+def check_out(out: str | None) -> None:
+    """Raises ValueError unless `keep` could write that file, if there is one: before what takes minutes."""
+    if out is None:
+        return
+    if pathlib.Path(out).is_dir():
+        raise ValueError(f"`out` must be a file. Received: {out}, which is a directory.")
+    check_writable(pathlib.Path(out).parent, "folder of out")
 
 
 def keep(out: str | None, options, table: list[dict], **more: Any) -> None:

@@ -13,7 +13,7 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, in_new_process, keep
 from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
@@ -147,6 +147,7 @@ def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
 def main() -> None:
     """Prints the table, and keeps the record if it is wanted."""
     options = tyro.cli(Options, description=__doc__)
+    check_out(options.out)
     rates = timings(options)
     table = rows(rates, {name: training_memory(name, options) for name in (PLAIN, *options.models)})
     print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))

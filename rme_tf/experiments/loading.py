@@ -14,6 +14,18 @@ DATA = (
 )
 
 
+def load_study(directory) -> list[Record]:
+    """Returns the records of a study, in the order of their file names.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    paths = sorted(pathlib.Path(directory).glob("*.json"))
+    if not paths:
+        raise ValueError(f"Expected JSON records of runs in a directory. Received: {directory}, which has none.")
+    return [read_json(path) for path in paths]
+
+
 def load_records(paths: Iterable) -> list[Record]:
     """Returns the records that are meant by directories of runs, records (JSON), or directories of records.
 

@@ -107,17 +107,17 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: in
         mixing=make_mixing(recipe),
         seed=recipe.seed,
     )
-    recipe.initialise(model)
+    parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
+    recipe.initialise([part for part in parts if part is not None], recipe.seed)
     algorithm = make_algorithm(recipe, steps_per_epoch)
     execution = {name: getattr(recipe, name) for name in ("jit_compile", "steps_per_execution")}
     model.compile(make_optimizer(recipe), algorithm=algorithm, **execution)
     return model
 
 
-def draw_uniformly(model: VAE, limit: float, embedding_limit: float, seed: int) -> None:
-    """Draws the weights and biases of a model's networks and likelihood from U(-limit, limit), embeddings by theirs."""
-    parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
-    variables = [variable for part in parts if part is not None for variable in part.trainable_variables]
+def draw_uniformly(parts: list, limit: float, embedding_limit: float, seed: int) -> None:
+    """Draws the weights and biases of networks and likelihoods from U(-limit, limit), embeddings by theirs."""
+    variables = [variable for part in parts for variable in part.trainable_variables]
     for index, variable in enumerate(variables):
         within = embedding_limit if variable.name == "embeddings" else limit
         variable.assign(tf.random.stateless_uniform(variable.shape, seed=[seed, index], minval=-within, maxval=within))

@@ -127,14 +127,20 @@ def method_recipes(
 def setting_name(base: ImageRecipe) -> str:
     """Returns a name for what the methods of a table share: data set, D, and some choices where they are no defaults.
 
-    These are the likelihood, the networks, the minutes of training, and "smoke" for runs of seconds.
+    These are the likelihood, the binarization, the networks, the training observations, the minutes of training, and
+    "smoke" for runs of seconds. Where settings differ in what is not named, `run_study` refuses the second one's runs.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(base)}
     parts = [base.dataset, f"d{base.latent_dim}"]
     if base.likelihood != defaults["likelihood"]:
         parts.append(base.likelihood)
+    usual = defaults["binarization"] if base.likelihood == defaults["likelihood"] else "none"
+    if base.binarization != usual:
+        parts.append(base.binarization)
     if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
         parts.append(base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}")
+    if base.train_size is not None:
+        parts.append(f"train{base.train_size}")
     if base.train_minutes is not None:
         parts.append(f"{base.train_minutes:g}min")
     return "_".join([*parts, *(["smoke"] if base.smoke else [])])

@@ -15,5 +15,5 @@ def monitors(recipe: Recipe, observations, history: dict) -> list:
         observations: an array of validation observations.
         history: of the run until now: what was best before an interruption counts.
     """
-    best = max(history.get("mi", []), default=-math.inf)
+    best = max(filter(math.isfinite, history.get("mi", [])), default=-math.inf)
     return [CollapseMonitor(observations), *([StopAggressive(best=best)] if recipe.aggressive else [])]

@@ -55,7 +55,7 @@ class Recipe(Optimization, Remedies):
         encoder: network of each component.
         trunk: "shared": the components have all but the last layer of it in common; "amortised", "conditioned" or
             "recurrent": one network gives all of them.
-        later_width: of the hidden layers of the encoders after the first, as a share of the first one's.
+        later_width: of the hidden layers of the encoders after the first, as a share of the first one's; images alone.
         decoder: network of p(x|z).
         posterior: family of each component.
         flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default
@@ -103,7 +103,7 @@ class Recipe(Optimization, Remedies):
     To be implemented by subclasses:
         * `load()`: the `Task`.
         * `show(runs, out)`: what there is to see.
-        * `initialise(model)`, where weights are not to start as Keras has them.
+        * `initialise(parts, seed)`, where weights are not to start as Keras has them.
         * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
           run of seconds.
     """
@@ -225,9 +225,9 @@ class Recipe(Optimization, Remedies):
         """
         raise NotImplementedError
 
-    def initialise(self, model) -> None:
-        """Draws the weights of a new model, where Keras's initialisers will not do."""
-        del model
+    def initialise(self, parts: list, seed: int) -> None:
+        """Draws the weights of new networks and likelihoods, where Keras's initialisers will not do."""
+        del parts, seed
 
     def show(self, runs: Mapping[str, Run], out: pathlib.Path) -> None:
         """Writes into a directory what there is to see of finished runs, by the model's name."""

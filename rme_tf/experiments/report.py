@@ -3,11 +3,10 @@
 import pathlib
 import re
 
-from rme_tf import plots
 from rme_tf.experiments.comparison import comparison_text, draw_comparison
-from rme_tf.experiments.loading import load_records
-from rme_tf.experiments.tables import Record, benchmark_table, study_table, summary_table
-from rme_tf.records import read_json
+from rme_tf.experiments.figures import draw_diagnostics
+from rme_tf.experiments.loading import load_records, load_study
+from rme_tf.experiments.tables import benchmark_table, study_table, summary_table
 
 DOCUMENTS = (
     "README.md",
@@ -25,27 +24,6 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+) -->")
-# Of the epochs' histories; in nats but the counts.
-DIAGNOSTICS = {
-    "mi": "I(x; z), nats",
-    "kl_total": "KL(Q || p), nats",
-    "active_units": "active units",
-    "reliance": "reliance on z, nats",
-    "val_elbo": "validation ELBO, nats",
-    "component_mi": "I(m; z | x), nats",
-}
-
-
-def load_study(directory) -> list[Record]:
-    """Returns the records of a study, in the order of their file names.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    paths = sorted(pathlib.Path(directory).glob("*.json"))
-    if not paths:
-        raise ValueError(f"Expected JSON records of runs in a directory. Received: {directory}, which has none.")
-    return [read_json(path) for path in paths]
 
 
 def render(text: str, results=RESULTS) -> str:
@@ -66,7 +44,7 @@ def render(text: str, results=RESULTS) -> str:
 def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
     """Returns the table of a marked block, from the records in a folder."""
     if kind == "benchmark" and not any(folder.glob("*.json")):
-        return "Not measured yet: `make bench`."
+        return f"Not measured yet: the benchmark with `--out {folder / 'benchmark.json'}`."
     if kind == "comparison":
         return comparison_text(load_records([folder]), str(reference))
     records = load_study(folder)
@@ -75,16 +53,6 @@ def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
     if kind == "benchmark":
         return benchmark_table(records[0])
     return summary_table({record["method"]: record for record in records}, style="github")
-
-
-def draw_diagnostics(records: list[Record], path) -> None:
-    """Draws what `CollapseMonitor` logged over the epochs, the first seed of each method."""
-    histories: dict[str, dict] = {}
-    for record in records:
-        if "mi" in record["history"]:  # a language model has none
-            histories.setdefault(record["method"], record["history"])
-    metrics = {name: label for name, label in DIAGNOSTICS.items() if any(name in h for h in histories.values())}
-    plots.save(plots.diagnostic_curves(histories, metrics), path)
 
 
 def figures_of(text: str, folder=FIGURES) -> dict[tuple[str, str], list[pathlib.Path]]:

@@ -94,7 +94,7 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
-        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch))
+        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch, recipe.initialise))
     plateau = make_plateau(recipe, model, checkpoint.history, out)
     if plateau is not None:
         callbacks.append(plateau)

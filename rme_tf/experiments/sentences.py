@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from rme_tf import plots
+from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.recipe import Run
-from rme_tf.experiments.report import draw_diagnostics
 from rme_tf.generation import generate, heaviest_means, interpolate, nearest_neighbours
 
 NUM_SENTENCES = 8

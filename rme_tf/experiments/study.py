@@ -11,10 +11,10 @@ import keras
 from tqdm import tqdm
 
 from rme_tf.experiments.comparison import write_comparison
+from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.limits import Deadline, OutOfTime, Progress
 from rme_tf.experiments.loading import load_records
 from rme_tf.experiments.recipe import Recipe
-from rme_tf.experiments.report import draw_diagnostics
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import by_method, study_table
 from rme_tf.records import check_writable, read_json

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
+from rme_tf.data.text.tokenizer import check_training
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
 from rme_tf.experiments.making import draw_uniformly
@@ -54,8 +55,8 @@ class TextRecipe(Recipe):
         input_dropout: rate on the inputs of the LSTMs.
         encoder_dropout: rate on those of the encoders, where it is another.
         output_dropout: rate on the outputs of the decoder's LSTM.
-        weight_range: weights and biases start uniform within this of zero, but in a decoder that is reset; as Keras has
-            them unless given.
+        weight_range: weights and biases start uniform within this of zero, also in a decoder that is reset; as Keras
+            has them unless given.
         embedding_range: embeddings likewise; as other weights unless given.
         mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
         language_model: no latent code at all: the LSTM language model of the same decoder.
@@ -108,14 +109,17 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "vocabulary_size", "tokenizer_lines")
+        self.check_at_least(1, "units", "embedding_size", "features", "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
+        check_training(self.vocabulary_size, self.coverage)
         for name in ("weight_range", "embedding_range"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
         if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
             raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        if self.later_width != 1.0:
+            raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
         if self.embedding_range is not None and self.weight_range is None:
             raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
         if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
@@ -194,10 +198,10 @@ class TextRecipe(Recipe):
         """Returns arguments of the prior."""
         return {**super().make_prior_options(), **({"length": self.max_length} if self.prior == "vamp" else {})}
 
-    def initialise(self, model):
+    def initialise(self, parts, seed):
         """Draws the weights within the ranges that are given."""
         if self.weight_range is not None:
-            draw_uniformly(model, self.weight_range, self.embedding_range or self.weight_range, self.seed)
+            draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""

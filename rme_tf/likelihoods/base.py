@@ -4,12 +4,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.shapes import as_shape
+
 
 class Likelihood(keras.layers.Layer):
     """Turns decoder outputs into p(x|z); a Keras layer so that it may own weights, never called as one.
 
     Args:
         event_shape: shape of one observation x, without the batch.
+
+    Raises:
+        ValueError: for a shape that no observation has.
 
     To be implemented by subclasses:
         * `params_shape`: shape of the decoder's output for one observation.
@@ -20,6 +25,7 @@ class Likelihood(keras.layers.Layer):
 
     May be overridden:
         * `observation_dtype`, `example`: of x, where it is not float32, or zero not in the support.
+        * `any_length`: whether an axis of x may have any length, None in `event_shape`.
         * `interval`: (low, high), if the entries of x are between such numbers.
         * `log_prob`: where the distribution's own will not do.
         * `network_options`, `bind`: what the networks must know, or share.
@@ -29,12 +35,13 @@ class Likelihood(keras.layers.Layer):
     parts = "pixels"
     support = ""
     bits_offset = 0.0
+    any_length = False
     interval: tuple[float, float] | None = None
     observation_dtype = tf.float32
 
     def __init__(self, event_shape, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.event_shape = tuple(None if size is None else int(size) for size in event_shape)
+        self.event_shape = as_shape(event_shape, type(self).__name__, any_length=self.any_length)
         self.built = True
 
     @property

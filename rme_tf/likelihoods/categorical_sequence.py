@@ -30,6 +30,7 @@ class CategoricalSequence(Likelihood):
     """
 
     parts = "tokens"
+    any_length = True
     observation_dtype = tf.int32
 
     def __init__(self, event_shape=(None,), *, vocabulary_size: int, features: int = 256, tied: bool = False, **kwargs):

@@ -20,8 +20,7 @@ class Levels(Likelihood):
 
     def widened(self, count: int) -> tuple[int, ...]:
         """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x."""
-        sizes = [size or 1 for size in self.event_shape]
-        return (*sizes[:-1], count * sizes[-1])
+        return (*self.event_shape[:-1], count * self.event_shape[-1])
 
     def in_support(self, x):
         """Returns whether each entry is one of the levels, as far as float32 tells."""

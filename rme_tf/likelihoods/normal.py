@@ -67,7 +67,7 @@ class Normal(Likelihood):
         """One mean for each entry of x, and after the means, if the decoder gives it, a scale for each."""
         if self.scale is not None:
             return self.event_shape
-        return (*self.event_shape[:-1], 2 * (self.event_shape[-1] or 1))
+        return (*self.event_shape[:-1], 2 * self.event_shape[-1])
 
     def distribution(self, params):
         """Returns independent Gaussians, batch [...], event `event_shape`, for params [..., *params_shape]."""

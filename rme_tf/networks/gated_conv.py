@@ -35,8 +35,15 @@ def gated_conv_encoder(
 def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_size: int = 5, name=None):
     """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `gated_conv_encoder`.
 
+    It departs from van den Berg et al.'s in two places: the first layer is a dense one without a gate, where theirs is
+    a gated transposed convolution of the code; and the first stride-2 layer has 64 filters, as its stage, where theirs
+    has 32, as the next.
+
     Raises:
         ValueError: if `output_shape` is not (height, width, channels).
+
+    References:
+        van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
     """
     channels = check_image_shape(output_shape, "gated_conv")[-1]
     inputs = keras.layers.Input((latent_dim,))

@@ -1,10 +1,11 @@
 """What the convolutional networks have in common: shapes of images, and how their decoders start and end."""
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import keras
+
+from rme_tf.shapes import is_size
 
 # Of a decoder's last layer, whatever the policy: 16 bits would round pixels by half a level, and gradients of a
 # likelihood to infinity.
@@ -19,7 +20,7 @@ def check_image_shape(shape, network: str) -> tuple[int, int, int]:
             f"The {network} network needs images of shape (height, width, channels). Received: {shape}. "
             "Add a channel axis, or choose the 'mlp' networks."
         )
-    if not all(isinstance(size, numbers.Integral) and int(size) >= 1 for size in sizes):
+    if not all(map(is_size, sizes)):
         raise ValueError(
             f"The {network} network needs images whose height, width and channels are known, integers of at least 1. "
             f"Received: {shape}."

@@ -176,12 +176,9 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
         ValueError: if the lines do not allow for that V; the message says what they allow for.
     """
     kind = lookup(TOKENIZERS, kind, "kind of tokenizer")
-    if vocabulary_size <= UNK + 1:
-        raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
+    check_training(vocabulary_size, coverage)
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
-    if not _LEAST_COVERAGE <= coverage <= 1.0:
-        raise ValueError(f"`coverage` must be from {_LEAST_COVERAGE} to 1. Received: {coverage}.")
     if limit is not None:
         lines = _sample(lines, limit, seed)
     if kind.word is not None:
@@ -197,6 +194,14 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
     if tokenizer.vocabulary_size != vocabulary_size:
         _refuse(vocabulary_size, f"at most {tokenizer.vocabulary_size}, or more `coverage`")
     return tokenizer
+
+
+def check_training(vocabulary_size: int, coverage: float) -> None:
+    """Raises ValueError for arguments of `train_tokenizer` that no lines allow for."""
+    if vocabulary_size <= UNK + 1:
+        raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
+    if not _LEAST_COVERAGE <= coverage <= 1.0:
+        raise ValueError(f"`coverage` must be from {_LEAST_COVERAGE} to 1. Received: {coverage}.")
 
 
 def load_tokenizer(path):

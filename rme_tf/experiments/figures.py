@@ -1,0 +1,24 @@
+"""Figures of records: how what was monitored went over the epochs."""
+
+from rme_tf import plots
+from rme_tf.experiments.tables import Record
+
+# Of the epochs' histories; in nats but the counts.
+DIAGNOSTICS = {
+    "mi": "I(x; z), nats",
+    "kl_total": "KL(Q || p), nats",
+    "active_units": "active units",
+    "reliance": "reliance on z, nats",
+    "val_elbo": "validation ELBO, nats",
+    "component_mi": "I(m; z | x), nats",
+}
+
+
+def draw_diagnostics(records: list[Record], path) -> None:
+    """Draws what `CollapseMonitor` logged over the epochs, the first seed of each method."""
+    histories: dict[str, dict] = {}
+    for record in records:
+        if "mi" in record["history"]:  # a language model has none
+            histories.setdefault(record["method"], record["history"])
+    metrics = {name: label for name, label in DIAGNOSTICS.items() if any(name in h for h in histories.values())}
+    plots.save(plots.diagnostic_curves(histories, metrics), path)
