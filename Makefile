@@ -57,8 +57,9 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 
 check: lint test  ## all that the continuous integration runs
 
-bench: $(INSTALLED)  ## time the training steps of images and of sentences, and the reading of a folder, into runs/
+bench: $(INSTALLED)  ## time training steps, inference and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
+	$(PY) -m rme_tf.benchmark.inference --out runs/benchmark_inference/benchmark.json
 	$(PY) -m rme_tf.benchmark.text --out runs/benchmark_text/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from tabulate import tabulate
 
+FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # of a benchmark's columns that are neither ratios nor large
+
 Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row
 
@@ -45,7 +47,8 @@ def study_table(records: list[Record], style: str = "github") -> str:
 
 def benchmark_table(record: Record, style: str = "github") -> str:
     """Returns the table that a benchmark kept in its record."""
-    formats = ("", ",.0f", ".2f", ",.0f", ",.0f")
+    columns = max(record["table"], key=len)  # in the order of the longest line
+    formats = [".2f" if name.startswith("times") else FORMATS.get(name, ",.0f") for name in columns]
     return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
 
 
