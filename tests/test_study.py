@@ -193,6 +193,17 @@ def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_pa
     assert ran == []
 
 
+@pytest.mark.parametrize(("name", "value"), [("binarization", "static"), ("train_size", 100)])
+def test_methods_on_other_data_do_not_share_a_directory(ran, tmp_path, name, value):
+    other = ImageRecipe(components=3, **{name: value})
+    study(tmp_path, {"vae": METHODS["vae"]}, seeds=1)
+    del ran[:]
+    with pytest.raises(ValueError, match=rf"vae-seed0.json records a run on other data .*differs in {name}"):
+        study(tmp_path, {"rme": other}, seeds=1)
+    assert ran == []
+    study(tmp_path, {"rme": METHODS["rme"], "rme_other": other}, seeds=1)
+
+
 def test_the_first_seed_of_every_finished_method_is_shown(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(ImageRecipe, "show", lambda self, runs, out: shown.append((runs, out)))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from rme_tf.experiments.comparison import write_comparison
 from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.limits import Deadline, OutOfTime, Progress
-from rme_tf.experiments.loading import load_records
+from rme_tf.experiments.loading import DATA, load_records
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import by_method, study_table
@@ -45,7 +45,8 @@ def run_study(
         The paths of the records that are there.
 
     Raises:
-        ValueError: if a record is there that belongs to another configuration, or a directory cannot be written.
+        ValueError: if a record is there that belongs to another configuration, or that of another method to other
+            data, or a directory cannot be written.
     """
     for name, folder in (("out", out), ("results", results)):
         check_writable(folder, name)
@@ -53,6 +54,8 @@ def run_study(
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     for path in cells.keys() - missing.keys():
         _check_same(cells[path][1], path)
+    for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
+        _check_same_data(list(methods.values()), path)
     _run_missing(missing, deadline)
     paths = [path for path in cells if path.exists()]
     records = [read_json(path) for path in sorted(paths)]
@@ -155,5 +158,16 @@ def _check_same(recipe: Recipe, path) -> None:
     if different:
         raise ValueError(
             f"{path} records a run of another configuration (it differs in {', '.join(different)}). "
+            "Choose another directory of results, or remove it."
+        )
+
+
+def _check_same_data(recipes: list[Recipe], path) -> None:
+    """Raises ValueError if another study's record is on data that none of the recipes is on."""
+    config = read_json(path).get("config", {})
+    differences = [recipe.resolved().differences(config).keys() & {*DATA, "train_size"} for recipe in recipes]
+    if different := min(differences, key=len):
+        raise ValueError(
+            f"{path} records a run on other data (it differs in {', '.join(sorted(different))}). "
             "Choose another directory of results, or remove it."
         )
