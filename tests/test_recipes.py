@@ -70,7 +70,7 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_path):
     table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "vae,sa,rme"]
     table += ["--components", "2,3", "--seeds", "2", "--latent-dims", "2", "--refinement-steps", "1"]
-    table += ["--reference", "rme3"]
+    table += ["--reference", "rme3", "--encoder", "mlp", "--decoder", "mlp"]
     printed = run_here(*table, "--budget-minutes", "0")
     assert "8 of 8 runs were left" in printed
     printed = run_here(*table)
