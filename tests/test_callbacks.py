@@ -16,6 +16,7 @@ def warming(**choices):
     return RecursiveMixture(**{"warm_start_epochs": 1, **choices})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_callbacks_of_keras_work_through_a_warm_start(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(2), binary_data(16)
@@ -69,6 +70,7 @@ def encoder_1_moves(model, x):
     return any((a != b).any() for a, b in zip(before, model.encoders[1].get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_weights_of_the_warm_start_put_back_later_warm_on(tiny_model, binary_data, tmp_path):
     """As `EarlyStopping(restore_best_weights=True)` does; the compiled step must follow the weights."""
     model, x = tiny_model(2), binary_data(8)
@@ -135,6 +137,7 @@ def test_a_regularisation_loss_that_breaks_is_named(tiny_model, binary_data):
         model.fit(binary_data(4), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_what_was_saved_before_a_training_diverged_stays(
     tiny_model, binary_data, tmp_path, eagerly, steps_per_execution
@@ -245,6 +248,7 @@ def test_a_finished_training_is_read_back(tiny_model, tmp_path):
     assert second[1].history["seconds"] == first[1].history["seconds"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, tmp_path):
     """The history is written first, so a kill between the two leaves it one epoch too long."""
@@ -258,6 +262,7 @@ def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, t
     assert [len(values) for values in second[1].history.values()] == [1] * len(second[1].history)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_only_the_last_checkpoint_is_kept(tiny_model, tmp_path):
     pair = resumable(tiny_model, tmp_path, algorithm=ELBO())

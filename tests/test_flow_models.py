@@ -71,6 +71,7 @@ def test_a_mixture_of_them_evaluates_its_density_everywhere(tiny_model, binary_d
         np.testing.assert_allclose(mixed, posterior.log_prob(z[:, :, m]), rtol=1e-4, atol=1e-4)  # float32, inverted
 
 
+@pytest.mark.slow
 @every_name
 def test_the_importance_weighted_bound_is_log_p_of_x_by_quadrature(tiny_model, binary_data, name):
     """With a posterior wider than the true one, for which the weights have no heavy tail; and reports are finite."""
@@ -117,6 +118,7 @@ def test_densities_are_float32_under_every_policy(binary_data, name, policy):
     assert {value.dtype for value in model(binary_data()).values()} == {tf.float32}
 
 
+@pytest.mark.slow
 @every_name
 def test_a_saved_model_is_the_same(tiny_model, binary_data, tmp_path, name):
     model, x = tiny_model(2, posterior=SMALL[name]()), binary_data()

@@ -106,6 +106,7 @@ def test_unrolled_steps_are_those_of_the_loop(name, images):
     assert np.abs(ends[0] - model.amortised(images).params).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_a_report_of_collapse_takes_the_refined_posterior(tiny_model, binary_data):
     x, plain = binary_data(batch=6), tiny_model(2)
     model = tiny_model(2, refinement="dsvi", refinement_options={"steps": 5, "learning_rate": 0.1})

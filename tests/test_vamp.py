@@ -185,6 +185,7 @@ RULES = [(name, {}) for name in sorted(ALGORITHMS)]
 RULES += [(name, {"update": "sequential"}) for name in ("boosted", "recursive_mixture")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", sorted(set(PRIORS) - {"standard_normal"}))
 @pytest.mark.parametrize(("name", "options"), RULES, ids=str)
 def test_every_algorithm_trains_it_with_theta(vamp, binary_data, name, options, prior):
@@ -217,6 +218,7 @@ def test_free_bits_of_each_dimension_are_refused(vamp, binary_data):
     assert np.isfinite(model.fit(binary_data(4), verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_it_is_compiled_with_mixed_precision(vamp, binary_data):
     keras.config.set_dtype_policy("mixed_float16")
     try:
