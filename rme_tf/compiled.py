@@ -10,7 +10,7 @@ MOST = 16  # of a model: each keeps a graph in memory
 _COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by the model, which a function must not keep alive
 
 
-def compiled(function, model, *options):
+def compiled(function, model, *options, signature=None):
     """Returns `function(model, *tensors, *options)` as a `tf.function` of the tensors.
 
     The same one for the same arguments, as long as the model lives; of each model the last `MOST` are kept.
@@ -19,13 +19,14 @@ def compiled(function, model, *options):
         function: of the model, tensors and the options; graph code.
         model: a Keras model, whose weights may change in between.
         *options: hashable.
+        signature: a `tf.TensorSpec` of each tensor, the same at every call; as the tensors come unless given.
     """
     functions = _COMPILED.setdefault(model, {})
     key = (function, options)
     if key not in functions:
         # Not a function, whose code all models would share: TensorFlow counts tracings by that, and warns of many.
         call = functools.partial(_call, function, weakref.ref(model), options)
-        functions[key] = tf.function(call, reduce_retracing=True)
+        functions[key] = tf.function(call, input_signature=signature, reduce_retracing=signature is None)
         if len(functions) > MOST:
             del functions[next(iter(functions))]  # the oldest
     return functions[key]

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from rme_tf import budget, diagnostics, objectives
 from rme_tf.checks import batches, checked
+from rme_tf.compiled import compiled
 
 
 class Bounds(NamedTuple):
@@ -108,6 +109,11 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
     return tuple(totals)
 
 
+def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block) -> Bounds:
+    """`bounds_of_batch`, what it is given of tensors first."""
+    return bounds_of_batch(model, x, num_draws, seed, chunk, block)
+
+
 def draws_per_component(num_samples, num_components: int):
     """Returns the least S such that S M is at least `num_samples`, an integer or a scalar tensor."""
     return -(-num_samples // num_components)
@@ -138,17 +144,15 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     )
 
     observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
-
-    @tf.function(input_signature=[observations, tf.TensorSpec([2], tf.int32)])
-    def compiled(batch, batch_seed):
-        return bounds_of_batch(model, batch, num_draws, batch_seed, chunk, block)
+    signature = (observations, tf.TensorSpec([2], tf.int32))
+    evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
 
     parts, start = [], 0
     for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
         for index in range(0, len(batch), rows):
             part = model.likelihood.cast(batch[index : index + rows])
             batch_seed = tf.constant([seed, start + index], tf.int32)
-            parts.append([value.numpy() for value in compiled(part, batch_seed)])
+            parts.append([value.numpy() for value in evaluate(part, batch_seed)])
         start += len(batch)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

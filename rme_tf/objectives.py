@@ -27,6 +27,16 @@ def log_mixture(log_alpha, log_q):
     return tf.reduce_logsumexp(log_alpha + log_q, axis=-1)  # components
 
 
+def diagonal(values):
+    """Returns [..., K], the diagonal of [..., K, K]; differentiable where shapes are but partly known, as in XLA.
+
+    The gradient of `tf.linalg.diag_part` fails there if the shape of the values is known and that of what comes
+    back is not.
+    """
+    index = tf.range(tf.shape(values)[-1])
+    return tf.reduce_sum(tf.where(index[:, tf.newaxis] == index, values, 0.0), axis=-1)
+
+
 def prefix_log_alpha(log_alpha, num_components: int):
     """Returns the log weights, shape [B, K], of the mixture Q_{K-1} of the first K components.
 
@@ -191,7 +201,7 @@ def mixture_terms(log_probs: LogProbs) -> dict:
     bound = mixture_elbo(log_joint, log_density, log_probs.log_alpha)
     log_lik = tf.reduce_mean(log_probs.log_lik, axis=0)  # samples
     reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)  # components
-    own = tf.linalg.diag_part(log_probs.log_q_all)  # log q_m(z_m)
+    own = diagonal(log_probs.log_q_all)  # log q_m(z_m)
     return {
         "elbo": bound,
         "reconstruction": reconstruction,

@@ -1,9 +1,13 @@
 """Fixtures that the tests share: seeds, silence, and tiny models with generic weights."""
 
+import functools
 import gc
 import os
+import sys
+import typing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # what is compiled here runs but a few times
 
 import keras
 import numpy as np
@@ -11,6 +15,9 @@ import pytest
 import tensorflow as tf
 
 SEED = 1
+
+if sys.version_info < (3, 12):  # which keeps them: TensorFlow asks of every value whether it is of a protocol
+    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 
 @pytest.fixture(autouse=True)

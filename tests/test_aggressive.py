@@ -39,6 +39,7 @@ def test_a_loop_that_is_off_moves_the_decoder_always():
     assert bool(loop.due())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize(
     "algorithm",
@@ -75,6 +76,7 @@ def test_it_stops_when_the_diagnostic_no_longer_rises(tiny_model):
         callback.on_epoch_end(9, {"loss": 1.0})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(16)

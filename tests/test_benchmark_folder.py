@@ -40,6 +40,7 @@ def test_the_first_start_reads_the_files_and_the_next_ones_what_was_kept(files, 
         assert cold.peak_mib >= cold.mib_before > 50  # TensorFlow alone is more
 
 
+@pytest.mark.slow
 def test_the_pipeline_and_training_are_timed_in_every_round(files, tmp_path, monkeypatch):
     monkeypatch.setitem(folder.MODEL, "encoder", "mlp")
     monkeypatch.setitem(folder.MODEL, "decoder", "mlp")

@@ -58,6 +58,7 @@ def test_plain_keras_computes_the_same_model():
     np.testing.assert_allclose(kl, tf.reduce_sum(tfp.distributions.kl_divergence(q, p), axis=-1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_times_every_model_in_every_round_and_the_pipeline():
     rates = text.timings(TINY)
     assert list(rates) == ["plain Keras", "VAE", "RME(3)", "input pipeline alone"]
@@ -83,6 +84,7 @@ def test_the_sentences_are_whole(count):
         assert (row[: length - 1] > text.UNK).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")
 def test_a_step_s_memory_grows_with_its_logits():
     few, many = (

@@ -131,6 +131,7 @@ def test_observations_are_split_where_one_component_is_too_much(tiny_model, monk
     assert seen == [(2, (7, 0), 1, 1), (1, (7, 2), 1, 1)] * 2
 
 
+@pytest.mark.slow
 def test_a_served_model_splits_its_components_too(tiny_model, monkeypatch):
     model = tiny_model(6)
     expected = evaluation.bounds_of_batch(model, PATTERNS, 4, (7, 0), 1).log_likelihood

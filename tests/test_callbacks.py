@@ -17,6 +17,7 @@ def warming(**choices):
     return RecursiveMixture(**{"warm_start_epochs": 1, **choices})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_callbacks_of_keras_work_through_a_warm_start(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(2), binary_data(16)
@@ -70,6 +71,7 @@ def encoder_1_moves(model, x):
     return any((a != b).any() for a, b in zip(before, model.encoders[1].get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_weights_of_the_warm_start_put_back_later_warm_on(tiny_model, binary_data, tmp_path):
     """As `EarlyStopping(restore_best_weights=True)` does; the compiled step must follow the weights."""
     model, x = tiny_model(2), binary_data(8)
@@ -136,6 +138,7 @@ def test_a_regularisation_loss_that_breaks_is_named(tiny_model, binary_data):
         model.fit(binary_data(4), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_what_was_saved_before_a_training_diverged_stays(
     tiny_model, binary_data, tmp_path, eagerly, steps_per_execution
@@ -246,6 +249,7 @@ def test_a_finished_training_is_read_back(tiny_model, tmp_path):
     assert second[1].history["seconds"] == first[1].history["seconds"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, tmp_path):
     """The history is written first, so a kill between the two leaves it one epoch too long."""
@@ -274,6 +278,7 @@ def test_columns_that_come_and_go_keep_to_their_epochs(tiny_model, tmp_path):
     np.testing.assert_array_equal(again.history["loss"], [3.0, 2.0, np.nan])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_only_the_last_checkpoint_is_kept(tiny_model, tmp_path):
     pair = resumable(tiny_model, tmp_path, algorithm=ELBO())

@@ -155,6 +155,7 @@ def test_minibatches_are_blocks_of_the_observations(mixture, binary_data):
     assert report.mutual_information == pytest.approx(monolith.mutual_information, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_report_agrees_with_the_bounds(mixture, binary_data):
     x = binary_data(16)
     report = collapse_report(mixture, x, num_samples=500)
@@ -189,6 +190,7 @@ def test_memory_is_cut_without_a_trace(mixture, binary_data, monkeypatch):
 # Data and models of other kinds.
 
 
+@pytest.mark.slow
 def test_arrays_and_data_sets_give_the_same(mixture, binary_data):
     x, probe = binary_data(10), Probe(mixture)  # one probe: tracing is what takes the time
     expected = collapse_report(mixture, x, batch_size=4, probe=probe).as_dict()
@@ -209,6 +211,7 @@ def test_the_first_observations_are_taken_even_of_endless_data(mixture, binary_d
         assert report.as_dict() == expected
 
 
+@pytest.mark.slow
 def test_a_row_alone_in_its_batch_has_no_code_to_swap(mixture, binary_data):
     x, probe = binary_data(5), Probe(mixture)
     alone = collapse_report(mixture, tf.data.Dataset.from_tensor_slices(x).batch(1), probe=probe)

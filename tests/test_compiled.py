@@ -47,6 +47,16 @@ def test_many_models_are_no_retracing_of_one(caplog):
     assert not [each.getMessage() for each in caplog.records if "retracing" in each.getMessage()]
 
 
+def test_with_a_signature_it_is_traced_once_for_all_shapes():
+    model = built()
+    traced.clear()
+    for rows in (4, 5, 6):
+        x = tf.ones([rows, 3])
+        function = compiled(scaled, model, 2, signature=(tf.TensorSpec([None, 3]),))
+        np.testing.assert_allclose(function(x), 2 * model(x))
+    assert traced == [2]
+
+
 def test_weights_are_those_of_the_call():
     model = built()
     compiled(scaled, model, 1)(tf.ones([1, 3]))
@@ -54,7 +64,8 @@ def test_weights_are_those_of_the_call():
     np.testing.assert_array_equal(compiled(scaled, model, 1)(tf.ones([1, 3])), [[1.0, 1.0]])
 
 
-def test_what_was_compiled_goes_with_the_model_or_before():
+def test_what_was_compiled_goes_with_the_model_or_before(monkeypatch):
+    monkeypatch.setattr(compiled_module, "MOST", 3)
     model = built()
     for factor in range(compiled_module.MOST + 5):
         compiled(scaled, model, factor)(tf.ones([1, 3]))

@@ -16,7 +16,7 @@ from definition import (
 )
 from rme_tf import VAE
 from rme_tf.networks import COMPONENT_NETWORKS, AmortisedComponents, mlp_encoder
-from test_export import answers_of
+from test_export import answers_of_each
 
 every_kind = pytest.mark.parametrize("kind", sorted(COMPONENT_NETWORKS))
 PIXELS, LATENT = 5, 2
@@ -126,18 +126,30 @@ def test_after_a_warm_start_the_others_begin_near_the_first(tiny_model, binary_d
 # Its life.
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Returns each trained model, observations, its losses, and what one fresh process that serves all makes of it."""
+    x = (np.random.default_rng(1).random((7, PIXELS)) > 0.5).astype(np.float32)
+    options = {"encoder": "mlp", "decoder": "mlp", "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 3}
+    models, folders, losses = {}, {}, {}
+    for kind in sorted(COMPONENT_NETWORKS):
+        model = VAE.from_names(**options, trunk=kind, seed=0)
+        model.compile("adam", rme_tf.RecursiveMixture(warm_start_epochs=1))
+        losses[kind] = model.fit(x, epochs=2, verbose=0).history["loss"]
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        models[kind] = model
+    answers = answers_of_each({folders[kind]: (model, x) for kind, model in models.items()}, "")
+    return {kind: (models[kind], x, losses[kind], answers[folders[kind]]) for kind in models}
+
+
 @pytest.mark.slow
 @every_kind
-def test_it_is_trained_saved_loaded_and_served(kind, rng, tmp_path):
-    x = (rng.random((7, PIXELS)) > 0.5).astype(np.float32)
-    options = {"encoder": "mlp", "decoder": "mlp", "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 3}
-    model = VAE.from_names(**options, trunk=kind, seed=0)
-    model.compile("adam", rme_tf.RecursiveMixture(warm_start_epochs=1))
-    assert np.isfinite(model.fit(x, epochs=2, verbose=0).history["loss"]).all()
+def test_it_is_trained_saved_loaded_and_served(served, kind, tmp_path):
+    model, x, losses, answers = served[kind]
+    assert np.isfinite(losses).all()
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(x)["means"], model(x)["means"])
-    answers = answers_of(model, x, "", tmp_path)
     np.testing.assert_allclose(answers["means"], model(x)["means"], atol=1e-5)
 
 

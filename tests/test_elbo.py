@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf import ELBO
+from rme_tf import ELBO, objectives
 from rme_tf.posteriors import RecursiveMixing
 
 tfd = tfp.distributions
@@ -55,3 +55,12 @@ def elbo_by_definition(model, x, *, num_samples, seed):
         value += tf.reduce_mean(alpha[m] * (log_joint - mixture.log_prob(code)))
         value -= 0.7 * tf.reduce_mean(-math.log(len(means)) - tf.math.log(alpha[m])) / len(means)
     return value
+
+
+def test_the_diagonal_has_its_gradient_and_no_one_else_s(rng):
+    values = tf.constant(rng.normal(size=(2, 3, 3)), tf.float32) - tf.where(tf.eye(3) == 1.0, 0.0, np.inf)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        found = objectives.diagonal(values)
+    np.testing.assert_array_equal(found, tf.linalg.diag_part(values))
+    np.testing.assert_array_equal(tape.gradient(found, values), np.broadcast_to(np.eye(3), (2, 3, 3)))

@@ -94,6 +94,7 @@ def test_where_the_posterior_is_exact_every_bound_is_log_p(tiny_model, monkeypat
         np.testing.assert_allclose(result.kl, 0.0, atol=3e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_estimate_does_not_depend_on_the_batches_beyond_its_noise(tiny_model):
     model = tiny_model(2, posterior=DiagNormal(2, initial_scale=1.0))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
     sys.modules[name] = None  # importing it raises
 import numpy as np
 import tensorflow as tf
-
-folder = sys.argv[1]
+"""
+LOADED = """
 x = np.load(folder + "/x.npy")
 served = tf.saved_model.load(folder + "/saved_model")
 answers = dict(served.encode(x))
@@ -34,13 +35,20 @@ answers["log_likelihood"] = served.log_likelihood(x[:1], 5000, 7)["log_likelihoo
 
 def answers_of(model, x, questions, folder, **options):
     """Returns what a fresh process, which can import TensorFlow alone, makes of the exported model."""
-    np.save(folder / "x.npy", x)
-    rme_tf.export_saved_model(model, folder / "saved_model", **options)
-    program = PREAMBLE + questions + 'np.savez(folder + "/answers.npz", **answers)'
-    command = [sys.executable, "-c", program, str(folder)]
+    return answers_of_each({folder: (model, x)}, questions, **options)[folder]
+
+
+def answers_of_each(exported, questions, **options):
+    """Returns the answers of several models, by one process; `exported` has of each, by its folder, model and x."""
+    for folder, (model, x) in exported.items():
+        np.save(folder / "x.npy", x)
+        rme_tf.export_saved_model(model, folder / "saved_model", **options)
+    each = LOADED + questions + '\nnp.savez(folder + "/answers.npz", **answers)'
+    program = PREAMBLE + "for folder in sys.argv[1:]:\n" + textwrap.indent(each, "    ")
+    command = [sys.executable, "-c", program, *map(str, exported)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    return np.load(folder / "answers.npz")
+    return {folder: np.load(folder / "answers.npz") for folder in exported}
 
 
 @pytest.fixture(scope="module", params=["uniform", "learned"])

@@ -128,6 +128,7 @@ def test_a_scaled_loss_has_finite_gradients_through_a_decoder(name, policy):
             assert np.isfinite(gradient).all(), (kind, mean, log_scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16"])
 @pytest.mark.parametrize("kind", ["discretized_logistic", "normal decoded"])
 def test_training_goes_on_from_extreme_params_in_16_bits(kind, policy, tiny_model, rng):

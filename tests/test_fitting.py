@@ -9,6 +9,7 @@ from rme_tf import ELBO, CollapseMonitor
 from rme_tf.callbacks import ResumableCheckpoint
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_bounds_are_known_to_rise(tiny_model, binary_data, tmp_path):
     """Nobody says so to the callbacks: a falling bound stops the training, and the best model is the first."""

@@ -133,6 +133,7 @@ def test_steps_up_the_elbo_go_through_it(hierarchy, binary_data, refinement):
     assert all(np.isfinite(record[variable.path]).all() for variable in model.trainable_variables)
 
 
+@pytest.mark.slow
 def test_it_is_compiled_with_mixed_precision(hierarchy, binary_data):
     keras.config.set_dtype_policy("mixed_float16")
     try:

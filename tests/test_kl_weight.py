@@ -126,6 +126,7 @@ def test_the_weight_follows_the_steps_of_training(tiny_model, binary_data):
     np.testing.assert_allclose(weights, [0.0, 0.25, 0.5, 0.75, 1.0, 1.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", ["joint", "sequential"])
 def test_a_compiled_step_sees_the_weight_change(tiny_model, binary_data, update):
     """A weight frozen when the step is traced would be zero for ever."""

@@ -28,6 +28,7 @@ def test_a_recipe_says_how_its_steps_are_executed():
     assert (model.jit_compile, model.steps_per_execution) == (True, 4)
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_the_epoch_in_which_its_minutes_are_over(tmp_path):
     assert len(trained(tmp_path / "all", train_minutes=60.0)["seconds"]) == 3
     history = trained(tmp_path / "one", train_minutes=1e-9)
@@ -49,6 +50,7 @@ def test_minutes_are_those_of_the_history():
     assert not StopAfter(1.0, {}).is_over
 
 
+@pytest.mark.slow
 def test_after_a_deadline_a_training_stops_and_can_go_on(tmp_path):
     for epochs in (1, 2):
         with pytest.raises(OutOfTime, match=f"after epoch {epochs}"):

@@ -140,6 +140,7 @@ def test_the_summary_counts_every_weight_once(tiny_model):
     assert all(name in text for name in ("encoder_0", "encoder_1", "decoder", "mixing_network"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["learned", "normal_likelihood"])
 def test_a_saved_model_is_the_same_and_goes_on_alike(tiny_model, binary_data, tmp_path, choice):
     model, x = tiny_model(2, **CHOICES[choice]), binary_data(8)

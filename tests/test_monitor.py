@@ -121,6 +121,7 @@ def test_means_that_cancel_are_no_collapse(tiny_model, binary_data):
     assert signs_of_collapse(dataclasses.replace(healthy, active_units=0)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_warm_start_is_silent_about_components_and_its_end_is_not(tiny_model, binary_data):
     model, x = built(tiny_model), binary_data(32)
@@ -165,6 +166,7 @@ def test_epochs_without_a_report_keep_the_columns(tiny_model, binary_data, tmp_p
         assert [row["mi"] != "nan" for row in csv.DictReader(file)] == [False, True, False, True, False]
 
 
+@pytest.mark.slow
 def test_it_measures_what_a_report_does_with_its_options(tiny_model, binary_data):
     model, x = built(tiny_model), binary_data(32)
     monitor = CollapseMonitor(x, max_observations=20, num_samples=2, batch_size=5, seed=3)
@@ -222,6 +224,7 @@ def test_data_of_another_kind_are_refused_before_the_first_step(tiny_model, bina
     assert int(model.optimizer.iterations) == 0
 
 
+@pytest.mark.slow
 def test_it_follows_the_weights_and_moves_none(tiny_model, binary_data):
     """The graph is traced once; the numbers are of the weights as they are."""
     x = binary_data(32)

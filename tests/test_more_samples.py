@@ -12,6 +12,7 @@ from test_report import record, text_record
 TINY = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "train_size": 64, "test_size": 20, "batch_size": 32}
 
 
+@pytest.mark.slow
 def test_it_is_of_the_test_set_and_by_its_own_name():
     recipe = ImageRecipe(**TINY, components=2, latent_dim=2, importance_samples=4, more_importance_samples=6)
     task = recipe.load()

@@ -55,6 +55,7 @@ def probabilities(model, z, images):
     return np.exp(np.asarray(model.likelihood.log_prob(params, images), float))
 
 
+@pytest.mark.slow
 def test_the_probabilities_of_all_images_sum_to_one_and_are_the_frequencies_of_the_draws():
     model, draws = pixel_model(), 20_000
     images = np.array(list(itertools.product([0, 1], repeat=4)), "float32").reshape(-1, 2, 2, 1)
@@ -69,6 +70,7 @@ def test_the_probabilities_of_all_images_sum_to_one_and_are_the_frequencies_of_t
         assert (np.abs(counts - draws * expected) <= 5 * error + 1).all()  # five standard deviations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["categorical_pixels", "discretized_logistic", "discretized_logistic_mixture"])
 def test_draws_of_levels_have_the_moments_of_their_probabilities(likelihood):
     """Of two pixels: all 65,536 pairs sum to one, and give the means of the pixels and of their product."""
@@ -122,6 +124,7 @@ def test_seeds_reproduce_draws_and_pixels_have_noise_of_their_own():
     assert (seeds[0] != seeds[2]).any()
 
 
+@pytest.mark.slow
 def test_a_progress_bar_over_rows_changes_nothing(capsys):
     model = pixel_model(shape=(4, 5, 1))
     silent = np.asarray(generate(model, codes()))
@@ -133,6 +136,7 @@ def test_a_progress_bar_over_rows_changes_nothing(capsys):
     np.testing.assert_array_equal(in_graph(codes()), silent)
 
 
+@pytest.mark.slow
 def test_it_compiles_with_xla():
     model = pixel_model(shape=(4, 5, 1))
     images = np.asarray(tf.function(lambda z: generate(model, z), jit_compile=True)(codes()))
@@ -191,6 +195,7 @@ def test_decoding_needs_what_the_decoder_sees():
 # Life of a model.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_every_algorithm_trains_it(name, eagerly):
     model = pixel_model(2, shape=(3, 4, 1), spread=0.0)
@@ -222,6 +227,7 @@ def test_it_learns_what_pixels_say_of_each_other(tmp_path):
     assert np.isfinite(result.log_likelihood).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_scores_in_32_bits(policy, eagerly, tmp_path):
     keras.config.set_dtype_policy(policy)

@@ -95,6 +95,7 @@ def first_weight(model):
     return float(np.ravel(model.decoder.trainable_variables[0])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("cut", [None, 1, 2, 3])
 def test_training_goes_on_from_the_best_weights_and_ends_with_them(tiny_model, binary_data, tmp_path, cut):

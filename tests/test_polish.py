@@ -42,6 +42,7 @@ def weights_after(model, x, epochs, **options):
     return model.get_weights()
 
 
+@pytest.mark.slow
 def test_a_compiled_step_changes_when_the_polish_begins(tiny_model, binary_data):
     """So two epochs are one of the recursion and one of the ELBO."""
     x, ends = binary_data(4), {}
@@ -60,6 +61,7 @@ def test_a_compiled_step_changes_when_the_polish_begins(tiny_model, binary_data)
     assert max(gaps[2]) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_resumed_training_polishes_from_the_same_epoch(tiny_model, binary_data, tmp_path):
     """Interrupted before the polish or in it: the end is that of one run."""
@@ -104,6 +106,7 @@ def mixing_of(model):
     return np.concatenate([weight.ravel() for weight in model.mixing_network.get_weights()])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("trunk", [None, "shared"])

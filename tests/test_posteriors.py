@@ -86,6 +86,7 @@ def test_gradients_reach_all_params_through_the_sample_and_through_the_density(n
         assert (np.asarray(gradient) != 0).all()
 
 
+@pytest.mark.slow
 @every_posterior
 def test_the_reparameterised_gradient_is_that_of_the_expectation(name):
     """d/dparams E[cos z] from many samples, against central differences of the same sum."""

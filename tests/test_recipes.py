@@ -7,12 +7,15 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
+from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf.experiments import report
@@ -37,6 +40,22 @@ def run(arguments, folder):
     return done.stdout
 
 
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capsys):
+    """Runs a recipe as `run` does, in this process, which has imported everything; returns what it prints."""
+
+    def run_as_main(name, *flags):
+        monkeypatch.setattr(sys, "argv", [name, *flags])
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # so short a training may well have collapsed
+            runpy.run_path(str(ROOT / "recipes" / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    monkeypatch.chdir(tmp_path)
+    yield run_as_main
+    tf_config.disable_op_determinism()
+
+
 @pytest.mark.slow
 def test_the_quickstart_leaves_what_it_promises(tmp_path):
     printed = run([str(ROOT / "recipes" / "quickstart.py"), "--smoke"], tmp_path)
@@ -48,32 +67,32 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(tmp_path):
-    table = [str(ROOT / "recipes" / "table.py"), "--smoke", "--dataset", "digits", "--methods", "vae,sa,rme"]
+def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_path):
+    table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "vae,sa,rme"]
     table += ["--components", "2,3", "--seeds", "2", "--latent-dims", "2", "--refinement-steps", "1"]
-    table += ["--reference", "rme3"]
-    printed = run([*table, "--budget-minutes", "0"], tmp_path)
+    table += ["--reference", "rme3", "--encoder", "mlp", "--decoder", "mlp"]
+    printed = run_here(*table, "--budget-minutes", "0")
     assert "8 of 8 runs were left" in printed
-    printed = run(table, tmp_path)
+    printed = run_here(*table)
     for word in ("vae", "sa", "rme2", "rme3", "less rme3's", "test log p(x)", "peak MiB"):
         assert word in printed
     runs, results = (tmp_path / folder / "table_digits_d2_smoke" for folder in ("runs", "recipes/results"))
     records = {path: path.stat().st_mtime_ns for path in results.iterdir()}
     assert len(records) == 8
     assert {"table.md", "table.csv", "table.tex", "curves.png"} <= {path.name for path in runs.iterdir()}
-    run(table, tmp_path)
+    run_here(*table)
     assert {path: path.stat().st_mtime_ns for path in results.iterdir()} == records
 
     compared = [str(runs / "vae-seed0"), str(runs / "rme3-seed1"), str(results / "sa-seed0.json")]
-    printed = run([str(ROOT / "recipes" / "compare.py"), *compared, "--reference", "sa"], tmp_path)
+    printed = run_here("compare.py", *compared, "--reference", "sa")
     for word in ("vae", "rme3", "less sa's"):
         assert word in printed
     assert (tmp_path / "runs" / "comparison" / "quality_and_time.png").exists()
 
 
 @pytest.mark.slow
-def test_the_text_recipe_leaves_what_it_promises(tmp_path):
-    printed = run([str(ROOT / "recipes" / "docs_text.py"), "--smoke", *SMALL], tmp_path)
+def test_the_text_recipe_leaves_what_it_promises(run_here, tmp_path):
+    printed = run_here("docs_text.py", "--smoke", *SMALL)
     out = tmp_path / "runs" / "docs_text"
     for name in ("metrics.json", "model.keras", "saved_model", "diagnostics.png", "rme/tokenizer.model"):
         assert (out / name).exists(), name
@@ -85,9 +104,9 @@ def test_the_text_recipe_leaves_what_it_promises(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_study_of_collapse_records_what_it_runs(tmp_path):
+def test_the_study_of_collapse_records_what_it_runs(run_here, tmp_path):
     methods = ["lm", "vae_aggressive", "vae_pretrained", "rme3_shared"]
-    printed = run([str(ROOT / "recipes" / "collapse.py"), "--smoke", *SMALL, "--methods", *methods], tmp_path)
+    printed = run_here("collapse.py", "--smoke", *SMALL, "--methods", *methods)
     results = tmp_path / "recipes" / "results" / "collapse"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "collapse" / "diagnostics.png").exists()
@@ -96,7 +115,7 @@ def test_the_study_of_collapse_records_what_it_runs(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
+def test_the_recipe_of_a_folder_trains_on_any_images(run_here, tmp_path):
     rng = np.random.default_rng(0)
     for index in range(650):
         path = tmp_path / "photos" / f"class{index % 3}" / f"{index}.{('png', 'jpg')[index % 2]}"
@@ -104,8 +123,7 @@ def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
         Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     small = ["--size", "8", "--latent-dim", "3", "--components", "2", "--encoder", "conv", "--decoder", "conv"]
-    script = [str(ROOT / "recipes" / "folder.py"), "--path", "photos", "--smoke", *small]
-    printed = run(script, tmp_path)
+    printed = run_here("folder.py", "--path", "photos", "--smoke", *small)
     out = tmp_path / "runs" / "folder"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
         assert (out / name).exists(), name
@@ -118,10 +136,10 @@ def test_the_recipe_of_a_folder_trains_on_any_images(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_recipe_of_photographs_learns_in_colour(tmp_path):
+def test_the_recipe_of_photographs_learns_in_colour(run_here, tmp_path):
     small = ["--train-size", "320", "--test-size", "32", "--components", "2", "--latent-dim", "8", "--epochs", "3"]
     more = ["--warm-start-epochs", "1", "--importance-samples", "4", "--encoder", "conv", "--decoder", "conv"]
-    printed = run([str(ROOT / "recipes" / "photos.py"), *small, *more], tmp_path)
+    printed = run_here("photos.py", *small, *more)
     out = tmp_path / "runs" / "photos"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
         assert (out / name).exists(), name
@@ -134,10 +152,10 @@ def test_the_recipe_of_photographs_learns_in_colour(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_study_of_pixelcnns_records_what_it_runs(tmp_path):
+def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
     options = ["--dataset", "digits", "--pixelcnn-layers", "2", "--pixelcnn-filters", "4", "--importance-samples", "4"]
     methods = ["vae_annealed", "rme3"]
-    printed = run([str(ROOT / "recipes" / "pixelcnn.py"), "--smoke", *options, "--methods", *methods], tmp_path)
+    printed = run_here("pixelcnn.py", "--smoke", *options, "--methods", *methods)
     results = tmp_path / "recipes" / "results" / "pixelcnn"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "pixelcnn" / "diagnostics.png").exists()
@@ -146,10 +164,10 @@ def test_the_study_of_pixelcnns_records_what_it_runs(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_figures_of_a_pixelcnn_are_drawn(tmp_path):
+def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
     options = ["--dataset", "digits", "--decoder", "pixelcnn", "--latent-dim", "3", "--components", "2"]
     sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
-    run([str(ROOT / "recipes" / "mnist.py"), "--smoke", *options, *sizes], tmp_path)
+    run_here("mnist.py", "--smoke", *options, *sizes)
     for name in ("reconstructions.png", "samples_RME.png", "saved_model"):
         assert (tmp_path / "runs" / "mnist" / name).exists(), name
 

@@ -26,6 +26,7 @@ def state(model):
     return [np.asarray(variable.value) for variable in model.trainable_variables]
 
 
+@pytest.mark.slow
 def test_one_component_makes_the_joint_update_the_vae_step_for_step(tiny_model, binary_data):
     x = tf.constant(binary_data())
     runs = []
@@ -101,6 +102,7 @@ def apply(moves, rate):
         variable.assign(np.asarray(variable.value) - rate * direction)
 
 
+@pytest.mark.slow
 def test_the_stages_of_the_sequential_update_see_what_the_earlier_ones_learned(tiny_model, binary_data):
     x, rate = binary_data(), 0.1
     results = {}
@@ -118,6 +120,7 @@ def test_the_stages_of_the_sequential_update_see_what_the_earlier_ones_learned(t
     assert gap > 1e-4  # so the comparison above can tell the two apart
 
 
+@pytest.mark.slow
 def test_a_compiled_step_is_the_eager_one(tiny_model, binary_data):
     """For the joint update see `test_algorithms`."""
     model, x = tiny_model(2, mixing="learned"), binary_data()

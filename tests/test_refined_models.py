@@ -6,7 +6,7 @@ import pytest
 
 import rme_tf
 from rme_tf.refinements import REFINEMENTS, Refinement, as_refinement
-from test_export import answers_of
+from test_export import answers_of_each
 
 every_refinement = pytest.mark.parametrize("name", sorted(REFINEMENTS))
 OPTIONS = {"sa": {"steps": 3}, "dsvi": {"steps": 3}, "iai": {"steps": 2, "units": (8,)}}
@@ -33,19 +33,41 @@ def small_model(name):
     )
 
 
-@pytest.fixture
-def images(rng):
-    return (rng.random((7, 4, 4, 1)) > 0.5).astype(np.float32)
+@pytest.fixture(scope="module")
+def images():
+    return (np.random.default_rng(1).random((7, 4, 4, 1)) > 0.5).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def served(images, tmp_path_factory):
+    """Returns each trained model, its validation losses, and what one fresh process that serves all makes of it."""
+    models, losses = {}, {}
+    for name in sorted(REFINEMENTS):
+        model = small_model(name)
+        model.compile(keras.optimizers.Adam(1e-3), "elbo")
+        history = model.fit(images, validation_data=images, batch_size=4, epochs=2, verbose=0).history
+        losses[name] = history["val_loss"]
+        models[tmp_path_factory.mktemp(name)] = (model, images)
+    answers = answers_of_each(models, QUESTIONS)
+    return {
+        name: (model, losses[name], answers[folder])
+        for name, (folder, (model, _)) in zip(losses, models.items(), strict=True)
+    }
 
 
 @pytest.mark.slow
 @every_refinement
-def test_a_trained_model_is_saved_loaded_and_served(name, images, tmp_path):
+def test_a_trained_model_is_saved_loaded_and_served(served, name, images, tmp_path):
     """By a process that can import TensorFlow alone: the steps, gradients and all, are in the graph."""
-    model = small_model(name)
-    model.compile(keras.optimizers.Adam(1e-3), "elbo")
-    history = model.fit(images, validation_data=images, batch_size=4, epochs=2, verbose=0).history
-    assert np.isfinite(history["val_loss"]).all()
+    model, losses, answers = served[name]
+    assert np.isfinite(losses).all()
+
+    means = model(images)["means"]
+    np.testing.assert_allclose(answers["means"], means, atol=1e-5)
+    np.testing.assert_allclose(answers["row"], means[2:3], atol=1e-5)
+    np.testing.assert_allclose(answers["drawn"], model.posterior(images).sample(5, seed=(7, 0)), atol=1e-5)
+    np.testing.assert_allclose(answers["reconstructed"], model.reconstruct(images, seed=(7, 0)), atol=1e-5)
+    assert np.isfinite(answers["log_likelihood"]).all()
 
     path = tmp_path / "model.keras"
     model.save(path)
@@ -58,14 +80,6 @@ def test_a_trained_model_is_saved_loaded_and_served(name, images, tmp_path):
         each.fit(images[:4], batch_size=4, epochs=1, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-
-    answers = answers_of(model, images, QUESTIONS, tmp_path)
-    means = model(images)["means"]
-    np.testing.assert_allclose(answers["means"], means, atol=1e-5)
-    np.testing.assert_allclose(answers["row"], means[2:3], atol=1e-5)
-    np.testing.assert_allclose(answers["drawn"], model.posterior(images).sample(5, seed=(7, 0)), atol=1e-5)
-    np.testing.assert_allclose(answers["reconstructed"], model.reconstruct(images, seed=(7, 0)), atol=1e-5)
-    assert np.isfinite(answers["log_likelihood"]).all()
 
 
 @pytest.mark.slow
@@ -92,6 +106,7 @@ def test_unrolled_steps_are_those_of_the_loop(name, images):
     assert np.abs(ends[0] - model.amortised(images).params).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_a_report_of_collapse_takes_the_refined_posterior(tiny_model, binary_data):
     x, plain = binary_data(batch=6), tiny_model(2)
     model = tiny_model(2, refinement="dsvi", refinement_options={"steps": 5, "learning_rate": 0.1})

@@ -91,6 +91,7 @@ def elbos_of(model, x, num_samples):
     return bounds(tf.constant(x)).elbo.numpy()
 
 
+@pytest.mark.slow
 @every_case
 def test_many_steps_reach_the_exact_posterior(name, kernel):
     model = linear_model(name, kernel, DSVI(steps=500, learning_rate=0.05))
@@ -103,6 +104,7 @@ def test_many_steps_reach_the_exact_posterior(name, kernel):
     np.testing.assert_allclose(elbos_of(model, x, 10), exact_log_likelihood(x, kernel), atol=2e-3)
 
 
+@pytest.mark.slow
 @every_case
 def test_no_number_of_steps_is_worse_than_the_encoder(name, kernel):
     x, elbos = observations(kernel, batch=20), []
@@ -169,6 +171,7 @@ def refined_gradient(model, x, encoding):
     return {key: np.asarray(g) for key, g in zip(variables, gradients, strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 def test_dsvi_trains_the_encoder_where_it_is_and_the_decoder_where_the_steps_led(mixing, tiny_model, binary_data):
     x = binary_data()
@@ -196,6 +199,7 @@ def test_iai_trains_every_update_and_the_decoder_where_they_led(tiny_model, bina
     assert all((moves[name] != 0.0).any() for name in new)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 def test_sa_is_differentiated_through_the_steps(mixing, clip_norm, tiny_model, binary_data):
@@ -231,6 +235,7 @@ def test_sa_and_dsvi_take_the_same_steps(tiny_model, binary_data):
 # The posterior of the model.
 
 
+@pytest.mark.slow
 @every_refinement
 def test_the_posterior_is_a_function_of_x_alone(name, tiny_model, binary_data):
     model, x = refined_model(tiny_model, name, mixing="learned"), binary_data(batch=4)

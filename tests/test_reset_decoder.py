@@ -42,6 +42,7 @@ def test_the_decoder_begins_anew_and_the_encoders_go_on(tiny_model, binary_data)
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("mixed", [False, True], ids=["float32", "mixed_float16"])
 @pytest.mark.parametrize(("name", "count", "start"), [("adam", 8, 0.0), ("adagrad", 4, 0.1), ("sgd", 0, None)])

@@ -19,6 +19,7 @@ def model():
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_it_trains_in_16_bits_and_scores_in_32(model):
     before = [variable.numpy() for variable in model.trainable_variables]
     model.compile("adam", RecursiveMixture(warm_start_epochs=0))

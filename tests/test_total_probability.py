@@ -101,6 +101,7 @@ def test_a_continuous_bernoulli_integrates_to_one_near_its_singularity_and_far_f
     assert total(ContinuousBernoulli((1,)), tf.constant([logit]), x, WEIGHTS) == pytest.approx(1.0, abs=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_three_channels_sum_to_one_given_each_other():
     """Over every colour there is, a plane of green and blue at a time."""
     likelihood = DiscretizedLogisticMixture((1, 1, 3), num_mixtures=2)

@@ -80,6 +80,7 @@ def summed_over_copies(gradients, origin, without=()):
 # Gradients.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 @every_rule
 def test_the_trunk_gets_what_the_encoders_copies_of_it_would_get_in_sum(binary_data, rule, mixing):

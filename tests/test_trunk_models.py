@@ -101,6 +101,7 @@ def test_an_encoder_without_features_cannot_be_shared():
 # Life on disk.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build",
     [
@@ -126,6 +127,7 @@ def test_a_model_comes_back_from_disk(binary_data, tmp_path, build):
         np.testing.assert_array_equal(result[name], value)
 
 
+@pytest.mark.slow
 def test_training_resumes_exactly(binary_data, tmp_path):
     x, states = binary_data(8), []
     for interrupted in (False, True):

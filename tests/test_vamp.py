@@ -21,7 +21,7 @@ from rme_tf import ELBO, FreeBits, ImportanceWeighted
 from rme_tf.algorithms import ALGORITHMS, Aggressive
 from rme_tf.export import Endpoints
 from rme_tf.priors import PRIORS, Vamp
-from test_export import answers_of
+from test_export import answers_of_each
 
 K = 4
 SEED = (3, 4)
@@ -185,6 +185,7 @@ RULES = [(name, {}) for name in sorted(ALGORITHMS)]
 RULES += [(name, {"update": "sequential"}) for name in ("boosted", "recursive_mixture")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", sorted(set(PRIORS) - {"standard_normal"}))
 @pytest.mark.parametrize(("name", "options"), RULES, ids=str)
 def test_every_algorithm_trains_it_with_theta(vamp, binary_data, name, options, prior):
@@ -217,6 +218,7 @@ def test_free_bits_of_each_dimension_are_refused(vamp, binary_data):
     assert np.isfinite(model.fit(binary_data(4), verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_it_is_compiled_with_mixed_precision(vamp, binary_data):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -278,13 +280,20 @@ def test_a_saved_model_has_the_same_prior(vamp, binary_data, tmp_path, prior):
     np.testing.assert_array_equal(loaded.sample(5), model.sample(5))
 
 
+QUESTIONS = """
+answers["prior"] = served.sample_prior(3, 7)["mean"]
+answers["bound"] = served.log_likelihood(x, 4000, 7)["log_likelihood"]
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("prior", sorted(set(PRIORS) - {"standard_normal"}))
-def test_an_exported_model_has_the_same_prior(vamp, binary_data, tmp_path, prior):
-    model, x = vamp("learned", prior=prior), binary_data(2)
-    questions = 'answers["prior"] = served.sample_prior(3, 7)["mean"]\n'
-    questions += 'answers["bound"] = served.log_likelihood(x, 4000, 7)["log_likelihood"]\n'
-    answers = answers_of(model, x, questions, tmp_path)
-    np.testing.assert_allclose(answers["prior"], model.sample(3, seed=(7, 0)), atol=1e-5)
-    expected = Endpoints(model, 50).log_likelihood(tf.constant(x), 4000, 7)["log_likelihood"]
-    np.testing.assert_allclose(answers["bound"], expected, atol=1e-3)  # float32, in another order
+def test_an_exported_model_has_the_same_prior(vamp, binary_data, tmp_path):
+    x, models = binary_data(2), {}
+    for prior in sorted(set(PRIORS) - {"standard_normal"}):
+        (tmp_path / prior).mkdir()
+        models[tmp_path / prior] = (vamp("learned", prior=prior), x)
+    for folder, answers in answers_of_each(models, QUESTIONS).items():
+        model, _ = models[folder]
+        np.testing.assert_allclose(answers["prior"], model.sample(3, seed=(7, 0)), atol=1e-5, err_msg=folder.name)
+        expected = Endpoints(model, 50).log_likelihood(tf.constant(x), 4000, 7)["log_likelihood"]
+        np.testing.assert_allclose(answers["bound"], expected, atol=1e-3, err_msg=folder.name)  # float32, reordered

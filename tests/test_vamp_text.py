@@ -78,6 +78,7 @@ def test_sentences_that_are_too_long_are_cut_and_short_ones_padded():
         np.testing.assert_allclose(one.prior.distribution().log_prob(z), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"num_components": 2}, {"num_components": 2, "trunk": "shared"}], ids=str)
 def test_training_moves_it_and_disk_keeps_it(options, tmp_path):
     model = build(**options, mixing="learned")

@@ -195,7 +195,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
         encoding, z, log_lik, log_prior = draw(last + 1, slice(first, last + 1))
         params = encoding.params[:, first:]
-        log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, last - first + 1]
+        log_q = objectives.diagonal(model.component_log_probs(params, z))  # [S, B, last - first + 1]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
         bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
         value = tf.reduce_sum(bound + kl_weight * algorithm.refund(model, params, z), axis=-1)  # components
@@ -270,7 +270,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
-        log_q = tf.linalg.diag_part(model.component_log_probs(params, z))  # [S, B, K]
+        log_q = objectives.diagonal(model.component_log_probs(params, z))  # [S, B, K]
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)

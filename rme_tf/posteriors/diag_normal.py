@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.gaussian import DiagonalNormal
 from rme_tf.posteriors.base import PosteriorFamily
 
 
@@ -19,7 +20,7 @@ class DiagNormal(PosteriorFamily):
     def distribution(self, params):
         """Returns `MultivariateNormalDiag`, batch [...], event [D], for params [..., 2 D]."""
         mean, scale = self._mean_and_scale(params)
-        return tfp.distributions.MultivariateNormalDiag(mean, scale_diag=scale)
+        return DiagonalNormal(mean, scale_diag=scale)
 
     def marginals(self, params):
         """Returns `Normal`, batch [..., D], event [], for params [..., 2 D]."""

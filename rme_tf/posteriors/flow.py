@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.gaussian import DiagonalNormal
 from rme_tf.posteriors.base import PosteriorFamily, check_count
 
 MIN_MOMENT_PAIRS = 64  # draws, half of them mirrored, of which mean and standard deviation are estimated
@@ -100,7 +101,7 @@ class FlowFamily(PosteriorFamily):
         """
         sizes = [self.latent_dim, self.latent_dim, self.num_flow_params]
         mean, raw_scale, flow_params = tf.split(params, sizes, axis=-1)
-        base = tfp.distributions.MultivariateNormalDiag(mean, scale_diag=self.positive(raw_scale))
+        base = DiagonalNormal(mean, scale_diag=self.positive(raw_scale))
         return Flow(base, self.bijector(flow_params))
 
     def sample_and_log_prob(self, params, num_samples: int, seed):

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.gaussian import DiagonalNormal
 from rme_tf.priors.base import Prior, check_count
 
 tfb = tfp.bijectors
@@ -107,7 +108,7 @@ class Hierarchical(Prior):
             return tfb.Shift(mean)(tfb.Scale(scale))
 
         size = [self.latent_dim]
-        noise = tfp.distributions.MultivariateNormalDiag(tf.zeros(size), scale_diag=tf.ones(size))
+        noise = DiagonalNormal(tf.zeros(size), scale_diag=tf.ones(size))
         return Layers(noise, tfb.RealNVP(num_masked=-self.upper_dim, bijector_fn=lower_given))
 
     def get_config(self):

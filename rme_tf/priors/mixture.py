@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.gaussian import DiagonalNormal
 from rme_tf.priors.base import Prior, check_count
 
 MIN_SCALE = 1e-3  # a component that closed in on one code would have a density without bound
@@ -46,7 +47,7 @@ class Mixture(Prior):
         scales = tf.math.softplus(self.raw_scales.value) + MIN_SCALE
         return tfp.distributions.MixtureSameFamily(
             tfp.distributions.Categorical(logits=tf.convert_to_tensor(self.logits.value)),
-            tfp.distributions.MultivariateNormalDiag(tf.convert_to_tensor(self.means.value), scale_diag=scales),
+            DiagonalNormal(tf.convert_to_tensor(self.means.value), scale_diag=scales),
         )
 
     def get_config(self):

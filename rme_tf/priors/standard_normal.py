@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.gaussian import DiagonalNormal
 from rme_tf.priors.base import Prior
 
 
@@ -13,9 +14,7 @@ class StandardNormal(Prior):
 
     def distribution(self):
         """Returns N(0, I), event shape [D]."""
-        return tfp.distributions.MultivariateNormalDiag(
-            tf.zeros([self.latent_dim]), scale_diag=tf.ones([self.latent_dim])
-        )
+        return DiagonalNormal(tf.zeros([self.latent_dim]), scale_diag=tf.ones([self.latent_dim]))
 
     def marginals(self):
         """Returns N(0, 1), batch shape [D]."""
