@@ -76,7 +76,7 @@ def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_
     printed = run_here(*table)
     for word in ("vae", "sa", "rme2", "rme3", "less rme3's", "test log p(x)", "peak MiB"):
         assert word in printed
-    runs, results = (tmp_path / folder / "table_digits_d2_smoke" for folder in ("runs", "recipes/results"))
+    runs, results = (tmp_path / folder / "table_digits_d2_mlp_smoke" for folder in ("runs", "recipes/results"))
     records = {path: path.stat().st_mtime_ns for path in results.iterdir()}
     assert len(records) == 8
     assert {"table.md", "table.csv", "table.tex", "curves.png"} <= {path.name for path in runs.iterdir()}

@@ -9,7 +9,7 @@ import pytest
 
 import rme_tf
 from rme_tf import ImageRecipe
-from rme_tf.benchmark import folder, images, text
+from rme_tf.benchmark import folder, images, inference, text
 from rme_tf.records import check_writable
 
 MESSAGE = "must be a directory that can be written"
@@ -63,7 +63,7 @@ def test_a_comparison_finds_out_before_its_first_run(no_data, blocked, tmp_path,
         rme_tf.compare({"RME": ImageRecipe(out=str(tmp_path / "run"))}, **places)
 
 
-@pytest.mark.parametrize("benchmark", [folder, images, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("benchmark", [folder, images, inference, text], ids=lambda module: module.__name__)
 def test_a_benchmark_finds_out_before_it_measures(benchmark, blocked, tmp_path, monkeypatch):
     for work in ("timings", "make_files", "in_new_process"):
         monkeypatch.setattr(benchmark, work, lambda *args: pytest.fail("there was work"), raising=False)
@@ -77,4 +77,5 @@ def test_a_benchmark_finds_out_before_it_measures(benchmark, blocked, tmp_path, 
 def test_the_makefile_s_benchmarks_leave_the_records_alone():
     makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
     outs = re.findall(r"-m rme_tf\.benchmark\.(\w+) .*--out (\S+)", makefile)
-    assert outs == [(name, f"runs/benchmark_{name}/benchmark.json") for name in ("images", "text", "folder")]
+    names = ("images", "inference", "text", "folder")
+    assert outs == [(name, f"runs/benchmark_{name}/benchmark.json") for name in names]
