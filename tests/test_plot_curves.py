@@ -52,3 +52,13 @@ def test_twenty_methods_can_be_told_apart(tmp_path):
         plots.save(figure, tmp_path / "figure.png")  # which lays it out
         assert legend.get_window_extent().height < figure.get_size_inches()[1] * figure.dpi  # it does not stick out
     assert not plots.trade_off(dict(list(points.items())[:9]), x="ms", y="nats").legends  # few are named in place
+
+
+def test_a_curve_that_falls_out_of_the_world_does_not_flatten_the_others():
+    curves = {"a": [-150.0, -110.0, -100.0], "b": [-140.0, -120.0, -105.0], "c": [-160.0, -9e5, -3e6]}
+    histories = {name: {"val_elbo": values, "seconds": [1.0] * 3} for name, values in curves.items()}
+    axes = plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)").axes[0]
+    low, high = axes.get_ylim()
+    assert -170.0 < low < -150.0  # with few epochs the first counts
+    assert -100.0 < high < -90.0
+    assert len(axes.lines) == 3

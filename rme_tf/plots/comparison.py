@@ -8,11 +8,14 @@ from rme_tf.plots.style import COLOURS, MARKERS, colour, require, styled
 LINES = ("-", "--", ":")
 LEGEND_ROWS = 18  # that stand beside the panels
 LABELLED = 10  # methods that have their names within the panel, at most
+FAR = 3.0  # below where most curves are lowest, in their ranges: not shown
 
 
 @styled
 def curves_by_time(histories, metric, *, label):
     """Draws one metric by epoch and by the seconds of training, a colour for each model.
+
+    What is shown are the values after the first fifth of the epochs, but of a curve that falls far below most others.
 
     Args:
         histories: By the model's name, what `fit(...).history` holds, with `seconds` of each epoch.
@@ -31,16 +34,19 @@ def curves_by_time(histories, metric, *, label):
         look["linestyle"] = LINES[index // len(COLOURS) % len(LINES)]  # where the colours come round again
         panels[0].plot(measured + 1, values[measured], **look)
         panels[1].plot(np.cumsum(history["seconds"])[measured], values[measured], **look)
-        later.extend(values[measured[measured >= len(values) // 5]])
+        later.append(values[measured[measured >= len(values) // 5]])
     panels[0].set(xlabel="epoch", ylabel=label)
     panels[0].locator_params(axis="x", integer=True)
     panels[1].set(xlabel="training time (s)")
     for axes in panels:
         axes.grid(color="#e3e3e3")
         axes.spines[["top", "right"]].set_visible(False)
+    later = [values for values in later if len(values)]
     if later:
-        slack = max(0.06 * (max(later) - min(later)), 1e-6)
-        panels[0].set_ylim(min(later) - slack, max(later) + slack)
+        usual, high = np.median([values.min() for values in later]), max(values.max() for values in later)
+        low = min(value for values in later for value in values if value >= usual - FAR * (high - usual))
+        slack = max(0.06 * (high - low), 1e-6)
+        panels[0].set_ylim(low - slack, high + slack)
     _legend(figure, panels[0])
     return figure
 
