@@ -5,7 +5,7 @@
 Runs what is missing, goes on after a kill, never repeats a finished run, and writes table.md, table.csv, table.tex
 and figures beside the runs: see docs/results.md. Bold are the differences from the reference that a paired test over
 the seeds says are real (5 %, Holm's correction). With --train-minutes 30 --epochs 1000, methods have equal time in the
-place of equal epochs. Every field of a recipe is a flag. Not yet run here at a size that decides.
+place of equal epochs. Every field of a recipe is a flag. What has been run is in docs/results.md.
 """
 
 import dataclasses
