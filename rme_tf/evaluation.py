@@ -92,7 +92,7 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
         z, log_q_all = model.sample_with_log_probs(params, chunk, noise, first=first, count=size)
         log_lik, log_prior = model.log_joint(x, z)
         log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
-        own = tf.linalg.diag_part(log_q_all[..., first : first + size])
+        own = objectives.diagonal(log_q_all[..., first : first + size])
         used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
         log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components

@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
 from rme_tf.benchmark.keeping import check_out, in_new_process, keep
-from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
+from rme_tf.benchmark.measuring import images, memory_of_a_step, take_turns
 from rme_tf.data import evaluation_dataset
 from rme_tf.models import VAE
 
@@ -74,17 +74,11 @@ def build(name: str, options: Options) -> VAE:
     return model
 
 
-def images(options: Options, count: int) -> np.ndarray:
-    """Returns so many binary images of noise."""
-    shape = (count, options.side, options.side, 1)
-    return np.random.default_rng(0).integers(0, 2, shape).astype(np.float32)
-
-
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the milliseconds of a step of each model, in every round."""
     keras.utils.disable_interactive_logging()
-    # Not the array: at the end of an epoch Keras's own pipeline waits for tf.data's autotuning, up to twice as long.
-    batches = evaluation_dataset(images(options, options.batch_size * options.steps), options.batch_size)
+    # Not the array: at the end of an epoch Keras's own pipeline waits for tf.data's autotuning, as `untuned` says.
+    batches = evaluation_dataset(images(options.side, options.batch_size * options.steps), options.batch_size)
     fits = {name: functools.partial(build(name, options).fit, batches, verbose=0) for name in MODELS}
     return {name: 1000.0 * seconds / options.steps for name, seconds in take_turns(fits, options.rounds).items()}
 
@@ -96,7 +90,7 @@ def training_memory(name: str, options: Options) -> tuple[float, float]:
 
 def _training_memory(name: str, options: Options) -> tuple[float, float]:
     keras.utils.disable_interactive_logging()
-    x = images(options, options.batch_size)
+    x = images(options.side, options.batch_size)
     return memory_of_a_step(build(name, options), x[:2], x)
 
 

@@ -14,7 +14,7 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.benchmark.keeping import check_out, keep
-from rme_tf.benchmark.measuring import take_turns
+from rme_tf.benchmark.measuring import images, take_turns
 from rme_tf.models import VAE
 
 REFERENCE = "RME"
@@ -75,8 +75,7 @@ def build(name: str, options: Options) -> VAE:
 
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the milliseconds of an inference of each model, in every round."""
-    shape = (options.batch_size, options.side, options.side, 1)
-    x = tf.constant(np.random.default_rng(0).integers(0, 2, shape), tf.float32)
+    x = tf.constant(images(options.side, options.batch_size))
 
     def repeat(infer):
         for _ in range(options.repeats):

@@ -9,6 +9,11 @@ import numpy as np
 from rme_tf import memory
 
 
+def images(side: int, count: int) -> np.ndarray:
+    """Returns so many binary images of noise. Shape [count, side, side, 1]."""
+    return np.random.default_rng(0).integers(0, 2, (count, side, side, 1)).astype(np.float32)
+
+
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Returns the seconds of each run, by its name, in every round; a first round, which compiles, does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
