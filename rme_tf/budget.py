@@ -8,7 +8,7 @@ import tensorflow as tf
 
 NUMBERS_AT_ONCE = 2**26  # of the largest tensor, 256 MiB in float32
 MOST_CODES = 2048  # latent codes decoded at once, however small the decoder: more would not be faster
-MOST_CODES_ON_A_GPU = 2**15  # which has idle cores below that
+MOST_CODES_ON_A_GPU = 2**15  # which works on more of them side by side
 
 
 class Chunks(NamedTuple):

@@ -11,8 +11,8 @@ LOG_2_PI = math.log(2.0 * math.pi)
 class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
     """TFP's `MultivariateNormalDiag`, with draws and densities of a few operations each.
 
-    TFP composes them of a base distribution and of bijectors; to put that together costs most of the time in which
-    the step of a small model is traced. The draws are TFP's own, for the same seed; scales are positive.
+    TFP composes them of a base distribution and of bijectors, which takes long to trace. The draws are TFP's own, for
+    the same seed; scales are positive.
     """
 
     def _call_sample_n(self, sample_shape, seed, **kwargs):
@@ -30,8 +30,7 @@ class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
     def _log_prob(self, x, **kwargs):
         mean, scale = self._moments()
         standard = (x - mean) / scale
-        constant = 0.5 * LOG_2_PI
-        return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + constant, axis=-1)
+        return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + 0.5 * LOG_2_PI, axis=-1)
 
     def _moments(self):
         return tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self._scale_diag)

@@ -196,8 +196,7 @@ def test_arrays_and_data_sets_give_the_same(mixture, binary_data):
     expected = collapse_report(mixture, x, batch_size=4, probe=probe).as_dict()
     batches = tf.data.Dataset.from_tensor_slices(x).batch(4)
     labelled = tf.data.Dataset.from_tensor_slices((x, np.arange(10))).batch(4)
-    others = (x.astype("float64"), x.astype("int64"), tf.constant(x), batches, labelled)
-    for data in others:
+    for data in (x.astype("float64"), x.astype("int64"), tf.constant(x), batches, labelled):
         assert collapse_report(mixture, data, batch_size=4, probe=probe).as_dict() == expected
 
 

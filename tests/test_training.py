@@ -39,11 +39,7 @@ DATA = {  # of eight observations: two batches of four
     "dataset with labels": lambda x: {"x": dataset(x, np.arange(8))},
     "unending dataset": lambda x: {"x": dataset(x).repeat(), "steps_per_epoch": 2},
     "PyDataset": lambda x: {"x": Batches(x, 4)},
-    "validation_split": lambda x: {
-        "x": np.concatenate([x, x[:4]]),
-        "validation_split": 1 / 3,
-        "batch_size": 4,
-    },
+    "validation_split": lambda x: {"x": np.concatenate([x, x[:4]]), "validation_split": 1 / 3, "batch_size": 4},
 }
 
 

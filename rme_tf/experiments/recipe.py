@@ -91,8 +91,7 @@ class Recipe(Optimization, Remedies):
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
         jit_compile: compile the training step with XLA.
-        steps_per_execution: training steps for which control does not return to Python; more are faster where a step
-            takes less than a millisecond or two, as of small networks on a GPU.
+        steps_per_execution: training steps after which control returns to Python, as in Keras.
         importance_samples: samples of the reported log-likelihood, over all components.
         more_importance_samples: samples of a second one, of the test set alone; none unless given.
         tensorboard: write the curves into `out`/tensorboard too.

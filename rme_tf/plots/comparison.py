@@ -41,10 +41,10 @@ def curves_by_time(histories, metric, *, label):
     for axes in panels:
         axes.grid(color="#e3e3e3")
         axes.spines[["top", "right"]].set_visible(False)
-    later = [values for values in later if len(values)]
-    if later:
-        usual, high = np.median([values.min() for values in later]), max(values.max() for values in later)
-        low = min(value for values in later for value in values if value >= usual - FAR * (high - usual))
+    every = np.concatenate(later)
+    if len(every):
+        usual, high = np.median([values.min() for values in later if len(values)]), every.max()
+        low = every[every >= usual - FAR * (high - usual)].min()
         slack = max(0.06 * (high - low), 1e-6)
         panels[0].set_ylim(low - slack, high + slack)
     _legend(figure, panels[0])

@@ -91,6 +91,7 @@ class GradientSteps(Refinement):
         unroll = model.jit_compile  # XLA compiles no second derivative of a loop
 
         def body(step, params, velocity):
+            """Takes one step."""
             encoding_now = Encoding(params, encoding.log_alpha)
             gradient = elbo_gradient(model, x, encoding_now, tf.random.fold_in(seed, step), **options)
             if self.clip_norm is not None:
