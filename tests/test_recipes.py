@@ -197,8 +197,6 @@ def test_a_recipe_begins_with_its_command(path):
 
 def recipes_of(module):
     """The recipe of each method of a study; none of a script that trains one model."""
-    if hasattr(module, "methods"):
-        return module.methods(module.Study())
     if hasattr(module, "Study"):
         kind = module.Study.__base__
         return rme_tf.method_recipes(module.METHODS, kind, module.Study(), methods=module.METHODS)

@@ -6,7 +6,9 @@ sa8, bvi is bvi with a lambda of 1, rme has a C of 3), that is the recipe's own 
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from rme_tf.experiments.images import ImageRecipe
@@ -20,6 +22,7 @@ SA: dict[str, Any] = {**ONE, "refinement": "sa"}
 BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
 MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2}
 BVI: dict[str, Any] = {"algorithm": "boosted"}
+POLISHED: dict[str, Any] = {"polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
 
 METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, or a transformation of one.
@@ -73,6 +76,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
     "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
     "rme_smaller": {"later_width": 0.5},
+    "rme_polished": POLISHED,
+    "rme_polished_learned": {**POLISHED, "mixing": "learned", "weights_from_polish": True},
     "rme_vamp": {"prior": "vamp"},
     "rme_hierarchical": {"prior": "hierarchical"},
     "rme_shared": {"trunk": "shared"},
@@ -86,13 +91,22 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
+def in_epochs(fields: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
+    """Returns the fields of a method with the shares of the epochs as epochs; a polish comes after the warm start."""
+    least = {"polish_epoch": base.warm_start_epochs + 1}
+    return {
+        name: max(least.get(name, 0), math.ceil(value * base.epochs)) if isinstance(value, Fraction) else value
+        for name, value in fields.items()
+    }
+
+
 def method_recipes(
     names: Iterable[str],
     kind: type[AnyRecipe],
     base: Recipe,
     *,
     components: Iterable[int] = (),
-    methods: Mapping[str, Mapping[str, Any]] | None = None,
+    methods: Mapping[str, Mapping[str, Any]] = METHODS,
 ) -> dict[str, AnyRecipe]:
     """Returns the recipes of methods, by name, as changes to a base recipe.
 
@@ -101,21 +115,15 @@ def method_recipes(
         kind: class of the recipes.
         base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
         components: every M to run a method with that does not set it; that of `base` alone unless given.
-        methods: name -> fields. Unless given, `METHODS`, and "rme_polished": the recursion, whose last third of the
-            epochs ascends ELBO(Q); "rme_polished_learned" learns its mixing weights then, and not before.
+        methods: name -> fields. A `Fraction` is a share of the epochs, rounded up: the epoch at which something begins.
 
     Raises:
         ValueError: for an unknown name (the message lists the choices), and as the recipes do.
     """
-    if methods is None:
-        polish = max(base.warm_start_epochs + 1, base.epochs - base.epochs // 3)
-        polished = {"polish_epoch": polish}
-        learned = {**polished, "mixing": "learned", "weights_from_polish": True}
-        methods = {**METHODS, "rme_polished": polished, "rme_polished_learned": learned}
     shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
     recipes = {}
     for name in names:
-        fields = lookup(methods, name, "method")
+        fields = in_epochs(lookup(methods, name, "method"), base)
         sizes = [{"components": number} for number in components if "components" not in fields]
         separator = "_m" if name[-1].isdigit() else ""
         for size in sizes or [{}]:
