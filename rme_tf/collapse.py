@@ -81,8 +81,10 @@ class Probe:
 
     def __init__(self, model):
         self.model = model
-        self.draw = tf.function(functools.partial(_draw, model), reduce_retracing=True)
-        self.log_densities = tf.function(functools.partial(_log_densities, model), reduce_retracing=True)
+        self.draw = tf.function(functools.partial(_draw, model), reduce_retracing=True, autograph=False)
+        self.log_densities = tf.function(
+            functools.partial(_log_densities, model), reduce_retracing=True, autograph=False
+        )
 
 
 def collapse_report(

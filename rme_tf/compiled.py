@@ -26,7 +26,9 @@ def compiled(function, model, *options, signature=None):
     if key not in functions:
         # Not a function, whose code all models would share: TensorFlow counts tracings by that, and warns of many.
         call = functools.partial(_call, function, weakref.ref(model), options)
-        functions[key] = tf.function(call, input_signature=signature, reduce_retracing=signature is None)
+        functions[key] = tf.function(
+            call, input_signature=signature, reduce_retracing=signature is None, autograph=False
+        )
         if len(functions) > MOST:
             del functions[next(iter(functions))]  # the oldest
     return functions[key]

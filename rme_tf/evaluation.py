@@ -228,7 +228,7 @@ def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
     x = np.asarray(x)
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
-    infer = tf.function(lambda batch: model.encode(batch))
+    infer = tf.function(lambda batch: model.encode(batch), autograph=False)
     times = []
     for _ in range(repeats + 3):
         start = time.perf_counter()

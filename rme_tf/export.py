@@ -2,7 +2,6 @@
 
 import contextlib
 
-import keras
 import tensorflow as tf
 
 from rme_tf.budget import chunks
@@ -118,16 +117,24 @@ def without_cudnn(model):
 
 
 def _write(model, endpoints: Endpoints, on_text: TextEndpoints | None, path):
-    """Traces the endpoints and writes them."""
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, specs in _signatures(model).items():  # the first one is the default of serving
-        archive.add_endpoint(name, getattr(endpoints, name), input_signature=specs)
+    """Writes the endpoints; each is traced but once, by TensorFlow as it saves them."""
+    served = tf.Module()
+    served.weights = [variable.value for variable in model.variables]
+    functions = _functions(endpoints, _signatures(model))
     if on_text is not None:
-        archive.track(on_text.tokenizer)
-        for name, specs in _signatures(model, x=_TEXT).items():
-            archive.add_endpoint(f"{name}_text", getattr(on_text, name), input_signature=specs)
-    archive.write_out(str(path), verbose=False)
+        served.tokenizer = on_text.tokenizer
+        functions |= {f"{n}_text": f for n, f in _functions(on_text, _signatures(model, x=_TEXT)).items()}
+    for name, function in functions.items():
+        setattr(served, name, function)
+    tf.saved_model.save(served, str(path), signatures={"serving_default": served.encode, **functions})
+
+
+def _functions(endpoints, signatures):
+    """Returns the methods of these names as graph functions."""
+    return {
+        name: tf.function(getattr(endpoints, name), input_signature=specs, autograph=False)
+        for name, specs in signatures.items()
+    }
 
 
 def _signatures(model, x=None):

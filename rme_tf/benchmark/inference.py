@@ -81,7 +81,9 @@ def timings(options: Options) -> dict[str, np.ndarray]:
         for _ in range(options.repeats):
             infer(x).params.numpy()
 
-    runs = {name: functools.partial(repeat, tf.function(build(name, options).encode)) for name in MODELS}
+    runs = {
+        name: functools.partial(repeat, tf.function(build(name, options).encode, autograph=False)) for name in MODELS
+    }
     return {name: 1000.0 * seconds / options.repeats for name, seconds in take_turns(runs, options.rounds).items()}
 
 
