@@ -47,14 +47,13 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
             directory cannot be written.
     """
     check_writable(path, "path")
-    endpoints, on_text = Endpoints(model, max_length), None
+    in_graph = None
     if tokenizer is not None:
         check_tokenizer(tokenizer, model, max_length)
     if tokenizer is not None and strings:
         in_graph = GraphTokenizer(tokenizer, max_length=max_length, row_length=model.likelihood.event_shape[0])
-        on_text = TextEndpoints(endpoints, in_graph)
     with without_cudnn(model):
-        _write(model, endpoints, on_text, path)
+        _write(model, max_length, in_graph, path)
     if tokenizer is not None:
         _write_beside(tokenizer.model, path)
 
@@ -116,25 +115,25 @@ def without_cudnn(model):
             layer.use_cudnn = use_cudnn
 
 
-def _write(model, endpoints: Endpoints, on_text: TextEndpoints | None, path):
-    """Writes the endpoints; each is traced but once, by TensorFlow as it saves them."""
+def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
+    """Writes the endpoints. TensorFlow traces each but once, as it saves them; those on text call the others."""
     served = tf.Module()
     served.weights = [variable.value for variable in model.variables]
-    functions = _functions(endpoints, _signatures(model))
-    if on_text is not None:
-        served.tokenizer = on_text.tokenizer
-        functions |= {f"{n}_text": f for n, f in _functions(on_text, _signatures(model, x=_TEXT)).items()}
-    for name, function in functions.items():
-        setattr(served, name, function)
+    served.tokenizer = tokenizer
+    functions = _serve(served, Endpoints(model, max_length), _signatures(model))
+    if tokenizer is not None:
+        functions |= _serve(served, TextEndpoints(served, tokenizer), _signatures(model, x=_TEXT), suffix="_text")
     tf.saved_model.save(served, str(path), signatures={"serving_default": served.encode, **functions})
 
 
-def _functions(endpoints, signatures):
-    """Returns the methods of these names as graph functions."""
-    return {
-        name: tf.function(getattr(endpoints, name), input_signature=specs, autograph=False)
-        for name, specs in signatures.items()
-    }
+def _serve(served: tf.Module, endpoints, signatures, suffix: str = ""):
+    """Makes graph functions of the endpoints the methods of a module; returns them by name."""
+    functions = {}
+    for name, specs in signatures.items():
+        function = tf.function(getattr(endpoints, name), input_signature=specs, autograph=False)
+        functions[name + suffix] = function
+        setattr(served, name + suffix, function)
+    return functions
 
 
 def _signatures(model, x=None):

@@ -119,7 +119,7 @@ class TextEndpoints:
     """What a served model of sequences answers on text: as `Endpoints`, with strings [B] for x and for `tokens`.
 
     Args:
-        endpoints: the `Endpoints` on tokens.
+        endpoints: has the methods of `Endpoints`, on tokens.
         tokenizer: a `GraphTokenizer`.
     """
 
