@@ -114,11 +114,16 @@ class TriangularStep(tfp.bijectors.Bijector):
             target = tf.gather(y, i, axis=-1) - tf.reduce_sum(row * active, axis=-1)
             shift = tf.gather(bias, i, axis=-1) + tf.reduce_sum(inner_row * z, axis=-1)
             factor, slope = tf.gather(row, i, axis=-1), tf.gather(inner_row, i, axis=-1)
-            low, high = target - tf.abs(factor), target + tf.abs(factor)
-            for _ in range(NUM_BISECTIONS):
+
+            def bisect(k, low, high):
                 middle = 0.5 * (low + high)
                 below = middle + factor * tf.math.tanh(slope * middle + shift) < target
-                low, high = tf.where(below, middle, low), tf.where(below, high, middle)
+                return k + 1, tf.where(below, middle, low), tf.where(below, high, middle)
+
+            bracket = (0, target - tf.abs(factor), target + tf.abs(factor))
+            _, low, high = tf.while_loop(
+                lambda k, *_: k < NUM_BISECTIONS, bisect, bracket, maximum_iterations=NUM_BISECTIONS
+            )
             root = (0.5 * (low + high))[..., tf.newaxis]
             place = tf.one_hot(i, size)
             z += place * root
