@@ -56,7 +56,7 @@ def test_one_epoch_moves_every_weight_and_logs_finite_numbers(name, tiny_model, 
 def test_a_step_returns_the_log_probs_of_its_draw(name, tiny_model, binary_data, num_samples):
     model = tiny_model(3, mixing=mixing_of(name))
     rule = rule_of(name, num_samples=num_samples)
-    model.compile("adam", rule)
+    model.compile(keras.optimizers.SGD(0.1), rule)
     result = rule.step(model, tf.constant(binary_data()), tf.constant([0, 1]))
     assert isinstance(result, LogProbs)
     assert result.log_lik.shape == result.log_prior.shape == (num_samples, 3, 3)
@@ -195,12 +195,11 @@ def test_ascend_leaves_what_the_objective_does_not_depend_on(tiny_model):
 @every_algorithm
 def test_weight_decay_reaches_its_own_variables(name, tiny_model, binary_data):
     """A regularisation loss moves the encoder that bears it by its own gradient, and nothing else."""
-    x, ends = binary_data(), []
+    model, x, ends = tiny_model(2), binary_data(), []
+    kernel = model.encoders[1].layers[-1].kernel
+    start = np.asarray(kernel.value)
     for decay in (0.0, 0.5):
-        model = tiny_model(2)
-        kernel = model.encoders[1].layers[-1].kernel
         kernel.regularizer = keras.regularizers.L2(decay)
-        start = np.asarray(kernel.value)
         ends.append(one_step(model, rule_of(name), x))
     for variable, without, decayed in zip(model.trainable_variables, *ends, strict=True):
         shift = -0.1 * 2 * 0.5 * start if variable is kernel else 0.0  # of 0.5 w^2, at a rate of 0.1

@@ -20,6 +20,17 @@ from test_export import answers_of_each
 
 every_kind = pytest.mark.parametrize("kind", sorted(COMPONENT_NETWORKS))
 PIXELS, LATENT = 5, 2
+SMALL = {"units": (4,), "activation": "tanh"}
+PARTS = {
+    "encoder": "mlp",
+    "encoder_options": SMALL,
+    "decoder": "mlp",
+    "decoder_options": SMALL,
+    "input_shape": (PIXELS,),
+    "latent_dim": LATENT,
+    "trunk_options": {"units": 6},
+    "seed": 0,
+}
 
 
 def network(kind, num_components=3, units=6):
@@ -130,11 +141,10 @@ def test_after_a_warm_start_the_others_begin_near_the_first(tiny_model, binary_d
 def served(tmp_path_factory):
     """Returns each trained model, observations, its losses, and what one fresh process that serves all makes of it."""
     x = (np.random.default_rng(1).random((7, PIXELS)) > 0.5).astype(np.float32)
-    options = {"encoder": "mlp", "decoder": "mlp", "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 3}
     models, folders, losses = {}, {}, {}
     for kind in sorted(COMPONENT_NETWORKS):
-        model = VAE.from_names(**options, trunk=kind, seed=0)
-        model.compile("adam", rme_tf.RecursiveMixture(warm_start_epochs=1))
+        model = VAE.from_names(**PARTS, num_components=2, trunk=kind)
+        model.compile(keras.optimizers.SGD(0.1), rme_tf.RecursiveMixture(warm_start_epochs=1))
         losses[kind] = model.fit(x, epochs=2, verbose=0).history["loss"]
         folders[kind] = tmp_path_factory.mktemp(kind)
         models[kind] = model
@@ -159,12 +169,11 @@ def test_xla_and_half_precision(kind, rng):
     x = (rng.random((8, PIXELS)) > 0.5).astype(np.float32)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        options = {"encoder": "mlp", "decoder": "mlp", "input_shape": (PIXELS,), "latent_dim": LATENT}
-        model = VAE.from_names(**options, num_components=2, trunk=kind, seed=0)
+        model = VAE.from_names(**PARTS, num_components=2, trunk=kind)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.amortised(x).params.dtype == tf.float32
-    model.compile("adam", rme_tf.RecursiveMixture(warm_start_epochs=0), jit_compile=True)
+    model.compile(keras.optimizers.SGD(0.1), rme_tf.RecursiveMixture(warm_start_epochs=0), jit_compile=True)
     assert np.isfinite(model.fit(x, epochs=1, verbose=0).history["loss"]).all()
 
 

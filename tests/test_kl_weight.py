@@ -1,11 +1,14 @@
 """The weight of the KL term and free bits in the algorithms: exact gradients, and what they are refused for."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import rme_tf
+from conftest import build_tiny_model
 from rme_tf.algorithms import ALGORITHMS, ELBO, RecursiveMixture
 from rme_tf.annealing import LinearAnnealing
 from rme_tf.experiments import making
@@ -40,6 +43,13 @@ def gradients(model, objective):
     ]
 
 
+@functools.cache
+def of_one_component(latent_dim=2):
+    """A model that the tests leave as it was, and observations."""
+    x = np.random.default_rng(1).integers(0, 2, size=(3, 5)).astype("float32")
+    return build_tiny_model(1, latent_dim=latent_dim), x
+
+
 def vae_objective(model, x, weigh):
     """E_q[log p(x|z)] - weigh(log q(z_d|x) - log p(z_d) [B, D]) of a plain VAE with one draw, written out anew."""
     mean, raw = tf.split(model.encoders[0](x), 2, axis=-1)
@@ -54,11 +64,16 @@ def vae_objective(model, x, weigh):
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 4.0])
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
-def test_one_component_ascends_the_weighted_bound(tiny_model, binary_data, name, weight):
-    model, x = tiny_model(1), binary_data()
+def test_one_component_ascends_the_weighted_bound(name, weight):
+    model, x = of_one_component()
     algorithm = ALGORITHMS[name](kl_weight=weight, warm_start_epochs=0, num_samples=1)
-    expected = gradients(model, lambda: vae_objective(model, x, lambda kl: weight * tf.reduce_sum(kl, axis=-1)))
-    check_equal(steps_taken(model, algorithm, x), expected)
+    check_equal(steps_taken(model, algorithm, x), weighted_gradients(weight))
+
+
+@functools.cache  # the same for every algorithm
+def weighted_gradients(weight):
+    model, x = of_one_component()
+    return gradients(model, lambda: vae_objective(model, x, lambda kl: weight * tf.reduce_sum(kl, axis=-1)))
 
 
 def floored(nats, groups):
@@ -72,11 +87,16 @@ def floored(nats, groups):
 @pytest.mark.parametrize("name", sorted(ALGORITHMS.keys() - {"importance_weighted"}))  # which has no KL term
 @pytest.mark.parametrize("groups", [None, 1, 2])
 @pytest.mark.parametrize("nats", [0.0, 0.4, 100.0])
-def test_one_component_ascends_the_bound_with_free_bits(tiny_model, binary_data, name, groups, nats):
-    model, x = tiny_model(1, latent_dim=4), binary_data()
+def test_one_component_ascends_the_bound_with_free_bits(name, groups, nats):
+    model, x = of_one_component(latent_dim=4)
     algorithm = ALGORITHMS[name](free_bits=FreeBits(nats=nats, groups=groups), warm_start_epochs=0)
-    expected = gradients(model, lambda: vae_objective(model, x, floored(nats, groups or 4)))
-    check_equal(steps_taken(model, algorithm, x), expected)
+    check_equal(steps_taken(model, algorithm, x), floored_gradients(nats, groups or 4))
+
+
+@functools.cache
+def floored_gradients(nats, groups):
+    model, x = of_one_component(latent_dim=4)
+    return gradients(model, lambda: vae_objective(model, x, floored(nats, groups)))
 
 
 def test_a_floor_of_some_dimensions_is_neither_none_nor_all(tiny_model, binary_data):

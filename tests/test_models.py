@@ -119,6 +119,7 @@ def test_reconstructions_and_samples_follow_their_seed(tiny_model, binary_data):
     assert len(np.unique(np.asarray(model.sample(6)), axis=0)) == 6
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("dtype", ["float64", "int64", "uint8", "bool"])
 def test_observations_of_every_dtype_are_understood(binary_data, dtype):
     model, x = custom_vae(), binary_data()

@@ -10,7 +10,7 @@ from rme_tf.callbacks import ResetDecoder, ResumableCheckpoint
 TOKENS = np.array([[4, 5, 2, 0], [7, 2, 0, 0], [5, 4, 6, 2], [6, 2, 0, 0]], np.int32)
 
 
-def trained(model, x, optimizer="adam", epochs=2):
+def trained(model, x, optimizer="adam", epochs=1):
     model.compile(optimizer, ELBO(kl_weight=LinearAnnealing(steps=10)))
     model.fit(x, epochs=epochs, verbose=0)
     return model
@@ -48,7 +48,7 @@ def test_the_decoder_begins_anew_and_the_encoders_go_on(tiny_model, binary_data)
 @pytest.mark.parametrize(("name", "count", "start"), [("adam", 8, 0.0), ("adagrad", 4, 0.1), ("sgd", 0, None)])
 def test_the_optimizer_forgets_the_decoder_alone(tiny_model, binary_data, name, count, start, mixed):
     x, optimizer = binary_data(8), keras.optimizers.get(name)
-    model = trained(tiny_model(2), x, keras.optimizers.LossScaleOptimizer(optimizer) if mixed else optimizer)
+    model = trained(tiny_model(1), x, keras.optimizers.LossScaleOptimizer(optimizer) if mixed else optimizer)
     before = {id(slot): slot.numpy() for slot in model.optimizer.variables}
     reset(model)
     forgotten = slots(model, [model.decoder])

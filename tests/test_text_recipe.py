@@ -1,6 +1,7 @@
 """Recipes of sentences: what they refuse, what they load, and a run that is cut short and goes on."""
 
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -251,26 +252,28 @@ class Starts(keras.callbacks.Callback):
 def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
     mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True, weight_range=0.02)
-    starts = Starts()
-    whole = rme_tf.run(dataclasses.replace(mine, out=str(tmp_path / "whole")), [starts])
+    mine = dataclasses.replace(mine, out=str(tmp_path / "run"))
+    starts, callbacks = Starts(), monitoring.StopAggressive.on_epoch_end
+
+    def kept(self, epoch, logs=None):
+        """What a process killed here leaves behind: two epochs, and a third that is not saved."""
+        callbacks(self, epoch, logs)
+        if epoch == 2:
+            shutil.copytree(mine.out, tmp_path / "cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(monitoring.StopAggressive, "on_epoch_end", kept)
+        whole = rme_tf.run(mine, [starts])
     assert 0.01 < starts.largest[2] <= 0.02  # in the epoch of the reset
     assert {"perplexity_per_word", "perplexity_per_token", "collapse"} <= set(whole.record["metrics"]["test"])
     assert whole.record["metrics"]["test"]["collapse"]["num_observations"] == 20
     assert len(whole.history["mi"]) == 3
+    shutil.rmtree(mine.out)
     cut = dataclasses.replace(mine, out=str(tmp_path / "cut"))
-    callbacks = monitoring.StopAggressive.on_epoch_end
-
-    def killed(self, epoch, logs=None):
-        callbacks(self, epoch, logs)
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(monitoring.StopAggressive, "on_epoch_end", killed)
-        with pytest.raises(KeyboardInterrupt):
-            rme_tf.run(cut)
     assert (tmp_path / "cut" / "tokenizer.model").exists()
-    resumed = rme_tf.run(cut)
+    assert not (tmp_path / "cut" / "metrics.json").exists()
+    resumed = rme_tf.run(cut, [again := Starts()])
+    assert again.largest == starts.largest[2:]  # one epoch
     assert resumed.record["metrics"] == whole.record["metrics"]
     monkeypatch.setattr(runner, "assess", lambda *args: pytest.fail("evaluated again"))
     assert rme_tf.run(cut).record["metrics"] == whole.record["metrics"]

@@ -244,10 +244,10 @@ def test_xla_compiles_the_step(binary_data, monkeypatch):
 
     monkeypatch.setattr(VAE, "sample_components", same_draw)
     x, states = binary_data(8), []
-    for jit_compile in (False, True):
+    for options in ({"run_eagerly": True}, {"jit_compile": True}):
         keras.utils.set_random_seed(0)
         model = trunk_model(2, mixing="learned")
-        model.compile(keras.optimizers.SGD(0.1), algorithm(), jit_compile=jit_compile)
+        model.compile(keras.optimizers.SGD(0.1), algorithm(), **options)
         model.fit(x, shuffle=False, verbose=0)
         states.append(model.get_weights())
     for plain, compiled in zip(*states, strict=True):
