@@ -108,9 +108,9 @@ def test_many_steps_reach_the_exact_posterior(name, kernel):
 @every_case
 def test_no_number_of_steps_is_worse_than_the_encoder(name, kernel):
     x, elbos = tf.constant(observations(kernel, batch=20)), []
-    for steps in (0, 1, 3, 6, 12):
-        model = linear_model(name, kernel, DSVI(steps=steps, learning_rate=0.03, num_samples=20))
-        elbos.append(np.mean(elbos_of(model, x, 200)))
+    for steps in (0, 1, 3, 10, 40):
+        model = linear_model(name, kernel, DSVI(steps=steps, learning_rate=0.03))
+        elbos.append(np.mean(tf.function(elbos_of, autograph=False)(model, x, 200)))
     assert elbos == sorted(elbos)
     assert elbos[-1] > elbos[0] + 0.1
 
