@@ -143,9 +143,12 @@ class VAE(AssembledModel):
         """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
         return posteriors.mixture_distribution(self.posterior_family, self.encode(self.likelihood.cast(x)))
 
-    def sample_components(self, params, num_samples: int, seed):
-        """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P]."""
-        return posteriors.sample_components(self.posterior_family, params, num_samples, seed)
+    def sample_components(self, params, num_samples: int, seed, first=0):
+        """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P].
+
+        `first` is m of the first of them, where they are some of the mixture's.
+        """
+        return posteriors.sample_components(self.posterior_family, params, num_samples, seed, first)
 
     def component_log_probs(self, params, z):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""

@@ -184,16 +184,16 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         model.optimizer.iterations.assign(iteration)
         return ascend(model, variables, objective, regularise=regularise)
 
-    def draw(num_components, which=slice(None), prior=model.prior.held):
-        """Encodes with the first components, samples and decodes `which` of them."""
+    def draw(num_components, first=0, prior=model.prior.held):
+        """Encodes with the first components, samples and decodes those from `first` on."""
         encoding = model.encode(x, num_components=num_components, training=True, mixing_moves_trunk=False)
-        z = model.sample_components(encoding.params, algorithm.num_samples, seed)[:, :, which]
+        z = model.sample_components(encoding.params[:, first:], algorithm.num_samples, seed, first)
         log_lik, log_prior = model.log_joint(x, z, training=True, prior=prior())
         return encoding, z, log_lik, log_prior
 
     def component_objective(first, last):
         """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
-        encoding, z, log_lik, log_prior = draw(last + 1, slice(first, last + 1))
+        encoding, z, log_lik, log_prior = draw(last + 1, first)
         params = encoding.params[:, first:]
         log_q = objectives.diagonal(model.component_log_probs(params, z))  # [S, B, last - first + 1]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
