@@ -132,7 +132,7 @@ class Definition:
         """ELBO(q_m) + BKL(q_m || Q_{m-1}) [B], Q_{m-1} fixed."""
         mean, scale = self.moments(m)
         z = mean + scale * self.noise[m]
-        log_q = tfd.MultivariateNormalDiag(mean, scale_diag=scale).log_prob(z)
+        log_q = independent_normals(mean, scale).log_prob(z)
         elbo = tf.reduce_mean(self.log_joint(z) - log_q, axis=0)
         return elbo + self.bounded_kl(m, mean, scale, z, log_q) if m > 0 else elbo
 
@@ -183,9 +183,14 @@ class Definition:
         yield self.generative_objective, [v for part in theta for v in part.trainable_variables]
 
 
+def independent_normals(mean, scale):
+    """N(mean, diag(scale^2)), batch [...] and event [D], for both [..., D]."""
+    return tfd.Independent(tfd.Normal(mean, scale), reinterpreted_batch_ndims=1)
+
+
 def mixture(alpha, means, scales):
     """TFP's mixture, batch [B], for alpha [B, M] and M means and scales [B, D]."""
-    components = tfd.MultivariateNormalDiag(tf.stack(means, axis=1), scale_diag=tf.stack(scales, axis=1))
+    components = independent_normals(tf.stack(means, axis=1), tf.stack(scales, axis=1))
     return tfd.MixtureSameFamily(tfd.Categorical(probs=alpha), components)
 
 
