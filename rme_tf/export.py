@@ -115,10 +115,20 @@ def without_cudnn(model):
             layer.use_cudnn = use_cudnn
 
 
+class _SavedView(tf.train.TrackableView):
+    """What hangs together with a model in a SavedModel: the tables of its layers too."""
+
+    @classmethod
+    def children(cls, obj, save_type="savedmodel", **options):
+        return super().children(obj, save_type, **{"cache": {}, **options})
+
+
 def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
     """Writes the endpoints. TensorFlow traces each but once, as it saves them; those on text call the others."""
     served = tf.Module()
     served.weights = [variable.value for variable in model.variables]
+    parts = _SavedView(model).descendants()
+    served.tables = [part for part in parts if isinstance(part, tf.saved_model.experimental.TrackableResource)]
     served.tokenizer = tokenizer
     functions = _serve(served, Endpoints(model, max_length), _signatures(model))
     if tokenizer is not None:

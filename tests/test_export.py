@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -100,3 +101,24 @@ def test_the_served_log_likelihood_is_the_models(served):
     many = evaluation.bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
     # 5,000 samples of a model that has not learned: 0.1 nats is wide.
     np.testing.assert_allclose(answers["log_likelihood"], many.log_likelihood, atol=0.1)
+
+
+class Recoded(keras.layers.Layer):
+    """An encoder that looks the first pixel up in a table."""
+
+    def __init__(self):
+        super().__init__()
+        values = tf.lookup.KeyValueTensorInitializer([0, 1], [0.25, -1.5])
+        self.table = tf.lookup.StaticHashTable(values, 0.0)
+
+    def call(self, x):
+        found = self.table.lookup(tf.cast(x[:, :1], tf.int32))
+        return tf.concat([found, x[:, 1:4]], axis=1)
+
+
+@pytest.mark.slow
+def test_the_tables_of_an_encoder_are_served(tiny_model, tmp_path):
+    model, x = tiny_model(1, encoder=[Recoded()]), np.eye(4, 5, dtype=np.float32)
+    answers = answers_of(model, x, "", tmp_path)
+    np.testing.assert_allclose(answers["means"], model(x)["means"], atol=1e-6)
+    assert answers["means"][:, 0, 0].tolist() == [-1.5, 0.25, 0.25, 0.25]
