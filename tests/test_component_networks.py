@@ -139,7 +139,7 @@ def test_after_a_warm_start_the_others_begin_near_the_first(tiny_model, binary_d
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Returns each trained model, observations, its losses, and what one fresh process that serves all makes of it."""
+    """Returns each trained model, observations, its losses, and what another process that serves all makes of it."""
     x = (np.random.default_rng(1).random((7, PIXELS)) > 0.5).astype(np.float32)
     models, folders, losses = {}, {}, {}
     for kind in sorted(COMPONENT_NETWORKS):

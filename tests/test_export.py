@@ -1,5 +1,8 @@
 """A SavedModel answers as its model does, in a process that can import TensorFlow alone."""
 
+import atexit
+import functools
+import json
 import subprocess
 import sys
 import textwrap
@@ -19,6 +22,17 @@ for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
 import numpy as np
 import tensorflow as tf
 """
+SERVING = """
+import json
+import traceback
+
+for line in sys.stdin:
+    try:
+        exec(json.loads(line), {"np": np, "tf": tf})
+        print(json.dumps(""), flush=True)
+    except Exception:
+        print(json.dumps(traceback.format_exc()), flush=True)
+"""
 LOADED = """
 x = np.load(folder + "/x.npy")
 served = tf.saved_model.load(folder + "/saved_model")
@@ -35,7 +49,7 @@ answers["log_likelihood"] = served.log_likelihood(x[:1], 5000, 7)["log_likelihoo
 
 
 def answers_of(model, x, questions, folder, **options):
-    """Returns what a fresh process, which can import TensorFlow alone, makes of the exported model."""
+    """Returns what a process that can import TensorFlow alone makes of the exported model."""
     return answers_of_each({folder: (model, x)}, questions, **options)[folder]
 
 
@@ -45,16 +59,26 @@ def answers_of_each(exported, questions, **options):
         np.save(folder / "x.npy", x)
         rme_tf.export_saved_model(model, folder / "saved_model", **options)
     each = LOADED + questions + '\nnp.savez(folder + "/answers.npz", **answers)'
-    program = PREAMBLE + "for folder in sys.argv[1:]:\n" + textwrap.indent(each, "    ")
-    command = [sys.executable, "-c", program, *map(str, exported)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    program = f"for folder in {[str(folder) for folder in exported]}:\n" + textwrap.indent(each, "    ")
+    process = serving_process()
+    print(json.dumps(program), file=process.stdin, flush=True)
+    answer = process.stdout.readline()  # nothing, if the process is dead
+    assert answer == '""\n', json.loads(answer or '"it died"')
     return {folder: np.load(folder / "answers.npz") for folder in exported}
+
+
+@functools.cache
+def serving_process():
+    """A process that can import TensorFlow alone, and runs the programs that it is sent; one for all the tests."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", PREAMBLE + SERVING], stdin=pipe, stdout=pipe, text=True)
+    atexit.register(process.communicate)  # which ends it
+    return process
 
 
 @pytest.fixture(scope="module", params=["uniform", "learned"])
 def served(request, tmp_path_factory):
-    """Returns a model, observations, and what a fresh process makes of the exported model."""
+    """Returns a model, observations, and what another process makes of the exported model."""
     folder = tmp_path_factory.mktemp("served")
     model = rme_tf.VAE.from_names(
         encoder="mlp",
@@ -96,9 +120,10 @@ def test_the_served_log_likelihood_is_the_models(served):
     model, x, answers = served
     chunk = budget.chunks(model, export._CHUNK_BATCH).draws
     count = evaluation.draws_per_component(5000, 3)
-    same = evaluation.bounds_of_batch(model, tf.constant(x[:1]), count, tf.constant([7, 0]), chunk)
+    bounds_of_batch = tf.function(evaluation.bounds_of_batch, autograph=False)
+    same = bounds_of_batch(model, tf.constant(x[:1]), count, tf.constant([7, 0]), chunk)
     np.testing.assert_allclose(answers["log_likelihood"], same.log_likelihood, atol=1e-5)
-    many = evaluation.bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
+    many = bounds_of_batch(model, tf.constant(x[:1]), 20_000, tf.constant([1, 2]), 1000)
     # 5,000 samples of a model that has not learned: 0.1 nats is wide.
     np.testing.assert_allclose(answers["log_likelihood"], many.log_likelihood, atol=0.1)
 

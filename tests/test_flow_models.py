@@ -147,7 +147,7 @@ SERVED = [("householder", 2), ("iaf", 1), ("iaf", 2), ("sylvester", 2)]  # famil
 
 @pytest.fixture(scope="module")
 def served(tiny_model, tmp_path_factory):
-    """Returns each model, observations, and what one fresh process that serves them all makes of it."""
+    """Returns each model, observations, and what another process that serves them all makes of it."""
     x = np.random.default_rng(1).integers(0, 2, size=(3, 5)).astype("float32")
     models = {
         tmp_path_factory.mktemp(f"{name}_{count}_"): (tiny_model(count, posterior=SMALL[name](), spread=0.3), x)

@@ -23,6 +23,7 @@ from rme_tf.experiments import report
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Most of the time of runs so short goes into tracing: few weights, plain gradient steps.
 PLAIN = ["--optimizer", "sgd"]
+AT_ONCE = [*PLAIN, "--warm-start-epochs", "0"]  # a warm start has a step of its own
 SMALL = ["--units", "16", "--embedding-size", "12", "--max-length", "12", "--importance-samples", "4", *PLAIN]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -72,7 +73,7 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_path):
     table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "vae,sa,rme"]
     table += ["--components", "2,3", "--seeds", "2", "--latent-dims", "2", "--refinement-steps", "1"]
-    table += ["--reference", "rme3", "--encoder", "mlp", "--decoder", "mlp", "--mlp-units", "8", *PLAIN]
+    table += ["--reference", "rme3", "--encoder", "mlp", "--decoder", "mlp", "--mlp-units", "8", *AT_ONCE]
     printed = run_here(*table, "--budget-minutes", "0")
     assert "8 of 8 runs were left" in printed
     printed = run_here(*table)
@@ -108,7 +109,7 @@ def test_the_text_recipe_leaves_what_it_promises(run_here, tmp_path):
 @pytest.mark.slow
 def test_the_study_of_collapse_records_what_it_runs(run_here, tmp_path):
     methods = ["lm", "vae_aggressive", "vae_pretrained", "rme3_shared"]
-    printed = run_here("collapse.py", "--smoke", *SMALL, "--methods", *methods)
+    printed = run_here("collapse.py", "--smoke", *SMALL, *AT_ONCE, "--methods", *methods)
     results = tmp_path / "recipes" / "results" / "collapse"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "collapse" / "diagnostics.png").exists()
@@ -125,7 +126,7 @@ def test_the_recipe_of_a_folder_trains_on_any_images(run_here, tmp_path):
         Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     small = ["--size", "8", "--latent-dim", "3", "--components", "2", "--encoder", "conv", "--decoder", "conv"]
-    printed = run_here("folder.py", "--path", "photos", "--smoke", *small, *PLAIN)
+    printed = run_here("folder.py", "--path", "photos", "--smoke", *small, *AT_ONCE)
     out = tmp_path / "runs" / "folder"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
         assert (out / name).exists(), name
@@ -157,7 +158,7 @@ def test_the_recipe_of_photographs_learns_in_colour(run_here, tmp_path):
 def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
     options = ["--dataset", "digits", "--pixelcnn-layers", "2", "--pixelcnn-filters", "4", "--importance-samples", "4"]
     methods = ["vae_annealed", "rme3"]
-    printed = run_here("pixelcnn.py", "--smoke", *options, *PLAIN, "--methods", *methods)
+    printed = run_here("pixelcnn.py", "--smoke", *options, *AT_ONCE, "--methods", *methods)
     results = tmp_path / "recipes" / "results" / "pixelcnn"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "pixelcnn" / "diagnostics.png").exists()
@@ -169,7 +170,7 @@ def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
 def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
     options = ["--dataset", "digits", "--decoder", "pixelcnn", "--latent-dim", "3", "--components", "2"]
     sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
-    run_here("mnist.py", "--smoke", *options, *sizes, *PLAIN)
+    run_here("mnist.py", "--smoke", *options, *sizes, *AT_ONCE)
     for name in ("reconstructions.png", "samples_RME.png", "saved_model"):
         assert (tmp_path / "runs" / "mnist" / name).exists(), name
 

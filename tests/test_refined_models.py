@@ -40,7 +40,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def served(images, tmp_path_factory):
-    """Returns each trained model, its validation losses, and what one fresh process that serves all makes of it."""
+    """Returns each trained model, its validation losses, and what another process that serves all makes of it."""
     models, losses = {}, {}
     for name in sorted(REFINEMENTS):
         model = small_model(name)
