@@ -253,16 +253,17 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
 SCRIPT = """
 import sys
 import rme_tf
-rme_tf.run(rme_tf.parse(rme_tf.ImageRecipe(), args=sys.argv[1:]))
+for out in sys.argv[1].split(","):
+    rme_tf.run(rme_tf.parse(rme_tf.ImageRecipe(), args=[*sys.argv[2:], "--out", out]))
 """
 KILLED = {**TINY, "train_size": 1257, "epochs": 6, "warm_start_epochs": 2}
 
 
-def start(out, log):
+def start(log, *outs):
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in KILLED.items()]
     root = pathlib.Path(rme_tf.__file__).resolve().parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", SCRIPT, *flags, f"--out={out}"]
+    command = [sys.executable, "-c", SCRIPT, ",".join(map(str, outs)), *flags]
     return subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
 
 
@@ -276,7 +277,7 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
     log_path = tmp_path / "log.txt"
     with log_path.open("w", encoding="utf-8") as log:
         whole, cut = tmp_path / "whole", tmp_path / "cut"
-        process = start(cut, log)
+        process = start(log, cut)
         deadline = time.monotonic() + 200
         while not list(cut.glob("checkpoints/*.index")):
             assert process.poll() is None, log_path.read_text(encoding="utf-8")[-3000:]
@@ -287,8 +288,7 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
         assert not (cut / "metrics.json").exists()
         kept = records.read_json(cut / "checkpoints" / "history.json")
         assert len(kept["loss"]) < KILLED["epochs"]
-        finish(start(cut, log), log_path)
-        finish(start(whole, log), log_path)
+        finish(start(log, cut, whole), log_path)
     results = [records.read_json(out / "metrics.json")["metrics"] for out in (cut, whole)]
     assert results[0] == results[1]
     histories = [records.read_json(out / "checkpoints" / "history.json") for out in (cut, whole)]
