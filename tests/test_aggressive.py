@@ -88,6 +88,7 @@ def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
     assert len(callbacks[0].history["mi"]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_training_that_nothing_ends_is_told(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(4)

@@ -33,6 +33,7 @@ def mixing_of(name):
 # Every algorithm.
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_one_epoch_moves_every_weight_and_logs_finite_numbers(name, tiny_model, binary_data):
     model = tiny_model(2, mixing=mixing_of(name), likelihood="normal")
@@ -99,6 +100,7 @@ class SharedNoiseFamily(rme_tf.posteriors.DiagNormal):
         return SharedNoise(q.mean(), scale_diag=q.stddev())
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_a_step_is_the_mean_over_the_observations(name, tiny_model, binary_data):
     """So one row, repeated, is one row: the batch size does not scale the gradient."""
@@ -156,6 +158,7 @@ def test_the_base_class_leaves_the_step_to_subclasses(tiny_model):
 # The compiled joint update; the sequential one is in test_recursive_mixture_steps.
 
 
+@pytest.mark.slow
 def test_a_compiled_step_is_the_eager_one(tiny_model, binary_data):
     x, ends = binary_data(), []
     for compiled in (False, True):
@@ -262,6 +265,7 @@ def test_an_encoder_of_another_shape_stays_as_it_was_initialised(units):
         assert np.abs(encoder.get_weights()[0] - before[0][0]).max() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_encoders_of_several_shapes_may_have_a_warm_start(binary_data):
     model = rme_tf.VAE.from_names(

@@ -19,6 +19,7 @@ def test_ratios_are_medians_of_rounds():
     assert sa == {"posterior": "SA, 8 steps", "ms/batch": 36.0, "times RME's": 11.0}
 
 
+@pytest.mark.slow
 def test_the_models_are_what_they_are_called():
     models = {name: inference.build(name, TINY) for name in inference.MODELS}
     assert {name: model.num_components for name, model in models.items() if model.num_components > 1} == dict.fromkeys(
@@ -29,6 +30,7 @@ def test_the_models_are_what_they_are_called():
     assert type(models["IAF"].posterior_family).__name__ == "IAF"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_small_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch, capsys):
     out = tmp_path / "benchmark_inference" / "benchmark.json"

@@ -40,6 +40,7 @@ def with_the_weights_of(model):
     return plain
 
 
+@pytest.mark.slow
 def test_plain_keras_computes_the_same_model():
     model = text.build("VAE", TINY)
     for variable in model.trainable_variables:  # biases start at zero

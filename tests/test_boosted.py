@@ -30,6 +30,7 @@ class BoostedDefinition(Definition):
         return tf.reduce_mean(log_q - before - self.rule.entropy_weight * log_q, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mixing", "num_components", "num_samples", "entropy_weight"),
     [("uniform", 2, 1, 1.0), ("learned", 2, 3, 0.3), ("uniform", 3, 2, 0.7), ("learned", 3, 1, 2.0)],
@@ -46,6 +47,7 @@ def test_both_updates_have_the_gradients_of_the_definition(
     assert_same_gradients(sequential, expected, tolerance=2e-5)
 
 
+@pytest.mark.slow
 def test_updates_agree_for_a_kl_term_of_another_weight(tiny_model, binary_data):
     model, x = tiny_model(3, mixing="learned"), binary_data()
     joint, sequential = (recorded_gradients(model, rule_of(update=u, kl_weight=0.3), x) for u in UPDATES)

@@ -104,6 +104,7 @@ def test_components_are_split_before_observations(tiny_model, monkeypatch, codes
 # The bounds do not depend on it.
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("codes", "mixing"), [(3, "uniform"), (6, "learned"), (9, "learned")])
 def test_bounds_are_the_same_from_all_components_at_once_and_from_few(tiny_model, monkeypatch, codes, mixing):

@@ -87,6 +87,7 @@ def test_weights_of_the_warm_start_put_back_later_warm_on(tiny_model, binary_dat
     assert encoder_1_moves(model, x)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_backup_and_restore_goes_on_within_the_warm_start(tiny_model, binary_data, tmp_path):
     class Interrupt(keras.callbacks.Callback):
@@ -238,6 +239,7 @@ def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, eagerly, warm_s
     assert_same_training(whole, second)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_finished_training_is_read_back(tiny_model, tmp_path):
     first = resumable(tiny_model, tmp_path, algorithm=ELBO())
@@ -263,6 +265,7 @@ def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, t
     assert [len(values) for values in second[1].history.values()] == [1] * len(second[1].history)
 
 
+@pytest.mark.slow
 def test_columns_that_come_and_go_keep_to_their_epochs(tiny_model, tmp_path):
     """A later version logs more; and once what was new was recorded without the epochs before."""
     for logs in ({"loss": 3.0}, {"loss": 2.0, "mi": 0.5}, {"mi": 0.7}):
@@ -286,6 +289,7 @@ def test_only_the_last_checkpoint_is_kept(tiny_model, tmp_path):
     assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_checkpoint_of_another_model_is_refused(tiny_model, tmp_path):
     pair = resumable(tiny_model, tmp_path, algorithm=ELBO())

@@ -151,6 +151,7 @@ def test_a_dataset_without_batches_is_refused(models, entry, empty):
         ENTRIES[entry](models["bernoulli"], empty())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["fit", "validation", "evaluate", "predict"])
 @pytest.mark.parametrize("labels", [False, True], ids=["alone", "with labels"])
 def test_a_later_batch_of_a_dataset_is_checked_too(models, entry, labels):
@@ -161,6 +162,7 @@ def test_a_later_batch_of_a_dataset_is_checked_too(models, entry, labels):
             ENTRIES[entry](models[likelihood], data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["fit", "evaluate", "predict"])
 def test_a_compiled_step_reports_a_bad_batch_alike(entry):
     model = model_for()
@@ -240,11 +242,13 @@ def test_a_generator_is_checked_batch_by_batch(models, last):
         models["bernoulli"].fit(((batch,) for batch in batches), verbose=0)
 
 
+@pytest.mark.slow
 def test_a_good_generator_trains():
     history = model_for().fit(((images(),) for _ in range(4)), steps_per_epoch=2, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_a_good_py_dataset_trains_and_hears_of_epochs():
     batches = Batches(images())
     history = model_for().fit(batches, epochs=2, verbose=0).history

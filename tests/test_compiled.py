@@ -6,6 +6,7 @@ import weakref
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from rme_tf import compiled as compiled_module
@@ -64,6 +65,7 @@ def test_weights_are_those_of_the_call():
     np.testing.assert_array_equal(compiled(scaled, model, 1)(tf.ones([1, 3])), [[1.0, 1.0]])
 
 
+@pytest.mark.slow
 def test_what_was_compiled_goes_with_the_model_or_before(monkeypatch):
     monkeypatch.setattr(compiled_module, "MOST", 3)
     model = built()

@@ -99,6 +99,7 @@ def test_a_recurrent_component_reads_the_one_before(rng):
 # Under the algorithms.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 @every_kind
 def test_both_updates_have_the_gradients_of_the_definition(tiny_model, binary_data, kind, mixing):
@@ -112,6 +113,7 @@ def test_both_updates_have_the_gradients_of_the_definition(tiny_model, binary_da
         assert_same_gradients(result, expected, tolerance=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @every_kind
 def test_after_a_warm_start_the_others_begin_near_the_first(tiny_model, binary_data, kind):

@@ -21,6 +21,7 @@ class UniformDefinition(Definition):
         return sum(tf.reduce_mean(self.log_joint(z), axis=0) for z in self.samples) / len(self.samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_components", "num_samples"), [(2, 3), (3, 1)])
 def test_both_updates_have_the_gradients_of_the_definition(tiny_model, binary_data, num_components, num_samples):
     model, x = tiny_model(num_components, mixing="learned", likelihood="normal"), binary_data()
@@ -31,6 +32,7 @@ def test_both_updates_have_the_gradients_of_the_definition(tiny_model, binary_da
     assert_same_gradients(joint, expected, tolerance=2e-5)
 
 
+@pytest.mark.slow
 def test_it_moves_the_decoder_alone_and_not_at_equal_weights(tiny_model, binary_data):
     for mixing in ("learned", "uniform"):
         model, x = tiny_model(2, mixing=mixing), binary_data()

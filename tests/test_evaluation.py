@@ -44,6 +44,7 @@ def draws_in_chunks(model, x, num_draws, chunk, seed):
     return tf.concat(parts, axis=0)[:num_draws]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_draws", "chunk"),
     [(10, 10), (10, 4), (9, 3), (1, 1)],

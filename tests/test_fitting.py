@@ -29,6 +29,7 @@ def test_bounds_are_known_to_rise(tiny_model, binary_data, tmp_path):
     assert [callback.mode for callback in (stop, save, plateau)] == ["max", "max", "max"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_what_may_fall_as_well_as_rise_is_left_to_the_user(tiny_model, binary_data):
     model = tiny_model(1)
@@ -40,6 +41,7 @@ def test_what_may_fall_as_well_as_rise_is_left_to_the_user(tiny_model, binary_da
     assert chosen.mode == "min"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_callbacks_that_would_miss_what_the_monitor_logs_are_told(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(1), binary_data(4)

@@ -24,6 +24,7 @@ SMALL = {
 every_name = pytest.mark.parametrize("name", sorted(SMALL))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
 def test_every_algorithm_trains_the_weights_of_a_family_of_one_component(tiny_model, binary_data, algorithm):
@@ -35,6 +36,7 @@ def test_every_algorithm_trains_the_weights_of_a_family_of_one_component(tiny_mo
         assert (variable.numpy() != value).any(), variable.path
 
 
+@pytest.mark.slow
 @every_name
 def test_algorithms_agree_for_one_component(tiny_model, binary_data, name):
     """The ELBO takes the density with the draw, the recursion inverts the flow; sequential and joint."""
@@ -47,6 +49,7 @@ def test_algorithms_agree_for_one_component(tiny_model, binary_data, name):
     assert_same_gradients(recorded_gradients(model, rule, x), expected, tolerance=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_several_components_share_the_weights_of_a_family_unless_the_recursion_trains_them(tiny_model, binary_data):
     model = tiny_model(2, posterior=SMALL["iaf"]())
@@ -60,6 +63,7 @@ def test_several_components_share_the_weights_of_a_family_unless_the_recursion_t
         assert min(moved) > 0.0
 
 
+@pytest.mark.slow
 @every_name
 def test_a_mixture_of_them_evaluates_its_density_everywhere(tiny_model, binary_data, name):
     model, x = tiny_model(3, posterior=SMALL[name](), spread=0.3), binary_data()
@@ -90,6 +94,7 @@ def test_the_importance_weighted_bound_is_log_p_of_x_by_quadrature(tiny_model, b
     assert all(np.isfinite(value) for key, value in summary.items() if key != "log_likelihood_standard_error")
 
 
+@pytest.mark.slow
 @every_name
 def test_predictions_describe_the_posterior(tiny_model, binary_data, name):
     model, x = tiny_model(2, posterior=SMALL[name](), spread=0.3), binary_data(4)
@@ -100,6 +105,7 @@ def test_predictions_describe_the_posterior(tiny_model, binary_data, name):
     np.testing.assert_allclose(result["scales"], draws.std(axis=0), rtol=0.25)
 
 
+@pytest.mark.slow
 @every_name
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_densities_are_float32_under_every_policy(binary_data, name, policy):
@@ -195,6 +201,7 @@ def test_a_number_of_transforms_that_means_nothing_is_refused(choices):
         ImageRecipe(**choices)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("choice", [{"posterior": "iaf"}, {"refinement": "iai", "refinement_steps": 1}], ids=str)
 def test_the_weights_of_a_family_or_a_refinement_count_as_inference(tmp_path, choice):

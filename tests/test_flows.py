@@ -154,6 +154,7 @@ def test_a_reflection_axis_of_zero_is_no_reflection():
 # Inverse autoregressive flow.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_a_step_of_iaf_is_autoregressive(num_steps):
     """The Jacobian of each step is triangular, in one order and the other in turn, and full on its side."""

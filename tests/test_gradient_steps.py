@@ -38,6 +38,7 @@ def made(**choices):
     return making.make_model(recipe, {"input_shape": (5,)}).refinement
 
 
+@pytest.mark.slow
 def test_a_recipe_sets_the_rate_and_the_limit_of_the_steps():
     found = made(refinement="dsvi", refinement_steps=2, refinement_rate=0.25, refinement_clip=7.0)
     assert (found.steps, found.learning_rate, found.clip_norm) == (2, 0.25, 7.0)

@@ -59,6 +59,7 @@ class HierarchicalDefinition(Definition):
         return density - tf.reduce_sum(tf.math.log(scale), axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [
@@ -95,6 +96,7 @@ def test_the_elbo_of_every_family_reaches_it(hierarchy, binary_data, posterior):
 # In a model.
 
 
+@pytest.mark.slow
 def test_every_diagnostic_is_that_of_the_standard_normal_where_they_are_the_same(hierarchy, binary_data):
     x, priors = binary_data(20), (Hierarchical(3), "standard_normal")
     models = [hierarchy(prior=prior, prior_options=None, spread=0.0) for prior in priors]
@@ -105,6 +107,7 @@ def test_every_diagnostic_is_that_of_the_standard_normal_where_they_are_the_same
         np.testing.assert_allclose(own[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_kl_is_that_of_its_density(hierarchy, binary_data):
     model, x = hierarchy(), binary_data(20)
     report = collapse_report(model, x, num_samples=200)

@@ -165,6 +165,7 @@ def test_a_url_is_fetched_once_and_compared_with_its_checksum(made, tmp_path):
 # Larochelle's files
 
 
+@pytest.mark.slow
 def test_the_static_mnist_is_read_from_its_files_and_no_binarization_changes_it(tmp_path):
     folder, rng, written = tmp_path / "binarized_mnist", np.random.default_rng(0), []
     folder.mkdir()

@@ -181,6 +181,7 @@ def test_at_the_exact_posterior_every_single_dreg_gradient_is_zero():
     assert np.abs(estimates(model, rule_of(gradient="pathwise"), x)).max() > 0.1
 
 
+@pytest.mark.slow
 def test_dreg_leaves_the_decoder_its_gradient_and_compiles(tiny_model, binary_data):
     model, x = tiny_model(1, likelihood="normal"), binary_data()
     dreg, pathwise = (recorded_gradients(model, rule_of(gradient=g), x) for g in ("dreg", "pathwise"))

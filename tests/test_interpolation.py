@@ -30,6 +30,7 @@ def codes(*lead):
     return tf.random.stateless_normal([*lead, D], seed=(4, 4))
 
 
+@pytest.mark.slow
 def test_a_line_begins_and_ends_with_its_codes(model):
     first, second = codes(2)
     rows = interpolate(model, first, second, steps=5, max_length=6)
@@ -66,6 +67,7 @@ def test_a_line_has_two_ends(model):
         interpolate(model, *codes(2), steps=1)
 
 
+@pytest.mark.slow
 def test_the_code_of_an_observation_is_where_its_posterior_has_mass(model):
     inferred = {name: value.numpy() for name, value in model(ROWS).items()}
     found = np.asarray(model.codes(ROWS))
@@ -85,6 +87,7 @@ def test_the_heaviest_component_is_chosen_for_each_observation():
     np.testing.assert_array_equal(heaviest_means(np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), means), [[2, 3], [6, 7]])
 
 
+@pytest.mark.slow
 def test_from_sentence_to_sentence(model):
     first, second = ROWS[:2], ROWS[1:]
     rows = model.interpolate(first, second[:, :4], steps=4, max_length=6)
@@ -102,6 +105,7 @@ def test_from_sentence_to_sentence(model):
     assert (same[:, 0] != same[:, -1]).numpy().any()  # two draws
 
 
+@pytest.mark.slow
 def test_from_image_to_image(binary_data):
     built, x = build_tiny_model(), binary_data(4)
     images = built.interpolate(x[:2], x[2:], steps=3)

@@ -99,6 +99,7 @@ def floored_gradients(nats, groups):
     return gradients(model, lambda: vae_objective(model, x, floored(nats, groups)))
 
 
+@pytest.mark.slow
 def test_a_floor_of_some_dimensions_is_neither_none_nor_all(tiny_model, binary_data):
     """The floor of the test above must cut between the dimensions, or it would show nothing."""
     model, x = tiny_model(1, latent_dim=4), binary_data()
@@ -107,6 +108,7 @@ def test_a_floor_of_some_dimensions_is_neither_none_nor_all(tiny_model, binary_d
     assert np.abs(taken[1] - taken[2]).max() > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 @pytest.mark.parametrize("choices", [{"kl_weight": 0.3}, {"free_bits": FreeBits(nats=0.4)}], ids=str)
 def test_sequential_and_joint_agree(tiny_model, binary_data, mixing, choices):
@@ -134,6 +136,7 @@ def test_sequential_and_joint_agree(tiny_model, binary_data, mixing, choices):
         np.testing.assert_allclose(gradient, moved["sequential"][path], atol=2e-6, err_msg=path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_weight_follows_the_steps_of_training(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(8)
@@ -164,6 +167,7 @@ def test_a_compiled_step_sees_the_weight_change(tiny_model, binary_data, update)
         np.testing.assert_allclose(traced, eager, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_algorithms_with_schedules_survive_saving(tiny_model, binary_data, tmp_path):
     model = tiny_model(2)
@@ -188,6 +192,7 @@ def test_free_bits_out_of_range_raise(choices):
         FreeBits(**choices)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_free_bits_in_groups_need_independent_dimensions(tiny_model, binary_data):
     model = tiny_model(1, posterior="full_normal")

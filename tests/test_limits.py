@@ -37,6 +37,7 @@ def test_a_training_ends_with_the_epoch_in_which_its_minutes_are_over(tmp_path):
     assert again == history
 
 
+@pytest.mark.slow
 def test_the_epochs_before_an_interruption_count(tmp_path):
     (first,) = trained(tmp_path, epochs=1)["seconds"]
     history = trained(tmp_path, train_minutes=1.001 * first / 60)
@@ -59,6 +60,7 @@ def test_after_a_deadline_a_training_stops_and_can_go_on(tmp_path):
     assert len(trained(tmp_path, [Deadline(end=time.monotonic())])["seconds"]) == 3  # the last: nothing is left to stop
 
 
+@pytest.mark.slow
 def test_a_training_whose_minutes_are_over_is_not_late(tmp_path):
     assert len(trained(tmp_path, [Deadline(end=0.0)], train_minutes=1e-9)["seconds"]) == 1
 
@@ -68,6 +70,7 @@ def test_a_deadline_is_so_many_minutes_from_now():
     assert 59.0 < deadline_in(1.0) - time.monotonic() <= 60.0
 
 
+@pytest.mark.slow
 def test_a_bar_moves_with_the_epochs_that_are_trained(tmp_path):
     """Three epochs in all, of which a first training does one, and a second the next, and then stops."""
     bars = []

@@ -105,6 +105,7 @@ def test_the_constant_encoder_says_zero():
     np.testing.assert_array_equal(constant_encoder((None,), 4)(ROWS), np.zeros((3, 4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_cudnn", [False, "auto"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_every_lstm_is_cudnn_s_or_not_as_it_was_told_and_stays_so(bidirectional, use_cudnn):
@@ -141,6 +142,7 @@ def test_a_misspelt_option_is_refused_with_those_there_are(encoder):
 # The model.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 def test_the_log_likelihood_does_not_change_with_padding(mixing):
     model = build_text_model(2, mixing=mixing)

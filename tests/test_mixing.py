@@ -126,6 +126,7 @@ def test_the_pull_points_towards_uniform_weights_and_does_not_vanish(logit):
     assert (np.abs(gradient) > 0.3).all()  # |sigmoid(logit) - 1/2|, 0.38 at 2
 
 
+@pytest.mark.slow
 def test_descent_on_the_pull_ends_in_uniform_weights():
     mixing, logits = RecursiveMixing(uniform_pull=1.0), random_logits(spread=4.0)
     for _ in range(200):

@@ -9,6 +9,7 @@ from rme_tf.types import Encoding
 from test_posteriors import B, D, M, S, every_posterior, family_of, random_params
 
 
+@pytest.mark.slow
 @every_posterior
 def test_component_log_probs_pair_every_sample_with_every_component(name):
     family = family_of(name, D)

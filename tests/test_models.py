@@ -167,6 +167,7 @@ def test_a_saved_model_is_the_same_and_goes_on_alike(tiny_model, binary_data, tm
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
+@pytest.mark.slow
 def test_a_model_saved_in_its_warm_start_is_still_warming(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(2), binary_data(8)
     model.compile("adam", RecursiveMixture(warm_start_epochs=2), run_eagerly=True)

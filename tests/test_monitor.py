@@ -43,6 +43,7 @@ def warnings_of(model, x, monitor, epochs=1):
     return [str(warning.message) for warning in caught if "epoch " in str(warning.message)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_healthy_model_gets_no_warning(tiny_model, binary_data):
     model, x = built(tiny_model), binary_data(32)
@@ -53,6 +54,7 @@ def test_a_healthy_model_gets_no_warning(tiny_model, binary_data):
     assert monitor.history["reliance"][0] > 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_collapsed_model_gets_one_warning_with_its_numbers(tiny_model, binary_data):
     model, x = built(tiny_model, slope=0.0, offset=0.0, num_components=1), binary_data(32)
@@ -139,6 +141,7 @@ def test_warnings_can_be_switched_off(tiny_model, binary_data):
     assert warnings_of(model, x, CollapseMonitor(x, warn=False)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_callbacks_after_it_see_its_numbers(tiny_model, binary_data, tmp_path):
     model, x = built(tiny_model), binary_data(32)
@@ -154,6 +157,7 @@ def test_the_callbacks_after_it_see_its_numbers(tiny_model, binary_data, tmp_pat
     assert {"mi", "active_units", "reliance", "kl_total", "usage_entropy"} <= set(history)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_epochs_without_a_report_keep_the_columns(tiny_model, binary_data, tmp_path):
     model, x = built(tiny_model), binary_data(32)

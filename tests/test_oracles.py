@@ -242,6 +242,7 @@ def weights_of(model, row):
     return reference.recursion_weights(eps)
 
 
+@pytest.mark.slow
 def test_bounds_match_quadrature(quadrature):
     model, x, log_likelihood, elbo = quadrature
     parts = parts_of(model.log_probs(x, num_samples=NUM_SAMPLES, seed=(0, 1)))

@@ -43,6 +43,7 @@ def language_model():
     return build_text_model(decoder_options={"use_latent": False, "embedding_size": 4}, **choices)
 
 
+@pytest.mark.slow
 def test_the_perplexity_of_a_language_model_is_that_by_hand(language_model):
     tokenizer = text.train_tokenizer(LINES, kind="word", vocabulary_size=8)
     tokens = text.tokenize(LINES, tokenizer)
@@ -58,6 +59,7 @@ def test_the_perplexity_of_a_language_model_is_that_by_hand(language_model):
     assert tokenizer.vocabulary_size <= V
 
 
+@pytest.mark.slow
 def test_the_bounds_of_a_data_set_are_those_of_its_rows_in_its_order(language_model):
     tokens = text.tokenize(LINES, text.train_tokenizer(LINES, kind="word", vocabulary_size=8))
     dataset, order = text.evaluation_dataset(tokens, batch_size=2)

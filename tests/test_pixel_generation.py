@@ -92,6 +92,7 @@ def test_draws_of_levels_have_the_moments_of_their_probabilities(likelihood):
         assert moment(drawn).mean() == pytest.approx(mean, abs=5 * np.sqrt(variance / draws) + 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", IMAGES)
 @pytest.mark.parametrize("shape", [(3, 4, 1), (3, 4, 3)], ids=str)
 def test_every_likelihood_of_images_is_drawn_from(likelihood, shape):
@@ -107,6 +108,7 @@ def test_every_likelihood_of_images_is_drawn_from(likelihood, shape):
     assert np.isfinite(log_lik).all()
 
 
+@pytest.mark.slow
 def test_components_and_samples_fold_into_the_batch():
     model = pixel_model(3, shape=(3, 4, 1), network=ONE_LAYER)
     x, z = binary(2, (3, 4, 1)), tf.random.stateless_normal([4, 2, 3, D], seed=(0, 1))
@@ -118,6 +120,7 @@ def test_components_and_samples_fold_into_the_batch():
         assert log_lik[s, b, m] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_seeds_reproduce_draws_and_pixels_have_noise_of_their_own(drawn_from):
     model = drawn_from
     first, second, other = (
@@ -150,6 +153,7 @@ def test_it_compiles_with_xla(drawn_from):
     model.likelihood.check(images)
 
 
+@pytest.mark.slow
 def test_what_was_compiled_for_a_model_goes_with_it():
     def reference_to_one_that_has_drawn():
         model = pixel_model(network=ONE_LAYER)

@@ -91,6 +91,7 @@ def test_it_depends_on_z_unless_told_not_to(conditioning):
         assert np.abs(where_it_begins[0] - where_it_begins[1]).max() > 0
 
 
+@pytest.mark.slow
 def test_a_map_of_z_tells_places_apart_that_look_alike():
     """Far from the borders a constant image looks the same everywhere; only a map can break the tie."""
     spread = {}
@@ -114,6 +115,7 @@ def test_all_weights_get_gradients_and_rows_are_independent():
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in decoder._flatten_layers())
 
 
+@pytest.mark.slow
 def test_a_copy_has_the_configuration_and_new_weights():
     decoder, z, x = network((5, 6, 3), conditioning="map")
     copy = fresh_copy(decoder)

@@ -112,6 +112,7 @@ def test_training_goes_on_from_the_best_weights_and_ends_with_them(tiny_model, b
     assert first_weight(again) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_last_halving_ends_the_training(tiny_model, binary_data, tmp_path):
     values = [-1.0, -2.0, -3.0, -4.0, -5.0]
@@ -122,6 +123,7 @@ def test_the_last_halving_ends_the_training(tiny_model, binary_data, tmp_path):
     assert first_weight(model) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_epochs_of_a_warm_start_are_not_among_the_best(tiny_model, binary_data, tmp_path):
     model, *_ = told(tiny_model, binary_data(4), tmp_path, [-1.0, -3.0, -2.0, -2.5], best_from=1)

@@ -38,6 +38,7 @@ def test_it_is_as_wide_as_its_metrics(tmp_path):
     assert (tmp_path / "wide.png").exists()
 
 
+@pytest.mark.slow
 def test_twenty_methods_can_be_told_apart(tmp_path):
     histories = {f"method_{n}": {"val_elbo": [-100.0 - n, -90.0 - n], "seconds": [1.0, 1.0]} for n in range(20)}
     curves = plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)")

@@ -17,6 +17,7 @@ def polished(**choices):
     return RecursiveMixture(**{"warm_start_epochs": 0, "polish_epoch": 1, **choices})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_polishing_step_has_the_gradients_of_the_elbo(tiny_model, binary_data, update):
     """With the same samples, KL weight and free bits: of components, decoder and weights alike."""
@@ -91,6 +92,7 @@ def test_a_resumed_training_polishes_from_the_same_epoch(tiny_model, binary_data
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_loaded_model_goes_on_polishing(tiny_model, binary_data, tmp_path):
     x, model = binary_data(4), tiny_model(2)
@@ -131,6 +133,7 @@ def test_weights_may_wait_for_the_polish(tiny_model, binary_data, update, trunk)
     assert np.abs(seen[3]).max() > np.abs(seen[2] - seen[1]).max() > 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", UPDATES)
 def test_weights_that_wait_change_nothing_else(tiny_model, binary_data, update):
     model, x = tiny_model(3, mixing="learned"), binary_data()
@@ -153,6 +156,7 @@ def test_weights_that_cannot_wait_are_refused(tiny_model):
     waiting().begin(tiny_model(1, mixing="learned"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_it_comes_after_the_warm_start(tiny_model, binary_data):
     model, phases = tiny_model(2), []

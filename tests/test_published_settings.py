@@ -19,12 +19,14 @@ def rates(model):
     return *encoders, model.decoder.config["input_dropout"], model.decoder.config["output_dropout"]
 
 
+@pytest.mark.slow
 def test_the_encoders_have_no_dropout_and_the_decoder_has():
     assert rates(model_of(**HE_2019)) == (0.0, 0.0, 0.5, 0.5)
     assert rates(model_of(input_dropout=0.3)) == (0.3, 0.3, 0.3, 0.0)  # one rate for both, unless it is another
     assert rates(model_of(encoder_dropout=0.2)) == (0.2, 0.2, 0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_weights_start_within_their_ranges():
     model = model_of(**HE_2019)
     variables = model.trainable_variables
@@ -40,6 +42,7 @@ def test_weights_start_within_their_ranges():
     assert (elsewhere.decoder.get_weights()[0] != model.decoder.get_weights()[0]).any()
 
 
+@pytest.mark.slow
 def test_embeddings_are_as_other_weights_unless_told_and_these_as_keras_has_them():
     assert np.abs(model_of(weight_range=0.01).decoder.embedding.embeddings.numpy()).max() <= 0.01
     assert np.abs(model_of().decoder.lstm.cell.kernel.numpy()).max() > 0.1

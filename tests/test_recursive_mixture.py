@@ -49,6 +49,7 @@ CASES += [("uniform", 1, "skew", 1), ("learned", 1, "clamp", 3)]
 CASES = [pytest.param(*case, marks=pytest.mark.slow if case[1] == 4 else ()) for case in CASES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mixing", "num_components", "bound", "num_samples"), CASES)
 def test_both_updates_have_the_gradients_of_the_definition(
     tiny_model, binary_data, mixing, num_components, bound, num_samples
@@ -79,6 +80,7 @@ class ShiftedNormal(StandardNormal):
         return tfd.MultivariateNormalDiag(tf.convert_to_tensor(self.centre), tf.ones([self.latent_dim]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
 def test_theta_includes_the_scale_of_the_likelihood_and_the_prior(tiny_model, rng, mixing):
     model = tiny_model(2, mixing=mixing, likelihood="normal", prior=ShiftedNormal(2))
@@ -95,6 +97,7 @@ def test_the_cases_meet_the_clamp_on_both_sides(tiny_model, binary_data):
     assert np.min(kls) < KL_BOUND < np.max(kls)
 
 
+@pytest.mark.slow
 def test_updates_agree_for_correlated_components(tiny_model, binary_data):
     model, x = tiny_model(3, mixing="learned", posterior="full_normal"), binary_data()
     joint, sequential = (recorded_gradients(model, algorithm(update=update), x) for update in UPDATES)
@@ -191,6 +194,7 @@ def with_share(tiny_model, eps):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eps", [2e-4, 1 - 2e-4])
 def test_the_joint_update_is_exact_for_small_weights(tiny_model, binary_data, eps):
     model, x = with_share(tiny_model, eps), binary_data()

@@ -51,6 +51,7 @@ def test_one_component_has_the_gradients_of_the_vae(tiny_model, binary_data, upd
     assert_same_gradients(recorded_gradients(model, algorithm(update=update), x), expected, tolerance=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("update", "frozen"), [("joint", ""), ("sequential", ""), ("sequential", "decoder")])
 def test_a_step_counts_as_one_iteration(tiny_model, binary_data, update, frozen):
     """Else schedules and Adam's bias correction run too fast, or stand still."""
@@ -75,6 +76,7 @@ class Clock(keras.optimizers.SGD):
         super().apply(grads, trainable_variables)
 
 
+@pytest.mark.slow
 def test_all_stages_of_a_step_are_at_the_same_iteration(tiny_model, binary_data):
     model, rule, times = tiny_model(2, mixing="learned"), algorithm(update="sequential"), []
     model.compile(Clock(lambda time: times.append(time)), rule)

@@ -81,6 +81,7 @@ def test_a_run_hands_the_reset_to_fit(tmp_path, monkeypatch):
     assert dataclasses.replace(recipe, smoke=True).resolved().reset_decoder_epoch == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tensorboard", [False, True])
 def test_curves_are_written_for_tensorboard_if_wanted(tmp_path, tensorboard):
     """After the monitor, whose numbers are among them."""

@@ -127,6 +127,7 @@ def test_diagnostics_are_drawn_of_those_who_have_them(tmp_path, monkeypatch):
     assert drawn["path"] == tmp_path / "a.png"
 
 
+@pytest.mark.slow
 def test_every_document_is_rendered_and_every_marked_figure_drawn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_json(tmp_path / report.RESULTS / "some" / "rme-seed0.json", text_record())

@@ -83,6 +83,7 @@ def test_adafactor_forgets_the_decoder_s_rows_and_columns_too(tiny_model, binary
     assert sum(forgotten for forgotten, _ in factored) == 4  # of two kernels
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("tied", [False, True])
 def test_the_weights_of_a_likelihood_of_sentences_begin_anew(tied):
@@ -108,6 +109,7 @@ def test_the_weights_of_a_likelihood_of_sentences_begin_anew(tied):
         np.testing.assert_array_equal(slot.numpy(), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_learned_scale_begins_anew(tiny_model, binary_data):
     model = tiny_model(1, likelihood="normal")
@@ -117,6 +119,7 @@ def test_a_learned_scale_begins_anew(tiny_model, binary_data):
     assert (np.abs(before[0] - model.likelihood.get_weights()[0]) > 4.0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_resumed_training_draws_the_same_decoder(tiny_model, binary_data, tmp_path):
     """Whatever Python's random numbers are by then."""

@@ -63,6 +63,7 @@ def test_all_of_them_are_the_elbo(tiny_model, binary_data, estimator, size):
     assert_same_gradients(found, recorded_gradients(model, ELBO(**shared), x), tolerance=1e-6)
 
 
+@pytest.mark.slow
 def test_some_to_all_is_the_elbo_on_average_and_some_to_some_below(tiny_model, binary_data):
     """Over all pairs of four components, with noise whose error is below a hundredth of a nat."""
     model, x = tiny_model(4), tf.constant(binary_data(batch=2))
@@ -79,6 +80,7 @@ def test_some_to_all_is_the_elbo_on_average_and_some_to_some_below(tiny_model, b
             assert (gap < -0.1).all()
 
 
+@pytest.mark.slow
 def test_subsets_differ_by_the_seed_and_draw_every_component_alike(tiny_model, binary_data):
     model = tiny_model(5)
     encoding = model.encode(tf.constant(binary_data(batch=1)))

@@ -196,6 +196,7 @@ def tfds(monkeypatch):
     return given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("there", "used"),
     [

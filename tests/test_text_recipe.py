@@ -101,6 +101,7 @@ def test_a_run_on_files_goes_on_wherever_they_lie(tmp_path):
         runner.prepare(recipe(**{**files, "train": "here/other.txt"}, out=str(tmp_path / "run")))
 
 
+@pytest.mark.slow
 def test_the_task_is_what_the_recipe_says(tmp_path):
     task = recipe().load()
     assert task.steps_per_epoch == 3
@@ -203,6 +204,7 @@ def test_a_language_model_has_no_latent_code():
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_prior_made_of_the_posterior_starts_from_training_sentences():
     chosen = recipe(**ONE, prior="vamp", prior_components=40)
     task = chosen.load()
@@ -224,6 +226,7 @@ def test_tied_logits_have_the_embeddings_size():
     assert recipe(features=5).model_options(300)["likelihood_options"]["features"] == 5
 
 
+@pytest.mark.slow
 def test_what_needs_second_derivatives_does_without_cudnn():
     for refinement, expected in (("sa", False), ("dsvi", "auto"), (None, "auto")):
         chosen = recipe(**ONE, refinement=refinement, refinement_steps=1)

@@ -62,6 +62,7 @@ def test_every_kind_of_data_gives_the_same_training(tiny_model, binary_data):
         assert ("val_loss" in result) == (kind == "validation_split")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "validation",
     [lambda x: x, lambda x: (x, np.arange(4)), lambda x: dataset(x), lambda x: dataset(x, np.arange(4))],
@@ -76,6 +77,7 @@ def test_every_kind_of_validation_data_gives_the_same_numbers(tiny_model, binary
     assert {name: history[f"val_{name}"][0] for name in result} == result
 
 
+@pytest.mark.slow
 def test_the_epoch_log_names_what_it_shows(tiny_model, binary_data):
     model, x = tiny_model(3, mixing="learned"), binary_data(7)
     model.compile("adam", **QUICK)
@@ -114,6 +116,7 @@ def test_an_observation_counts_once_whatever_the_batches(tiny_model, binary_data
     assert results[0]["reconstruction"] == pytest.approx(results[1]["reconstruction"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve_and_another_seed_another(binary_data):
     x = binary_data(8)
 
@@ -283,6 +286,7 @@ def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, bina
         assert 0.0 < history["alpha_2"][epoch] < 1.0
 
 
+@pytest.mark.slow
 def test_an_encoder_of_another_shape_starts_as_it_was_made(tiny_model, binary_data):
     encoders = [mlp_encoder((5,), 4, units=(3,)), mlp_encoder((5,), 4, units=(6,))]
     model = tiny_model(2, encoder=encoders)

@@ -96,6 +96,7 @@ def test_the_trunk_gets_what_the_encoders_copies_of_it_would_get_in_sum(binary_d
     assert_same_gradients(result, summed_over_copies(expected, origin, without=fixed), tolerance=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mixing", "bound", "num_samples"),
     [("uniform", "clamp", 1), ("learned", "skew", 3), ("pulled", "none", 1)],
@@ -112,6 +113,7 @@ def test_both_updates_have_the_gradients_of_the_definition(binary_data, mixing, 
         assert_same_gradients(result, expected, tolerance=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kernel_regularizer", "activity_regularizer"])
 def test_a_regularisation_loss_reaches_the_trunk_once(binary_data, kind):
     model, x = trunk_model(mixing="learned", options={kind: keras.regularizers.L2(1.0)}), binary_data()
@@ -192,6 +194,7 @@ class Counter(keras.optimizers.SGD):
         super().apply(grads, trainable_variables)
 
 
+@pytest.mark.slow
 @both_updates
 def test_the_trunk_moves_once_a_step(binary_data, update):
     model, optimizer, rule = trunk_model(2, mixing="learned"), Counter(), algorithm(update=update)
@@ -202,6 +205,7 @@ def test_the_trunk_moves_once_a_step(binary_data, update):
         assert [time for path, time in optimizer._moves if path == variable.path] == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [ELBO(warm_start_epochs=1), *(algorithm(update=update, warm_start_epochs=1) for update in UPDATES)],

@@ -54,6 +54,7 @@ def test_an_encoder_keeps_its_precision(tmp_path):
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "encoder.keras")(ROWS), encoder(ROWS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", sorted(MODELS))
 def test_from_observations_it_is_the_aggregate_posterior_of_these(choice):
     model = build(**MODELS[choice])
@@ -64,6 +65,7 @@ def test_from_observations_it_is_the_aggregate_posterior_of_these(choice):
     np.testing.assert_allclose(model.prior.distribution().log_prob(z), expected, rtol=1e-5, atol=1e-5)  # float32
 
 
+@pytest.mark.slow
 def test_sentences_that_are_too_long_are_cut_and_short_ones_padded():
     model, cut = build(length=9), ROWS[:, :2].copy()
     model.prior.initialise(ROWS)
