@@ -42,8 +42,13 @@ def test_it_is_as_wide_as_its_metrics(tmp_path):
 def test_twenty_methods_can_be_told_apart(tmp_path):
     histories = {f"method_{n}": {"val_elbo": [-100.0 - n, -90.0 - n], "seconds": [1.0, 1.0]} for n in range(20)}
     curves = plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)")
-    for axes in curves.axes:
-        assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 20
+    diagnostics = plots.diagnostic_curves(histories, {"val_elbo": "validation ELBO (nats)"})
+    looks = [
+        [(line.get_color(), line.get_linestyle()) for line in lines]
+        for lines in (*(axes.lines for axes in (*curves.axes, *diagnostics.axes)), diagnostics.legends[0].get_lines())
+    ]
+    assert all(row == looks[0] for row in looks)
+    assert len(set(looks[0])) == 20
     points = {name: ([1.0 + n], [-90.0 - n]) for n, name in enumerate(histories)}
     trade_off = plots.trade_off(points, x="ms", y="nats")
     dots = trade_off.axes[0].collections

@@ -3,9 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rme_tf.plots.style import COLOURS, MARKERS, colour, require, styled
+from rme_tf.plots.style import COLOURS, MARKERS, colour, line, require, styled
 
-LINES = ("-", "--", ":")
 LEGEND_ROWS = 18  # that stand beside the panels
 LABELLED = 10  # methods that have their names within the panel, at most
 FAR = 3.0  # below where most curves are lowest, in their ranges: not shown
@@ -30,8 +29,7 @@ def curves_by_time(histories, metric, *, label):
         require(metric in history, f"histories[{name!r}]", f"hold {metric!r}", sorted(history))
         values = np.array(history[metric], dtype=float)
         (measured,) = np.isfinite(values).nonzero()
-        look = {"color": colour(index), "marker": "." if len(values) <= 20 else "", "label": name}
-        look["linestyle"] = LINES[index // len(COLOURS) % len(LINES)]  # where the colours come round again
+        look = {**line(index), "marker": "." if len(values) <= 20 else "", "label": name}
         panels[0].plot(measured + 1, values[measured], **look)
         panels[1].plot(np.cumsum(history["seconds"])[measured], values[measured], **look)
         later.append(values[measured[measured >= len(values) // 5]])

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rme_tf.plots.style import DASHED, colour, require, styled
+from rme_tf.plots.style import DASHED, colour, line, require, styled
 
 
 @styled
@@ -64,12 +64,11 @@ def diagnostic_curves(histories, metrics, columns=3):
         for index, history in enumerate(histories.values()):
             values = np.array(history.get(metric, []), dtype=float)
             (measured,) = np.isfinite(values).nonzero()
-            look = {"color": colour(index), "marker": "." if len(values) <= 20 else ""}
-            axes.plot(measured + 1, values[measured], **look)
+            axes.plot(measured + 1, values[measured], **line(index), marker="." if len(values) <= 20 else "")
         _frame(axes)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
-    handles = [Line2D([], [], color=colour(index)) for index in range(len(histories))]
+    handles = [Line2D([], [], **line(index)) for index in range(len(histories))]
     figure.legend(handles, list(histories), loc="outside upper center", ncols=min(len(histories), 2 * columns))
     return figure
 
