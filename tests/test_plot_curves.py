@@ -39,8 +39,8 @@ def test_it_is_as_wide_as_its_metrics(tmp_path):
 
 
 @pytest.mark.slow
-def test_twenty_methods_can_be_told_apart(tmp_path):
-    histories = {f"method_{n}": {"val_elbo": [-100.0 - n, -90.0 - n], "seconds": [1.0, 1.0]} for n in range(20)}
+def test_thirty_methods_can_be_told_apart(tmp_path):
+    histories = {f"method_{n}": {"val_elbo": [-100.0 - n, -90.0 - n], "seconds": [1.0, 1.0]} for n in range(30)}
     curves = plots.curves_by_time(histories, "val_elbo", label="validation ELBO (nats)")
     diagnostics = plots.diagnostic_curves(histories, {"val_elbo": "validation ELBO (nats)"})
     looks = [
@@ -48,11 +48,11 @@ def test_twenty_methods_can_be_told_apart(tmp_path):
         for lines in (*(axes.lines for axes in (*curves.axes, *diagnostics.axes)), diagnostics.legends[0].get_lines())
     ]
     assert all(row == looks[0] for row in looks)
-    assert len(set(looks[0])) == 20
+    assert len(set(looks[0])) == 30
     points = {name: ([1.0 + n], [-90.0 - n]) for n, name in enumerate(histories)}
     trade_off = plots.trade_off(points, x="ms", y="nats")
     dots = trade_off.axes[0].collections
-    assert len({(tuple(dot.get_facecolor()[0]), dot.get_paths()[0].vertices.tobytes()) for dot in dots}) == 20
+    assert len({(tuple(dot.get_facecolor()[0]), dot.get_paths()[0].vertices.tobytes()) for dot in dots}) == 30
     for figure in (curves, trade_off):
         (legend,) = figure.legends
         plots.save(figure, tmp_path / "figure.png")  # which lays it out

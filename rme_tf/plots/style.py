@@ -9,7 +9,7 @@ DPI = 160
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 MARKERS = "os^DvPXp"
 DASHED = (0, (4, 1.5))
-LINES = ("-", "--", ":")
+LINES = ("-", "--", ":", "-.")
 _METADATA = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
 styled = matplotlib.rc_context({"font.size": 9, "axes.titlesize": 9, "legend.frameon": False})
 
@@ -34,5 +34,5 @@ def colour(m):
 
 
 def line(m):
-    """Returns colour and style of the m-th of several lines: dashed or dotted where the colours come round again."""
+    """Returns colour and style of the m-th of several lines, dashed or dotted where the colours come round again."""
     return {"color": colour(m), "linestyle": LINES[m // len(COLOURS) % len(LINES)]}
