@@ -88,9 +88,8 @@ def test_the_sentences_are_whole(count):
 
 def memories(sizes):
     """The memory of a step for vocabularies of these sizes, measured in this process and in this order."""
-    text.in_new_process = lambda function, *arguments: function(*arguments)
     options = dataclasses.replace(TINY, memory_batch_size=800, memory_length=4)
-    return [text.training_memory("VAE", dataclasses.replace(options, memory_vocabulary_size=size)) for size in sizes]
+    return [text._training_memory("VAE", dataclasses.replace(options, memory_vocabulary_size=size)) for size in sizes]
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def served(tmp_path_factory):
     x = (np.random.default_rng(1).random((7, PIXELS)) > 0.5).astype(np.float32)
     models, folders, losses = {}, {}, {}
     for kind in sorted(COMPONENT_NETWORKS):
-        model = VAE.from_names(**PARTS, num_components=2, trunk=kind)
+        model = VAE.from_names(**PARTS, num_components=3, trunk=kind)
         model.compile(keras.optimizers.SGD(0.1), rme_tf.RecursiveMixture(warm_start_epochs=1))
         losses[kind] = model.fit(x, epochs=2, verbose=0).history["loss"]
         folders[kind] = tmp_path_factory.mktemp(kind)
