@@ -265,7 +265,6 @@ def test_an_epoch_whose_checkpoint_was_not_finished_does_not_count(tiny_model, t
     assert [len(values) for values in second[1].history.values()] == [1] * len(second[1].history)
 
 
-@pytest.mark.slow
 def test_columns_that_come_and_go_keep_to_their_epochs(tiny_model, tmp_path):
     """A later version logs more; and once what was new was recorded without the epochs before."""
     for logs in ({"loss": 3.0}, {"loss": 2.0, "mi": 0.5}, {"mi": 0.7}):

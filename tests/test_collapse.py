@@ -277,7 +277,6 @@ def test_a_report_is_plain_numbers(mixture, binary_data):
     assert {"kl", "usage_1", "component_kl_0_1", "kl_per_dimension_1_0", "mutual_information"} <= set(values)
 
 
-@pytest.mark.slow
 def test_a_seed_gives_the_same_report_and_a_probe_changes_nothing(mixture, binary_data):
     x, probe = binary_data(6), Probe(mixture)
     first = collapse_report(mixture, x).as_dict()

@@ -200,7 +200,6 @@ def test_only_dynamic_binarization_is_redrawn(name, redrawn, images):
     assert (len(distinct) > 10) if redrawn else (len(distinct) == 1)
 
 
-@pytest.mark.slow
 def test_dynamic_batches_have_the_mean_of_the_pixels(images):
     dataset = training_dataset(images[:BATCH_SIZE], batch_size=BATCH_SIZE)
     drawn = np.stack(batches(dataset, 400))  # 0.5 / sqrt(400 * 60) is the largest standard error

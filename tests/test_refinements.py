@@ -237,7 +237,6 @@ def test_sa_is_differentiated_through_the_steps(mixing, clip_norm, tiny_model, b
     assert through > 0.1
 
 
-@pytest.mark.slow
 def test_sa_and_dsvi_take_the_same_steps(tiny_model, binary_data):
     x = binary_data()
     first, second = (refined_model(tiny_model, name).encode(x) for name in ("sa", "dsvi"))

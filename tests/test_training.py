@@ -286,7 +286,6 @@ def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, bina
         assert 0.0 < history["alpha_2"][epoch] < 1.0
 
 
-@pytest.mark.slow
 def test_an_encoder_of_another_shape_starts_as_it_was_made(tiny_model, binary_data):
     encoders = [mlp_encoder((5,), 4, units=(3,)), mlp_encoder((5,), 4, units=(6,))]
     model = tiny_model(2, encoder=encoders)

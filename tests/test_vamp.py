@@ -139,7 +139,6 @@ class VampDefinition(Definition):
         yield self.generative_objective, [v for network in networks for v in network.trainable_variables]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("choice", "num_samples"), [("uniform", 1), ("learned", 2), ("shared", 1), ("single", 2)])
 def test_both_updates_have_the_gradients_of_the_definition(vamp, binary_data, choice, num_samples):
     model, x = vamp(choice), binary_data()
