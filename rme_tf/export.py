@@ -120,7 +120,7 @@ class _SavedView(tf.train.TrackableView):
 
     @classmethod
     def children(cls, obj, save_type="savedmodel", **options):
-        return super().children(obj, save_type, **{"cache": {}, **options})
+        return super().children(obj, save_type, **options)
 
 
 def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
