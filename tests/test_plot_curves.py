@@ -60,6 +60,13 @@ def test_thirty_methods_can_be_told_apart(tmp_path):
     assert not plots.trade_off(dict(list(points.items())[:9]), x="ms", y="nats").legends  # few are named in place
 
 
+def test_times_that_are_almost_equal_lie_close_together():
+    axes = plots.trade_off({"a": ([0.89], [-91.0]), "b": ([0.92], [-90.6])}, x="ms", y="nats").axes[0]
+    low, high = axes.get_xlim()
+    assert high / low == pytest.approx(10.0)
+    assert low * high == pytest.approx(0.89 * 0.92)
+
+
 def test_a_curve_that_falls_out_of_the_world_does_not_flatten_the_others():
     curves = {"a": [-150.0, -110.0, -100.0], "b": [-140.0, -120.0, -105.0], "c": [-160.0, -9e5, -3e6]}
     histories = {name: {"val_elbo": values, "seconds": [1.0] * 3} for name, values in curves.items()}

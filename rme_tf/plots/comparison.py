@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from rme_tf.plots.style import COLOURS, MARKERS, colour, line, require, styled
 
 LEGEND_ROWS = 18  # that stand beside the panels
+SPAN = 10.0  # factor that the logarithmic axis covers at least
 LABELLED = 10  # methods that have their names within the panel, at most
 FAR = 3.0  # below where most curves are lowest, in their ranges: not shown
 
@@ -69,6 +70,9 @@ def trade_off(points, *, x, y):
         where = (np.exp(np.mean(np.log(first))), np.mean(second))
         axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour(index))
     axes.margins(x=0.15, y=0.1)
+    low, high = axes.get_xlim()
+    if high < SPAN * low:
+        axes.set_xlim(np.sqrt(low * high / SPAN), np.sqrt(low * high * SPAN))
     axes.grid(color="#e3e3e3", which="both")
     axes.spines[["top", "right"]].set_visible(False)
     if len(points) > LABELLED:
