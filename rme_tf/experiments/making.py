@@ -73,10 +73,13 @@ def make_refinement_options(recipe: "Recipe") -> dict[str, Any]:
     return {"steps": recipe.refinement_steps, **given}
 
 
-def make_optimizer(recipe: "Recipe") -> keras.optimizers.Optimizer:
+def make_optimizer(recipe: "Recipe", steps_per_epoch: int = 1) -> keras.optimizers.Optimizer:
     """Returns the optimizer."""
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[recipe.optimizer]
-    return optimizer(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps_per_epoch)
+    return optimizer(rate, global_clipnorm=recipe.clip_norm)
 
 
 def encoder_options(recipe: "Recipe", given: Mapping[str, Any]) -> Mapping[str, Any] | list[dict[str, Any]]:
@@ -111,7 +114,7 @@ def make_model(recipe: "Recipe", options: Mapping[str, Any], steps_per_epoch: in
     recipe.initialise([part for part in parts if part is not None], recipe.seed)
     algorithm = make_algorithm(recipe, steps_per_epoch)
     execution = {name: getattr(recipe, name) for name in ("jit_compile", "steps_per_execution")}
-    model.compile(make_optimizer(recipe), algorithm=algorithm, **execution)
+    model.compile(make_optimizer(recipe, steps_per_epoch), algorithm=algorithm, **execution)
     return model
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 Optimizer = Literal["adam", "sgd"]
+Schedule = Literal["constant", "cosine"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,8 @@ class Optimization:
         batch_size: observations of a training step.
         optimizer: "adam", or plain "sgd".
         learning_rate: of the optimizer.
+        schedule: the learning rate stays "constant", or falls to 0 along a "cosine" over the steps of all epochs; where
+            `train_minutes` end the training earlier, it has not fallen as far.
         clip_norm: largest norm of the gradient of a step; no limit unless given.
         patience: epochs without a better validation ELBO until the learning rate is halved; never unless given.
         halve_from_epoch: earlier epochs, counted from 0, halve nothing.
@@ -29,6 +32,7 @@ class Optimization:
     batch_size: int = 128
     optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
     clip_norm: float | None = None
     patience: int | None = None
     halve_from_epoch: int = 0
@@ -36,7 +40,9 @@ class Optimization:
     restore_best: bool = False
 
     def check_halvings(self) -> None:
-        """Raises ValueError for a halving of the learning rate that never comes."""
+        """Raises ValueError for a halving of the learning rate that never comes, or of one that falls by itself."""
+        if self.patience is not None and self.schedule != "constant":
+            raise ValueError(f"`patience` halves a constant learning rate. Received: `schedule` {self.schedule!r}.")
         never = Optimization()
         for name in ("halve_from_epoch", "max_halvings", "restore_best"):
             value = getattr(self, name)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.building import SHARED
 from rme_tf.experiments import making
-from rme_tf.experiments.optimization import Optimization, Optimizer
+from rme_tf.experiments.optimization import Optimization, Optimizer, Schedule
 from rme_tf.experiments.remedies import Remedies
 from rme_tf.experiments.task import Run, Task
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
@@ -34,6 +34,7 @@ CHOICES = {
     "estimator": Estimator,
     "gradient": Gradient,
     "optimizer": Optimizer,
+    "schedule": Schedule,
     "update": Update,
 }
 PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
