@@ -22,11 +22,13 @@ SA: dict[str, Any] = {**ONE, "refinement": "sa"}
 BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
 MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2}
 BVI: dict[str, Any] = {"algorithm": "boosted"}
+ANNEALED: dict[str, Any] = {"annealing": "linear"}  # as the VampPrior and hierarchies were trained by their authors
 POLISHED: dict[str, Any] = {"polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
 
 METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, or a transformation of one.
     "vae": ONE,
+    "vae_annealed": {**ONE, **ANNEALED},
     "vae_5_samples": {**ONE, "num_samples": 5},  # as many passes through the decoder as five components take
     "full_normal": {**ONE, "posterior": "full_normal"},
     "sylvester": {**ONE, "posterior": "sylvester"},
@@ -54,7 +56,9 @@ METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, and a prior that is learned.
     "vae_mixture_prior": {**ONE, "prior": "mixture"},
     "vae_vamp": {**ONE, "prior": "vamp"},
+    "vae_vamp_annealed": {**ONE, **ANNEALED, "prior": "vamp"},
     "vae_hierarchical": {**ONE, "prior": "hierarchical"},
+    "vae_hierarchical_annealed": {**ONE, **ANNEALED, "prior": "hierarchical"},
     # Mixtures that ascend a bound of the whole.
     "me": {"algorithm": "elbo"},
     "me_shared": {"algorithm": "elbo", "trunk": "shared"},
@@ -78,8 +82,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_smaller": {"later_width": 0.5},
     "rme_polished": POLISHED,
     "rme_polished_learned": {**POLISHED, "mixing": "learned", "weights_from_polish": True},
+    "rme_annealed": ANNEALED,
     "rme_vamp": {"prior": "vamp"},
+    "rme_vamp_annealed": {**ANNEALED, "prior": "vamp"},
     "rme_hierarchical": {"prior": "hierarchical"},
+    "rme_hierarchical_annealed": {**ANNEALED, "prior": "hierarchical"},
     "rme_shared": {"trunk": "shared"},
     "rme_conditioned": {"trunk": "conditioned"},
     "rme_recurrent": {"trunk": "recurrent"},
