@@ -55,7 +55,7 @@ class FreeBits(Configured):
                 their number does not divide D.
         """
         if self.groups == 1:
-            log_q = model.posterior_family.distribution(params).log_prob(z)
+            log_q = model.posterior_family.log_prob(params, z)
             kl = (log_q - model.prior.distribution().log_prob(z))[..., tf.newaxis]
         else:
             kl = self._grouped(model, params, z)

@@ -1,4 +1,4 @@
-"""A diagonal Gaussian that is quick to trace."""
+"""Diagonal Gaussians that are quick to trace."""
 
 import math
 
@@ -6,6 +6,29 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 LOG_2_PI = math.log(2.0 * math.pi)
+
+
+def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
+    """Returns the standard normal noise [*num_samples, *shape] by which TFP draws from a Gaussian with a vector event.
+
+    Args:
+        num_samples: sample shape, a list or an int32 vector of known length.
+        shape: batch and event, [..., D].
+        seed: as of TFP.
+        dtype: of the noise.
+    """
+    num_samples = tf.convert_to_tensor(num_samples, tf.int32)
+    lead = num_samples.shape[0]
+    order = tf.concat([num_samples, shape[-1:], shape[:-1]], axis=0)  # the event before the batch
+    noise = tf.random.stateless_normal(order, tfp.random.sanitize_seed(seed), dtype=dtype)
+    rank = noise.shape.rank
+    return tf.transpose(noise, [*range(lead), *range(lead + 1, rank), lead])
+
+
+def diagonal_log_prob(x, mean, scale):
+    """Returns log N(x; mean, diag(scale^2)) [...], in nats, for x, mean and scale [..., D] that broadcast."""
+    standard = (x - mean) / scale
+    return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + 0.5 * LOG_2_PI, axis=-1)
 
 
 class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
@@ -19,18 +42,10 @@ class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
         mean, scale = self._moments()
         shape = _broadcast_shape(mean, scale)
         draws = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
-        lead = draws.shape[0]
-        # TFP's order: the event before the batch.
-        noise = tf.random.stateless_normal(
-            tf.concat([draws, shape[-1:], shape[:-1]], axis=0), tfp.random.sanitize_seed(seed), dtype=self.dtype
-        )
-        rank = noise.shape.rank
-        return mean + scale * tf.transpose(noise, [*range(lead), *range(lead + 1, rank), lead])
+        return mean + scale * noise_like_tfp(draws, shape, seed, self.dtype)
 
     def _log_prob(self, x, **kwargs):
-        mean, scale = self._moments()
-        standard = (x - mean) / scale
-        return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + 0.5 * LOG_2_PI, axis=-1)
+        return diagonal_log_prob(x, *self._moments())
 
     def _moments(self):
         return tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self._scale_diag)

@@ -46,6 +46,20 @@ def prefix_log_alpha(log_alpha, num_components: int):
     return first - tf.reduce_logsumexp(first, axis=-1, keepdims=True)
 
 
+def log_mixtures_before(log_alpha, log_q_all):
+    """Returns log Q_{m-1}(z_m), in nats, of every component but the first: m = 1 ... K-1. Shape [S, B, K-1].
+
+    Args:
+        log_alpha: Shape [B, K].
+        log_q_all: log q_j(z_m). Shape [S, B, K, K].
+    """
+    index = tf.range(log_alpha.shape[-1])
+    earlier = index < index[1:, tf.newaxis]  # [K-1, K]
+    weights = tf.where(earlier, log_alpha[:, tf.newaxis], -math.inf)  # [B, K-1, K]; no row has nothing else
+    weights -= tf.reduce_logsumexp(weights, axis=-1, keepdims=True)
+    return log_mixture(weights, log_q_all[:, :, 1:])
+
+
 def elbo(log_joint, log_q):
     """Returns the evidence lower bound mean_s [log p(x, z_s) - log q(z_s|x)], in nats.
 
@@ -141,7 +155,7 @@ def importance_weighted_bound(log_joint, log_mixture_density, log_alpha):
 
 
 def unbounded_kl(log_q, log_q_before, kl_bound=None):
-    """Returns KL(q || Q) = mean_s [log q - log Q], in nats; `kl_bound` is ignored. Shape [B]."""
+    """Returns KL(q || Q) = mean_s [log q - log Q], in nats; `kl_bound` is ignored. Shape [B, ...]."""
     del kl_bound
     return tf.reduce_mean(log_q - log_q_before, axis=0)  # samples
 
@@ -150,12 +164,12 @@ def clamped_kl(log_q, log_q_before, kl_bound: float):
     """Returns the paper's min(KL(q || Q), C), in nats; no gradient beyond C.
 
     Args:
-        log_q: log q(z_s) at samples of q. Shape [S, B].
-        log_q_before: log Q(z_s). Shape [S, B].
+        log_q: log q(z_s) at samples of q. Shape [S, B, ...].
+        log_q_before: log Q(z_s). Shape [S, B, ...].
         kl_bound: C, in nats.
 
     Returns:
-        Shape [B]. The clamp acts on each observation's estimate.
+        Shape [B, ...]. The clamp acts on each observation's estimate.
     """
     return tf.minimum(unbounded_kl(log_q, log_q_before), kl_bound)
 
@@ -164,12 +178,12 @@ def skewed_kl(log_q, log_q_before, kl_bound: float):
     """Returns KL(q || (1 - d) Q + d q) with d = exp(-C), in nats: smooth, and never above C.
 
     Args:
-        log_q: log q(z_s) at samples of q. Shape [S, B].
-        log_q_before: log Q(z_s). Shape [S, B].
+        log_q: log q(z_s) at samples of q. Shape [S, B, ...].
+        log_q_before: log Q(z_s). Shape [S, B, ...].
         kl_bound: C, in nats. Zero means no reward at all.
 
     Returns:
-        Shape [B].
+        Shape [B, ...].
     """
     if kl_bound == 0.0:
         return tf.zeros_like(log_q[0])
@@ -184,7 +198,7 @@ KL_BOUNDS = {"clamp": clamped_kl, "none": unbounded_kl, "skew": skewed_kl}
 
 
 def bounded_kl(log_q, log_q_before, *, bound: str, kl_bound: float):
-    """Returns BKL(q || Q), in nats, shape [B], by the bound of that name in `KL_BOUNDS`."""
+    """Returns BKL(q || Q), in nats, shape [B, ...], by the bound of that name in `KL_BOUNDS`."""
     return lookup(KL_BOUNDS, bound, "bound on the KL")(log_q, log_q_before, kl_bound)
 
 

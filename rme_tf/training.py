@@ -12,7 +12,9 @@ from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.checks import checked, data_errors_as_value_errors
 from rme_tf.fitting import first_non_finite, prepared_callbacks
 from rme_tf.registry import instantiate
+from rme_tf.running_means import RunningMeans
 
+LOGGED = ("loss", "elbo", "reconstruction", "kl")
 LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
 
 
@@ -43,8 +45,7 @@ class TrainableModel(keras.Model):
         self.non_finite = self.add_weight(name="non_finite", **counter)
         self.inner_loop = InnerLoop()
         indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_logged)]
-        names = ["loss", "elbo", "reconstruction", "kl", *indexed]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.running_means = RunningMeans([*LOGGED, *indexed])
 
     @property
     def num_logged(self) -> int:
@@ -54,7 +55,7 @@ class TrainableModel(keras.Model):
     @property
     def metrics(self):
         """The running means that the epoch log shows, all in nats but `alpha_m`."""
-        return list(self.trackers.values())
+        return [self.running_means]
 
     def compile(self, optimizer="adam", algorithm="recursive_mixture", **kwargs):
         """Configures training.
@@ -170,7 +171,7 @@ class TrainableModel(keras.Model):
         """Returns the running means without moving a weight; the noise is the same in every evaluation."""
         x = self._unpack(data)
         self.forget_losses()
-        seed = tf.stack([0, tf.cast(self.trackers["loss"].count, tf.int32)])
+        seed = tf.stack([0, tf.cast(self.running_means.count.value, tf.int32)])
         log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
         return self._track(objectives.mixture_terms(log_probs))
 
@@ -190,14 +191,11 @@ class TrainableModel(keras.Model):
         missing = self.num_components - terms["alpha"].shape[-1]  # not joined yet
         component_elbo = tf.pad(terms["component_elbo"], [[0, 0], [0, missing]], constant_values=math.nan)
         alpha = tf.pad(terms["alpha"], [[0, 0], [0, missing]])
-        values = {name: terms[name] for name in ("elbo", "reconstruction", "kl")}
-        values["loss"] = sum(self.losses) - terms["elbo"]
-        for m in range(self.num_logged):
-            values[f"elbo_{m}"] = component_elbo[:, m]
-            values[f"alpha_{m}"] = alpha[:, m]
-        for name, tracker in self.trackers.items():
-            tracker.update_state(values[name])
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        terms = {**terms, "loss": sum(self.losses) - terms["elbo"]}
+        overall = tf.stack([terms[name] for name in LOGGED], axis=-1)
+        of_each = [component_elbo[:, : self.num_logged], alpha[:, : self.num_logged]]
+        self.running_means.update_state(tf.concat([overall, *of_each], axis=-1))
+        return self.running_means.result()
 
     # The schedule of the mixture.
 

@@ -17,7 +17,18 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 # A module imports from earlier layers, and a folder from within itself; modules of one layer do not know
 # each other. A new module goes where its imports allow.
 LAYERS = [
-    {"compiled", "configured", "gaussian", "memory", "records", "registry", "shapes", "types", "version"},
+    {
+        "compiled",
+        "configured",
+        "gaussian",
+        "memory",
+        "records",
+        "registry",
+        "running_means",
+        "shapes",
+        "types",
+        "version",
+    },
     {"networks", "posteriors", "likelihoods", "priors"},
     {
         "annealing",

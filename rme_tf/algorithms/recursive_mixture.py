@@ -134,7 +134,7 @@ class Recursion(Algorithm):
         return self.reward_beside(log_q, objectives.log_mixture(log_alpha, log_q_all[..., :m]))
 
     def reward_beside(self, log_q, log_before):
-        """Returns the reward [B], in nats, from log q_m(z_m) and log Q_{m-1}(z_m), each [S, B]."""
+        """Returns the reward [B, ...], in nats, from log q_m(z_m) and log Q_{m-1}(z_m), each [S, B, ...]."""
         raise NotImplementedError
 
 
@@ -195,7 +195,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
         encoding, z, log_lik, log_prior = draw(last + 1, first)
         params = encoding.params[:, first:]
-        log_q = objectives.diagonal(model.component_log_probs(params, z))  # [S, B, last - first + 1]
+        log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, last - first + 1]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
         bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
         value = tf.reduce_sum(bound + kl_weight * algorithm.refund(model, params, z), axis=-1)  # components
@@ -270,15 +270,18 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
-        log_q = objectives.diagonal(model.component_log_probs(params, z))  # [S, B, K]
+        log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, K]
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
         own = kl_weight * (algorithm.refund(model, params, z) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * own, axis=-1)
-        for m in range(1, model.active_components):
-            value += kl_weight * share[:, m] * algorithm.reward(log_q[..., m], log_q_all[:, :, m], log_alpha, m)
-            if algorithm.moves_weights(model):
+        if model.active_components > 1:
+            log_before = objectives.log_mixtures_before(tf.stop_gradient(log_alpha), log_q_all)
+            rewards = algorithm.reward_beside(log_q[..., 1:], log_before)
+            value += kl_weight * tf.reduce_sum(share[:, 1:] * rewards, axis=-1)
+        if algorithm.moves_weights(model):
+            for m in range(1, model.active_components):
                 value += objectives.joining_elbo(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)

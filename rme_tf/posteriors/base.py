@@ -38,6 +38,8 @@ class PosteriorFamily(keras.layers.Layer):
     May be overridden:
         * `marginals(params)`, if the latent dimensions are independent under q.
         * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise.
+        * `sample_components(params, num_samples, seeds)` and `log_prob(params, z)`, if they are cheaper without a
+          distribution.
         * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
         * `depth_argument`, the name of the constructor's argument that says how many transforms there are.
     """
@@ -83,6 +85,21 @@ class PosteriorFamily(keras.layers.Layer):
                 f"own. Received: {type(q).__name__}."
             )
         return q.bijector.forward(noise)
+
+    def sample_components(self, params, num_samples: int, seeds):
+        """Returns S reparameterised draws from each component, each by a seed of its own. Shape [S, B, K, D].
+
+        Args:
+            params: Shape [B, K, P].
+            num_samples: S.
+            seeds: list of K stateless seeds, shape [2]; the draws are those of `distribution(params[:, k]).sample`.
+        """
+        draws = [self.distribution(params[:, k]).sample(num_samples, seed=seed) for k, seed in enumerate(seeds)]
+        return tf.stack(draws, axis=2)
+
+    def log_prob(self, params, z):
+        """Returns log q(z) [...], in nats, for params [..., P] and z [..., D] that broadcast."""
+        return self.distribution(params).log_prob(z)
 
     def sample_and_log_prob(self, params, num_samples: int, seed):
         """Returns S reparameterised draws z [S, ..., D] and their log q(z) [S, ...], in nats.

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.gaussian import DiagonalNormal
+from rme_tf.gaussian import DiagonalNormal, diagonal_log_prob, noise_like_tfp
 from rme_tf.posteriors.base import PosteriorFamily
 
 
@@ -25,6 +25,17 @@ class DiagNormal(PosteriorFamily):
     def marginals(self, params):
         """Returns `Normal`, batch [..., D], event [], for params [..., 2 D]."""
         return tfp.distributions.Normal(*self._mean_and_scale(params))
+
+    def sample_components(self, params, num_samples: int, seeds):
+        """Returns S draws from each of K components [S, B, K, D], for params [B, K, 2 D] and a list of K seeds."""
+        mean, scale = self._mean_and_scale(params)
+        shape = tf.stack([tf.shape(mean)[0], self.latent_dim])
+        noise = [noise_like_tfp([num_samples], shape, seed) for seed in seeds]
+        return mean + scale * tf.stack(noise, axis=2)
+
+    def log_prob(self, params, z):
+        """Returns log q(z) [...], in nats, for params [..., 2 D] and z [..., D] that broadcast."""
+        return diagonal_log_prob(z, *self._mean_and_scale(params))
 
     def _mean_and_scale(self, params):
         mean, raw_scale = tf.split(params, 2, axis=-1)

@@ -19,11 +19,8 @@ def sample_components(family, params, num_samples: int, seed, first=0):
     Returns:
         z: Shape [S, B, M, D].
     """
-    draws = [
-        family.distribution(params[:, m]).sample(num_samples, seed=tf.random.fold_in(seed, first + m))
-        for m in range(params.shape[1])
-    ]
-    return tf.stack(draws, axis=2)
+    seeds = [tf.random.fold_in(seed, first + m) for m in range(params.shape[1])]
+    return family.sample_components(params, num_samples, seeds)
 
 
 def component_log_probs(family, params, z):
@@ -37,8 +34,7 @@ def component_log_probs(family, params, z):
     Returns:
         log_q_all: Shape [S, B, K, M].
     """
-    components = family.distribution(params[:, tf.newaxis])  # batch [B, 1, M]
-    return components.log_prob(z[:, :, :, tf.newaxis])
+    return family.log_prob(params[:, tf.newaxis], z[:, :, :, tf.newaxis])  # of params [B, 1, M, P]
 
 
 def sample_with_log_probs(family, params, num_samples: int, seed, first=0, count: int | None = None):
