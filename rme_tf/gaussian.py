@@ -14,13 +14,13 @@ def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
     Args:
         num_samples: sample shape, a list or an int32 vector of known length.
         shape: batch and event, [..., D].
-        seed: as of TFP.
+        seed: stateless seed. Shape [2].
         dtype: of the noise.
     """
     num_samples = tf.convert_to_tensor(num_samples, tf.int32)
     lead = num_samples.shape[0]
     order = tf.concat([num_samples, shape[-1:], shape[:-1]], axis=0)  # the event before the batch
-    noise = tf.random.stateless_normal(order, tfp.random.sanitize_seed(seed), dtype=dtype)
+    noise = tf.random.stateless_normal(order, seed, dtype=dtype)
     rank = noise.shape.rank
     return tf.transpose(noise, [*range(lead), *range(lead + 1, rank), lead])
 
@@ -42,7 +42,7 @@ class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
         mean, scale = self._moments()
         shape = _broadcast_shape(mean, scale)
         draws = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
-        return mean + scale * noise_like_tfp(draws, shape, seed, self.dtype)
+        return mean + scale * noise_like_tfp(draws, shape, tfp.random.sanitize_seed(seed), self.dtype)
 
     def _log_prob(self, x, **kwargs):
         return diagonal_log_prob(x, *self._moments())
