@@ -8,7 +8,7 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed

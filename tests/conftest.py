@@ -1,5 +1,6 @@
 """Fixtures that the tests share: seeds, silence, and tiny models with generic weights."""
 
+import collections
 import functools
 import gc
 import os
@@ -7,7 +8,8 @@ import sys
 import typing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # what is compiled here runs but a few times
+# What is compiled here runs but a few times.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import keras
 import numpy as np
@@ -25,9 +27,20 @@ def _same_random_numbers_in_every_test():
     keras.utils.set_random_seed(SEED)
 
 
+def pytest_collection_modifyitems(items):
+    """Puts the files with the most slow tests first, so that parallel processes come to their ends together."""
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
 def pytest_collection_finish(session):
     """Lets the garbage collector pass over what has been imported: a million objects, walked again and again."""
     gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish(session):
+    """Lets it pass over all that is left, which ends with the process."""
     gc.freeze()
 
 

@@ -44,6 +44,24 @@ def test_the_weights_obey_the_recursion(mode, count):
     np.testing.assert_allclose(prefix, mixing.log_alpha(logits[:, : count - 1]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e5, 1e12])
+def test_what_was_before_each_component_is_the_mixture_of_the_shorter_recursion(rng, scale):
+    """Also where it is as good as nowhere: a later component then must not count."""
+    log_q = rng.normal(scale=scale, size=(2, B, M, M))
+    log_alpha, log_q_all = (
+        tf.constant(each, tf.float32) for each in (np.log(rng.dirichlet(np.ones(M), size=B)), log_q)
+    )
+    with tf.GradientTape() as tape:
+        tape.watch((log_alpha, log_q_all))
+        found = objectives.log_mixtures_before(log_alpha, log_q_all)
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(found, (log_alpha, log_q_all)))
+    assert found.shape == (2, B, M - 1)
+    for m in range(1, M):
+        prefix = objectives.prefix_log_alpha(log_alpha, m)[:, tf.newaxis]
+        expected = objectives.log_mixture(prefix, log_q_all[:, :, m : m + 1, :m])
+        np.testing.assert_allclose(found[..., m - 1 : m], expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("num_components", [1, 2, 3, 7])
 def test_uniform_weights_are_exactly_uniform(num_components):
     log_alpha = UniformMixing().log_alpha(random_logits(spread=9.0, num_components=num_components))

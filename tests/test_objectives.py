@@ -89,22 +89,6 @@ def test_a_prefix_has_the_weights_of_the_shorter_recursion(rng, count):
     np.testing.assert_allclose(prefix, reference.recursion_weights(eps[: count - 1]), **FLOAT32)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e5, 1e12])
-def test_what_was_before_each_component_is_the_mixture_of_the_shorter_recursion(rng, scale):
-    """Also where it is as good as nowhere: a later component then must not count."""
-    log_q = rng.normal(scale=scale, size=(2, 3, M, M))
-    log_alpha, log_q_all = float32(np.log(rng.dirichlet(np.ones(M), size=3)), log_q)
-    with tf.GradientTape() as tape:
-        tape.watch((log_alpha, log_q_all))
-        found = objectives.log_mixtures_before(log_alpha, log_q_all)
-    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(found, (log_alpha, log_q_all)))
-    assert found.shape == (2, 3, M - 1)
-    for m in range(1, M):
-        prefix = objectives.prefix_log_alpha(log_alpha, m)[:, tf.newaxis]
-        expected = objectives.log_mixture(prefix, log_q_all[:, :, m : m + 1, :m])
-        np.testing.assert_allclose(found[..., m - 1 : m], expected, **FLOAT32)
-
-
 # The bounds on the KL term.
 
 

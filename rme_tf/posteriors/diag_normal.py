@@ -28,6 +28,8 @@ class DiagNormal(PosteriorFamily):
 
     def sample_components(self, params, num_samples: int, seeds):
         """Returns S draws from each of K components [S, B, K, D], for params [B, K, 2 D] and a list of K seeds."""
+        if self._is_another:
+            return super().sample_components(params, num_samples, seeds)
         mean, scale = self._mean_and_scale(params)
         shape = tf.stack([tf.shape(mean)[0], self.latent_dim])
         noise = [noise_like_tfp([num_samples], shape, seed) for seed in seeds]
@@ -35,7 +37,14 @@ class DiagNormal(PosteriorFamily):
 
     def log_prob(self, params, z):
         """Returns log q(z) [...], in nats, for params [..., 2 D] and z [..., D] that broadcast."""
+        if self._is_another:
+            return super().log_prob(params, z)
         return diagonal_log_prob(z, *self._mean_and_scale(params))
+
+    @property
+    def _is_another(self) -> bool:
+        """Whether a subclass has a distribution of its own, which the short ways would pass by."""
+        return type(self).distribution is not DiagNormal.distribution
 
     def _mean_and_scale(self, params):
         mean, raw_scale = tf.split(params, 2, axis=-1)
