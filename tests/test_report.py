@@ -174,6 +174,26 @@ def test_the_figures_of_a_comparison_are_drawn_where_they_are_marked(tmp_path, m
     assert all((tmp_path / path).stat().st_size > 5_000 for path in paths)
 
 
+def test_a_mark_may_choose_what_is_drawn(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "DOCUMENTS", ("some.md",))
+    monkeypatch.setattr(
+        report, "draw_comparison", lambda records, **paths: drawn.update({r["method"]: r for r in records})
+    )
+    for method in ("vae", "rme", "me"):
+        write_json(tmp_path / report.RESULTS / "some" / f"{method}-seed0.json", compared(method, -90.0, 0))
+    for methods, expected in (("", {"vae", "rme", "me"}), (" vae\nme", {"vae", "me"})):
+        drawn.clear()
+        text = f"<!-- comparison figures: some{methods} -->\n![Curves](some_curves.png)\n<!-- no more -->\n"
+        (tmp_path / "some.md").write_text(text, encoding="utf-8")
+        report.main()
+        assert set(drawn) == expected
+    (tmp_path / "some.md").write_text("<!-- comparison figures: some sa -->\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="Expected one of: 'me', 'rme', 'vae'. Received: 'sa'"):
+        report.main()
+
+
 def test_a_benchmark_shows_its_own_table(tmp_path):
     rows = [
         {"model": "plain", "tokens/s": 4041.4, "times": 1.0, "MiB": 20.4},

@@ -6,7 +6,8 @@ import re
 from rme_tf.experiments.comparison import comparison_text, draw_comparison
 from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.loading import load_records, load_study
-from rme_tf.experiments.tables import benchmark_table, study_table, summary_table
+from rme_tf.experiments.tables import benchmark_table, by_method, study_table, summary_table
+from rme_tf.registry import lookup
 
 DOCUMENTS = (
     "README.md",
@@ -23,7 +24,7 @@ BLOCK = re.compile(
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
-FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+) -->")
+FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
 
 
 def render(text: str, results=RESULTS) -> str:
@@ -59,7 +60,7 @@ def figures_of(text: str, folder=FIGURES) -> dict[tuple[str, str], list[pathlib.
     """Returns the figures that a document marks, by kind and study.
 
     `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
-    STUDY_trade_off.png.
+    STUDY_trade_off.png. Behind STUDY may stand the methods to draw: all unless given. See `methods_of`.
     """
     endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
     found = [(match["kind"], match["study"]) for match in FIGURE.finditer(text)]
@@ -69,17 +70,32 @@ def figures_of(text: str, folder=FIGURES) -> dict[tuple[str, str], list[pathlib.
     }
 
 
+def methods_of(text: str) -> dict[tuple[str, str], list[str]]:
+    """Returns the methods that the marks of figures choose, by kind and study; none where they choose none."""
+    return {(match["kind"], match["study"]): match["methods"].split() for match in FIGURE.finditer(text)}
+
+
+def choose(records: list, methods: list[str]) -> list:
+    """Returns the records of those methods, all if there are none; raises ValueError for one without a record."""
+    groups = by_method(records)
+    for method in methods:
+        lookup(groups, method, "method of a figure")
+    return [record for record in records if not methods or record["method"] in methods]
+
+
 def main() -> None:
     """Renders the tables of all documents from the records, and draws the figures that they mark: see `figures_of`."""
     for document in map(pathlib.Path, DOCUMENTS):
         before = document.read_text(encoding="utf-8")
         after = render(before)
         document.write_text(after, encoding="utf-8")
+        chosen = methods_of(after)
         for (kind, study), paths in figures_of(after).items():
             if kind == "diagnostics":
-                draw_diagnostics(load_study(RESULTS / study), *paths)
+                draw_diagnostics(choose(load_study(RESULTS / study), chosen[kind, study]), *paths)
             else:
-                draw_comparison(load_records([RESULTS / study]), curves=paths[0], trade_off=paths[1])
+                records = choose(load_records([RESULTS / study]), chosen[kind, study])
+                draw_comparison(records, curves=paths[0], trade_off=paths[1])
         print(f"{document}: {'rendered anew' if after != before else 'unchanged'}")
 
 

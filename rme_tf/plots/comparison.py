@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from rme_tf.plots.style import COLOURS, MARKERS, colour, line, require, styled
 
 LEGEND_ROWS = 18  # that stand beside the panels
+LEGEND_WIDTH = 2.4  # inches of a further column
 SPAN = 10.0  # factor that the logarithmic axis covers at least
 LABELLED = 10  # methods that have their names within the panel, at most
 FAR = 3.0  # below where most curves are lowest, in their ranges: not shown
@@ -81,6 +82,8 @@ def trade_off(points, *, x, y):
 
 
 def _legend(figure, axes):
-    """Puts the names beside the panels."""
+    """Puts the names beside the panels, and makes the figure wider where one column does not hold them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", ncols=-(-len(labels) // LEGEND_ROWS))
+    columns = -(-len(labels) // LEGEND_ROWS)
+    figure.set_figwidth(figure.get_figwidth() + (columns - 1) * LEGEND_WIDTH)
+    figure.legend(handles, labels, loc="outside right upper", ncols=columns)
