@@ -1,5 +1,6 @@
 """English sentences from the language reference that every Python carries along: no download."""
 
+import functools
 import random
 import re
 
@@ -46,15 +47,20 @@ def load_docs():
     Returns:
         splits: four fifths for training, a tenth each for validation and test.
     """
-    from pydoc_data.topics import topics
-
-    sentences = dict.fromkeys(sentence for name in sorted(topics) for sentence in _sentences(topics[name]))
-    order = sorted(sentences)
+    order = list(_prose())
     random.Random(_SEED).shuffle(order)
     tenth = len(order) // 10
     parts = order[2 * tenth :], order[:tenth], order[tenth : 2 * tenth]
     names = (f"Python's documentation ({split})" for split in TextSplits._fields)
     return TextSplits(*(Lines(part, name=name) for part, name in zip(parts, names, strict=True)))
+
+
+@functools.cache
+def _prose() -> tuple[str, ...]:
+    """Returns all the sentences, each once, in alphabetical order; to find them takes a while."""
+    from pydoc_data.topics import topics
+
+    return tuple(sorted({sentence for page in topics.values() for sentence in _sentences(page)}))
 
 
 def _sentences(text):
