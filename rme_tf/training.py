@@ -137,6 +137,15 @@ class TrainableModel(keras.Model):
                 **kwargs,
             )
 
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what the epoch log shows, in the order of what `evaluate` returns."""
+        return list(self.running_means.names)
+
+    def _flatten_metrics_in_order(self, logs):
+        """Keras's own, for one metric of several values: of `evaluate`, `train_on_batch` and `test_on_batch`."""
+        return [logs[name] for name in self.metrics_names]
+
     def evaluate(self, x=None, y=None, **kwargs):
         """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
         refuse_weights(**kwargs)
