@@ -39,16 +39,8 @@ def pytest_collection_finish(session):
     gc.freeze()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _the_garbage_of_a_file_is_its_own():
-    """Lets it pass over what each file leaves for good, too: millions of objects of graphs in the end."""
-    yield
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_sessionfinish(session):
-    """And over all that is left, which ends with the process."""
+    """Lets it pass over all that is left, which ends with the process."""
     gc.freeze()
 
 
