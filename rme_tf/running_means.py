@@ -9,7 +9,7 @@ import tensorflow as tf
 class RunningMeans(keras.metrics.Metric):
     """The means of several quantities over all observations since the last reset, in one vector.
 
-    A `keras.metrics.Mean` for each would take two variables and a dozen operations a step.
+    A `keras.metrics.Mean` for each would take two variables, and operations of its own in every step.
 
     Args:
         names: of the quantities; the order of the columns of `update_state`.

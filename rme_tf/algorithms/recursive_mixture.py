@@ -256,13 +256,11 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
     it for theta, see `decoder_weights`). That is exact as long as the decoder treats the rows of its batch
     independently (no batch statistics).
     """
-    kl_weight = algorithm.kl_weight_now(model)
+    kl_weight, count = algorithm.kl_weight_now(model), model.active_components
 
     def objective():
         """Returns what every network ascends at once, and the `LogProbs`."""
-        params, log_alpha = model.encode(
-            x, num_components=model.active_components, training=True, mixing_moves_trunk=False
-        )
+        params, log_alpha = model.encode(x, num_components=count, training=True, mixing_moves_trunk=False)
         weights = algorithm.generative_weights(log_alpha)
         z = model.sample_components(params, algorithm.num_samples, seed)
         scale = 1.0 / tf.maximum(weights, MIN_ALPHA)
@@ -276,12 +274,12 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
         own = kl_weight * (algorithm.refund(model, params, z) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * own, axis=-1)
-        if model.active_components > 1:
+        if count > 1:
             log_before = objectives.log_mixtures_before(tf.stop_gradient(log_alpha), log_q_all)
             rewards = algorithm.reward_beside(log_q[..., 1:], log_before)
             value += kl_weight * tf.reduce_sum(share[:, 1:] * rewards, axis=-1)
         if algorithm.moves_weights(model):
-            for m in range(1, model.active_components):
+            for m in range(1, count):
                 value += objectives.joining_elbo(log_joint, log_q_all, log_alpha, m, kl_weight)
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
