@@ -4,7 +4,6 @@ Letters: N observations, B minibatch, S draws from each component, M components,
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from rme_tf import diagnostics, objectives, posteriors, priors
 from rme_tf.checks import batches, checked, data_errors_as_value_errors
+from rme_tf.compiled import compiled
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -68,28 +68,7 @@ class Draws(NamedTuple):
     shuffled_log_lik: np.ndarray  # E[log p(x|z)] under the Q of the row before  [B]; NaN if B is 1
 
 
-class Probe:
-    """The graph code of a report, traced once for many reports on the same model.
-
-    Args:
-        model: a `VAE`.
-
-    Attributes:
-        draw: observations [B, ...] and a seed [2] -> `Draws`.
-        log_densities: params [B, M, P], log_alpha [B, M] and codes [C, D] -> log Q(z_c|x_b) [B, C].
-    """
-
-    def __init__(self, model):
-        self.model = model
-        self.draw = tf.function(functools.partial(_draw, model), reduce_retracing=True, autograph=False)
-        self.log_densities = tf.function(
-            functools.partial(_log_densities, model), reduce_retracing=True, autograph=False
-        )
-
-
-def collapse_report(
-    model, data, *, num_samples=1, max_observations=1000, batch_size=64, seed=0, probe=None
-) -> CollapseReport:
+def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_size=64, seed=0) -> CollapseReport:
     """Returns a `CollapseReport` of the first N observations.
 
     The cost grows with S N^2 M^2 D, for the aggregate posterior, and S N M decoded codes; the memory
@@ -104,7 +83,6 @@ def collapse_report(
         max_observations: N at most.
         batch_size: B, of the minibatch's mutual information, and into which an array is cut.
         seed: integer.
-        probe: a `Probe` of the model, that it is not traced again.
 
     Raises:
         ValueError: for a number less than 1, fewer than two observations, or data that do not fit the likelihood.
@@ -114,13 +92,12 @@ def collapse_report(
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     data = checked_first(model, data, max_observations)
-    probe = probe or Probe(model)
     with data_errors_as_value_errors():
-        draws = _draw_all(probe, _first_batches(data, batch_size, max_observations), num_samples, seed)
+        draws = _draw_all(model, _first_batches(data, batch_size, max_observations), num_samples, seed)
     return CollapseReport(
         num_observations=len(draws.log_alpha),
         batch_size=batch_size,
-        **_information(probe, draws, batch_size),
+        **_information(model, draws, batch_size),
         **_codes(model, draws),
         **_mixture(draws),
         **_decoder(draws),
@@ -139,7 +116,7 @@ def checked_first(model, data, max_observations: int):
     return data if likelihood is None else checked(data, likelihood, "data")
 
 
-# Graph code.
+# Graph code, traced once for all reports on a model.
 
 
 def _draw(model, x, seed) -> Draws:
@@ -185,11 +162,12 @@ def _first_batches(data, batch_size: int, max_observations: int) -> Iterator:
             return
 
 
-def _draw_all(probe, batches, num_samples: int, seed: int) -> Draws:
+def _draw_all(model, batches, num_samples: int, seed: int) -> Draws:
+    draw = compiled(_draw, model)
     parts = []
     for index, x in enumerate(batches):
         seeds = (tf.constant([seed, index * num_samples + s], tf.int32) for s in range(num_samples))
-        samples = [[part.numpy() for part in probe.draw(x, draw_seed)] for draw_seed in seeds]
+        samples = [[part.numpy() for part in draw(x, draw_seed)] for draw_seed in seeds]
         params, log_alpha = samples[0][:2]
         parts.append([params, log_alpha, *(np.stack(column) for column in list(zip(*samples, strict=True))[2:])])
     if sum(len(part[0]) for part in parts) < 2:
@@ -206,8 +184,8 @@ def _mean(draws: Draws, values) -> float:
 # The parts of a report.
 
 
-def _information(probe, draws: Draws, batch_size: int) -> dict:
-    own, aggregate, minibatch = _mixture_densities(probe, draws, batch_size)  # [S, N, M]
+def _information(model, draws: Draws, batch_size: int) -> dict:
+    own, aggregate, minibatch = _mixture_densities(model, draws, batch_size)  # [S, N, M]
     num_samples, num_observations = own.shape[:2]
 
     def rows(values):
@@ -222,7 +200,7 @@ def _information(probe, draws: Draws, batch_size: int) -> dict:
     }
 
 
-def _mixture_densities(probe, draws: Draws, batch_size: int):
+def _mixture_densities(model, draws: Draws, batch_size: int):
     """Returns log Q(z|x) of its own x, log 1/N sum_n Q(z|x_n), and the same within minibatches.
 
     Minibatches are blocks of B observations in their order; the last may be smaller. Each [S, N, M].
@@ -233,19 +211,20 @@ def _mixture_densities(probe, draws: Draws, batch_size: int):
         block = slice(start, min(start + batch_size, num_observations))
         for s in range(num_samples):
             codes = draws.z[s, block].reshape(-1, latent_dim)  # [B*M, D]
-            table = _table(probe, draws, codes)  # [N, B*M]
+            table = _table(model, draws, codes)  # [N, B*M]
             own = table[np.repeat(np.arange(block.start, block.stop), num_components), np.arange(len(codes))]
             aggregates = [diagnostics.aggregate_log_density(part) for part in (table, table[block])]
             results[:, s, block] = np.reshape([own, *aggregates], [3, -1, num_components])
     return results
 
 
-def _table(probe, draws: Draws, codes):
+def _table(model, draws: Draws, codes):
     """Returns log Q(z_c|x_n) [N, C], computed a few observations at a time."""
+    log_densities = compiled(_log_densities, model)
     step = max(1, CHUNK // (codes.size * draws.params.shape[1]))
     starts = range(0, len(draws.params), step)
     parts = [
-        probe.log_densities(draws.params[start : start + step], draws.log_alpha[start : start + step], codes)
+        log_densities(draws.params[start : start + step], draws.log_alpha[start : start + step], codes)
         for start in starts
     ]
     return np.concatenate(parts, axis=0)

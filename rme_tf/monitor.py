@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from rme_tf import diagnostics
-from rme_tf.collapse import CollapseReport, Probe, checked_first, collapse_report
+from rme_tf.collapse import CollapseReport, checked_first, collapse_report
 from rme_tf.training import LOGGED_COMPONENTS
 
 MIN_KL = 0.1  # nats, of KL(Q || p) and I(x; z): below, the codes say nothing
@@ -99,7 +99,6 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.warn = warn
         self.history: dict[str, list[float]] = {}
         self.report: CollapseReport | None = None
-        self._probe: Probe | None = None
         self._warned: set[str] = set()
 
     def on_train_begin(self, logs=None):
@@ -117,9 +116,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         return scalar_names(self.model.num_components, self.model.latent_dim if self.per_dimension else 0)
 
     def _observe(self, epoch: int) -> dict[str, float]:
-        if self._probe is None or self._probe.model is not self.model:
-            self._probe = Probe(self.model)
-        self.report = collapse_report(self.model, self.data, probe=self._probe, **self.options)
+        self.report = collapse_report(self.model, self.data, **self.options)
         values = scalars(self.report, self._names())
         for name, value in {"epoch": float(epoch + 1), **values}.items():
             self.history.setdefault(name, []).append(value)
