@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import plots
+from rme_tf import objectives, plots
+from rme_tf.compiled import compiled
 from rme_tf.experiments.recipe import Run
-from rme_tf.posteriors import component_log_probs
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
-CODES_PER_CHUNK = 1024  # of a panel's grid, decoded at once: bounds the memory
+CODES_PER_CHUNK = 900  # of a panel's grid, decoded at once: bounds the memory, and divides both grids
 
 
 def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
@@ -68,14 +68,13 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
         image: Shape [*event_shape].
         num: points of the grid on a side.
     """
-    encoding = model.encode(tf.constant(image[np.newaxis]))
-    inferred = {name: value.numpy()[0] for name, value in model(image[np.newaxis]).items()}
+    x = tf.constant(image[np.newaxis])
+    inferred = {name: value.numpy()[0] for name, value in compiled(_inferred, model)(x).items()}
     grid_x, grid_y = plots.grid_around(inferred["means"], inferred["scales"], num)
     z = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 1, 1, 2).astype(np.float32)
     chunks = (tf.constant(z[start : start + CODES_PER_CHUNK]) for start in range(0, len(z), CODES_PER_CHUNK))
-    log_joint = np.concatenate([sum(model.log_joint(image[np.newaxis], chunk)).numpy().ravel() for chunk in chunks])
-    log_q = component_log_probs(model.posterior_family, encoding.params, tf.constant(z))[:, 0, 0]
-    log_q = tf.reduce_logsumexp(encoding.log_alpha + log_q, axis=-1).numpy()
+    log_densities = [compiled(_log_densities, model)(x, chunk) for chunk in chunks]
+    log_joint, log_q = (np.concatenate(parts) for parts in zip(*log_densities, strict=True))
     area = (grid_x[1] - grid_x[0]) * (grid_y[1] - grid_y[0])
     log_evidence = np.logaddexp.reduce(log_joint) + np.log(area)
     kl = float(np.sum(np.exp(log_q) * (log_q - log_joint + log_evidence)) * area)
@@ -88,3 +87,14 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
         **inferred,
     )
     return panel, kl
+
+
+def _inferred(model, x):
+    return model.call(x)
+
+
+def _log_densities(model, x, z):
+    """Returns log p(x, z) and log Q(z|x) of an observation [1, ...] and codes [C, 1, 1, D]. Both [C]."""
+    encoding = model.encode(x)
+    log_q = objectives.log_mixture(encoding.log_alpha, model.component_log_probs(encoding.params, z))
+    return sum(model.log_joint(x, z))[:, 0, 0], log_q[:, 0, 0]
