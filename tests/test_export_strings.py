@@ -166,10 +166,12 @@ def sentences(kind):
     return tokenizer, model
 
 
-def run(program, folder):
+def run(program, folders):
+    """Runs a program in each folder, all in one new process; returns what it prints."""
+    each = f"import os\nfor folder in {[str(folder) for folder in folders]}:\n    os.chdir(folder)\n"
+    each += textwrap.indent(f"exec({program!r}, {{}})\n", "    ")
     done = subprocess.run(
-        [sys.executable, "-c", program, str(folder)],
-        cwd=folder,
+        [sys.executable, "-c", each],
         capture_output=True,
         text=True,
         timeout=300,
@@ -191,37 +193,46 @@ import tensorflow as tf
 folder = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
 tf.load_op_library(str(folder / "python/ops/_sentencepiece_tokenizer.so"))
 
-folder = sys.argv[1]
-lines = [line.decode() for line in np.load(folder + "/lines.npy")]
-served = tf.saved_model.load(folder + "/saved_model")
+lines = [line.decode() for line in np.load("lines.npy")]
+served = tf.saved_model.load("saved_model")
 answers = dict(served.encode_text(lines))
 answers["alone"] = served.encode_text(lines[:1])["means"]
 answers["none"] = served.encode_text(tf.constant([], tf.string))["means"]
 answers["drawn"] = served.sample_posterior_text(lines, 5, 7)["z"]
 answers["text"] = served.reconstruct_text(lines, 7)["text"]
 answers["signature"] = served.signatures["reconstruct_text"](text=tf.constant(lines), seed=tf.constant(7))["text"]
-answers["tokens"] = served.reconstruct(np.load(folder + "/x.npy"), 7)["tokens"]
+answers["tokens"] = served.reconstruct(np.load("x.npy"), 7)["tokens"]
 answers["decoded"] = served.decode_text(answers["means"][:, 0])["text"]
 answers["prior"] = served.sample_prior_text(4, 7)["text"]
 answers["log_likelihood"] = served.log_likelihood_text(lines, 20, 7)["log_likelihood"]
-answers["of_tokens"] = served.log_likelihood(np.load(folder + "/x.npy"), 20, 7)["log_likelihood"]
-np.savez(folder + "/answers.npz", **{name: np.asarray(value, None) for name, value in answers.items()})
+answers["of_tokens"] = served.log_likelihood(np.load("x.npy"), 20, 7)["log_likelihood"]
+np.savez("answers.npz", **{name: np.asarray(value, None) for name, value in answers.items()})
 """
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Returns of each kind: tokenizer, model, token ids, and what a process without sentencepiece answers to lines."""
+    lines = ["The cat sat.", "Don't the dogs sit on zebras, lions, a mat and a well-kept dog?", "", "A dog ran"]
+    found = {}
+    for kind in ("unigram", "word"):
+        folder = tmp_path_factory.mktemp(kind)
+        tokenizer, model = sentences(kind)
+        rows = [[*row[: LENGTH - 1], text.EOS] for row in tokenizer.encode(lines)]
+        x = tf.ragged.constant(rows, dtype=tf.int32).to_tensor().numpy()
+        np.save(folder / "x.npy", x)
+        np.save(folder / "lines.npy", [line.encode() for line in lines])
+        rme_tf.export_saved_model(model, folder / "saved_model", max_length=LENGTH, tokenizer=tokenizer)
+        found[kind] = tokenizer, model, x, folder / "answers.npz"
+    run(ON_STRINGS, [path.parent for *_, path in found.values()])
+    return {kind: (*rest, np.load(path, allow_pickle=True)) for kind, (*rest, path) in found.items()}
 
 
 @strings
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["unigram", "word"])
-def test_strings_are_answered_by_strings(kind, tmp_path):
-    tokenizer, model = sentences(kind)
-    lines = ["The cat sat.", "Don't the dogs sit on zebras, lions, a mat and a well-kept dog?", "", "A dog ran"]
-    rows = [[*row[: LENGTH - 1], text.EOS] for row in tokenizer.encode(lines)]
-    x = tf.ragged.constant(rows, dtype=tf.int32).to_tensor().numpy()
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "lines.npy", [line.encode() for line in lines])
-    rme_tf.export_saved_model(model, tmp_path / "saved_model", max_length=LENGTH, tokenizer=tokenizer)
-    run(ON_STRINGS, tmp_path)
-    answers = np.load(tmp_path / "answers.npz", allow_pickle=True)
+def test_strings_are_answered_by_strings(kind, served):
+    tokenizer, model, x, answers = served[kind]
     expected = {name: value.numpy() for name, value in model(x).items()}
     expected |= {"alone": expected["means"][:1], "drawn": model.posterior(x).sample(5, seed=(7, 0))}
     for name, value in expected.items():
@@ -243,13 +254,14 @@ def test_strings_are_answered_by_strings(kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["bpe", "elsewhere"])
-def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(kind, tmp_path):
-    tokenizer, model = sentences(kind)
-    rme_tf.export_saved_model(model, tmp_path / "saved_model", tokenizer=tokenizer, strings=False)
-    assert (tmp_path / "saved_model" / "assets.extra" / "tokenizer.model").read_bytes() == tokenizer.model
+def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(tmp_path):
+    expected = {}
+    for kind in ("bpe", "elsewhere"):
+        tokenizer, model = sentences(kind)
+        rme_tf.export_saved_model(model, tmp_path / kind / "saved_model", tokenizer=tokenizer, strings=False)
+        assert (tmp_path / kind / "saved_model" / "assets.extra" / "tokenizer.model").read_bytes() == tokenizer.model
+        tokens = text.tokenize(["the cat sat", "dogs ran"], tokenizer, max_length=50).rows([0, 1])
+        expected[tmp_path / kind] = repr(tokenizer.decode(model.reconstruct(tokens, max_length=50)))
     example = textwrap.dedent(serving_text.__doc__.split("and back:\n")[1].split("\nThe exception")[0])
     blocked = PREAMBLE[: PREAMBLE.index("import numpy")].replace('("keras"', '("tensorflow_text", "keras"')
-    printed = run(blocked + example, tmp_path)
-    tokens = text.tokenize(["the cat sat", "dogs ran"], tokenizer, max_length=50).rows([0, 1])
-    assert printed.strip() == repr(tokenizer.decode(model.reconstruct(tokens, max_length=50)))
+    assert run(blocked + example, list(expected)).splitlines() == list(expected.values())

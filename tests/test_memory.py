@@ -1,7 +1,5 @@
 """What a process took, and where nothing can be told."""
 
-import json
-import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import memory
+from rme_tf.benchmark.keeping import in_new_process
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")
@@ -31,21 +30,14 @@ def test_a_system_that_does_not_tell_is_no_error(monkeypatch, tmp_path):
     assert memory.peak() is None
 
 
-ALLOCATIONS = """
-import json
-
-import tensorflow as tf
-
-from rme_tf import memory
-
-peaks, held = [], []
-for _ in range(2):
-    memory_of = memory.PeakMemory()
-    held.append(tf.ones([2**20]))  # 4 MiB, held by the second's beginning
-    tf.ones([4 * 2**20])  # 16 MiB, freed at once
-    peaks.append({**memory_of.as_record(), "device": memory_of.device})
-print(json.dumps(peaks))
-"""
+def allocations():
+    peaks, held = [], []
+    for _ in range(2):
+        memory_of = memory.PeakMemory()
+        held.append(tf.ones([2**20]))  # 4 MiB, held by the second's beginning
+        tf.ones([4 * 2**20])  # 16 MiB, freed at once
+        peaks.append({**memory_of.as_record(), "device": memory_of.device})
+    return peaks
 
 
 @pytest.mark.slow
@@ -54,10 +46,7 @@ def test_the_peak_of_tensors_is_counted_from_where_it_begins():
 
     In a process of its own: what the threads of other tests allocate in the background counts too.
     """
-    command = [sys.executable, "-c", ALLOCATIONS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    peaks = json.loads(done.stdout.splitlines()[-1])
+    peaks = in_new_process(allocations)
     assert [peak["peak_memory_of"] for peak in peaks] == [f"tensors on {peak['device']}" for peak in peaks]
     assert [peak["peak_memory_mib"] for peak in peaks] == pytest.approx([20.0, 20.0], abs=1.0)
 

@@ -4,11 +4,9 @@ import dataclasses
 import importlib.util
 import inspect
 import json
-import os
 import pathlib
 import re
 import runpy
-import subprocess
 import sys
 import warnings
 
@@ -17,6 +15,7 @@ import pytest
 from PIL import Image
 from tensorflow.python.framework import config as tf_config
 
+import processes
 import rme_tf
 from rme_tf.experiments import report
 
@@ -28,30 +27,20 @@ SMALL = ["--units", "16", "--embedding-size", "12", "--max-length", "12", "--imp
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def run(arguments, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+def run(path, *flags):
+    sys.argv = [path.name, *flags]
+    runpy.run_path(str(path), run_name="__main__")
 
 
 @pytest.fixture
 def run_here(tmp_path, monkeypatch, capsys):
-    """Runs a recipe as `run` does, in this process, which has imported everything; returns what it prints."""
+    """Runs a recipe in this process, as its command line does; returns what it prints."""
 
     def run_as_main(name, *flags):
-        monkeypatch.setattr(sys, "argv", [name, *flags])
+        monkeypatch.setattr(sys, "argv", sys.argv)  # which is put back
         with warnings.catch_warnings():
             warnings.simplefilter("default")  # so short a training may well have collapsed
-            runpy.run_path(str(ROOT / "recipes" / name), run_name="__main__")
+            run(ROOT / "recipes" / name, *flags)
         return capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
@@ -61,7 +50,9 @@ def run_here(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_the_quickstart_leaves_what_it_promises(tmp_path):
-    printed = run([str(ROOT / "recipes" / "quickstart.py"), "--smoke", "--mlp-units", "8", *PLAIN], tmp_path)
+    quickstart = (ROOT / "recipes" / "quickstart.py", "--smoke", "--mlp-units", "8", *PLAIN)
+    log = tmp_path / "log.txt"
+    printed = processes.finish(processes.start(log, tmp_path, run, *quickstart), log)
     out = tmp_path / "runs" / "quickstart"
     for name in ("metrics.json", "model.keras", "saved_model", "posteriors.png", "learning_curves.png"):
         assert (out / name).exists(), name
@@ -140,8 +131,9 @@ def test_the_recipe_of_a_folder_trains_on_any_images(run_here, tmp_path):
 
 @pytest.mark.slow
 def test_the_recipe_of_photographs_learns_in_colour(run_here, tmp_path):
-    small = ["--train-size", "320", "--test-size", "32", "--components", "2", "--latent-dim", "8", "--epochs", "3"]
-    more = ["--warm-start-epochs", "1", "--importance-samples", "4", "--encoder", "conv", "--decoder", "conv"]
+    small = ["--train-size", "320", "--test-size", "32", "--size", "16", "--components", "2", "--latent-dim", "8"]
+    more = ["--epochs", "3", "--warm-start-epochs", "1", "--importance-samples", "4"]
+    more += ["--encoder", "conv", "--decoder", "conv"]
     printed = run_here("photos.py", *small, *more)
     out = tmp_path / "runs" / "photos"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):

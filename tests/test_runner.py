@@ -2,11 +2,8 @@
 
 import contextlib
 import os
-import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import keras
@@ -15,6 +12,7 @@ import pytest
 import yaml
 from tensorflow.python.framework import config as tf_config
 
+import processes
 import rme_tf
 from rme_tf import ImageRecipe, records
 from rme_tf.experiments import making, runner
@@ -250,45 +248,31 @@ def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch)
         np.testing.assert_array_equal(a, b)
 
 
-SCRIPT = """
-import sys
-import rme_tf
-for out in sys.argv[1].split(","):
-    rme_tf.run(rme_tf.parse(rme_tf.ImageRecipe(), args=[*sys.argv[2:], "--out", out]))
-"""
 KILLED = {**TINY, "train_size": 1257, "epochs": 6, "warm_start_epochs": 2}
 
 
-def start(log, *outs):
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in KILLED.items()]
-    root = pathlib.Path(rme_tf.__file__).resolve().parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", SCRIPT, ",".join(map(str, outs)), *flags]
-    return subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
-
-
-def finish(process, path):
-    code = process.wait(timeout=300)
-    assert code == 0, path.read_text(encoding="utf-8")[-3000:]
+def run_each(flags, *outs):
+    for out in outs:
+        rme_tf.run(rme_tf.parse(ImageRecipe(), args=[*flags, "--out", str(out)]))
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
-    log_path = tmp_path / "log.txt"
-    with log_path.open("w", encoding="utf-8") as log:
-        whole, cut = tmp_path / "whole", tmp_path / "cut"
-        process = start(log, cut)
-        deadline = time.monotonic() + 200
-        while not list(cut.glob("checkpoints/*.index")):
-            assert process.poll() is None, log_path.read_text(encoding="utf-8")[-3000:]
-            assert time.monotonic() < deadline, "no checkpoint after 200 seconds"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        assert not (cut / "metrics.json").exists()
-        kept = records.read_json(cut / "checkpoints" / "history.json")
-        assert len(kept["loss"]) < KILLED["epochs"]
-        finish(start(log, cut, whole), log_path)
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in KILLED.items()]
+    log, whole, cut = (tmp_path / name for name in ("log.txt", "whole", "cut"))
+    process = processes.start(log, tmp_path, run_each, flags, cut)
+    deadline = time.monotonic() + 200
+    while not list(cut.glob("checkpoints/*.index")):
+        assert process.is_alive(), log.read_text(encoding="utf-8")[-3000:]
+        assert time.monotonic() < deadline, "no checkpoint after 200 seconds"
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not (cut / "metrics.json").exists()
+    kept = records.read_json(cut / "checkpoints" / "history.json")
+    assert len(kept["loss"]) < KILLED["epochs"]
+    processes.finish(processes.start(log, tmp_path, run_each, flags, cut, whole), log)
     results = [records.read_json(out / "metrics.json")["metrics"] for out in (cut, whole)]
     assert results[0] == results[1]
     histories = [records.read_json(out / "checkpoints" / "history.json") for out in (cut, whole)]

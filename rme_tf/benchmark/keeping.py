@@ -3,14 +3,27 @@
 import dataclasses
 import multiprocessing
 import pathlib
+import sys
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from rme_tf.records import check_writable, commit, hardware, write_json
 
 
+def new_processes() -> BaseContext:
+    """Returns the context of new processes, of which each has imported this library and done nothing else.
+
+    On Linux one process imports it for all, which takes seconds, and they are forked from that one. Elsewhere a fork is
+    not safe, and each imports it for itself.
+    """
+    context = multiprocessing.get_context("forkserver" if sys.platform.startswith("linux") else "spawn")
+    context.set_forkserver_preload(["rme_tf"])
+    return context
+
+
 def in_new_process(function, *arguments):
     """Returns what a function of a module returns, called in a new process: memory that others freed hides nothing."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with new_processes().Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
