@@ -11,10 +11,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What is compiled here runs but a few times.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+
+# TensorFlow is imported where it is used: the process that hands the tests to the others has no need of it.
+gc.disable()  # until all is imported, of which nothing is garbage: that saves a quarter of the time
 
 SEED = 1
 
@@ -24,6 +25,8 @@ if sys.version_info < (3, 12):  # which keeps them: TensorFlow asks of every val
 
 @pytest.fixture(autouse=True)
 def _same_random_numbers_in_every_test():
+    import keras
+
     keras.utils.set_random_seed(SEED)
 
 
@@ -35,6 +38,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish(session):
     """Lets the garbage collector pass over what has been imported: a million objects, walked again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -47,6 +51,8 @@ def pytest_sessionfinish(session):
 @pytest.fixture
 def eagerly():
     """Runs what is compiled op by op: for a few steps that is cheaper than to trace them, which takes seconds."""
+    import tensorflow as tf
+
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -64,6 +70,8 @@ def build_tiny_model(num_components=2, *, latent_dim=2, pixels=5, spread=0.4, se
     All its weights, biases too, are moved by noise of scale `spread`: at Keras's start the
     biases are zero and the mixing weights uniform, which hides mistakes.
     """
+    import keras
+
     import rme_tf
 
     keras.utils.set_random_seed(seed)
