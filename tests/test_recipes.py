@@ -184,8 +184,8 @@ def test_the_tables_of_the_documents_are_those_of_the_records(document, monkeypa
     monkeypatch.chdir(ROOT)
     text = pathlib.Path(document).read_text(encoding="utf-8")
     assert report.render(text) == text
-    for paths in report.figures_of(text).values():
-        assert all(path.exists() for path in paths)
+    for figures in report.figures_of(text):
+        assert all(path.exists() for path in figures.paths)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)

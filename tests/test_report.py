@@ -169,9 +169,9 @@ def test_the_figures_of_a_comparison_are_drawn_where_they_are_marked(tmp_path, m
     write_json(tmp_path / report.RESULTS / "some" / "vae-seed0.json", compared("vae", -90.0, 0))
     (tmp_path / "some.md").write_text("<!-- comparison figures: some -->\n", encoding="utf-8")
     report.main()
-    paths = report.figures_of("<!-- comparison figures: some -->")["comparison figures", "some"]
-    assert [path.name for path in paths] == ["some_curves.png", "some_trade_off.png"]
-    assert all((tmp_path / path).stat().st_size > 5_000 for path in paths)
+    (figures,) = report.figures_of("<!-- comparison figures: some -->")
+    assert [path.name for path in figures.paths] == ["some_curves.png", "some_trade_off.png"]
+    assert all((tmp_path / path).stat().st_size > 5_000 for path in figures.paths)
 
 
 def test_a_mark_may_choose_what_is_drawn(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import NamedTuple
 
 from rme_tf.experiments.comparison import comparison_text, draw_comparison
 from rme_tf.experiments.figures import draw_diagnostics
@@ -56,23 +57,26 @@ def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
     return summary_table({record["method"]: record for record in records}, style="github")
 
 
-def figures_of(text: str, folder=FIGURES) -> dict[tuple[str, str], list[pathlib.Path]]:
-    """Returns the figures that a document marks, by kind and study.
+class Figures(NamedTuple):
+    """What the mark of a figure, or of two, asks for."""
+
+    kind: str
+    study: str
+    methods: list[str]  # to draw: all if there are none
+    paths: list[pathlib.Path]
+
+
+def figures_of(text: str, folder=FIGURES) -> list[Figures]:
+    """Returns the figures that a document marks.
 
     `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
-    STUDY_trade_off.png. Behind STUDY may stand the methods to draw: all unless given. See `methods_of`.
+    STUDY_trade_off.png. Behind STUDY may stand the methods to draw: all unless given.
     """
     endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
-    found = [(match["kind"], match["study"]) for match in FIGURE.finditer(text)]
-    return {
-        (kind, study): [pathlib.Path(folder) / f"{study}{ending}.png" for ending in endings[kind]]
-        for kind, study in found
-    }
-
-
-def methods_of(text: str) -> dict[tuple[str, str], list[str]]:
-    """Returns the methods that the marks of figures choose, by kind and study; none where they choose none."""
-    return {(match["kind"], match["study"]): match["methods"].split() for match in FIGURE.finditer(text)}
+    return [
+        Figures(kind, study, methods.split(), [pathlib.Path(folder) / f"{study}{end}.png" for end in endings[kind]])
+        for kind, study, methods in (match.group("kind", "study", "methods") for match in FIGURE.finditer(text))
+    ]
 
 
 def choose(records: list, methods: list[str]) -> list:
@@ -89,12 +93,11 @@ def main() -> None:
         before = document.read_text(encoding="utf-8")
         after = render(before)
         document.write_text(after, encoding="utf-8")
-        chosen = methods_of(after)
-        for (kind, study), paths in figures_of(after).items():
+        for kind, study, methods, paths in figures_of(after):
             if kind == "diagnostics":
-                draw_diagnostics(choose(load_study(RESULTS / study), chosen[kind, study]), *paths)
+                draw_diagnostics(choose(load_study(RESULTS / study), methods), *paths)
             else:
-                records = choose(load_records([RESULTS / study]), chosen[kind, study])
+                records = choose(load_records([RESULTS / study]), methods)
                 draw_comparison(records, curves=paths[0], trade_off=paths[1])
         print(f"{document}: {'rendered anew' if after != before else 'unchanged'}")
 
