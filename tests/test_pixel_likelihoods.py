@@ -183,6 +183,12 @@ def test_what_the_mixture_of_logistics_cannot_do_is_refused(shape, options):
         DiscretizedLogisticMixture(shape, **options)
 
 
+@pytest.mark.parametrize("kind", [CategoricalPixels, DiscretizedLogistic])
+def test_observations_without_axes_are_refused(kind):
+    with pytest.raises(ValueError, match=f"{kind.__name__} needs observations with an axis. Received: .*\\(\\)"):
+        kind(()).params_shape  # noqa: B018
+
+
 @every_discrete
 def test_pixels_between_levels_are_refused(kind):
     likelihood = kind((2,))

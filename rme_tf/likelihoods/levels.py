@@ -19,7 +19,13 @@ class Levels(Likelihood):
     interval = (0.0, 1.0)
 
     def widened(self, count: int) -> tuple[int, ...]:
-        """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x."""
+        """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x.
+
+        Raises:
+            ValueError: for an `event_shape` without axes.
+        """
+        if not self.event_shape:
+            raise ValueError(f"{type(self).__name__} needs observations with an axis. Received: `event_shape` ().")
         return (*self.event_shape[:-1], count * self.event_shape[-1])
 
     def in_support(self, x):
