@@ -16,7 +16,9 @@ def new_processes() -> BaseContext:
     On Linux one process imports it for all, which takes seconds, and they are forked from that one. Elsewhere a fork is
     not safe, and each imports it for itself.
     """
-    context = multiprocessing.get_context("forkserver" if sys.platform.startswith("linux") else "spawn")
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rme_tf"])
     return context
 
