@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import objectives, plots
+from rme_tf import plots
 from rme_tf.compiled import compiled
 from rme_tf.experiments.recipe import Run
 
@@ -95,6 +95,4 @@ def _inferred(model, x):
 
 def _log_densities(model, x, z):
     """Returns log p(x, z) and log Q(z|x) of an observation [1, ...] and codes [C, 1, 1, D]. Both [C]."""
-    encoding = model.encode(x)
-    log_q = objectives.log_mixture(encoding.log_alpha, model.component_log_probs(encoding.params, z))
-    return sum(model.log_joint(x, z))[:, 0, 0], log_q[:, 0, 0]
+    return sum(model.log_joint(x, z))[:, 0, 0], model.posterior(x).log_prob(z[:, :, 0])[:, 0]
