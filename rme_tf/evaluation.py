@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rme_tf import budget, diagnostics, objectives
+from rme_tf import budget, diagnostics, objectives, posteriors
 from rme_tf.checks import batches, checked
 from rme_tf.compiled import compiled
 
@@ -43,7 +43,7 @@ def estimate(values) -> Estimate:
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
-def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = None) -> Bounds:
+def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None) -> Bounds:
     """Returns `Bounds` of a batch as tensors, from S draws of each component; graph code, any S.
 
     Args:
@@ -53,8 +53,9 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = N
         seed: stateless seed. Shape [2].
         chunk: how many of the S draws are decoded at once.
         block: how many components draw at once, a divisor of M; all of them unless given.
+        encoding: `model.encode(x)`, if it is known.
     """
-    encoding = model.encode(x)
+    encoding = model.encode(x) if encoding is None else encoding
     size = encoding.log_alpha.shape[-1]
     if block in (None, size):
         log_total, *sums = _sums_of_block(model, x, encoding, num_draws, seed, chunk, 0, size)
@@ -143,8 +144,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         model, batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x)), num_draws
     )
 
-    observations = tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
-    signature = (observations, tf.TensorSpec([2], tf.int32))
+    signature = (_observations(model), tf.TensorSpec([2], tf.int32))
     evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
 
     parts, start = [], 0
@@ -205,7 +205,7 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
     `active_units` and `bits_per_dimension` have their own units; `alpha_m` is the mean weight of component m.
     """
     log_lik, elbo = estimate(values.log_likelihood), estimate(values.elbo)
-    inferred = model.predict(x, batch_size=256, verbose=0)
+    inferred = _moments(model, x)
     summary = {
         "log_likelihood": log_lik.mean,
         "log_likelihood_standard_error": log_lik.standard_error,
@@ -214,7 +214,7 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
         "elbo_standard_error": elbo.standard_error,
         "reconstruction": float(values.reconstruction.mean()),
         "kl": float(values.kl.mean()),
-        "active_units": diagnostics.active_units(inferred["weights"], inferred["means"]),
+        "active_units": diagnostics.active_units(*inferred),
         "mixing_entropy": diagnostics.mixing_entropy(values.alpha),
         "component_information": diagnostics.component_information(values.elbo, values.component_elbo, values.alpha),
     }
@@ -224,11 +224,34 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
     return summary
 
 
+def _encode(model, x):
+    return model.encode(x)
+
+
+def _compiled_encode(model):
+    """Returns `model.encode` of batches of any size."""
+    return compiled(_encode, model, signature=(_observations(model),))
+
+
+def _observations(model):
+    return tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
+
+
+def _moments(model, x, batch_size: int = 256):
+    """Returns the weights [N, M] and the means [N, M, D] of the components."""
+    infer = _compiled_encode(model)
+    parts = []
+    for batch in batches(x, batch_size):
+        moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
+        parts.append((moments["weights"].numpy(), moments["means"].numpy()))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
 def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
     x = np.asarray(x)
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
-    infer = tf.function(lambda batch: model.encode(batch), autograph=False)
+    infer = _compiled_encode(model)
     times = []
     for _ in range(repeats + 3):
         start = time.perf_counter()

@@ -2,8 +2,10 @@
 
 import contextlib
 
+import keras
 import tensorflow as tf
 
+from rme_tf import posteriors
 from rme_tf.budget import chunks
 from rme_tf.evaluation import bounds_of_batch, draws_per_component
 from rme_tf.records import check_writable
@@ -61,6 +63,8 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
 class Endpoints:
     """What a served model answers: graph functions of tensors. See `export_saved_model`.
 
+    They share the graphs of what they have in common: the encoders, and a draw from Q(z|x).
+
     Args:
         model: a `VAE`.
         max_length: of sequences, the most tokens of an answer.
@@ -70,18 +74,22 @@ class Endpoints:
         self.model = model
         self.name = model.likelihood.parts if model.autoregressive else "mean"
         self.options = {"max_length": max_length} if self.name == "tokens" else {}
+        self._infer = tf.function(model.encode, autograph=False)
+        self._draw = tf.function(self._sample, autograph=False)
 
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
-        return self.model.call(x)
+        return posteriors.mixture_moments(self.model.posterior_family, self._infer(x))
 
     def sample_posterior(self, x, num_samples, seed):
         """Returns `z` [num_samples, B, D] drawn from Q(z|x)."""
-        return {"z": self.model.posterior(x).sample(num_samples, seed=_stateless(seed))}
+        return {"z": self._draw(x, num_samples, seed)}
 
     def reconstruct(self, x, seed):
         """Returns `mean` [B, *event_shape] of p(x'|z), or its `tokens` or `pixels`, for one z drawn from Q(z|x)."""
-        return {self.name: self.model.reconstruct(x, seed=_stateless(seed), **self.options)}
+        z = self._draw(x, tf.constant(1), seed)[0]
+        noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.reconstruct`
+        return {self.name: self.model.render(z, noise, **self.options)}
 
     def decode(self, z):
         """Returns `mean` [N, *event_shape] of p(x|z), or its `tokens` or `pixels`."""
@@ -98,7 +106,12 @@ class Endpoints:
         num_components = self.model.num_components
         _, block, chunk = chunks(self.model, _CHUNK_BATCH)
         num_draws = draws_per_component(num_samples, num_components)
-        return {"log_likelihood": bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block)[0]}
+        draws = (num_draws, _stateless(seed), chunk, block)
+        return {"log_likelihood": bounds_of_batch(self.model, x, *draws, self._infer(x)).log_likelihood}
+
+    def _sample(self, x, num_samples, seed):
+        posterior = posteriors.mixture_distribution(self.model.posterior_family, self._infer(x))
+        return posterior.sample(num_samples, seed=_stateless(seed))
 
 
 @contextlib.contextmanager
@@ -115,20 +128,33 @@ def without_cudnn(model):
             layer.use_cudnn = use_cudnn
 
 
-class _SavedView(tf.train.TrackableView):
-    """What hangs together with a model in a SavedModel: the tables of its layers too."""
+def resources_of(root) -> list:
+    """Returns the lookup tables, and other resources that are not variables, that hang on layers, modules and lists.
 
-    @classmethod
-    def children(cls, obj, save_type="savedmodel", **options):
-        return super().children(obj, save_type, **options)
+    TensorFlow's own view of what a SavedModel holds finds them too, but traces every Keras model on its way.
+    """
+    found, seen, left = [], set(), [root]
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, tf.saved_model.experimental.TrackableResource):
+            found.append(part)
+        elif isinstance(part, dict):
+            left.extend(part.values())
+        elif isinstance(part, list | tuple | set):
+            left.extend(part)
+        elif isinstance(part, tf.Module | keras.layers.Layer):
+            left.extend(vars(part).values())
+    return found
 
 
 def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
     """Writes the endpoints. TensorFlow traces each but once, as it saves them; those on text call the others."""
     served = tf.Module()
     served.weights = [variable.value for variable in model.variables]
-    parts = _SavedView(model).descendants()
-    served.tables = [part for part in parts if isinstance(part, tf.saved_model.experimental.TrackableResource)]
+    served.resources = resources_of(model)
     served.tokenizer = tokenizer
     functions = _serve(served, Endpoints(model, max_length), _signatures(model))
     if tokenizer is not None:

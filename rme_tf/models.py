@@ -221,9 +221,7 @@ class VAE(AssembledModel):
 
     def call(self, x, training=False):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
-        encoding = self.encode(x, training=training)
-        components = self.posterior_family.distribution(encoding.params)
-        return {"weights": tf.exp(encoding.log_alpha), "means": components.mean(), "scales": components.stddev()}
+        return posteriors.mixture_moments(self.posterior_family, self.encode(x, training=training))
 
     def render(self, z, seed=(0, 0), **choices):
         """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].

@@ -141,6 +141,20 @@ class Recoded(keras.layers.Layer):
         return tf.concat([found, x[:, 1:4]], axis=1)
 
 
+def test_tables_are_found_wherever_they_hang(tiny_model):
+    def table():
+        return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([0], [1.0]), 0.0)
+
+    encoder, module = Recoded(), tf.Module()
+    module.table = table()
+    encoder.many, encoder.pair, encoder.named, encoder.module = [table()], (table(),), {"it": [table()]}, module
+    encoder.listed = [keras.layers.StringLookup(vocabulary=["a"])]
+    expected = [encoder.table, *encoder.many, *encoder.pair, *encoder.named["it"], module.table]
+    expected.append(encoder.listed[0].lookup_table)
+    found = export.resources_of(tiny_model(1, encoder=[encoder]))
+    assert sorted(map(id, found)) == sorted(map(id, expected))
+
+
 @pytest.mark.slow
 def test_the_tables_of_an_encoder_are_served(tiny_model, tmp_path):
     model, x = tiny_model(1, encoder=[Recoded()]), np.eye(4, 5, dtype=np.float32)

@@ -10,6 +10,7 @@ from rme_tf.posteriors.mixing import Mixing, RecursiveMixing, UniformMixing
 from rme_tf.posteriors.mixture import (
     component_log_probs,
     mixture_distribution,
+    mixture_moments,
     sample_components,
     sample_with_log_probs,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "UniformMixing",
     "component_log_probs",
     "mixture_distribution",
+    "mixture_moments",
     "sample_components",
     "sample_with_log_probs",
 ]

@@ -73,3 +73,9 @@ def mixture_distribution(family, encoding):
         tfp.distributions.Categorical(logits=encoding.log_alpha),
         family.distribution(encoding.params),
     )
+
+
+def mixture_moments(family, encoding):
+    """Returns the dict `weights` [B, M], `means` and `scales` [B, M, D] of Q(z|x) and its components."""
+    components = family.distribution(encoding.params)
+    return {"weights": tf.exp(encoding.log_alpha), "means": components.mean(), "scales": components.stddev()}
