@@ -121,13 +121,13 @@ def checked_first(model, data, max_observations: int):
 
 def _draw(model, x, seed) -> Draws:
     params, log_alpha = model.encode(x)
+    count, num_rows = model.num_components, tf.shape(log_alpha)[0]
     z = model.sample_components(params, 1, seed)  # [1, B, M, D]
-    log_lik, log_prior = model.log_joint(x, z)
-    num_rows = tf.shape(log_alpha)[0]
-    prior_seed = tf.random.fold_in(seed, model.num_components)  # the components fold in 0 ... M-1
+    prior_seed = tf.random.fold_in(seed, count)  # the components fold in 0 ... M-1
     prior_z = model.prior.distribution().sample([1, num_rows, 1], seed=prior_seed)
-    prior_log_lik, _ = model.log_joint(x, prior_z)
-    rolled_log_lik, _ = model.log_joint(x, tf.roll(z, 1, axis=1))
+    codes = tf.concat([z, tf.roll(z, 1, axis=1), prior_z], axis=2)  # decoded at once
+    log_lik, log_prior = model.log_joint(x, codes)
+    log_lik, rolled_log_lik, prior_log_lik = tf.split(log_lik, [count, count, 1], axis=2)
     rolled_alpha = tf.roll(tf.exp(log_alpha), 1, axis=0)
     shuffled = tf.reduce_sum(rolled_alpha * rolled_log_lik[0], axis=-1)  # components
     return Draws(
@@ -135,7 +135,7 @@ def _draw(model, x, seed) -> Draws:
         log_alpha,
         z[0],
         model.component_log_probs(params, z)[0],
-        log_prior[0],
+        log_prior[0, :, :count],
         log_lik[0],
         prior_log_lik[0, :, 0],
         tf.where(num_rows > 1, shuffled, np.nan),
