@@ -30,6 +30,19 @@ def _same_random_numbers_in_every_test():
     keras.utils.set_random_seed(SEED)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _pipelines_end_at_once():
+    """Of arrays, for instance: Keras leaves tf.data's autotuning on, for whose sleep the end of an iterator waits."""
+    import tensorflow as tf
+
+    from rme_tf.data.pipelines import untuned
+
+    iterate = tf.data.Dataset.__iter__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.data.Dataset, "__iter__", lambda dataset: iterate(untuned(dataset)))
+        yield
+
+
 def pytest_collection_modifyitems(items):
     """Puts the files with the most slow tests first, so that parallel processes come to their ends together."""
     slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
