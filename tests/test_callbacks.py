@@ -215,8 +215,8 @@ def assert_same_training(one, other):
 @pytest.mark.parametrize(
     ("warm_start_epochs", "cut", "eager"),
     [
-        pytest.param(0, 2, False, id="no warm start", marks=pytest.mark.slow),
-        pytest.param(2, 1, False, id="within the warm start", marks=pytest.mark.slow),
+        pytest.param(0, 2, True, id="no warm start, eagerly", marks=pytest.mark.slow),
+        pytest.param(2, 1, True, id="within the warm start, eagerly", marks=pytest.mark.slow),
         pytest.param(2, 2, False, id="where the mixture grows", marks=pytest.mark.slow),
         pytest.param(2, 2, True, id="where the mixture grows, eagerly"),
         pytest.param(1, 2, False, id="after it has grown", marks=pytest.mark.slow),

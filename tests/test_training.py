@@ -251,10 +251,10 @@ RULES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, binary_data, rule):
+@pytest.mark.parametrize(("name", "eager"), [("elbo", True), ("joint", False), ("sequential", True)])
+def test_the_warm_start_trains_one_component_and_then_copies_it(tiny_model, binary_data, name, eager):
     model, x, recorder = tiny_model(3, mixing="learned"), binary_data(8), Recorder()
-    model.compile("adam", rule)
+    model.compile("adam", RULES[name], run_eagerly=eager)
     options = {"validation_data": x, "batch_size": 4, "verbose": 0, "callbacks": [recorder]}
     with pytest.warns(UserWarning, match="warm start of 2 epochs"):
         history = model.fit(x, **options).history

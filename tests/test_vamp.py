@@ -195,7 +195,7 @@ def test_every_algorithm_trains_it_with_theta(vamp, binary_data, name, options, 
     assert owned <= {id(variable) for variable in model.generative_variables}
     assert len({id(variable) for variable in model.variables}) == len(model.variables)
     before = model.prior.get_weights()
-    history = model.fit(binary_data(8), epochs=2, verbose=0).history
+    history = model.fit(binary_data(8), epochs=1, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     for old, new in zip(before, model.prior.get_weights(), strict=True):
         assert np.abs(new - old).max() > 1e-3
