@@ -61,6 +61,7 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_path):
     table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "sa,rme"]
     table += ["--components", "2,3", "--seeds", "2", "--latent-dims", "2", "--refinement-steps", "1"]

@@ -88,6 +88,7 @@ def test_a_prior_made_of_the_posterior_starts_from_training_images():
     ("prior", "sizes"),
     [("hierarchical", {"upper_dim": 2}), ("mixture", {"prior_components": 5}), ("vamp", {"prior_components": 5})],
 )
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior, sizes):
     run = rme_tf.run(ImageRecipe(**{**TINY, "latent_dim": 3}, prior=prior, **sizes, out=str(tmp_path)))
     metrics = run.record["metrics"]
