@@ -144,7 +144,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         model, batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x)), num_draws
     )
 
-    signature = (_observations(model), tf.TensorSpec([2], tf.int32))
+    signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
     evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
 
     parts, start = [], 0
@@ -230,18 +230,14 @@ def _encode(model, x):
 
 def _compiled_encode(model):
     """Returns `model.encode` of batches of any size."""
-    return compiled(_encode, model, signature=(_observations(model),))
+    return compiled(_encode, model, signature=(model.likelihood.spec(),))
 
 
-def _observations(model):
-    return tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype)
-
-
-def _moments(model, x, batch_size: int = 256):
+def _moments(model, x):
     """Returns the weights [N, M] and the means [N, M, D] of the components."""
     infer = _compiled_encode(model)
     parts = []
-    for batch in batches(x, batch_size):
+    for batch in batches(x, 256):
         moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
         parts.append((moments["weights"].numpy(), moments["means"].numpy()))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

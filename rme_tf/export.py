@@ -74,7 +74,7 @@ class Endpoints:
         self.model = model
         self.name = model.likelihood.parts if model.autoregressive else "mean"
         self.options = {"max_length": max_length} if self.name == "tokens" else {}
-        self._infer = tf.function(model.encode, autograph=False)
+        self._infer = tf.function(model.encode, autograph=False)  # not `compiled`: a graph with cuDNN may be there
         self._draw = tf.function(self._sample, autograph=False)
 
     def encode(self, x):
@@ -106,8 +106,8 @@ class Endpoints:
         num_components = self.model.num_components
         _, block, chunk = chunks(self.model, _CHUNK_BATCH)
         num_draws = draws_per_component(num_samples, num_components)
-        draws = (num_draws, _stateless(seed), chunk, block)
-        return {"log_likelihood": bounds_of_batch(self.model, x, *draws, self._infer(x)).log_likelihood}
+        bounds = bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block, self._infer(x))
+        return {"log_likelihood": bounds.log_likelihood}
 
     def _sample(self, x, num_samples, seed):
         posterior = posteriors.mixture_distribution(self.model.posterior_family, self._infer(x))
@@ -174,7 +174,7 @@ def _serve(served: tf.Module, endpoints, signatures, suffix: str = ""):
 
 def _signatures(model, x=None):
     """Returns what each endpoint is given, a list of `tf.TensorSpec` by its name; x is the model's unless given."""
-    x = x or tf.TensorSpec([None, *model.likelihood.event_shape], model.likelihood.observation_dtype, name="x")
+    x = x or model.likelihood.spec(name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
     num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
     seed = tf.TensorSpec([], tf.int32, name="seed")

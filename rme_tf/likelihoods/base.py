@@ -85,6 +85,10 @@ class Likelihood(keras.layers.Layer):
         """Returns x as a tensor of `observation_dtype`."""
         return tf.cast(x, self.observation_dtype)
 
+    def spec(self, name: str | None = None):
+        """Returns the `tf.TensorSpec` of a batch of any size, [None, *event_shape]."""
+        return tf.TensorSpec([None, *self.event_shape], self.observation_dtype, name=name)
+
     def example(self, batch_size: int = 1):
         """Returns a batch in the support, [batch_size, *event_shape]."""
         return tf.zeros([batch_size, *self.event_shape], self.observation_dtype)
