@@ -63,24 +63,24 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_path):
-    table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "sa,rme"]
+    table = ["table.py", "--smoke", "--dataset", "digits", "--methods", "vae,sa,rme"]
     table += ["--components", "2,3", "--seeds", "2", "--latent-dims", "2", "--refinement-steps", "1"]
     table += ["--reference", "rme3", "--encoder", "mlp", "--decoder", "mlp", "--mlp-units", "8", *AT_ONCE]
     printed = run_here(*table, "--budget-minutes", "0")
-    assert "6 of 6 runs were left" in printed
+    assert "8 of 8 runs were left" in printed
     printed = run_here(*table)
-    for word in ("sa", "rme2", "rme3", "less rme3's", "test log p(x)", "peak MiB"):
+    for word in ("vae", "sa", "rme2", "rme3", "less rme3's", "test log p(x)", "peak MiB"):
         assert word in printed
     runs, results = (tmp_path / folder / "table_digits_d2_mlp_smoke" for folder in ("runs", "recipes/results"))
     records = {path: path.stat().st_mtime_ns for path in results.iterdir()}
-    assert len(records) == 6
+    assert len(records) == 8
     assert {"table.md", "table.csv", "table.tex", "curves.png"} <= {path.name for path in runs.iterdir()}
     run_here(*table)
     assert {path: path.stat().st_mtime_ns for path in results.iterdir()} == records
 
-    compared = [str(runs / "rme2-seed0"), str(runs / "rme3-seed1"), str(results / "sa-seed0.json")]
+    compared = [str(runs / "vae-seed0"), str(runs / "rme3-seed1"), str(results / "sa-seed0.json")]
     printed = run_here("compare.py", *compared, "--reference", "sa")
-    for word in ("rme2", "rme3", "less sa's"):
+    for word in ("vae", "rme3", "less sa's"):
         assert word in printed
     assert (tmp_path / "runs" / "comparison" / "quality_and_time.png").exists()
 

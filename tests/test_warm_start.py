@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rme_tf import ELBO, VAE, RecursiveMixture
 from rme_tf.algorithms.warm_start import copy_first_encoder
@@ -25,26 +26,19 @@ def regularised_model(**regularisers):
     return VAE.from_names(encoder=[encoder(), encoder()], decoder="mlp", decoder_options={"units": (4,)}, **sizes)
 
 
-PLAIN, DECAYING = pytest.param(None, id="plain"), pytest.param(keras.regularizers.L2(0.1), id="decaying")
-
-
 @every_algorithm
-@pytest.mark.parametrize("regulariser", [PLAIN, DECAYING])
+@pytest.mark.parametrize(
+    ("regulariser", "eager"),
+    [
+        pytest.param(None, True, id="plain"),
+        pytest.param(keras.regularizers.L2(0.1), True, id="decaying"),
+        pytest.param(keras.regularizers.L2(0.1), False, id="decaying, compiled", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("mixing", ["uniform", "learned"])
-@pytest.mark.usefixtures("eagerly")
-def test_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser, mixing):
+def test_who_waits_does_not_move(tiny_model, binary_data, eagerly, algorithm, regulariser, eager, mixing):
     """Neither by its objective, nor by weight decay, nor by its regularisers."""
-    assert_that_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser, mixing)
-
-
-@pytest.mark.slow
-@every_algorithm
-@pytest.mark.parametrize("mixing", ["uniform", "learned"])
-def test_who_waits_does_not_move_in_a_compiled_step_either(tiny_model, binary_data, algorithm, mixing):
-    assert_that_who_waits_does_not_move(tiny_model, binary_data, algorithm, keras.regularizers.L2(0.1), mixing)
-
-
-def assert_that_who_waits_does_not_move(tiny_model, binary_data, algorithm, regulariser, mixing):
+    tf.config.run_functions_eagerly(eager)
     model = tiny_model(2, mixing=mixing)
     for layer in model.encoders[1].layers:
         layer.kernel_regularizer = regulariser
