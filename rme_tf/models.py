@@ -72,9 +72,7 @@ class VAE(AssembledModel):
         likelihood.bind(decoder)
         if self.prior.uses_posterior:
             self.prior.bind(pseudo_inputs.inference_of(self))
-        self.refines = False  # the call that builds the model is spared the steps
-        self(likelihood.example())
-        self.refines = True
+        self.built = True  # as all its parts are
 
     @property
     def num_components(self) -> int:
@@ -111,7 +109,7 @@ class VAE(AssembledModel):
     def encode(self, x, *, seed=None, **options) -> Encoding:
         """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
         encoding = self.amortised(x, **options)
-        if self.refinement is None or not self.refines:
+        if self.refinement is None:
             return encoding
         return self.refinement.refine(self, x, encoding, seed)
 
