@@ -51,6 +51,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish(session):
     """Lets the garbage collector pass over what has been imported: a million objects, walked again and again."""
+    gc.set_threshold(10_000, 10, 10)  # not 700: a graph is of many objects, and one training takes some graphs
     gc.enable()
     gc.collect()
     gc.freeze()

@@ -80,7 +80,7 @@ def test_it_stops_when_the_diagnostic_no_longer_rises(tiny_model):
 @pytest.mark.usefixtures("eagerly")
 def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(16)
-    model.compile("adam", ELBO(aggressive=Aggressive()))
+    model.compile("sgd", ELBO(aggressive=Aggressive()))
     callbacks = [CollapseMonitor(x, warn=False), StopAggressive()]
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Aggressive")
@@ -92,7 +92,7 @@ def test_it_works_with_the_monitor_in_fit(tiny_model, binary_data):
 @pytest.mark.usefixtures("eagerly")
 def test_a_training_that_nothing_ends_is_told(tiny_model, binary_data):
     model, x = tiny_model(1), binary_data(4)
-    model.compile("adam", ELBO(aggressive=Aggressive()))
+    model.compile("sgd", ELBO(aggressive=Aggressive()))
     with pytest.warns(UserWarning, match="Aggressive training will last.*`StopAggressive") as caught:
         model.fit(x, verbose=0, callbacks=[CollapseMonitor(x, warn=False)])
     assert [warning.filename for warning in caught if "Aggressive" in str(warning.message)] == [__file__]

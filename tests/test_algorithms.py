@@ -35,6 +35,7 @@ def mixing_of(name):
 
 @pytest.mark.slow
 @every_algorithm
+@pytest.mark.usefixtures("eagerly")
 def test_one_epoch_moves_every_weight_and_logs_finite_numbers(name, tiny_model, binary_data):
     model = tiny_model(2, mixing=mixing_of(name), likelihood="normal")
     model.compile(keras.optimizers.SGD(0.1), rule_of(name))
@@ -271,7 +272,7 @@ def test_encoders_of_several_shapes_may_have_a_warm_start(binary_data):
     model = rme_tf.VAE.from_names(
         encoder=encoders(3, 4), decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2
     )
-    model.compile("adam", RecursiveMixture(warm_start_epochs=1))
+    model.compile("sgd", RecursiveMixture(warm_start_epochs=1))
     own = [weight.copy() for weight in model.encoders[1].get_weights()]
     seen = []
     note = keras.callbacks.LambdaCallback(

@@ -146,7 +146,7 @@ def served(tmp_path_factory):
     models, folders, losses = {}, {}, {}
     for kind in sorted(COMPONENT_NETWORKS):
         model = VAE.from_names(**PARTS, num_components=3, trunk=kind)
-        model.compile(keras.optimizers.SGD(0.1), rme_tf.RecursiveMixture(warm_start_epochs=1))
+        model.compile(keras.optimizers.SGD(0.1), rme_tf.RecursiveMixture(warm_start_epochs=1), run_eagerly=True)
         losses[kind] = model.fit(x, epochs=2, verbose=0).history["loss"]
         folders[kind] = tmp_path_factory.mktemp(kind)
         models[kind] = model

@@ -54,7 +54,7 @@ def test_algorithms_agree_for_one_component(tiny_model, binary_data, name):
 def test_several_components_share_the_weights_of_a_family_unless_the_recursion_trains_them(tiny_model, binary_data):
     model = tiny_model(2, posterior=SMALL["iaf"]())
     with pytest.raises(ValueError, match="without weights of its own.*2 of IAF.*ELBO"):
-        model.compile("adam", RecursiveMixture())
+        model.compile("sgd", RecursiveMixture())
     for rule in (ELBO(), ImportanceWeighted(num_samples=2)):
         weights = [variable.numpy() for variable in model.posterior_family.trainable_variables]
         model.compile(keras.optimizers.SGD(0.1), rule)
@@ -115,7 +115,7 @@ def test_densities_are_float32_under_every_policy(binary_data, name, policy):
         model = rme_tf.VAE.from_names(
             encoder="mlp", decoder="mlp", input_shape=(5,), latent_dim=2, num_components=2, posterior=SMALL[name]()
         )
-        model.compile("adam", ELBO(), run_eagerly=True)
+        model.compile("sgd", ELBO(), run_eagerly=True)
         assert np.isfinite(model.fit(binary_data(), verbose=0).history["loss"][0])
     finally:
         keras.config.set_dtype_policy(before)
@@ -128,7 +128,7 @@ def test_densities_are_float32_under_every_policy(binary_data, name, policy):
 @every_name
 def test_a_saved_model_is_the_same(tiny_model, binary_data, tmp_path, name):
     model, x = tiny_model(2, posterior=SMALL[name]()), binary_data()
-    model.compile("adam", ELBO(), run_eagerly=True)
+    model.compile("sgd", ELBO(), run_eagerly=True)
     model.fit(x, verbose=0)
     model.save(tmp_path / "model.keras")
     model.save_weights(tmp_path / "model.weights.h5")

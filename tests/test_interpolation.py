@@ -135,6 +135,7 @@ def test_neighbours_are_the_nearest(rng):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_a_recipe_shows_lines_between_codes_that_have_mass(monkeypatch):
     tokenizer = train_tokenizer(["a b c d e f g h"], kind="word", vocabulary_size=11)
     built, ends = moved(build_text_model(2)), []

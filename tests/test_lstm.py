@@ -168,10 +168,11 @@ def test_the_likelihood_of_all_short_sequences_sums_to_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("update", ["joint", "sequential"])
-def test_a_mixture_of_sequences_trains_saves_and_loads(update, tmp_path):
+@pytest.mark.parametrize(("update", "warm_start_epochs"), [("joint", 1), ("sequential", 0)])
+def test_a_mixture_of_sequences_trains_saves_and_loads(update, warm_start_epochs, tmp_path):
     model = build_text_model(2, decoder_options={"word_dropout": 0.2, "output_dropout": 0.1})
-    model.compile(keras.optimizers.SGD(0.5), rme_tf.RecursiveMixture(warm_start_epochs=1, update=update))
+    algorithm = rme_tf.RecursiveMixture(warm_start_epochs=warm_start_epochs, update=update)
+    model.compile(keras.optimizers.SGD(0.5), algorithm)
     x = np.repeat(ROWS, 20, axis=0)
     history = model.fit(x, epochs=12, batch_size=20, verbose=0).history
     assert history["elbo"][-1] > history["elbo"][0] + 2.0
@@ -183,6 +184,7 @@ def test_a_mixture_of_sequences_trains_saves_and_loads(update, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_tied_embeddings_train_once_and_survive_saving(tmp_path):
     model = build_text_model(tied=True, encoder="constant")
     assert len({id(variable) for variable in model.trainable_variables}) == len(model.trainable_variables)
@@ -210,7 +212,7 @@ def test_a_language_model_is_a_vae_that_ignores_its_code():
 
 def test_padding_between_words_is_refused_by_fit():
     model = build_text_model()
-    model.compile("adam", "elbo")
+    model.compile("sgd", "elbo")
     with pytest.raises(ValueError, match="rows of token ids"):
         model.fit(np.array([[4, 0, 5, 2]], np.int32), verbose=0)
 

@@ -170,7 +170,7 @@ def test_a_saved_model_is_the_same_and_goes_on_alike(tiny_model, binary_data, tm
 @pytest.mark.slow
 def test_a_model_saved_in_its_warm_start_is_still_warming(tiny_model, binary_data, tmp_path):
     model, x = tiny_model(2), binary_data(8)
-    model.compile("adam", RecursiveMixture(warm_start_epochs=2), run_eagerly=True)
+    model.compile("sgd", RecursiveMixture(warm_start_epochs=2), run_eagerly=True)
     with pytest.warns(UserWarning, match="warm start"):
         model.fit(x, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -201,7 +201,7 @@ def test_weights_alone_are_saved_and_loaded(tiny_model, binary_data, tmp_path):
 
 def test_an_encoder_that_is_not_registered_is_loaded_by_custom_objects(binary_data, tmp_path):
     model, x = custom_vae(), binary_data()
-    model.compile("adam", ELBO())
+    model.compile("sgd", ELBO())
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", custom_objects={"Custom": Custom})
     assert all(isinstance(encoder, Custom) for encoder in loaded.encoders)

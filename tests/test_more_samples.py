@@ -13,6 +13,7 @@ TINY = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "train_size": 6
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_it_is_of_the_test_set_and_by_its_own_name():
     recipe = ImageRecipe(**TINY, components=2, latent_dim=2, importance_samples=4, more_importance_samples=6)
     task = recipe.load()

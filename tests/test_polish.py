@@ -160,7 +160,7 @@ def test_weights_that_cannot_wait_are_refused(tiny_model):
 @pytest.mark.usefixtures("eagerly")
 def test_it_comes_after_the_warm_start(tiny_model, binary_data):
     model, phases = tiny_model(2), []
-    model.compile("adam", polished(warm_start_epochs=1, polish_epoch=2))
+    model.compile("sgd", polished(warm_start_epochs=1, polish_epoch=2))
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: phases.append((model.active_components, model.phase))
     )
@@ -179,5 +179,5 @@ def test_algorithms_have_one_phase_unless_they_say_more(tiny_model, binary_data)
     assert {RecursiveMixture().phase(epoch) for epoch in range(5)} == {0}
     assert [polished(polish_epoch=2).phase(epoch) for epoch in range(4)] == [0, 0, 1, 1]
     model = tiny_model(1)
-    model.compile("adam", polished())
+    model.compile("sgd", polished())
     assert polished().step(model, tf.constant(binary_data()), tf.constant(SEED)).log_alpha.shape == (3, 1)

@@ -72,6 +72,7 @@ def tidy():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("binarization", ["none", "dequantized"])
+@pytest.mark.usefixtures("eagerly")
 def test_a_record_has_no_bits_that_mean_nothing(binarization, tidy, tmp_path):
     run = rme_tf.run(ImageRecipe(**TINY, likelihood="normal", binarization=binarization, out=str(tmp_path / "run")))
     record = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))

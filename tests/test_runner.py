@@ -213,6 +213,7 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch):
     recipe = ImageRecipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.run(recipe)

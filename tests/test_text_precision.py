@@ -20,6 +20,7 @@ def model():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_it_trains_in_16_bits_and_scores_in_32(model):
     before = [variable.numpy() for variable in model.trainable_variables]
     model.compile("adam", RecursiveMixture(warm_start_epochs=0))
