@@ -1,9 +1,49 @@
-"""Processes of their own, as `rme_tf.benchmark.keeping` makes them: the library's imports are paid for once."""
+"""Processes of their own: with the library, as `rme_tf.benchmark.keeping` makes them, or with TensorFlow alone.
 
+What they import is paid for once.
+"""
+
+import atexit
+import functools
+import json
 import os
 import pathlib
+import subprocess
+import sys
+import textwrap
 
 from rme_tf.benchmark.keeping import new_processes
+
+# A process that can import TensorFlow alone. It forks one for each program that it reads, and says what that printed.
+SERVING = """
+import contextlib, io, json, os, sys, traceback
+for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
+    sys.modules[name] = None  # importing it raises
+import numpy
+import tensorflow
+
+def answer(program):
+    error = None
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            exec(program, {})
+        except Exception:
+            error = traceback.format_exc()
+    print(json.dumps([printed.getvalue(), error]), flush=True)
+
+for line in sys.stdin:
+    program = json.loads(line)
+    if not sys.platform.startswith("linux"):  # where a fork is not safe
+        answer(program)
+        continue
+    child = os.fork()
+    if not child:
+        answer(program)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:
+        print(json.dumps(["", f"it died of {status}"]), flush=True)
+"""
 
 
 def start(log: pathlib.Path, folder, function, *arguments):
@@ -27,3 +67,26 @@ def _call(log, folder, function, arguments):
             os.dup2(file.fileno(), stream)
     os.chdir(folder)
     function(*arguments)
+
+
+def with_tensorflow_alone(program: str) -> str:
+    """Runs a program in a new process in which importing keras, TFP or this library raises; returns what it printed."""
+    process = _serving()
+    print(json.dumps(program), file=process.stdin, flush=True)
+    printed, error = json.loads(process.stdout.readline() or '["", "the process that forks is dead"]')
+    assert error is None, error
+    return printed
+
+
+def in_each(folders, program: str) -> str:
+    """Returns a program that runs another in each of several folders, one after the other; `folder` is its name."""
+    lines = f"import os\nfor folder in {[str(folder) for folder in folders]}:\n    os.chdir(folder)\n"
+    return lines + textwrap.indent(f'exec({program!r}, {{"folder": folder}})\n', "    ")
+
+
+@functools.cache
+def _serving():
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", SERVING], stdin=pipe, stdout=pipe, text=True)
+    atexit.register(process.communicate)  # which ends it
+    return process

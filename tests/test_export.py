@@ -1,39 +1,18 @@
 """A SavedModel answers as its model does, in a process that can import TensorFlow alone."""
 
-import atexit
-import functools
-import json
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import rme_tf
+from processes import in_each, with_tensorflow_alone
 from rme_tf import budget, evaluation, export
 
-PREAMBLE = """
-import sys
-for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
-    sys.modules[name] = None  # importing it raises
+LOADED = """
 import numpy as np
 import tensorflow as tf
-"""
-SERVING = """
-import json
-import traceback
 
-for line in sys.stdin:
-    try:
-        exec(json.loads(line), {"np": np, "tf": tf})
-        print(json.dumps(""), flush=True)
-    except Exception:
-        print(json.dumps(traceback.format_exc()), flush=True)
-"""
-LOADED = """
 x = np.load(folder + "/x.npy")
 served = tf.saved_model.load(folder + "/saved_model")
 answers = dict(served.encode(x))
@@ -58,22 +37,9 @@ def answers_of_each(exported, questions, **options):
     for folder, (model, x) in exported.items():
         np.save(folder / "x.npy", x)
         rme_tf.export_saved_model(model, folder / "saved_model", **options)
-    each = LOADED + questions + '\nnp.savez(folder + "/answers.npz", **answers)'
-    program = f"for folder in {[str(folder) for folder in exported]}:\n" + textwrap.indent(each, "    ")
-    process = serving_process()
-    print(json.dumps(program), file=process.stdin, flush=True)
-    answer = process.stdout.readline()  # nothing, if the process is dead
-    assert answer == '""\n', json.loads(answer or '"it died"')
+    program = LOADED + questions + '\nnp.savez(folder + "/answers.npz", **answers)'
+    with_tensorflow_alone(in_each(exported, program))
     return {folder: np.load(folder / "answers.npz") for folder in exported}
-
-
-@functools.cache
-def serving_process():
-    """A process that can import TensorFlow alone, and runs the programs that it is sent; one for all the tests."""
-    pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", PREAMBLE + SERVING], stdin=pipe, stdout=pipe, text=True)
-    atexit.register(process.communicate)  # which ends it
-    return process
 
 
 @pytest.fixture(scope="module", params=["uniform", "learned"])

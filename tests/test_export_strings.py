@@ -1,6 +1,5 @@
 """A VAE of sentences, served on strings; and on token ids, with sentencepiece alone."""
 
-import subprocess
 import sys
 import textwrap
 
@@ -10,9 +9,9 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
+from processes import in_each, with_tensorflow_alone
 from rme_tf import serving_text
 from rme_tf.data import text
-from test_export import PREAMBLE
 from test_lstm import build_text_model
 from test_text_tokenizer import foreign, trained
 
@@ -166,25 +165,9 @@ def sentences(kind):
     return tokenizer, model
 
 
-def run(program, folders):
-    """Runs a program in each folder, all in one new process; returns what it prints."""
-    each = f"import os\nfor folder in {[str(folder) for folder in folders]}:\n    os.chdir(folder)\n"
-    each += textwrap.indent(f"exec({program!r}, {{}})\n", "    ")
-    done = subprocess.run(
-        [sys.executable, "-c", each],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
 ON_STRINGS = """
 import sys
-for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf", "sentencepiece"):
-    sys.modules[name] = None  # importing it raises
+sys.modules["sentencepiece"] = None  # importing it raises, as of what `with_tensorflow_alone` is without
 import importlib.util
 import pathlib
 import numpy as np
@@ -224,7 +207,7 @@ def served(tmp_path_factory):
         np.save(folder / "lines.npy", [line.encode() for line in lines])
         rme_tf.export_saved_model(model, folder / "saved_model", max_length=LENGTH, tokenizer=tokenizer)
         found[kind] = tokenizer, model, x, folder / "answers.npz"
-    run(ON_STRINGS, [path.parent for *_, path in found.values()])
+    with_tensorflow_alone(in_each([path.parent for *_, path in found.values()], ON_STRINGS))
     return {kind: (*rest, np.load(path, allow_pickle=True)) for kind, (*rest, path) in found.items()}
 
 
@@ -263,5 +246,5 @@ def test_the_documented_example_runs_where_sentencepiece_and_tensorflow_are(tmp_
         tokens = text.tokenize(["the cat sat", "dogs ran"], tokenizer, max_length=50).rows([0, 1])
         expected[tmp_path / kind] = repr(tokenizer.decode(model.reconstruct(tokens, max_length=50)))
     example = textwrap.dedent(serving_text.__doc__.split("and back:\n")[1].split("\nThe exception")[0])
-    blocked = PREAMBLE[: PREAMBLE.index("import numpy")].replace('("keras"', '("tensorflow_text", "keras"')
-    assert run(blocked + example, list(expected)).splitlines() == list(expected.values())
+    program = 'import sys\nsys.modules["tensorflow_text"] = None\n' + example
+    assert with_tensorflow_alone(in_each(expected, program)).splitlines() == list(expected.values())
