@@ -43,6 +43,22 @@ def _pipelines_end_at_once():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _operations_of_right_types_need_no_message():
+    """TensorFlow writes the one on a wrong type for each operation of a graph: a tenth of what making it takes."""
+    from tensorflow.python.framework import op_def_library
+
+    check = op_def_library._SatisfiesTypeConstraint
+
+    def checked(dtype, attr_def, param_name):
+        if not (attr_def.HasField("allowed_values") and dtype in attr_def.allowed_values.list.type):
+            check(dtype, attr_def, param_name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(op_def_library, "_SatisfiesTypeConstraint", checked)
+        yield
+
+
 def pytest_collection_modifyitems(items):
     """Puts the files with the most slow tests first, so that parallel processes come to their ends together."""
     slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))

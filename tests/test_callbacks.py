@@ -219,7 +219,7 @@ def assert_same_training(one, other):
         pytest.param(2, 1, True, id="within the warm start, eagerly", marks=pytest.mark.slow),
         pytest.param(2, 2, False, id="where the mixture grows", marks=pytest.mark.slow),
         pytest.param(2, 2, True, id="where the mixture grows, eagerly"),
-        pytest.param(1, 2, False, id="after it has grown", marks=pytest.mark.slow),
+        pytest.param(1, 2, True, id="after it has grown, eagerly", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The warm start")
