@@ -10,6 +10,9 @@ import typing
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What is compiled here runs but a few times.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+# There are as many processes as cores, and their tensors are small: to hand them to threads costs more than it saves.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -229,7 +229,7 @@ def test_a_training_cut_in_two_is_the_same(tiny_model, tmp_path, eagerly, warm_s
     whole = resumable(tiny_model, tmp_path / "whole", algorithm=algorithm)
     train_to(*whole, 4)
     train_to(*resumable(tiny_model, tmp_path / "cut", algorithm=algorithm), cut)
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(99)
     second = resumable(tiny_model, tmp_path / "cut", algorithm=algorithm, seed=7)  # its own weights do not matter
     assert second[1].epoch == cut

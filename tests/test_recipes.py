@@ -1,6 +1,7 @@
 """The recipes run, and the README says what the library does."""
 
 import dataclasses
+import functools
 import importlib.util
 import inspect
 import json
@@ -10,6 +11,7 @@ import runpy
 import sys
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +46,8 @@ def run_here(tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
+    # Else studies walk, between two runs, through all that the tests before have left in memory.
+    monkeypatch.setattr(keras.utils, "clear_session", functools.partial(keras.utils.clear_session, free_memory=False))
     yield run_as_main
     tf_config.disable_op_determinism()
 
