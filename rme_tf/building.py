@@ -45,11 +45,8 @@ def choose_parts(choices, **options) -> dict:
 
 
 def check_output(network, dummy, expected, name: str) -> None:
-    """Raises ValueError if the output of a network does not fit; one that does not say what it is, is called.
-
-    On a dummy batch of one, which builds it.
-    """
-    shape = (declared_output(network, dummy) or tuple(network(dummy).shape))[1:]
+    """Calls a network on a dummy batch of one, which builds it; raises ValueError if its output does not fit."""
+    shape = tuple(network(dummy).shape)[1:]
     fits = len(shape) == len(expected) and all(w in (None, s) for s, w in zip(shape, expected, strict=True))
     if not fits:
         received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), dummy)
@@ -57,13 +54,6 @@ def check_output(network, dummy, expected, name: str) -> None:
             f"The {name} must turn inputs of shape {received} into outputs of shape {tuple(expected)}. "
             f"Received: {shape}."
         )
-
-
-def declared_output(network, dummy) -> tuple | None:
-    """Returns the shape that a built functional model has for its output, if `dummy` may be its only input."""
-    inputs, outputs = (getattr(network, name, None) for name in ("input_shape", "output_shape"))
-    fits = isinstance(inputs, tuple) and inputs[1:] == tuple(getattr(dummy, "shape", ()))[1:]
-    return outputs if fits and isinstance(outputs, tuple) and None not in outputs[1:] else None
 
 
 def is_autoregressive(decoder) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rme_tf import VAE
-from rme_tf.building import as_encoders, declared_output, fresh_copy
+from rme_tf.building import as_encoders, fresh_copy
 from rme_tf.likelihoods import Bernoulli
 from rme_tf.networks import mlp_decoder, mlp_encoder
 from rme_tf.posteriors import DiagNormal
@@ -63,16 +63,6 @@ def from_names(**choices):
     return VAE.from_names(
         **{**networks, "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 2, **choices}
     )
-
-
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_network_that_declares_its_output_need_not_be_called(kind):
-    network, x = KINDS[kind](), np.zeros((1, PIXELS))
-    expected = None if kind == "subclassed" else (None, PARAMS)
-    assert declared_output(network, x) == expected
-    for other in (np.zeros((1, PIXELS + 1)), np.zeros((1, 1, PIXELS)), [x, x]):
-        assert declared_output(network, other) is None
-    assert declared_output(keras.Sequential([keras.layers.Dense(PARAMS)]), x) is None  # not built
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
