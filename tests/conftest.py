@@ -48,7 +48,7 @@ def _pipelines_end_at_once():
 
 @pytest.fixture(scope="session", autouse=True)
 def _operations_of_right_types_need_no_message():
-    """TensorFlow writes the one on a wrong type for each operation of a graph: a tenth of what making it takes."""
+    """TensorFlow writes the one on a wrong type for each operation of a graph, which takes time, and drops it."""
     from tensorflow.python.framework import op_def_library
 
     check = op_def_library._SatisfiesTypeConstraint

@@ -14,7 +14,8 @@ import textwrap
 
 from rme_tf.benchmark.keeping import new_processes
 
-# A process that can import TensorFlow alone. It forks one for each program that it reads, and says what that printed.
+# A process that can import TensorFlow alone. It forks one for each program that it reads, and says what that printed;
+# where a fork is not safe, it runs the program itself.
 SERVING = """
 import contextlib, io, json, os, sys, traceback
 for name in ("keras", "tf_keras", "tensorflow_probability", "rme_tf"):
@@ -33,7 +34,7 @@ def answer(program):
 
 for line in sys.stdin:
     program = json.loads(line)
-    if not sys.platform.startswith("linux"):  # where a fork is not safe
+    if not sys.platform.startswith("linux"):
         answer(program)
         continue
     child = os.fork()
@@ -73,15 +74,17 @@ def with_tensorflow_alone(program: str) -> str:
     """Runs a program in a new process in which importing keras, TFP or this library raises; returns what it printed."""
     process = _serving()
     print(json.dumps(program), file=process.stdin, flush=True)
-    printed, error = json.loads(process.stdout.readline() or '["", "the process that forks is dead"]')
+    printed, error = json.loads(process.stdout.readline() or '["", "the process is dead"]')
+    if not sys.platform.startswith("linux"):  # it has run the program itself: the next one needs another
+        _serving.cache_clear()
     assert error is None, error
     return printed
 
 
 def in_each(folders, program: str) -> str:
-    """Returns a program that runs another in each of several folders, one after the other; `folder` is its name."""
+    """Returns a program that runs another in each of several folders, one after the other."""
     lines = f"import os\nfor folder in {[str(folder) for folder in folders]}:\n    os.chdir(folder)\n"
-    return lines + textwrap.indent(f'exec({program!r}, {{"folder": folder}})\n', "    ")
+    return lines + textwrap.indent(f"exec({program!r}, {{}})\n", "    ")
 
 
 @functools.cache

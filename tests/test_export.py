@@ -13,8 +13,8 @@ LOADED = """
 import numpy as np
 import tensorflow as tf
 
-x = np.load(folder + "/x.npy")
-served = tf.saved_model.load(folder + "/saved_model")
+x = np.load("x.npy")
+served = tf.saved_model.load("saved_model")
 answers = dict(served.encode(x))
 """
 QUESTIONS = """
@@ -37,7 +37,7 @@ def answers_of_each(exported, questions, **options):
     for folder, (model, x) in exported.items():
         np.save(folder / "x.npy", x)
         rme_tf.export_saved_model(model, folder / "saved_model", **options)
-    program = LOADED + questions + '\nnp.savez(folder + "/answers.npz", **answers)'
+    program = LOADED + questions + '\nnp.savez("answers.npz", **answers)'
     with_tensorflow_alone(in_each(exported, program))
     return {folder: np.load(folder / "answers.npz") for folder in exported}
 
