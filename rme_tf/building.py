@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import keras
 
+from rme_tf.copies import copies_of
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.networks import (
     COMPONENT_NETWORKS,
@@ -68,13 +69,8 @@ def decoder_example(decoder, latent_dim: int, likelihood):
     return [z, likelihood.example()] if is_autoregressive(decoder) else z
 
 
-def fresh_copy(network):
-    """Returns a Keras model of the same configuration with new weights."""
-    return type(network).from_config(network.get_config())
-
-
 def as_encoders(encoders, num_components=None, trunk=None) -> list:
-    """Returns the list of M encoders: the given list, or M fresh copies of one network; none for a `ComponentNetwork`.
+    """Returns the list of M encoders: the given list, or one network and M - 1 copies; none for a `ComponentNetwork`.
 
     Raises:
         ValueError: if M is less than 1 or does not agree with the list, or with the network of all components.
@@ -88,7 +84,7 @@ def as_encoders(encoders, num_components=None, trunk=None) -> list:
             )
         return []
     if isinstance(encoders, keras.Layer):
-        return [encoders, *(fresh_copy(encoders) for _ in range((num_components or 1) - 1))]
+        return [encoders, *copies_of(encoders, (num_components or 1) - 1)]
     encoders = list(encoders)
     if len(encoders) != (num_components or len(encoders)) or not encoders:
         raise ValueError(

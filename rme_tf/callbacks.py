@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from rme_tf.building import decoder_example, fresh_copy
+from rme_tf.building import decoder_example
+from rme_tf.copies import fresh_copy, refresh, renew
 from rme_tf.records import read_json, write_json
+from rme_tf.training_mode import state_moved
 
 FACTORED = ("_r", "_c")  # Adafactor's lists of a slot for each variable, which do not name it
 
@@ -50,6 +52,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         self.history: dict[str, list] = {}
         if self.manager.latest_checkpoint:
             self._restore(self.manager.latest_checkpoint)
+            if refresh(model):
+                model.forget_functions()
 
     def _restore(self, path):
         try:
@@ -178,7 +182,8 @@ def _without_counters(model) -> list:
 class ResetDecoder(keras.callbacks.Callback):
     """Gives p(x|z) new weights, and the optimizer no memory of the old ones, when an epoch begins.
 
-    The weights are those of the decoder and of the likelihood. The encoders, trained until then as those of an
+    The weights are those of the decoder and of the likelihood that train, and moving statistics; frozen layers and what
+    was adapted (`Normalization`) stay. The encoders, trained until then as those of an
     autoencoder (`kl_weight` 0, by an `Annealing` with a `delay`), keep what they have learned: the pre-training
     against posterior collapse. The new weights are drawn by the model's own seed: a resumed training draws the same.
 
@@ -205,15 +210,16 @@ class ResetDecoder(keras.callbacks.Callback):
         if epoch != self.epoch:
             return
         model, replaced = self.model, []
+        example = decoder_example(model.decoder, model.latent_dim, model.likelihood)
+        moved = state_moved(model.decoder, example)
         with _initialisers_seeded(int(model.seed_generator.next()[0])):
             decoder = fresh_copy(model.decoder)
-            decoder(decoder_example(decoder, model.latent_dim, model.likelihood))  # which builds it
+            decoder(example)  # which builds it
             fresh = [decoder, fresh_copy(model.likelihood)]
             if self.initialise is not None:
                 self.initialise(fresh, random.randrange(2**31))
         for new_part, part in zip(fresh, (model.decoder, model.likelihood), strict=True):
-            for new, old in zip(new_part.weights, part.weights, strict=True):
-                old.assign(new)
+            renew(part, new_part, moved)
             replaced += part.trainable_variables
         _forget(model.optimizer, model.trainable_variables, replaced)
 

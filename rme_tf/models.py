@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import building, objectives, posteriors, priors, pseudo_inputs
+from rme_tf import building, copies, objectives, posteriors, priors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
 from rme_tf.generation import as_codes, check_image_choices, generate, heaviest_means, interpolate
 from rme_tf.networks import component_params
@@ -22,8 +22,8 @@ class VAE(AssembledModel):
     `scales` [B, M, D]. `from_names` builds one from names; here the parts are given as objects.
 
     Args:
-        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which
-            `num_components` fresh copies are made.
+        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which all components get copies,
+            with whatever it has learned, a little noise on the weights that train, and random numbers of their own.
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
         trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
             gives the params of all components: then `encoders` is an empty list.
@@ -69,6 +69,8 @@ class VAE(AssembledModel):
         self.refinement = as_refinement(refinement, posterior.num_params)
         self._create_training_state(seed)
         building.check_parts(self)
+        if isinstance(encoders, keras.Layer):
+            copies.spread(self.encoders, seed=int(self.seed_generator.state.numpy()[0]))
         likelihood.bind(decoder)
         if self.prior.uses_posterior:
             self.prior.bind(pseudo_inputs.inference_of(self))

@@ -191,6 +191,10 @@ class TrainableModel(keras.Model):
         """
         self._clear_losses()
 
+    def forget_functions(self):
+        """Drops what has been traced, where what layers keep beside their weights is a constant."""
+        self.train_function = self.test_function = self.predict_function = None
+
     def _unpack(self, data):
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         refuse_weights(sample_weight=sample_weight)
@@ -229,7 +233,8 @@ class TrainableModel(keras.Model):
         if before < now:
             seed = int(self.seed_generator.next()[1])
             if self.encoders:
-                copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed)
+                if copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed):
+                    self.forget_functions()
             else:
                 self.trunk.copy_first(noise=self.algorithm.warm_start_noise, seed=seed)
         self.num_active.assign(now)

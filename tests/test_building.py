@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from rme_tf import VAE
-from rme_tf.building import as_encoders, fresh_copy
+from rme_tf.building import as_encoders
+from rme_tf.copies import fresh_copy
 from rme_tf.likelihoods import Bernoulli
 from rme_tf.networks import mlp_decoder, mlp_encoder
 from rme_tf.posteriors import DiagNormal

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import VAE
-from rme_tf.building import fresh_copy
+from rme_tf.copies import fresh_copy
 from rme_tf.networks import DECODERS, ENCODERS
 
 IMAGE = (5, 7, 2)  # no side divides by a stride

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
-from rme_tf.building import fresh_copy
+from rme_tf.copies import fresh_copy
 from rme_tf.networks import PixelCNNDecoder, pixelcnn_decoder
 from rme_tf.networks.pixelcnn import CONDITIONINGS
 

@@ -2,19 +2,26 @@
 
 import numpy as np
 
+from rme_tf.copies import copy_vocabularies, refresh
 
-def copy_first_encoder(encoders, *, noise: float, seed: int) -> None:
+
+def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:
     """Copies the weights of encoder 0 into the others, adding noise to the trainable ones.
 
     All of them or none: an encoder that has not the same number of weights, of the same shapes, stays as it is, which
     in a model's life is as it was initialised. Of a network of another size, some weights would mean nothing.
+    What layers keep beside their weights, `Normalization` and vocabularies, is copied with them.
 
     Args:
         encoders: list of M Keras models.
         noise: standard deviation of the Gaussian noise.
         seed: of the noise.
+
+    Returns:
+        Whether an encoder keeps something beside its weights, which functions traced before then hold as it was.
     """
     generator = np.random.default_rng(seed)
+    changed = False
     shapes = [[tuple(weight.shape) for weight in encoder.weights] for encoder in encoders]
     for encoder, of_encoder in zip(encoders[1:], shapes[1:], strict=True):
         if of_encoder != shapes[0]:
@@ -24,6 +31,9 @@ def copy_first_encoder(encoders, *, noise: float, seed: int) -> None:
             if target.trainable:
                 value = value + generator.normal(scale=noise, size=value.shape).astype(value.dtype)
             target.assign(value)
+        changed |= copy_vocabularies(encoders[0], encoder)
+        changed |= refresh(encoder)
+    return changed
 
 
 def begin_with_equal_weights(model) -> None:
