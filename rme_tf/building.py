@@ -1,10 +1,12 @@
-"""Builds the networks of a VAE from names, and checks that networks of the user's own fit."""
+"""Builds the networks and other parts of a VAE from names."""
 
+import inspect
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import keras
 
+from rme_tf.compatibility import check_network, check_weights_apart, input_shapes, is_autoregressive, named
 from rme_tf.copies import copies_of
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.networks import (
@@ -45,28 +47,64 @@ def choose_parts(choices, **options) -> dict:
     }
 
 
-def check_output(network, dummy, expected, name: str) -> None:
-    """Calls a network on a dummy batch of one, which builds it; raises ValueError if its output does not fit."""
-    shape = tuple(network(dummy).shape)[1:]
-    fits = len(shape) == len(expected) and all(w in (None, s) for s, w in zip(shape, expected, strict=True))
-    if not fits:
-        received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), dummy)
+def parts_beside(networks: Mapping, choices: Mapping) -> dict:
+    """Returns what `choose_parts` does beside ready networks: sizes that a name needs are read off the networks.
+
+    D is that of a posterior or prior that is an instance, else of the decoder's input; the shape of x is that of the
+    input of the trunk, or of the first encoder.
+
+    Args:
+        networks: "encoders", "decoder" and "trunk".
+        choices: as of `choose_parts`; a prior of None is "standard_normal".
+
+    Raises:
+        ValueError: for an unknown name, and for one that needs what no network says.
+    """
+    choices = {**choices, "prior": "standard_normal" if choices["prior"] is None else choices["prior"]}
+    for kind in ("posterior", "likelihood", "prior"):
+        if isinstance(choices[kind], str):
+            lookup(KINDS[kind][0], choices[kind], kind)
+    if isinstance(choices["posterior"], str):
+        known = choices["prior"].latent_dim if isinstance(choices["prior"], Prior) else _code_size(networks["decoder"])
+        choices["posterior"] = _by_name("posterior", choices["posterior"], latent_dim=known)
+    if isinstance(choices["prior"], str) and isinstance(choices["posterior"], PosteriorFamily):
+        choices["prior"] = _by_name("prior", choices["prior"], latent_dim=choices["posterior"].latent_dim)
+    if isinstance(choices["likelihood"], str):
+        shape = _observation_shape(networks["trunk"], networks["encoders"])
+        choices["likelihood"] = _by_name("likelihood", choices["likelihood"], event_shape=shape)
+    return choose_parts(choices)
+
+
+def _by_name(kind: str, name: str, **known):
+    """Returns the part of that name; raises ValueError if it needs more than what is known and not None."""
+    found = KINDS[kind][0][name]
+    arguments = inspect.signature(found).parameters.values()
+    needed = {each.name for each in arguments if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    known = {argument: value for argument, value in known.items() if value is not None}
+    if needed - set(known):
+        missing = ", ".join(f"`{argument}`" for argument in sorted(needed - set(known)))
         raise ValueError(
-            f"The {name} must turn inputs of shape {received} into outputs of shape {tuple(expected)}. "
-            f"Received: {shape}."
+            f"The {kind} {name!r} needs {missing}, which the networks do not say. Expected an instance of "
+            f"{found.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
         )
+    return found(**known)
 
 
-def is_autoregressive(decoder) -> bool:
-    """Returns whether a decoder takes [z, x]: it says so, or is a functional model of two inputs."""
-    inputs = getattr(decoder, "inputs", None)
-    return getattr(decoder, "autoregressive", isinstance(inputs, list) and len(inputs) == 2)
+def _code_size(decoder) -> int | None:
+    """Returns D, the size of a decoder's first input; None if it does not say."""
+    named_size = getattr(decoder, "config", {}).get("latent_dim")  # of one that goes part by part
+    shapes = input_shapes(decoder)
+    fits = len(shapes) == 1 + is_autoregressive(decoder) and len(shapes[0]) == 1
+    return named_size or (shapes[0][0] if fits else None)
 
 
-def decoder_example(decoder, latent_dim: int, likelihood):
-    """Returns inputs for a decoder, a batch of one: z, or [z, x]."""
-    z = keras.ops.zeros([1, latent_dim])
-    return [z, likelihood.example()] if is_autoregressive(decoder) else z
+def _observation_shape(trunk, encoders) -> tuple | None:
+    """Returns the shape of an observation, which the trunk or the first encoder reads; None if they do not say."""
+    network = getattr(trunk, "network", trunk)  # of all components
+    if network is None:
+        network = encoders[0] if isinstance(encoders, list | tuple) and encoders else encoders
+    shapes = input_shapes(network)
+    return shapes[0] if len(shapes) == 1 else None
 
 
 def as_encoders(encoders, num_components=None, trunk=None) -> list:
@@ -85,6 +123,8 @@ def as_encoders(encoders, num_components=None, trunk=None) -> list:
         return []
     if isinstance(encoders, keras.Layer):
         return [encoders, *copies_of(encoders, (num_components or 1) - 1)]
+    if isinstance(encoders, str | Mapping) or not isinstance(encoders, Iterable):
+        check_network(encoders, "encoder, or each of a list of them,")
     encoders = list(encoders)
     if len(encoders) != (num_components or len(encoders)) or not encoders:
         raise ValueError(
@@ -92,66 +132,11 @@ def as_encoders(encoders, num_components=None, trunk=None) -> list:
         )
     if len({id(encoder) for encoder in encoders}) < len(encoders):
         raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
-    check_weights_apart(named(encoders))
-    return encoders
-
-
-def check_weights_apart(networks: dict) -> None:
-    """Raises ValueError if two networks, by name, share a weight: Keras would save it, but not load it again."""
-    owners: dict[int, str] = {}
-    for name, network in networks.items():
-        for variable in network.weights:
-            owner = owners.setdefault(id(variable), name)
-            if owner != name:
-                raise ValueError(
-                    "Every network needs weights of its own: shared ones would not load again. What all components "
-                    f"share is the `trunk`. Received: {variable.path} in {owner} and {name}."
-                )
-
-
-def named(encoders) -> dict:
-    """Returns the encoders by the names that messages give them."""
-    return {f"encoder {m}": encoder for m, encoder in enumerate(encoders)}
-
-
-def check_parts(model) -> None:
-    """Builds the networks of a `VAE`; raises ValueError if they do not fit its distributions or each other."""
-    dummy = model.likelihood.example()
-    networks = named(model.encoders)
-    if isinstance(model.trunk, ComponentNetwork):
-        check_output(model.trunk, dummy, (model.num_components, model.posterior_family.num_params), "trunk")
-        features = dummy
-    else:
-        features = dummy if model.trunk is None else features_of(model.trunk, dummy)
+    networks = named(encoders)
     for name, encoder in networks.items():
-        check_output(encoder, features, (model.posterior_family.num_params,), name)
-    inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
-    check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
-    if hasattr(model.decoder, "step") and model.likelihood.parts == "pixels":
-        model.likelihood.of_pixel()  # which it could not draw from, or even has a say in the pixels before it
-    if model.prior.latent_dim != model.latent_dim:
-        raise ValueError(
-            f"Prior and posterior must agree in `latent_dim`. Expected {model.latent_dim}. "
-            f"Received: {model.prior.latent_dim}."
-        )
-    if model.mixing.learned and model.num_components > 1:
-        if model.mixing_network is None:
-            raise ValueError("Learned mixing weights need a `mixing_network` [B, ...] -> [B, M-1]. Received: None.")
-        check_output(model.mixing_network, features, (model.num_components - 1,), "mixing network")
-        networks["mixing network"] = model.mixing_network
-    if model.trunk is not None:
-        networks["trunk"] = model.trunk
-    check_weights_apart(networks)  # late: some have been built just now
-
-
-def features_of(trunk, dummy):
-    """Returns the features of a dummy batch of one; raises ValueError if the trunk is no network with one output."""
-    if not isinstance(trunk, keras.Layer):
-        raise ValueError(f"`trunk` must be a Keras model, observations -> features. Received: {trunk!r}.")
-    features = trunk(dummy)
-    if not keras.ops.is_tensor(features):
-        raise ValueError(f"`trunk` must have one output, a tensor [B, ...]. Received: {type(features).__name__}.")
-    return features
+        check_network(encoder, name)
+    check_weights_apart(networks)
+    return encoders
 
 
 def check_num_components(num_components) -> None:

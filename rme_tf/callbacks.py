@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from rme_tf.building import decoder_example
+from rme_tf.compatibility import decoder_example
 from rme_tf.copies import fresh_copy, refresh, renew
 from rme_tf.records import read_json, write_json
 from rme_tf.training_mode import state_moved

@@ -3,12 +3,11 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import building, copies, objectives, posteriors, priors, pseudo_inputs
+from rme_tf import building, compatibility, copies, objectives, posteriors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
 from rme_tf.generation import as_codes, check_image_choices, generate, heaviest_means, interpolate
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
-from rme_tf.registry import instantiate
 from rme_tf.types import Encoding, LogProbs
 
 
@@ -19,7 +18,7 @@ class VAE(AssembledModel):
     The encoders share nothing, or a trunk: then they, and the mixing network, read its features in the place of x.
 
     Called on x [B, *event_shape] it returns what it infers: a dict of `weights` [B, M], `means` and
-    `scales` [B, M, D]. `from_names` builds one from names; here the parts are given as objects.
+    `scales` [B, M, D]. `from_names` builds the networks, too, from names.
 
     Args:
         encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which all components get copies,
@@ -27,9 +26,9 @@ class VAE(AssembledModel):
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
         trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
             gives the params of all components: then `encoders` is an empty list.
-        posterior: a `PosteriorFamily`.
-        likelihood: a `Likelihood`.
-        prior: a `Prior`, standard normal unless given.
+        posterior: a `PosteriorFamily` or its name, for the size of the decoder's input.
+        likelihood: a `Likelihood` or its name, for the shape of the encoders' input.
+        prior: a `Prior` or its name, standard normal unless given.
         mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
         mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
         num_components: M; read off the list of encoders unless given.
@@ -57,21 +56,25 @@ class VAE(AssembledModel):
         **kwargs,
     ):
         super().__init__(**{"autocast": False, **kwargs})
-        self.posterior_family = posterior
-        self.likelihood = likelihood
-        self.prior = prior or priors.StandardNormal(posterior.latent_dim)
+        parts = building.parts_beside(
+            {"encoders": encoders, "decoder": decoder, "trunk": trunk},
+            {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing},
+        )
+        self.posterior_family, self.likelihood, self.prior = (
+            parts[kind] for kind in ("posterior", "likelihood", "prior")
+        )
         self.trunk = trunk
         self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
-        self.mixing = instantiate(posteriors.MIXINGS, mixing, "mixing", base=posteriors.Mixing)
+        self.mixing = parts["mixing"]
         mixes = self.mixing.learned and self.num_components > 1
         self.mixing_network = mixing_network if mixes else None
-        self.refinement = as_refinement(refinement, posterior.num_params)
+        self.refinement = as_refinement(refinement, self.posterior_family.num_params)
         self._create_training_state(seed)
-        building.check_parts(self)
+        compatibility.check_parts(self)
         if isinstance(encoders, keras.Layer):
             copies.spread(self.encoders, seed=int(self.seed_generator.state.numpy()[0]))
-        likelihood.bind(decoder)
+        self.likelihood.bind(decoder)
         if self.prior.uses_posterior:
             self.prior.bind(pseudo_inputs.inference_of(self))
         self.built = True  # as all its parts are
@@ -89,7 +92,7 @@ class VAE(AssembledModel):
     @property
     def autoregressive(self) -> bool:
         """Whether the decoder sees, beside z, the parts of x before the one that it speaks of."""
-        return building.is_autoregressive(self.decoder)
+        return compatibility.is_autoregressive(self.decoder)
 
     @property
     def generative_variables(self) -> list:

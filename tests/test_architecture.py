@@ -32,6 +32,7 @@ LAYERS = [
         "version",
     },
     {"networks", "posteriors", "likelihoods", "priors"},
+    {"compatibility"},
     {
         "annealing",
         "budget",

@@ -20,6 +20,9 @@ class ComponentNetwork(keras.Model):
         units: size of the hidden layer after the features.
         activation: of that layer.
 
+    Raises:
+        ValueError: if the network does not say the size of its one output.
+
     To be implemented by subclasses:
         * `of_features(features, num_components, training)`: features [B, F] -> params [B, K, P] of the first K.
         * `copy_first(noise, seed)`: makes the other components noisy copies of the first, after a warm start.
@@ -32,7 +35,7 @@ class ComponentNetwork(keras.Model):
         self.num_params = int(num_params)
         self.units = int(units)
         self.activation = activation
-        self.features = self.network.output_shape[-1]
+        self.features = _feature_size(network)
 
     def call(self, x, training=False, num_components=None):
         """Returns params [B, K, P] for x [B, *event_shape]: of the first K components, of all M unless given."""
@@ -195,6 +198,17 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
     features, read = (x, read) if trunk is None else (read(trunk, x), call)
     outputs = [read(encoder, features) for encoder in encoders[:num_components]]
     return keras.ops.stack(outputs, axis=1), features, read
+
+
+def _feature_size(network) -> int:
+    """Returns F; raises ValueError unless a network is built, with one output [B, F]."""
+    shape = getattr(network, "output_shape", None) if isinstance(network, keras.Layer) else None
+    if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
+        raise ValueError(
+            "`network` must be a Keras model that is built, with one output of shape (None, F), the features. "
+            f"Received: {network!r}, with outputs of shape {shape}."
+        )
+    return shape[-1]
 
 
 def _call(network, x, training):
