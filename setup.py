@@ -42,8 +42,13 @@ REQUIREMENTS = [
 # Strings in a SavedModel. There is no wheel for Windows.
 TEXT_REQUIREMENTS = [f"tensorflow-text{TENSORFLOW_BOUNDS}"]
 
+# What turns a model into ONNX, and runs it.
+ONNX_REQUIREMENTS = ["tf2onnx>=1.17", "onnx>=1.20", "onnxruntime>=1.24"]
+
 TEST_REQUIREMENTS = [
     f"tensorflow-text{TENSORFLOW_BOUNDS}; sys_platform != 'win32'",
+    *ONNX_REQUIREMENTS,
+    "ai-edge-litert>=2.1; sys_platform != 'win32'",  # the interpreter that replaces TensorFlow's own
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "pytest-xdist>=3.6",
@@ -94,6 +99,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "onnx": ONNX_REQUIREMENTS,
         "text": TEXT_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
         "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,

@@ -32,10 +32,10 @@ def diagonal_log_prob(x, mean, scale):
 
 
 class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
-    """TFP's `MultivariateNormalDiag`, with draws and densities of a few operations each.
+    """TFP's `MultivariateNormalDiag`, with draws, densities and moments of a few operations each.
 
-    TFP composes them of a base distribution and of bijectors, which takes long to trace. The draws are TFP's own, for
-    the same seed; scales are positive.
+    TFP composes them of a base distribution and of bijectors, which takes long to trace, and broadcasts the moments by
+    an operation that ONNX does not have. The draws are TFP's own, for the same seed; scales are positive.
     """
 
     def _call_sample_n(self, sample_shape, seed, **kwargs):
@@ -46,6 +46,14 @@ class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
 
     def _log_prob(self, x, **kwargs):
         return diagonal_log_prob(x, *self._moments())
+
+    def _mean(self, **kwargs):
+        mean, scale = self._moments()
+        return mean + tf.zeros_like(scale)
+
+    def _stddev(self, **kwargs):
+        mean, scale = self._moments()
+        return scale + tf.zeros_like(mean)
 
     def _moments(self):
         return tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self._scale_diag)

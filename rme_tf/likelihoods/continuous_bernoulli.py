@@ -6,6 +6,21 @@ import tensorflow_probability as tfp
 
 from rme_tf.likelihoods.base import Likelihood
 
+SMALL_LOGIT = 0.5  # where 1 / logit and what it is subtracted from nearly cancel
+
+
+class Pixels(tfp.distributions.ContinuousBernoulli):
+    """TFP's `ContinuousBernoulli` of logits, with a mean of operations that ONNX has."""
+
+    def _mean(self):
+        # 1 / (1 - exp(-t)) - 1 / t; about 0 its series, whose next term is t^9 / 47900160.
+        logits = tf.convert_to_tensor(self.logits)
+        is_small = tf.abs(logits) < SMALL_LOGIT
+        large = tf.where(is_small, 1.0, logits)
+        square = tf.where(is_small, logits, 0.0) ** 2
+        series = (1.0 / 12.0 - square * (1.0 / 720.0 - square * (1.0 / 30240.0 - square / 1209600.0))) * logits
+        return 0.5 + tf.where(is_small, series, 0.5 / tf.math.tanh(0.5 * large) - 1.0 / large)
+
 
 @keras.saving.register_keras_serializable("rme_tf")
 class ContinuousBernoulli(Likelihood):
@@ -28,7 +43,7 @@ class ContinuousBernoulli(Likelihood):
 
     def distribution(self, params):
         """Returns independent continuous Bernoullis with logits `params`."""
-        pixels = tfp.distributions.ContinuousBernoulli(logits=params)
+        pixels = Pixels(logits=params)
         return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
 
     def in_support(self, x):

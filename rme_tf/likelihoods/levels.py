@@ -85,7 +85,7 @@ def logistic_level_mean(mean, log_scale):
         edge = (2.0 * tf.cast(k, tf.float32) + 1.0) * HALF_BIN - 1.0
         return k + 1, total + tf.math.sigmoid(precision * (mean - edge))
 
-    total = tf.zeros(tf.broadcast_dynamic_shape(tf.shape(mean), tf.shape(precision)))
+    total = tf.zeros_like(mean + precision)
     _, total = tf.while_loop(lambda k, _: k < LEVELS - 1, body, (tf.constant(0), total), maximum_iterations=LEVELS - 1)
     return total / (LEVELS - 1)
 

@@ -44,8 +44,7 @@ class Flow(tfp.distributions.TransformedDistribution):
     def _fixed_draws(self):
         """Returns [2 N, ..., D]."""
         noise = white_noise(self.event_shape[0])
-        lead = tf.ones_like(self.batch_shape_tensor())
-        noise = tf.reshape(tf.constant(noise), tf.concat([[len(noise)], lead, [-1]], axis=0))
+        noise = tf.constant(noise.reshape(len(noise), *[1] * self.batch_shape.rank, -1))
         return self.bijector.forward(self.distribution.mean() + self.distribution.stddev() * noise)
 
 

@@ -7,6 +7,19 @@ import tensorflow_probability as tfp
 from rme_tf.posteriors.base import PosteriorFamily
 
 
+class TriangularNormal(tfp.distributions.MultivariateNormalTriL):
+    """TFP's `MultivariateNormalTriL`, with moments of operations that ONNX and LiteRT have.
+
+    Its mean and its factor have the same batch shape.
+    """
+
+    def _mean(self, **kwargs):
+        return tf.convert_to_tensor(self.loc)
+
+    def _stddev(self, **kwargs):
+        return tf.norm(self.scale_tril, axis=-1)
+
+
 @keras.saving.register_keras_serializable("rme_tf")
 class FullNormal(PosteriorFamily):
     """N(mean, L L^T); params are the mean and the D (D + 1) / 2 entries of the Cholesky factor L."""
@@ -22,4 +35,4 @@ class FullNormal(PosteriorFamily):
         entries = tfp.math.fill_triangular(entries)
         identity = tf.eye(self.latent_dim)  # a mask: XLA has no gradient of `set_diag`, if the batch is of any size
         scale_tril = entries * (1.0 - identity) + self.positive(entries) * identity
-        return tfp.distributions.MultivariateNormalTriL(mean, scale_tril=scale_tril)
+        return TriangularNormal(mean, scale_tril=scale_tril)

@@ -9,6 +9,29 @@ import tensorflow_probability as tfp
 from rme_tf.posteriors.base import PosteriorFamily, check_count
 
 
+class ReflectedNormal(tfp.distributions.MultivariateNormalLinearOperator):
+    """N(mean, H diag(scale^2) H^T) for a product H of reflections.
+
+    Its moments are of operations that ONNX and LiteRT have; its mean and its operators have the same batch shape.
+    """
+
+    def _mean(self, **kwargs):
+        return tf.convert_to_tensor(self.loc)
+
+    def _stddev(self, **kwargs):
+        *reflections, scale = self.scale.operators
+        columns = tf.eye(self.event_shape[0]) * scale.diag[..., tf.newaxis, :]
+        for reflection in reflections[::-1]:
+            columns = _reflected(columns, reflection.reflection_axis)
+        return tf.norm(columns, axis=-1)  # of each row
+
+
+def _reflected(columns, axis):
+    """Returns columns [..., D, K] reflected along an axis [..., D]."""
+    unit = tf.nn.l2_normalize(axis, axis=-1)[..., tf.newaxis]
+    return columns - 2.0 * unit * tf.matmul(unit, columns, transpose_a=True)
+
+
 @keras.saving.register_keras_serializable("rme_tf")
 class Householder(PosteriorFamily):
     """z = H_t ... H_1 z_0 with z_0 ~ N(mean, diag(scale^2)): the Gaussian N(H mean, H diag(scale^2) H^T).
@@ -53,7 +76,7 @@ class Householder(PosteriorFamily):
         scale = tf.linalg.LinearOperatorDiag(self.positive(raw_scale), is_non_singular=True)
         for reflection in reflections[::-1]:
             mean = reflection.matvec(mean)
-        return tfp.distributions.MultivariateNormalLinearOperator(
+        return ReflectedNormal(
             mean, scale=tf.linalg.LinearOperatorComposition([*reflections, scale], is_non_singular=True)
         )
 
