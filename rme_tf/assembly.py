@@ -3,6 +3,7 @@
 import keras
 
 from rme_tf import building
+from rme_tf.artifacts import write_artifact
 from rme_tf.refinements import as_refinement
 from rme_tf.training import TrainableModel
 
@@ -86,3 +87,21 @@ class AssembledModel(TrainableModel):
             for name, value in config.items()
         }
         return cls(**parts)
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Writes the forward pass as a file, as Keras does: x [B, *event_shape] to the dict of `call`, any B.
+
+        For a SavedModel that also samples, decodes and evaluates, see `rme_tf.export_saved_model`.
+
+        Args:
+            filepath: path of the file, or of the directory of a SavedModel.
+            format: "tf_saved_model", "onnx", "litert" or "openvino".
+            verbose: whether to print a message.
+            input_signature: a list of one `tf.TensorSpec`, of x; None for [None, *event_shape].
+            **kwargs: further arguments of `keras.Model.export`.
+
+        Raises:
+            ValueError: if Keras cannot write the model in that format, or not as a file that its runtime accepts.
+        """
+        write = super().export
+        write_artifact(self, write, filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)

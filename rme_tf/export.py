@@ -1,11 +1,10 @@
 """Exports a model as a SavedModel that serves with TensorFlow alone."""
 
-import contextlib
-
 import keras
 import tensorflow as tf
 
 from rme_tf import posteriors
+from rme_tf.artifacts import without_cudnn
 from rme_tf.budget import chunks
 from rme_tf.evaluation import bounds_of_batch, draws_per_component
 from rme_tf.records import check_writable
@@ -36,6 +35,8 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     where strings `text` [B] stand for x, and for `tokens` in the answers. Then the loading process must import
     tensorflow_text (which imports Keras itself), unless `strings=False` left these out. The SentencePiece model is
     written either way, as assets.extra/tokenizer.model. `serving_text` has examples of both.
+
+    The signatures `encode` and `decode` convert to ONNX and to LiteRT: docs/conversion.md has the table.
 
     Args:
         model: a `VAE`.
@@ -112,20 +113,6 @@ class Endpoints:
     def _sample(self, x, num_samples, seed):
         posterior = posteriors.mixture_distribution(self.model.posterior_family, self._infer(x))
         return posterior.sample(num_samples, seed=_stateless(seed))
-
-
-@contextlib.contextmanager
-def without_cudnn(model):
-    """Within it no recurrent layer of the model is traced as cuDNN's, which a host without a GPU could not serve."""
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
-    before = [layer.use_cudnn for layer in layers]
-    try:
-        for layer in layers:
-            layer.use_cudnn = False
-        yield
-    finally:
-        for layer, use_cudnn in zip(layers, before, strict=True):
-            layer.use_cudnn = use_cudnn
 
 
 def resources_of(root) -> list:

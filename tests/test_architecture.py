@@ -45,7 +45,7 @@ LAYERS = [
         "pseudo_inputs",
     },
     {"algorithms", "generation", "refinements"},
-    {"fitting"},
+    {"artifacts", "fitting"},
     {"training"},
     {"assembly"},
     {"models"},
