@@ -20,6 +20,21 @@ LOGGERS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
 RISING = re.compile(r"(val_)?(elbo(_\d+)?|reconstruction)")  # names in the epoch log of what is to be maximised
 
 
+def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
+    """Raises ValueError if observations are given weights; other keywords pass."""
+    del others
+    if sample_weight is not None or class_weight is not None:
+        raise ValueError("`sample_weight` and `class_weight` are not supported: every observation counts once.")
+
+
+def refuse_weights_in(*data) -> None:
+    """Raises ValueError for a tuple (x, y, sample_weight), or a `tf.data.Dataset` of them."""
+    for source in data:
+        parts = source.element_spec if isinstance(source, tf.data.Dataset) else source
+        third = parts[2] if isinstance(parts, tuple | list) and len(parts) == 3 else None
+        refuse_weights(None if isinstance(third, type(tf.type_spec_from_value(None))) else third)
+
+
 def first_non_finite(log_probs: LogProbs):
     """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
 

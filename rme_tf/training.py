@@ -10,22 +10,17 @@ from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.checks import checked, data_errors_as_value_errors
-from rme_tf.fitting import first_non_finite, prepared_callbacks
+from rme_tf.fitting import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
+from rme_tf.keras_options import checked_compile_options
 from rme_tf.registry import instantiate
 from rme_tf.running_means import RunningMeans
+from rme_tf.step_groups import GroupedModel
 
 LOGGED = ("loss", "elbo", "reconstruction", "kl")
 LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
 
 
-def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
-    """Raises ValueError if observations are given weights; other keywords pass."""
-    del others
-    if sample_weight is not None or class_weight is not None:
-        raise ValueError("`sample_weight` and `class_weight` are not supported: every observation counts once.")
-
-
-class TrainableModel(keras.Model):
+class TrainableModel(GroupedModel):
     """The training half of `rme_tf.VAE`; the forward maths are the other half.
 
     To be implemented by subclasses:
@@ -66,12 +61,14 @@ class TrainableModel(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, or an algorithm that cannot train this model.
+            ValueError: for an unknown name, an algorithm that cannot train this model, or an option that has no use
+                here: the algorithm is the loss, and `metrics` are those of the epoch log.
         """
+        kwargs = checked_compile_options(kwargs)
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
         algorithm.check(self)
         super().compile(optimizer=optimizer, **kwargs)
-        self.algorithm = algorithm
+        self.algorithm, self.auto_scale_loss = algorithm, kwargs.get("auto_scale_loss", True)
         self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self):
@@ -85,6 +82,7 @@ class TrainableModel(keras.Model):
             "jit_compile": self.jit_compile,
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
+            "auto_scale_loss": self.auto_scale_loss,
         }
 
     def compile_from_config(self, config):
@@ -115,6 +113,7 @@ class TrainableModel(keras.Model):
         self._assert_compile_called("fit")
         refuse_weights(**kwargs)
         x = checked(x, self.likelihood)
+        refuse_weights_in(x, validation_data)
         if isinstance(validation_data, tuple | list):
             first, *rest = validation_data
             validation_data = (checked(first, self.likelihood, "validation_data"), *rest)
@@ -151,6 +150,7 @@ class TrainableModel(keras.Model):
         refuse_weights(**kwargs)
         if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
             x = checked(x, self.likelihood)
+            refuse_weights_in(x)
         with data_errors_as_value_errors():
             return super().evaluate(x, y, **kwargs)
 

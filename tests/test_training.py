@@ -182,19 +182,6 @@ def test_mixed_precision_trains_with_float32_log_probabilities(tiny_model, binar
     assert np.mean(history["loss"][-3:]) < np.mean(history["loss"][:3]) - 0.2  # of about 5 nats
 
 
-def test_sample_weights_are_refused(tiny_model, binary_data):
-    model, x = tiny_model(1), binary_data(4)
-    model.compile("sgd", "elbo", run_eagerly=True)
-    with pytest.raises(ValueError, match="sample_weight"):
-        model.fit(x, sample_weight=np.ones(4), verbose=0)
-    with pytest.raises(ValueError, match="sample_weight"):
-        model.fit(x, x, sample_weight=np.ones(4), verbose=0)
-    with pytest.raises(ValueError, match="sample_weight"):
-        model.fit(dataset(x, x, np.ones(4)), verbose=0)
-    with pytest.raises(ValueError, match="sample_weight"):
-        model.evaluate(x, sample_weight=np.ones(4), verbose=0)
-
-
 def test_a_model_must_be_compiled_and_its_algorithm_known(tiny_model, binary_data):
     model = tiny_model(2)
     with pytest.raises(ValueError, match="compile"):

@@ -1,0 +1,139 @@
+"""Groups of steps, `steps_per_execution` at a time, that end where an epoch does."""
+
+import math
+import numbers
+
+import keras
+import tensorflow as tf
+
+
+def checked_group_size(steps_per_execution) -> int:
+    """Returns `steps_per_execution` as an int.
+
+    Raises:
+        ValueError: if it is not an integer of at least 1.
+    """
+    whole = isinstance(steps_per_execution, numbers.Integral) and not isinstance(steps_per_execution, bool)
+    if not whole or steps_per_execution < 1:
+        raise ValueError(
+            "`steps_per_execution` must be an integer of at least 1; it is not tuned automatically. "
+            f"Received: {steps_per_execution!r}."
+        )
+    return int(steps_per_execution)
+
+
+class GroupedModel(keras.Model):
+    """A Keras model that takes exactly the steps of an epoch, whatever `steps_per_execution`.
+
+    Keras runs whole groups: of 10 steps an epoch and groups of 4, on data that do not end, it takes 12. Here the last
+    group of an epoch is as long as the rest of the epoch. The weights that a seed leads to are those of
+    `steps_per_execution=1`.
+    """
+
+    steps_per_execution: int
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras's own, called by `fit` and `evaluate` with the iterator of their epochs: shortens its last group."""
+        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+        if iterator is not None:
+            iterator._enumerate_iterator = lambda: _exact_groups(iterator)
+
+    def _make_function(self, step_function):
+        """Keras's own, of `make_train_function` and `make_test_function`: the result takes a `StepGroup`, too."""
+        function = super()._make_function(step_function)
+        return _of_groups(function, alone=self.steps_per_execution == 1, run_eagerly=self.run_eagerly)
+
+    def predict(self, x, *, steps=None, **kwargs):
+        """Predicts as Keras does, in groups of which a whole number are `steps`."""
+        self.make_predict_function()  # for groups of any size
+        size = self.steps_per_execution
+        self.steps_per_execution = math.gcd(steps or size, size)
+        try:
+            return super().predict(x, steps=steps, **kwargs)
+        finally:
+            self.steps_per_execution = size
+
+
+class StepGroup:
+    """The next batches of an iterator, for one call of a train or test function.
+
+    Args:
+        iterator: a `tf.data.Iterator`, or a distributed one.
+        steps: number of batches.
+
+    Attributes:
+        taken: how many there were, once the function has been called.
+    """
+
+    def __init__(self, iterator, steps: int):
+        self.iterator, self.steps, self.taken = iterator, steps, steps
+
+
+def _exact_groups(epoch_iterator):
+    """Yields first step, last step and `StepGroup` of each group of an epoch, as Keras's iterator does its groups.
+
+    It corrects Keras's count of the batches seen, which decides where finite data begin anew, to that of single steps.
+    """
+    size, seen = epoch_iterator.steps_per_execution, None
+    for begin, _, iterator in type(epoch_iterator)._enumerate_iterator(epoch_iterator):
+        seen = epoch_iterator._steps_seen - size if seen is None else seen
+        of_epoch, of_data = epoch_iterator.steps_per_epoch, epoch_iterator._num_batches
+        steps = min(size, of_epoch - begin if of_epoch else size, of_data - seen if of_data else size)
+        group = StepGroup(iterator, steps)
+        epoch_iterator._steps_seen = seen + (steps if of_data else 1)  # data of unknown length may end right here
+        yield begin, begin + steps - 1, group
+        seen += group.taken
+        epoch_iterator._steps_seen = seen if group.taken == steps else seen + 1
+        if group.taken < steps:
+            raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras awaits it
+
+
+def _of_groups(function, *, alone: bool, run_eagerly: bool):
+    """Returns a train or test function that takes a `StepGroup` or, as Keras's own `function`, a list of batches.
+
+    Where the data end nothing moves: Keras's own, for groups of one step, counts another one for the optimizer there,
+    and draws another seed, as both need no batch.
+
+    Args:
+        function: one of Keras's, whose step it runs.
+        alone: whether every group is of one step.
+        run_eagerly: as in Keras.
+    """
+    last: dict = {"logs": {}}
+
+    def step(iterator, taken, logs_at_the_end):
+        batch = iterator.get_next_as_optional()
+
+        def take():
+            last["logs"] = function([batch.get_value()])
+            return taken + 1, True, last["logs"]
+
+        return tf.cond(batch.has_value(), take, lambda: (taken, False, logs_at_the_end()))
+
+    def run(iterator, steps):
+        def unfinished(taken, going, logs):
+            return tf.logical_and(going, taken < steps)
+
+        first = step(iterator, tf.zeros_like(steps), lambda: _zeros_like(last["logs"]))
+        if alone:
+            return first
+        return tf.while_loop(unfinished, lambda taken, _, logs: step(iterator, taken, lambda: logs), first)
+
+    if not run_eagerly:
+        run = tf.function(run, reduce_retracing=True, autograph=False)
+
+    def of_groups(batches):
+        if not isinstance(batches, StepGroup):
+            return function(batches)
+        taken, _, logs = run(batches.iterator, tf.constant(batches.steps, tf.int64))
+        batches.taken = int(taken)
+        if batches.taken == 0:
+            raise StopIteration
+        return logs
+
+    return of_groups
+
+
+def _zeros_like(logs):
+    """Returns zeros of the shapes of tensors that may be of another graph."""
+    return tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)
