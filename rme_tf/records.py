@@ -6,11 +6,14 @@ import os
 import pathlib
 import platform
 import subprocess
-from importlib import metadata
 
+import keras
+import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+# A module says its version whatever name it was installed under: tensorflow-cpu, tf-nightly.
+PACKAGES = {"tensorflow": tf, "keras": keras, "tensorflow-probability": tfp, "numpy": np}
 
 
 def write_json(path, value) -> None:
@@ -75,7 +78,7 @@ def hardware() -> dict:
         "cores": os.cpu_count(),
         "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus],
         "python": platform.python_version(),
-        **{package: metadata.version(package) for package in PACKAGES},
+        **{package: module.__version__ for package, module in PACKAGES.items()},
     }
 
 

@@ -3,9 +3,11 @@
 import json
 import math
 import re
+from importlib import metadata
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rme_tf.records import PACKAGES, commit, hardware, read_json, write_json
 
@@ -63,3 +65,15 @@ def test_the_hardware_is_what_computes():
     assert result["processor"]
     assert all(re.match(r"\d+\.\d+", result[name]) for name in ("python", *PACKAGES))
     json.dumps(result)
+
+
+def test_versions_are_those_of_the_modules_whatever_their_packages_are_called(monkeypatch):
+    """TensorFlow is also installed as tensorflow-cpu, tensorflow-rocm or tf-nightly."""
+
+    def version(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(tf, "__version__", "9.9.0-dev20300101")
+    assert hardware()["tensorflow"] == "9.9.0-dev20300101"
+    assert hardware()["numpy"] == np.__version__
