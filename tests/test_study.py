@@ -87,6 +87,19 @@ def test_overwrite_runs_again(ran, tmp_path):
     assert len(ran) == 2
 
 
+@pytest.mark.parametrize("text", ['{"title": "my thesis"}', "[1, 2]", "no JSON", '{"config": 3, "method": "vae"}'])
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["vae-seed0.json", "other.json"])
+def test_a_file_that_is_no_record_is_neither_read_as_one_nor_overwritten(ran, tmp_path, text, overwrite, name):
+    path = tmp_path / "results" / name
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"Expected the record of a run. Received: .*{name}, which is none"):
+        study(tmp_path, {"vae": ImageRecipe(components=1, overwrite=overwrite)}, seeds=1)
+    assert path.read_text(encoding="utf-8") == text
+    assert ran == []
+
+
 def test_the_record_of_another_configuration_does_not_count(ran, tmp_path):
     """A record that a smoke run left, say, must not pass for the study's."""
     study(tmp_path, {"vae": ImageRecipe(components=1, smoke=True)}, seeds=1)

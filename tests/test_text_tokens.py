@@ -190,6 +190,15 @@ def test_damaged_files_are_written_again(tokenizer, tmp_path, passes, name, dama
     assert len(passes) == 2
 
 
+def test_a_file_of_another_program_is_not_replaced(tokenizer, tmp_path):
+    path = tmp_path / "tokens.json"
+    path.write_text('{"my_token": "secret"}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"whose tokens.json is of something else"):
+        tokenize(LINES, tokenizer, directory=tmp_path)
+    assert path.read_text(encoding="utf-8") == '{"my_token": "secret"}'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tokens.json"]
+
+
 def test_a_changed_file_is_read_again(tokenizer, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a b\n")

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import shutil
 import sys
 import time
 from typing import Any
@@ -18,6 +17,7 @@ from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
+from rme_tf.experiments.run_folder import delete_run, describes_run, read_config, refuse_foreign
 from rme_tf.memory import PeakMemory
 from rme_tf.models import VAE
 from rme_tf.records import check_writable, commit, hardware, read_json, write_json
@@ -38,7 +38,7 @@ def prepare(recipe: Recipe) -> pathlib.Path:
     out = pathlib.Path(recipe.out)
     refuse_unusable(recipe, out)
     if recipe.overwrite and out.exists():
-        shutil.rmtree(out)
+        delete_run(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if (out / "config.yaml").exists():
@@ -56,13 +56,13 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
     config = out / "config.yaml"
     if not (out / "metrics.json").exists():  # a finished run is only read
         check_writable(out, "out")
-    if recipe.overwrite and out.exists() and any(out.iterdir()) and not config.exists():
-        raise ValueError(f"`overwrite` deletes runs only. Received: {out}, which holds no config.yaml.")
+    if recipe.overwrite:
+        refuse_foreign(out)
     if recipe.overwrite or not config.exists():
         return
-    before = yaml.safe_load(config.read_text(encoding="utf-8"))
-    if not isinstance(before, dict):
-        raise ValueError(f"{config} does not describe a run. Choose another `out`, or pass `overwrite`.")
+    before = read_config(out)
+    if not describes_run(before):
+        raise ValueError(f"{config} does not describe a run. Choose another `out`.")
     changed = [f"{name}: {there!r} there, {now!r} now" for name, (there, now) in recipe.differences(before).items()]
     if changed:
         raise ValueError(

@@ -54,6 +54,8 @@ def run_study(
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     for path in cells.keys() - missing.keys():
         _check_same(cells[path][1], path)
+    for path in filter(pathlib.Path.exists, missing):  # to be overwritten
+        _config_in(path)
     for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
         _check_same_data(list(methods.values()), path)
     _run_missing(missing, deadline)
@@ -153,8 +155,19 @@ def _cost(recipe: Recipe) -> Cost:
     return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
 
 
+def _config_in(path) -> dict:
+    """Returns the configuration in a record; raises ValueError if the file is none."""
+    try:
+        record = read_json(path)
+        return dict(record["config"]) if record["method"] else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected the record of a run. Received: {path}, which is none. Choose another directory of results."
+        ) from error
+
+
 def _check_same(recipe: Recipe, path) -> None:
-    different = recipe.resolved().differences(read_json(path)["config"])
+    different = recipe.resolved().differences(_config_in(path))
     if different:
         raise ValueError(
             f"{path} records a run of another configuration (it differs in {', '.join(different)}). "
@@ -164,7 +177,7 @@ def _check_same(recipe: Recipe, path) -> None:
 
 def _check_same_data(recipes: list[Recipe], path) -> None:
     """Raises ValueError if another study's record is on data that none of the recipes is on."""
-    config = read_json(path).get("config", {})
+    config = _config_in(path)
     differences = [recipe.resolved().differences(config).keys() & {*DATA, "train_size"} for recipe in recipes]
     if different := min(differences, key=len):
         raise ValueError(

@@ -123,7 +123,8 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
         tokens: `Tokens`.
 
     Raises:
-        ValueError: if `max_length` is below 2, or if there is no line.
+        ValueError: if `max_length` is below 2, if there is no line, or if another program's tokens.json is in the
+            directory.
     """
     if max_length is not None and max_length < 2:
         raise ValueError(f"`max_length` must be at least 2, a token and EOS. Received: {max_length}.")
@@ -138,6 +139,7 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
         "source": lines.fingerprint(),
     }
     if not _is_stored(directory, key):
+        _refuse_foreign(directory / _META)
         _store(directory, key, lines, tokenizer, max_length)
     counts = json.loads((directory / _META).read_text(encoding="utf-8"))["counts"]
     ids = np.memmap(directory / _IDS, np.int32, mode="r")
@@ -191,6 +193,19 @@ def _is_stored(directory, key):
         return meta["key"] == key and all((directory / name).stat().st_size == size for name, size in meta["sizes"])
     except (OSError, ValueError, KeyError, TypeError):  # not there, or not of our making
         return False
+
+
+def _refuse_foreign(path):
+    """Raises ValueError if the description in a directory is another program's: only our own is replaced."""
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there, or damaged
+        return
+    if isinstance(meta, dict) and not {"key", "sizes", "counts"} <= meta.keys():
+        raise ValueError(
+            f"Expected a `directory` for the tokens of this split alone. Received: {path.parent}, whose {path.name} is "
+            "of something else."
+        )
 
 
 def _store(directory, key, lines, tokenizer, max_length):
