@@ -150,7 +150,9 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
     assert small.importance_samples == 64
     assert (small.components, small.latent_dim) == (3, 7)
     assert small.resolved() == small
-    assert ImageRecipe(components=3).resolved() == ImageRecipe(components=3)
+    smaller = ImageRecipe(train_size=100, test_size=10_000, smoke=True).resolved()
+    assert (smaller.train_size, smaller.test_size) == (100, 64)
+    assert ImageRecipe(components=3).resolved() == ImageRecipe(components=3, num_samples=1)
     assert ImageRecipe(warm_start_epochs=0, smoke=True).resolved().warm_start_epochs == 0
     polished = ImageRecipe(polish_epoch=7, smoke=True).resolved()
     assert (polished.warm_start_epochs, polished.polish_epoch) == (0, 1)  # which two epochs have room for

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+from rme_tf.experiments.growth import check_growth
 from rme_tf.experiments.options import parse
 from rme_tf.experiments.recipe import Recipe
 from rme_tf.experiments.runner import Run, run, write_record
@@ -24,8 +25,9 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
         results: directory of records to keep, one JSON file a model; none unless given.
 
     Raises:
-        ValueError: as `run` does, and if a directory cannot be written.
+        ValueError: as `run` does, and if a directory cannot be written or one of the mixtures would not grow.
     """
+    check_growth(recipes)
     for name, folder in (("out", out), ("results", results)):
         if folder is not None:
             check_writable(folder, name)

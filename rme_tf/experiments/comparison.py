@@ -12,6 +12,7 @@ from scipy import stats
 from tabulate import tabulate
 
 from rme_tf import plots
+from rme_tf.experiments.growth import components_trained
 from rme_tf.experiments.tables import Record, by_method, mean_and_error
 
 LEVEL = 0.05  # of the tests, over all of a table's
@@ -116,7 +117,7 @@ def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str,
     for method, group in by_method(records).items():
         gap, p = differences.get(method, (math.nan, math.nan))
         shown = "" if math.isnan(gap) else f"{gap:+.2f}" + ("" if math.isnan(p) else f" (p = {p:.3f})")
-        row = {"method": method, "M": group[0]["config"]["components"], "seeds": len(group)}
+        row = {"method": method, "M": components_trained(group), "seeds": len(group)}
         for column in COLUMNS:
             values = values_of(group, column)
             row[column] = "" if column in hidden else mean_and_error(values, COLUMNS[column].decimals)
@@ -189,7 +190,7 @@ def _write_csv(records, reference, path) -> None:
     differences = paired_differences(records, reference)
     rows = []
     for method, group in by_method(records).items():
-        row = {"method": method, "components": group[0]["config"]["components"], "seeds": len(group)}
+        row = {"method": method, "components": components_trained(group), "seeds": len(group)}
         for column in COLUMNS:
             values = values_of(group, column)
             row[column] = values.mean()

@@ -25,7 +25,7 @@ def make_algorithm(recipe: "Recipe", steps_per_epoch: int = 1) -> Algorithm:
     algorithm = lookup(ALGORITHMS, recipe.algorithm, "algorithm")
     fields = {field.name for field in dataclasses.fields(recipe)}
     names = {field.name for field in dataclasses.fields(algorithm)} & fields
-    options: dict[str, Any] = {name: getattr(recipe, name) for name in names}
+    options: dict[str, Any] = {name: value for name in names if (value := getattr(recipe, name)) is not None}
     free_bits = FreeBits(nats=recipe.free_bits, groups=recipe.free_bits_groups)
     aggressive = Aggressive(window=recipe.aggressive_window, max_steps=recipe.aggressive_max_steps)
     options["kl_weight"] = make_kl_weight(recipe, steps_per_epoch)

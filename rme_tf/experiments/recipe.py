@@ -86,8 +86,9 @@ class Recipe(Optimization, Remedies):
         gradient: of the encoders in the importance-weighted bound.
         subset_size: components that a step of the "subset_elbo" draws.
         estimator: "s2a" or "s2s", of that objective.
-        num_samples: latent samples of each component in a training step.
-        warm_start_epochs: epochs in which component 0 trains alone before the others start from it.
+        num_samples: latent samples of each component in a training step; the algorithm's own number unless given.
+        warm_start_epochs: epochs in which component 0 trains alone before the others start from it; the same for every
+            algorithm, whatever its own default, so that mixtures start alike.
         warm_start_noise: standard deviation of the noise on the copied weights.
         seed: of everything random.
         policy: Keras dtype policy, such as "mixed_float16".
@@ -97,8 +98,8 @@ class Recipe(Optimization, Remedies):
         more_importance_samples: samples of a second one, of the test set alone; none unless given.
         tensorboard: write the curves into `out`/tensorboard too.
         out: where the run is kept; a run that is there is resumed.
-        overwrite: start anew, deleting what is in `out`.
-        smoke: a run of seconds, to see that everything works.
+        overwrite: start anew, deleting the run in `out`; refused where that holds anything else.
+        smoke: a run of seconds, to see that everything works, on as many observations as there are.
 
     To be implemented by subclasses:
         * `load()`: the `Task`.
@@ -117,6 +118,7 @@ class Recipe(Optimization, Remedies):
         "prior": PRIORS,
     }
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
+    OWN: ClassVar[tuple[str, ...]] = ("num_samples",)  # of which algorithms have defaults of their own
     # What is no part of the identity.
     ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
     PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
@@ -154,7 +156,7 @@ class Recipe(Optimization, Remedies):
     gradient: Gradient = "pathwise"
     subset_size: int = 1
     estimator: Estimator = "s2a"
-    num_samples: int = 1
+    num_samples: int | None = None
     warm_start_epochs: int = 3
     warm_start_noise: float = 0.01
     seed: int = 0
@@ -234,17 +236,20 @@ class Recipe(Optimization, Remedies):
         raise NotImplementedError
 
     def resolved(self):
-        """Returns the recipe that is run: `self`, or with `smoke` a run of seconds."""
+        """Returns the recipe that is run: the algorithm's own numbers where none are given; with `smoke`, in seconds."""
+        own = self._own_numbers(vars(self))
         if not self.smoke:
-            return self
-        early = {"warm_start_epochs": min(1, self.warm_start_epochs)}
+            return dataclasses.replace(self, **own)
+        sizes = {name: getattr(self, name) for name in ("train_size", "test_size") if getattr(self, name) is not None}
+        early: dict[str, Any] = {"warm_start_epochs": min(1, self.warm_start_epochs)}
         if self.polish_epoch is not None:
             early = {"warm_start_epochs": 0, "polish_epoch": 1}
         if self.reset_decoder_epoch is not None:
             early["reset_decoder_epoch"] = 1
         if self.more_importance_samples is not None:
             early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
-        return dataclasses.replace(self, **{**self.SMOKE, **early})
+        smaller = {name: min(size, self.SMOKE[name]) for name, size in sizes.items()}
+        return dataclasses.replace(self, **{**own, **self.SMOKE, **smaller, **early})
 
     def make_prior_options(self) -> dict[str, int]:
         """Returns arguments of the prior."""
@@ -262,8 +267,15 @@ class Recipe(Optimization, Remedies):
         return self._identify(dataclasses.asdict(self))
 
     @classmethod
+    def _own_numbers(cls, values: Mapping) -> dict[str, Any]:
+        """Returns the algorithm's own defaults of the fields of `OWN` that are None in a recipe's values."""
+        algorithm = ALGORITHMS.get(values.get("algorithm", cls.algorithm))
+        return {name: getattr(algorithm, name) for name in cls.OWN if name in values and values[name] is None}
+
+    @classmethod
     def _identify(cls, values: Mapping) -> dict:
         """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
+        values = {**values, **cls._own_numbers(values)}
         kept = {name: value for name, value in values.items() if name not in cls.ELSEWHERE}
         names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
         lists = {name: list(value) for name, value in kept.items() if isinstance(value, tuple)}

@@ -14,6 +14,7 @@ import yaml
 
 from rme_tf import evaluation
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
+from rme_tf.experiments.growth import check_growth
 from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
@@ -169,9 +170,12 @@ def run(recipe: Recipe, callbacks=()) -> Run:
         callbacks: more callbacks of `fit`, which see each epoch when it has been saved.
 
     Raises:
-        ValueError: for an impossible recipe, a missing data set, or a directory that cannot be used.
+        ValueError: for an impossible recipe, one whose epochs end in its warm start or before its polish, a missing
+            data set, or a directory that cannot be used.
     """
     recipe = recipe.resolved()
+    if not (pathlib.Path(recipe.out) / "metrics.json").exists() or recipe.overwrite:  # a finished run is only read
+        check_growth({recipe.model_name: recipe})
     refuse_unusable(recipe, pathlib.Path(recipe.out))
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from rme_tf.experiments.comparison import write_comparison
 from rme_tf.experiments.figures import draw_diagnostics
+from rme_tf.experiments.growth import check_growth
 from rme_tf.experiments.limits import Deadline, OutOfTime, Progress
 from rme_tf.experiments.loading import DATA, load_records
 from rme_tf.experiments.recipe import Recipe
@@ -45,9 +46,11 @@ def run_study(
         The paths of the records that are there.
 
     Raises:
-        ValueError: if a record is there that belongs to another configuration, or that of another method to other
-            data, or a directory cannot be written.
+        ValueError: before any run, if a mixture would not grow to all its components (`check_growth`), if a record is
+            there that belongs to another configuration, or that of another method to other data, or if a directory
+            cannot be written.
     """
+    check_growth(methods)
     for name, folder in (("out", out), ("results", results)):
         check_writable(folder, name)
     cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
@@ -121,7 +124,7 @@ def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe
 
 def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
     """Runs cells and writes their records until the deadline, showing how far that is."""
-    costs = {path: _cost(recipe.resolved()) for path, (_, recipe) in missing.items()}
+    costs = {path: _cost(recipe) for path, (_, recipe) in missing.items()}
     total = sum(cost.epochs * cost.epoch + cost.evaluation for cost in costs.values())
     with tqdm(total=total, unit="code", unit_scale=True, smoothing=0.0, desc="study") as bar:
         for path, (method, recipe) in missing.items():
@@ -148,7 +151,8 @@ class Cost(NamedTuple):
 
 
 def _cost(recipe: Recipe) -> Cost:
-    """Returns the cost of a resolved recipe."""
+    """Returns the cost of a recipe."""
+    recipe = recipe.resolved()
     steps = 0 if recipe.refinement is None else recipe.refinement_steps
     epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * recipe.num_samples * (1 + steps)
     size = recipe.test_size or TEST_SIZE

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from tabulate import tabulate
 
+from rme_tf.experiments.growth import components_trained
+
 FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # of a benchmark's columns that are neither ratios nor large
 
 Record = dict
@@ -34,7 +36,7 @@ def by_method(records) -> dict[str, list[Record]]:
 def summary_table(records: dict[str, Record], style: str = "simple") -> str:
     """Returns the table of single runs, by the model's name; bounds in nats, ± the error over observations."""
     columns = _text_summary if _of_text(records.values()) else _image_summary
-    rows = [{"model": name, **columns(record)} for name, record in records.items()]
+    rows = [{"model": _model(name, record), **columns(record)} for name, record in records.items()]
     return tabulate(_aligned(rows), headers="keys", tablefmt=style, disable_numparse=True)
 
 
@@ -74,6 +76,12 @@ def _of_text(records) -> bool:
 
 def _with_error(summary: dict, name: str) -> str:
     return f"{summary[name]:.2f} ± {summary[name + '_standard_error']:.2f}"
+
+
+def _model(name: str, record: Record) -> str:
+    """Returns the model's name, which says where it has not grown to all its components."""
+    trained = components_trained([record])
+    return f"{name} ({trained} components)" if isinstance(trained, str) else name
 
 
 def _parameters(record: Record) -> int:
@@ -126,7 +134,7 @@ def _image_study(group: list[Record]) -> dict:
     scale = {"decoder's scale": mean_and_error([test["decoder_scale"] for test in tests], 4)} if scaled else {}
     least = min(min(test[f"alpha_{m}"] for m in range(config["components"])) for test in tests)
     return {
-        "M": config["components"],
+        "M": components_trained(group),
         "seeds": len(group),
         "test ELBO": mean_and_error([test["elbo"] for test in tests]),
         f"test log p(x), {config['importance_samples']:,} samples": mean_and_error(
@@ -158,7 +166,7 @@ def _collapse_study(group: list[Record], more: dict[str, str]) -> dict:
         return mean_and_error([test["collapse"][name] for test in tests])
 
     return {
-        "M": group[0]["config"]["components"],
+        "M": components_trained(group),
         "seeds": len(group),
         "NLL": shown("log_likelihood", -1.0),
         **_more_samples(group, "NLL", lambda _, name: shown(name, -1.0)),

@@ -1,0 +1,48 @@
+"""The growth of a run's mixture from one component to all: refused where it never comes, and named where it did not."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rme_tf.experiments.making import make_algorithm
+
+if TYPE_CHECKING:
+    from rme_tf.experiments.recipe import Recipe
+
+
+def check_growth(recipes: Mapping[str, "Recipe"]) -> None:
+    """Raises ValueError for a run whose epochs end before all its components train, or before its polish.
+
+    Args:
+        recipes: by a name for the message, such as that of the method.
+    """
+    for name, recipe in recipes.items():
+        recipe = recipe.resolved()
+        if recipe.components == 1:
+            continue
+        algorithm, epochs = make_algorithm(recipe), recipe.epochs
+        if algorithm.warm_start_epochs >= epochs:
+            raise ValueError(
+                f"{name}: the warm start takes all epochs, and the model would be of one component, not "
+                f"{recipe.components}. Expected: `epochs` of at least {algorithm.warm_start_epochs + 1}, or a smaller "
+                f"`warm_start_epochs`. Received: {epochs} and {algorithm.warm_start_epochs}."
+            )
+        polish = getattr(algorithm, "polish_epoch", None)
+        if polish is not None and polish >= epochs:
+            raise ValueError(
+                f"{name}: `polish_epoch` must be less than `epochs`, or nothing is polished. "
+                f"Received: {polish} of {epochs}."
+            )
+
+
+def components_trained(records: Sequence[dict]) -> int | str:
+    """Returns M of the runs of one method, or "1 of M" where a run ended within its warm start, by lack of time say."""
+    config = records[0]["config"]
+    number = config["components"]
+    stunted = number > 1 and any(_epochs(record) <= config.get("warm_start_epochs", 0) for record in records)
+    return f"1 of {number}" if stunted else number
+
+
+def _epochs(record: dict) -> float:
+    """Returns the epochs that a run took; infinity where its record does not say."""
+    seconds = record.get("history", {}).get("seconds")
+    return record.get("epochs", float("inf") if seconds is None else len(seconds))
