@@ -91,6 +91,7 @@ class GraphTokenizer(tf.Module):
 
     def encode(self, text):
         """Returns the ids of each line, ragged int32 [B, None], without BOS and EOS, for strings [B]."""
+        text = _lines(text)
         if self._table is None:
             return self._pieces.tokenize(text)
         normal = tf.strings.reduce_join(self._surfaces.tokenize(text), axis=-1)  # known or not, together they are it
@@ -101,6 +102,7 @@ class GraphTokenizer(tf.Module):
 
     def tokenize(self, text):
         """Returns rows of tokens, EOS and PAD, int32 [B, T], for strings [B] that are cleaned as `Lines` are."""
+        text = _lines(text)
         clean = _strip(tf.strings.regex_replace(text, f"[{_SPACES}]+", " "))
         ids = self.encode(clean)[:, : self._max_length - 1]
         rows = tf.concat([ids, tf.fill([tf.shape(text)[0], 1], EOS)], axis=1)
@@ -155,6 +157,17 @@ class TextEndpoints:
         """Returns the answer with `text` in place of `tokens`."""
         tokens = answer.pop("tokens")
         return {**answer, "text": self.tokenizer.detokenize(tokens)}
+
+
+def _lines(text):
+    """Returns strings [B] as a tensor; raises ValueError for a single one, as everywhere lines are wanted."""
+    text = tf.convert_to_tensor(text)
+    if text.dtype != tf.string or text.shape.rank != 1:
+        raise ValueError(
+            f"Expected lines, strings of shape [B]. Received: {text.dtype.name} of shape {text.shape}. Pass a line "
+            "itself in a list, [line]."
+        )
+    return text
 
 
 def _strip(text):

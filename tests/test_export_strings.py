@@ -107,7 +107,7 @@ def test_words_that_fall_back_to_bytes_are_refused():
 @pytest.mark.parametrize("kind", ["bpe", "word"])
 def test_rows_are_those_of_a_tokenized_split(kind):
     tokenizer = trained(kind)
-    lines = [line for line in ODD if line.strip()]
+    lines = [line for line in ODD if line.strip() and "\0" not in line]  # which `Lines` leave out
     tokens = text.tokenize(lines, tokenizer, max_length=LENGTH)
     rows = in_graph(tokenizer, max_length=LENGTH).tokenize(tf.constant(lines))
     assert rows.dtype == tf.int32

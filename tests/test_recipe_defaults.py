@@ -37,11 +37,13 @@ def test_what_algorithms_do_not_agree_on_no_recipe_decides(kind):
     assert all(fields[name] is None for name in undecided)
 
 
-def test_importance_weighting_of_one_component_is_no_plain_elbo():
+def test_importance_weighting_of_one_component_is_no_plain_elbo(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("algorithm: importance_weighted\ncomponents: 1\nnum_samples: 1\n", encoding="utf-8")
     recipe = parse(ImageRecipe(), args=["--algorithm", "importance_weighted", "--components", "1"])
     assert making.make_algorithm(recipe) == ImportanceWeighted()
     assert recipe.resolved().num_samples == ImportanceWeighted().num_samples > 1
-    given = parse(ImageRecipe(), args="--algorithm importance_weighted --components 1 --num-samples 1".split())
+    given = parse(ImageRecipe(), args=["--config", str(path)])
     assert making.make_algorithm(given).num_samples == given.resolved().num_samples == 1
     assert recipe.differences(given.identity) == {"num_samples": (1, 5)}
 

@@ -54,7 +54,7 @@ def test_the_counts_are_those_of_the_lines(tokenizer):
         "unknown_rate": 1 / 14,
         "character_coverage": 1 - 5 / 18,
         "truncated_share": 0.0,
-        "lines": {"lines": 5, "kept": 4, "empty": 1, "not_utf8": 0, "too_long": 0},
+        "lines": {"lines": 5, "kept": 4, "empty": 1, "not_utf8": 0, "too_long": 0, "nul": 0},
     }
 
 

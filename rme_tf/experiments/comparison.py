@@ -109,7 +109,7 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
     return corrected
 
 
-def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, str]]:
+def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, Any]]:
     """Returns the table's lines, means ± standard errors over seeds; real differences from the reference are bold."""
     differences = paired_differences(records, reference)
     hidden = {"peak MiB"} if len(memory_kinds(records)) > 1 else set()
@@ -117,7 +117,7 @@ def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str,
     for method, group in by_method(records).items():
         gap, p = differences.get(method, (math.nan, math.nan))
         shown = "" if math.isnan(gap) else f"{gap:+.2f}" + ("" if math.isnan(p) else f" (p = {p:.3f})")
-        row = {"method": method, "M": components_trained(group), "seeds": len(group)}
+        row: dict[str, Any] = {"method": method, "M": components_trained(group), "seeds": len(group)}
         for column in COLUMNS:
             values = values_of(group, column)
             row[column] = "" if column in hidden else mean_and_error(values, COLUMNS[column].decimals)
@@ -190,7 +190,7 @@ def _write_csv(records, reference, path) -> None:
     differences = paired_differences(records, reference)
     rows = []
     for method, group in by_method(records).items():
-        row = {"method": method, "components": components_trained(group), "seeds": len(group)}
+        row: dict[str, Any] = {"method": method, "components": components_trained(group), "seeds": len(group)}
         for column in COLUMNS:
             values = values_of(group, column)
             row[column] = values.mean()

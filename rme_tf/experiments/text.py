@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 from rme_tf.collapse import collapse_report
 from rme_tf.data import text
-from rme_tf.data.text.tokenizer import check_training
+from rme_tf.data.text.tokenizer_training import check_training
 from rme_tf.evaluation import perplexity
 from rme_tf.experiments import sentences
 from rme_tf.experiments.making import draw_uniformly
 from rme_tf.experiments.monitoring import monitors
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
+from rme_tf.experiments.tokenizers import keep_tokenizer, make_tokenizer, tokenizer_of_run
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
 
@@ -39,7 +40,8 @@ class TextRecipe(Recipe):
         field: of its examples: the one with the text.
         tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
             .model file.
-        vocabulary_size: V, of a tokenizer that is trained.
+        vocabulary_size: V, of a tokenizer that is trained; where the corpus is too small for it, the largest there can
+            be, with a warning.
         tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
             if None.
         coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
@@ -156,21 +158,8 @@ class TextRecipe(Recipe):
         return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def make_tokenizer(self, lines) -> text.Tokenizer:
-        """Returns the tokenizer, trained on the lines or loaded; raises ValueError as that does."""
-        if self.tokenizer in text.TOKENIZERS:
-            return text.train_tokenizer(
-                lines,
-                kind=self.tokenizer,
-                limit=self.tokenizer_lines,
-                **{name: getattr(self, name) for name in ("vocabulary_size", "lowercase", "coverage")},
-            )
-        if not pathlib.Path(self.tokenizer).is_file():
-            kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
-            raise ValueError(
-                f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {self.tokenizer!r}, which is "
-                "no file."
-            )
-        return text.load_tokenizer(self.tokenizer)
+        """Returns the tokenizer, trained on the lines or loaded: see `tokenizers.make_tokenizer`."""
+        return make_tokenizer(self, lines)
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names`."""
@@ -206,7 +195,7 @@ class TextRecipe(Recipe):
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
         lines = self.read()
-        tokenizer = self.make_tokenizer(lines.train)  # of the whole split, whatever part is trained on
+        tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, whatever part is trained on
         sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
         cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
         return _task(self, lines._replace(**cut), tokenizer)
@@ -263,7 +252,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
             "max_length": recipe.max_length,
             "strings": importlib.util.find_spec("tensorflow_text") is not None,
         },
-        keep=lambda out: _keep(tokenizer, out / "tokenizer.model"),
+        keep=lambda out: keep_tokenizer(tokenizer, out),
     )
 
 
@@ -284,10 +273,3 @@ def _summary(report: dict[str, Any]) -> str:
         f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "
         f"row, {report['truncated_share']:.2%} of the rows cut short."
     )
-
-
-def _keep(tokenizer: text.Tokenizer, path: pathlib.Path) -> None:
-    """Writes the tokenizer, or checks that it is the one that is there: else the ids would mean other words."""
-    if path.exists() and path.read_bytes() != tokenizer.model:
-        raise ValueError(f"The corpus gives another tokenizer than {path}. Choose another `out`, or pass `overwrite`.")
-    tokenizer.save(path)

@@ -11,18 +11,11 @@ One observation x is a row of ids: its tokens, then one EOS, then PAD on the rig
 from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
 from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_file, read_files, read_folder, read_tfds
 from rme_tf.data.text.docs import load_docs
-from rme_tf.data.text.tokenizer import (
-    BOS,
-    EOS,
-    PAD,
-    TOKENIZERS,
-    UNK,
-    Kind,
-    Tokenizer,
-    load_tokenizer,
-    train_tokenizer,
-)
+from rme_tf.data.text.kinds import TOKENIZERS, Kind
+from rme_tf.data.text.tokenizer import Tokenizer, load_tokenizer
+from rme_tf.data.text.tokenizer_training import VocabularySizeError, train_tokenizer
 from rme_tf.data.text.tokens import Tokens, sample_rows, tokenize
+from rme_tf.types import BOS, EOS, PAD, UNK
 
 __all__ = [
     "BOS",
@@ -36,6 +29,7 @@ __all__ = [
     "Tokenizer",
     "Tokens",
     "UNK",
+    "VocabularySizeError",
     "evaluation_dataset",
     "load_docs",
     "load_tokenizer",

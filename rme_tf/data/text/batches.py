@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from rme_tf.data import images
 from rme_tf.data.pipelines import untuned
+from rme_tf.data.text.tokens import check_tokens
 
 PAD_MULTIPLE = 4  # T is a multiple of it: fewer shapes to compile for
 
@@ -20,6 +21,7 @@ def steps_per_epoch(tokens, batch_size):
     Raises:
         ValueError: if `batch_size` is below 1, or if not one batch can be filled.
     """
+    check_tokens(tokens)
     return images.steps_per_epoch(len(tokens), batch_size, noun="rows")
 
 
@@ -74,6 +76,7 @@ def evaluation_dataset(tokens, batch_size, limit=None, *, pad_multiple=PAD_MULTI
         dataset: of int32 batches. Shape [B, T]; the last one may be smaller.
         order: the place in the corpus of each row of the data set. Shape [N].
     """
+    check_tokens(tokens)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
     if pad_multiple < 1:

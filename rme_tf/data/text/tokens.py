@@ -84,6 +84,12 @@ class Tokens:
         return np.where(columns < lengths, self._ids[places], np.int32(PAD))
 
 
+def check_tokens(tokens) -> None:
+    """Raises ValueError for what is not `Tokens`: lines are tokenized first."""
+    if not isinstance(tokens, Tokens):
+        raise ValueError(f"Expected `Tokens`, which `tokenize` makes of lines. Received: {type(tokens).__name__}.")
+
+
 def sample_rows(tokens, num_rows, seed=0):
     """Returns rows of a split drawn without replacement, in an order of no meaning: neighbours are unrelated.
 
@@ -103,6 +109,7 @@ def sample_rows(tokens, num_rows, seed=0):
     for name, value, least in (("num_rows", num_rows, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+    check_tokens(tokens)
     return tokens.rows(np.random.default_rng(seed).permutation(len(tokens))[:num_rows])
 
 
@@ -114,7 +121,7 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
     and replaced otherwise; a pass cut short leaves nothing that would be taken for the whole.
 
     Args:
-        lines: `Lines`, or a list of str.
+        lines: `Lines`, the path of a file of lines, or a list of str.
         tokenizer: a `Tokenizer`.
         max_length: the most tokens of a row, EOS counted; a longer line keeps its first ones. None is no limit.
         directory: where to keep the ids of this split, and of no other; None is in memory.

@@ -1,0 +1,125 @@
+"""Where lines come from, as bytes, and how a line is cleaned."""
+
+import codecs
+import hashlib
+import os
+from pathlib import Path
+
+A_LINE = "A str stands for the path of a file of lines: pass a line itself in a list, [line]."
+
+_SHARES = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # percent of the lines of one file
+_TFDS_BATCH = 1024  # examples handed over at once
+_MARKS = {  # at the start of a file; that of UTF-32 begins as that of UTF-16 does
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+
+
+def as_path(path) -> Path:
+    """Returns a path as one; raises ValueError for what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"Expected a path, a str or a `pathlib.Path`. Received: {path!r}.")
+    return Path(path)
+
+
+def _refuse_other_encodings(path) -> None:
+    """Raises ValueError for a file that says by its first bytes that it is not UTF-8."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    for encoding, marks in _MARKS.items():
+        if start.startswith(marks):
+            raise ValueError(
+                f"Expected UTF-8 text. Received: {path}, which is {encoding} by its byte order mark. "
+                f"Convert it: iconv -f {encoding} -t UTF-8."
+            )
+
+
+class File:
+    """The lines of a file as bytes, none longer than the limit by more than a few bytes."""
+
+    def __init__(self, path, max_bytes):
+        self._path = as_path(path)
+        self.name = str(path)
+        self._limit = max_bytes + 3  # room for "\r\n", and one byte too many
+        if not self._path.is_file():
+            raise ValueError(f"Expected a text file. Received: {self.name!r}, which is no file. {A_LINE}")
+        if self._path.stat().st_size == 0:
+            raise ValueError(f"Expected at least one line of text. Received: {self.name}, which is empty.")
+        _refuse_other_encodings(self._path)
+
+    def __iter__(self):
+        with self._path.open("rb") as file:
+            if file.read(3) != codecs.BOM_UTF8:
+                file.seek(0)
+            while line := file.readline(self._limit):
+                yield line
+                while len(line) == self._limit and not line.endswith(b"\n"):
+                    line = file.readline(self._limit)  # the rest of a line too long is not kept in memory
+
+    def fingerprint(self):
+        """Returns a str that changes with the source."""
+        stat = self._path.stat()
+        return f"{self._path.resolve()}, {stat.st_size} bytes, {stat.st_mtime_ns} ns"
+
+
+class Share:
+    """The lines of a file that a hash of them puts into one split, as bytes."""
+
+    remedy = " Such a small file is not for one split in three: read each split from a file of its own."
+
+    def __init__(self, file, split, seed):
+        self._file, self._seed = file, seed
+        self._bounds = _SHARES[split]
+        self.name = f"{file.name} ({split})"
+
+    def __iter__(self):
+        low, high = self._bounds
+        return (line for line in self._file if low <= self._place(line) < high)
+
+    def _place(self, line):
+        """Returns a number of 0 to 99 that follows from the line's words and the seed."""
+        digest = hashlib.blake2b(b" ".join(line.split()), digest_size=8, key=str(self._seed).encode())
+        return int.from_bytes(digest.digest()) % 100
+
+    def fingerprint(self):
+        """Returns a str that changes with the source."""
+        return f"{self._file.fingerprint()}, {self._bounds} of 100, seed {self._seed}"
+
+
+class Examples:
+    """One field of the examples of a TensorFlow Datasets split, as bytes."""
+
+    def __init__(self, builder, split, field):
+        self._builder, self._split, self._field = builder, split, field
+        self.name = f"{builder.info.full_name} ({split}, {field})"
+
+    def __iter__(self):
+        dataset = self._builder.as_dataset(split=self._split, shuffle_files=False)
+        texts = dataset.map(lambda example: example[self._field]).batch(_TFDS_BATCH).prefetch(1)
+        for batch in texts.as_numpy_iterator():
+            yield from batch
+
+    def fingerprint(self):
+        """Returns a str that changes with the source."""
+        return f"{self.name}, {self._builder.data_path}"
+
+
+def as_bytes(raw):
+    """Returns a line's bytes; those of a str with lone surrogates are no UTF-8."""
+    if not isinstance(raw, str | bytes):
+        raise ValueError(f"Expected lines of str. Received: a line of {type(raw).__name__}, {raw!r}.")
+    return raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+
+
+def clean(raw, max_bytes):
+    """Returns a line as str, and the field of `Report` that it counts for."""
+    raw = as_bytes(raw).strip(b"\r\n")
+    if len(raw) > max_bytes:
+        return None, "too_long"
+    if b"\0" in raw:  # of UTF-16, or of no text at all
+        return None, "nul"
+    try:
+        line = " ".join(raw.decode("utf-8").split())
+    except UnicodeDecodeError:
+        return None, "not_utf8"
+    return line, "kept" if line else "empty"
