@@ -131,10 +131,11 @@ class ImageRecipe(Recipe):
             self.dataset,
             data_dir=self.data_dir,
             download=self.download,
-            train_size=self.train_size,
+            train_size=None if self.smoke else self.train_size,
             test_size=self.test_size,
             **self.data_options,
         )
+        splits = self.diagnosable(splits._replace(train=splits.train[: self.train_size]))
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
         held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
 
@@ -147,7 +148,7 @@ class ImageRecipe(Recipe):
         batches = functools.partial(
             data.training_dataset,
             splits.train,
-            batch_size=self.batch_size,
+            batch_size=self.batch_of(len(splits.train)),
             binarization=self.binarization,
             seed=self.seed,
         )
@@ -163,7 +164,7 @@ class ImageRecipe(Recipe):
 
         return Task(
             model_options=self.model_options(splits.train.shape[1:]),
-            steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_size),
+            steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_of(len(splits.train))),
             batches=lambda epoch: batches(first_epoch=epoch),
             validation=held_out(splits.validation, batch_size=256),
             evaluations={"test": test, "train": evaluated(splits.train[:size])},
@@ -174,6 +175,18 @@ class ImageRecipe(Recipe):
             export_options={},
             keep=lambda out: None,
         )
+
+    def diagnosable(self, splits: data.ImageSplits) -> data.ImageSplits:
+        """Returns splits large enough for the report on collapse, if there is one; raises ValueError if one is not.
+
+        In a run of seconds, training images stand for those that a split lacks.
+        """
+        small = [name for name in ("validation", "test") if len(getattr(splits, name)) < 2]
+        if self.diagnosed is None or not small:
+            return splits
+        if not self.smoke:
+            raise ValueError(f"`diagnosed` needs two images at least. Received: one, in the split {small[0]!r}.")
+        return splits._replace(**dict.fromkeys(small, splits.train))
 
     def more_metrics(self, model, split: str, example) -> dict[str, Any]:
         """Returns of the test set the report on collapse, and a Gaussian decoder's scale; NaN for meaningless bits."""

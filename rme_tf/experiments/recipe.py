@@ -236,7 +236,7 @@ class Recipe(Optimization, Remedies):
         raise NotImplementedError
 
     def resolved(self):
-        """Returns the recipe that is run: the algorithm's own numbers where none are given; with `smoke`, in seconds."""
+        """Returns the recipe that is run, with the algorithm's own numbers where none are given; small if `smoke`."""
         own = self._own_numbers(vars(self))
         if not self.smoke:
             return dataclasses.replace(self, **own)
@@ -250,6 +250,10 @@ class Recipe(Optimization, Remedies):
             early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         smaller = {name: min(size, self.SMOKE[name]) for name, size in sizes.items()}
         return dataclasses.replace(self, **{**own, **self.SMOKE, **smaller, **early})
+
+    def batch_of(self, num_train: int) -> int:
+        """Returns the observations of a training step; of a run of seconds, no more than there are to train on."""
+        return min(self.batch_size, num_train) if self.smoke else self.batch_size
 
     def make_prior_options(self) -> dict[str, int]:
         """Returns arguments of the prior."""

@@ -75,7 +75,8 @@ def _of_text(records) -> bool:
 
 
 def _with_error(summary: dict, name: str) -> str:
-    return f"{summary[name]:.2f} ± {summary[name + '_standard_error']:.2f}"
+    error = summary[name + "_standard_error"]  # of one observation there is none
+    return f"{summary[name]:.2f}" + ("" if error is None or math.isnan(error) else f" ± {error:.2f}")
 
 
 def _model(name: str, record: Record) -> str:

@@ -157,6 +157,17 @@ class TextRecipe(Recipe):
         is_file = pathlib.Path(self.corpus).is_file()
         return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
+    def read_splits(self) -> text.TextSplits:
+        """Returns the splits, each large enough to be diagnosed; raises ValueError as `read` does, and if one is not.
+
+        In a run of seconds, training sentences stand for those that a split lacks.
+        """
+        lines = self.read()
+        small = [name for name in ("validation", "test") if len(list(itertools.islice(getattr(lines, name), 2))) < 2]
+        if small and not self.smoke:
+            raise ValueError(f"Expected two sentences at least to diagnose. Received: one, in the split {small[0]!r}.")
+        return lines._replace(**dict.fromkeys(small, lines.train) if self.smoke else {})
+
     def make_tokenizer(self, lines) -> text.Tokenizer:
         """Returns the tokenizer, trained on the lines or loaded: see `tokenizers.make_tokenizer`."""
         return make_tokenizer(self, lines)
@@ -194,7 +205,7 @@ class TextRecipe(Recipe):
 
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
-        lines = self.read()
+        lines = self.read_splits()
         tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, whatever part is trained on
         sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
         cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
@@ -217,6 +228,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
     monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
     diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
+    batch_size = recipe.batch_of(len(tokens["train"]))
 
     def callbacks(history):
         """The monitor, and what listens to it."""
@@ -234,9 +246,9 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
 
     return Task(
         model_options=recipe.model_options(tokenizer.vocabulary_size),
-        steps_per_epoch=text.steps_per_epoch(tokens["train"], recipe.batch_size),
+        steps_per_epoch=text.steps_per_epoch(tokens["train"], batch_size),
         batches=lambda epoch: text.training_dataset(
-            tokens["train"], batch_size=recipe.batch_size, seed=recipe.seed, first_epoch=epoch
+            tokens["train"], batch_size=batch_size, seed=recipe.seed, first_epoch=epoch
         ),
         validation=text.evaluation_dataset(tokens["validation"], EVALUATION_BATCH)[0],
         evaluations={name: text.evaluation_dataset(split, EVALUATION_BATCH)[0] for name, split in evaluated.items()},
