@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from rme_tf.checkpoints import restore
 from rme_tf.compatibility import decoder_example
 from rme_tf.copies import fresh_copy, refresh, renew
 from rme_tf.records import read_json, write_json
@@ -42,11 +43,12 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def __init__(self, model, directory):
         super().__init__()
         self.directory = pathlib.Path(directory)
-        self.checkpoint = tf.train.Checkpoint(
-            weights=[variable.value for variable in model.variables],
-            optimizer=[variable.value for variable in model.optimizer.variables],
-            seed=model.seed_generator.state.value,
-        )
+        self.parts = {
+            "weights": [variable.value for variable in model.variables],
+            "optimizer": [variable.value for variable in model.optimizer.variables],
+            "seed": model.seed_generator.state.value,
+        }
+        self.checkpoint = tf.train.Checkpoint(**self.parts)
         self.manager = tf.train.CheckpointManager(self.checkpoint, str(self.directory), max_to_keep=1)
         self.trained = model.epochs_trained
         self.history: dict[str, list] = {}
@@ -57,7 +59,7 @@ class ResumableCheckpoint(keras.callbacks.Callback):
 
     def _restore(self, path):
         try:
-            self.checkpoint.restore(path).assert_consumed()
+            restore(path, self.parts)
         except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(f"The checkpoint {path} was made by another model: {error}") from error
         recorded = read_json(self.directory / "history.json")
@@ -154,8 +156,10 @@ class HalveOnPlateau(keras.callbacks.Callback):
         """Sets the learning rate that the epochs before have led to."""
         self.model.optimizer.learning_rate = self.rate
         if self.directory is not None:
-            self._weights = tf.train.Checkpoint(weights=[variable.value for variable in _without_counters(self.model)])
-            self._manager = tf.train.CheckpointManager(self._weights, str(self.directory), max_to_keep=1)
+            self._parts = {"weights": [variable.value for variable in _without_counters(self.model)]}
+            self._manager = tf.train.CheckpointManager(
+                tf.train.Checkpoint(**self._parts), str(self.directory), max_to_keep=1
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         """Compares; adds the learning rate of the epoch to the logs."""
@@ -170,7 +174,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
             self._manager.save(checkpoint_number=epoch + 1)
         last = self.is_over or epoch + 1 == self.params["epochs"]
         if (halves or last) and self._manager.latest_checkpoint:
-            self._weights.restore(self._manager.latest_checkpoint).assert_consumed()
+            restore(self._manager.latest_checkpoint, self._parts)
 
 
 def _without_counters(model) -> list:

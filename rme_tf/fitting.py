@@ -38,11 +38,11 @@ def refuse_weights_in(*data) -> None:
 def first_non_finite(log_probs: LogProbs):
     """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
 
-    The order is that of the computation, so the first is the cause of the others. Scalar int32.
+    The order is that of the computation, so the first is the cause of the others. Scalar int64.
     """
     terms = (log_probs.log_alpha, log_probs.log_q_all, log_probs.log_prior, log_probs.log_lik)
     broken = [tf.logical_not(tf.reduce_all(tf.math.is_finite(term))) for term in terms]
-    return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32), output_type=tf.int32)
+    return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32))
 
 
 def prepared_callbacks(model, callbacks=None) -> list:

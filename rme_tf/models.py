@@ -138,7 +138,7 @@ class VAE(AssembledModel):
             logits = tf.zeros([tf.shape(x)[0], count - 1])
         log_alpha = self.mixing.log_alpha(logits)
         if num_components is None:
-            joined = tf.range(count) < self.num_active.value
+            joined = tf.range(count, dtype=tf.int64) < self.num_active.value
             log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
         return Encoding(tf.cast(params, tf.float32), log_alpha)
 

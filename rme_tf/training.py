@@ -33,7 +33,8 @@ class TrainableModel(GroupedModel):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.active_components = self.num_components  # K of the training step, fixed when it is traced
         self.phase = 0  # of the algorithm, fixed likewise
-        counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
+        # Not int32, which TensorFlow keeps in the host's memory: XLA refuses a step on a GPU that touches it.
+        counter = {"shape": (), "dtype": "int64", "initializer": "zeros", "trainable": False}
         self.num_active = self.add_weight(name="num_active", **counter)
         self.num_active.assign(self.num_components)
         self.epochs_trained = self.add_weight(name="epochs_trained", **counter)

@@ -18,6 +18,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 # each other. A new module goes where its imports allow.
 LAYERS = [
     {
+        "checkpoints",
         "compiled",
         "configured",
         "copies",

@@ -1,0 +1,39 @@
+"""TensorFlow checkpoints of variables, whose integers may have been of another width."""
+
+import tensorflow as tf
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # what follows the path to a variable in the keys of a checkpoint
+
+
+def restore(path: str, parts: dict) -> None:
+    """Restores what `tf.train.Checkpoint(**parts)` has saved, integers of any width: int32 ones into int64 variables.
+
+    TensorFlow itself refuses every other type than the saved one.
+
+    Args:
+        path: prefix of the checkpoint.
+        parts: names, and a `tf.Variable` or a list of them for each.
+
+    Raises:
+        AssertionError, ValueError, tf.errors.InvalidArgumentError: if the checkpoint is of other variables.
+    """
+    saved = tf.train.load_checkpoint(path).get_variable_to_dtype_map()
+    converted = []
+
+    def stand_in(key, variable):
+        dtype = saved.get(key + _VALUE, variable.dtype)
+        if dtype == variable.dtype or not (dtype.is_integer and variable.dtype.is_integer):
+            return variable
+        other = tf.Variable(tf.zeros(variable.shape, dtype), trainable=False)
+        converted.append((variable, other))
+        return other
+
+    targets = {
+        name: [stand_in(f"{name}/{index}", variable) for index, variable in enumerate(part)]
+        if isinstance(part, list)
+        else stand_in(name, part)
+        for name, part in parts.items()
+    }
+    tf.train.Checkpoint(**targets).restore(path).assert_consumed()
+    for variable, other in converted:
+        variable.assign(tf.cast(other, variable.dtype))
