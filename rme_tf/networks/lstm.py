@@ -11,6 +11,19 @@ from rme_tf.registry import check_options
 from rme_tf.types import BOS, PAD, UNK
 
 
+def recurrent_policy(dtype=None):
+    """Returns the dtype policy of recurrent layers in a network of a policy: float32 in the place of 16 bits.
+
+    On a GPU the gradient of an LSTM in bfloat16 was 0 (docs/gpu.md). Nothing is lost there: TensorFlow's kernel casts
+    bfloat16 to float32 for cuDNN.
+
+    Args:
+        dtype: a policy or its name; None for the global one.
+    """
+    policy = keras.dtype_policies.get(dtype)
+    return "float32" if policy.compute_dtype in ("float16", "bfloat16") else policy
+
+
 @keras.saving.register_keras_serializable("rme_tf")
 class LSTMEncoder(keras.Model):
     """Tokens [N, T] -> [N, output_size], from the state after the last token.
@@ -47,9 +60,10 @@ class LSTMEncoder(keras.Model):
         tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
         embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
         dropping = keras.layers.Dropout(dropout, dtype=dtype)
-        recurrent = keras.layers.LSTM(units, use_cudnn=use_cudnn, dtype=dtype)
+        exact = recurrent_policy(dtype)
+        recurrent = keras.layers.LSTM(units, use_cudnn=use_cudnn, dtype=exact)
         if bidirectional:
-            recurrent = keras.layers.Bidirectional(recurrent, dtype=dtype)
+            recurrent = keras.layers.Bidirectional(recurrent, dtype=exact)
             for layer in (recurrent.forward_layer, recurrent.backward_layer):
                 layer.use_cudnn = use_cudnn  # some versions of Keras lose it: keras-team/keras#20588
         # Handed over by name: some layers drop an implicit mask without a word.
@@ -77,7 +91,7 @@ class LSTMEncoder(keras.Model):
 
     def read(self, embedded, mask):
         """Returns what it returns of tokens, without dropout, for embeddings [N, T, E] that count where `mask` is."""
-        state = self.recurrent(tf.cast(embedded, self.compute_dtype), mask=mask, training=False)
+        state = self.recurrent(embedded, mask=mask, training=False)
         return state if self.projection is None else self.projection(state)
 
     def get_config(self):
@@ -154,13 +168,15 @@ class LSTMDecoder(AutoregressiveDecoder):
             if not 0.0 <= self.config[rate] < 1.0:
                 raise ValueError(f"`{rate}` must be in [0, 1). Received: {self.config[rate]}.")
         units = self.config["units"]
-        self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"])
-        self.state = keras.layers.Dense(2 * units) if use_latent else None
-        self.input_dropout = keras.layers.Dropout(input_dropout)
-        self.lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn)
-        self.output_dropout = keras.layers.Dropout(output_dropout)
+        own = {"dtype": self.dtype_policy}
+        self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"], **own)
+        self.state = keras.layers.Dense(2 * units, **own) if use_latent else None
+        self.input_dropout = keras.layers.Dropout(input_dropout, **own)
+        exact = recurrent_policy(self.dtype_policy)
+        self.lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, dtype=exact)
+        self.output_dropout = keras.layers.Dropout(output_dropout, **own)
         projects = units != features or (skip and use_latent)
-        self.projection = keras.layers.Dense(features) if projects else None
+        self.projection = keras.layers.Dense(features, **own) if projects else None
         self.word_seeds = keras.random.SeedGenerator() if word_dropout > 0.0 else None
 
     def call(self, inputs, training=False):
@@ -177,9 +193,9 @@ class LSTMDecoder(AutoregressiveDecoder):
     def initial_state(self, z):
         """Returns the state before the first token, [h [N, H], c [N, H]], for z [N, D]."""
         if self.state is None:
-            zeros = tf.zeros([tf.shape(z)[0], self.config["units"]], self.compute_dtype)
+            zeros = tf.zeros([tf.shape(z)[0], self.config["units"]], self.lstm.compute_dtype)
             return [zeros, zeros]
-        cell, hidden = tf.split(self.state(z), 2, axis=-1)
+        cell, hidden = tf.split(tf.cast(self.state(z), self.lstm.compute_dtype), 2, axis=-1)
         return [tf.tanh(hidden), cell]
 
     def step(self, previous, state, z):
@@ -194,6 +210,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         return tf.concat([embedded, self._at_every_token(z, embedded)], axis=-1)
 
     def _projected(self, hidden, z):
+        hidden = tf.cast(hidden, self.compute_dtype)
         if self.config["skip"] and self.config["use_latent"]:
             hidden = tf.concat([hidden, self._at_every_token(z, hidden)], axis=-1)
         return hidden if self.projection is None else self.projection(hidden)
