@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import StopAggressive
+from rme_tf.best_epochs import BestEpochs, MixtureAtTheEnd, is_whole
 from rme_tf.types import LogProbs
 
 NON_FINITE_TERMS = (
@@ -46,10 +47,11 @@ def first_non_finite(log_probs: LogProbs):
 
 
 def prepared_callbacks(model, callbacks=None) -> list:
-    """Returns the callbacks of a `fit`, those that every one has first.
+    """Returns the callbacks of a `fit`, between those that every one has.
 
     One that monitors a bound, such as `EarlyStopping("val_elbo")`, and leaves it to Keras to find out whether
     it should rise or fall, is told that it should rise: Keras knows only the metrics that it compiles itself.
+    Epochs of the warm start do not count as the best ones: see `BestEpochs`.
 
     Warns of aggressive training that nothing ends, and of callbacks that keep the logs (Keras's, or with `keeps_logs`)
     before another, with `adds_to_logs`, has added to them.
@@ -65,7 +67,7 @@ def prepared_callbacks(model, callbacks=None) -> list:
     for text in (_endless(model, callbacks), _too_early(callbacks)):
         if text:
             warnings.warn(text, stacklevel=3)  # at the call of `fit`
-    return [FitCallback(), *callbacks]
+    return [FitCallback(callbacks), *callbacks, MixtureAtTheEnd()]
 
 
 def _endless(model, callbacks) -> str:
@@ -97,11 +99,19 @@ class FitCallback(keras.callbacks.Callback):
     """Grows the mixture after the warm start, counts epochs, and stops a training that turned NaN.
 
     `rme_tf.VAE.fit` adds it by itself, before the user's callbacks.
+
+    Args:
+        callbacks: the user's.
     """
+
+    def __init__(self, callbacks=()):
+        super().__init__()
+        self.best_epochs = BestEpochs(callbacks)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Lets the model's schedule act."""
         self.model.begin_epoch()
+        self.best_epochs.begin(epoch, is_whole(self.model))
 
     def on_train_batch_end(self, batch, logs=None):
         """Raises FloatingPointError, naming the first non-finite term, once the loss is not finite."""
@@ -118,6 +128,6 @@ class FitCallback(keras.callbacks.Callback):
         """Counts the epoch."""
         self.model.epochs_trained.assign_add(1)
 
-    def on_train_end(self, logs=None):
-        """Says so if the mixture has not grown yet."""
-        self.model.warn_if_still_warming()
+    def close(self):
+        """Leaves the user's callbacks as they were, however `fit` has ended."""
+        self.best_epochs.release()

@@ -1,7 +1,7 @@
 """The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
 
+import contextlib
 import math
-import warnings
 
 import keras
 import tensorflow as tf
@@ -124,7 +124,7 @@ class TrainableModel(GroupedModel):
             kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
         self.non_finite.assign(0)
         callbacks = prepared_callbacks(self, callbacks)
-        with data_errors_as_value_errors():
+        with contextlib.closing(callbacks[0]), data_errors_as_value_errors():
             return super().fit(
                 x,
                 y,
@@ -240,13 +240,3 @@ class TrainableModel(GroupedModel):
                 self.trunk.copy_first(noise=self.algorithm.warm_start_noise, seed=seed)
         self.num_active.assign(now)
         self.make_train_function()
-
-    def warn_if_still_warming(self):
-        """Warns when training ends before the mixture has grown."""
-        if int(self.num_active.numpy()) < self.num_components:
-            warnings.warn(
-                f"The warm start of {self.algorithm.warm_start_epochs} epochs has just ended or still lasts: only "
-                f"component 0 of {self.num_components} is in use. Train for more epochs, or pass a smaller "
-                "`warm_start_epochs` to the algorithm.",
-                stacklevel=2,
-            )

@@ -37,6 +37,7 @@ LAYERS = [
     {"compatibility"},
     {
         "annealing",
+        "best_epochs",
         "budget",
         "building",
         "checks",
