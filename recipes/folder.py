@@ -1,8 +1,9 @@
 """Recursive mixture estimation on a folder of images of your own, in folders of any depth.
 
-BMP, GIF, JPEG, PNG, TIFF and WebP; each image is cut to the square in its middle and resized. What cannot be read is
-left out, counted and named. The split is 80 / 10 / 10, by file, always the same; the pixels are kept in `--data-dir`
-and read batch by batch, so that the memory does not limit how many there are.
+Every format that Pillow can open, AVIF from 11.3 on; each image is cut to the square in its middle and resized. What is
+passed over, cannot be read or loses something is counted and named, and the record keeps that. The split is
+80 / 10 / 10, by file, always the same; the pixels are kept in `--data-dir` and read batch by batch, so that the memory
+does not limit how many there are.
 
     python recipes/folder.py --path photos --size 64 --components 5
     python recipes/folder.py --path scans --size 32 --channels 1 --binarization dynamic --likelihood bernoulli

@@ -33,7 +33,7 @@ def test_the_files_are_images_that_differ(files):
 
 def test_the_first_start_reads_the_files_and_the_next_ones_what_was_kept(files, tmp_path, monkeypatch):
     cold = folder.start(files, tmp_path, TINY)
-    monkeypatch.setattr("rme_tf.data.folder.read_image", None)  # whoever calls it, fails
+    monkeypatch.setattr("rme_tf.data.folder.read_with_losses", None)  # whoever calls it, fails
     warm = folder.start(files, tmp_path, TINY)
     assert cold.seconds > 0 < warm.seconds
     if sys.platform.startswith("linux"):

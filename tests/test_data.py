@@ -79,7 +79,7 @@ def test_no_image_is_in_two_splits(name):
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_loaders_take_the_same_keywords(name):
     names = set(inspect.signature(DATASETS[name]).parameters)
-    assert {"data_dir", "download"} <= names <= {"data_dir", "download", "path", "size", "channels"}
+    assert {"data_dir", "download"} <= names <= {"data_dir", "download", "path", "size", "channels", "bits"}
 
 
 def test_sizes_keep_the_first_images():

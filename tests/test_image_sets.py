@@ -194,7 +194,7 @@ def test_the_static_mnist_is_read_from_its_files_and_no_binarization_changes_it(
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_options_that_mean_nothing_to_a_set_are_refused(name):
-    for option, value in {"path": "x", "size": 20, "channels": 1}.items():
+    for option, value in {"path": "x", "size": 20, "channels": 1, "bits": 12}.items():
         if option not in inspect.signature(DATASETS[name]).parameters:
             with pytest.raises(ValueError, match=rf"`{option}` must be None for the data set '{name}'"):
                 load_images(name, **{option: value})

@@ -27,8 +27,8 @@ from rme_tf.data.photographs import cut_photographs
 from rme_tf.data.svhn_cropped import load_svhn_cropped
 from rme_tf.registry import lookup
 
-# A loader takes the keywords `data_dir` and `download`, of `path`, `size` and `channels` those that mean something
-# to it, and returns ImageSplits: arrays in memory, or memory-mapped ones of what would not fit.
+# A loader takes the keywords `data_dir` and `download`, of `path`, `size`, `channels` and `bits` those that mean
+# something to it, and returns ImageSplits: arrays in memory, or memory-mapped ones of what would not fit.
 DATASETS: dict[str, Callable[..., ImageSplits]] = {
     "binarized_mnist": load_binarized_mnist,
     "caltech_silhouettes": load_caltech_silhouettes,
@@ -69,6 +69,7 @@ def load_images(
     path=None,
     size=None,
     channels=None,
+    bits=None,
 ):
     """Returns the splits of a data set, or the first images of each.
 
@@ -81,6 +82,7 @@ def load_images(
         path: of the files, for those sets that are some: see data/README.md.
         size: pixels on a side, for `celeb_a` and `folder`.
         channels: 1 or 3, for `folder`.
+        bits: from 9 to 16, of the values in 16-bit files, for `folder`.
 
     Returns:
         splits: uint8 arrays; of `celeb_a` and `folder` memory-mapped. Shape [N, H, W, C].
@@ -88,7 +90,7 @@ def load_images(
     Raises:
         ValueError: if the set is not to be had, or an argument means nothing to it.
     """
-    options = given_options(name, path=path, size=size, channels=channels)
+    options = given_options(name, path=path, size=size, channels=channels, bits=bits)
     train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
     train = _first(train, train_size, "train_size")
     if test_size is not None and test_size < 1:
@@ -109,6 +111,7 @@ def load(
     path=None,
     size=None,
     channels=None,
+    bits=None,
 ):
     """Returns one split of a data set, ready for `fit` or `evaluate`.
 
@@ -127,6 +130,7 @@ def load(
         path: as of `load_images`.
         size: as of `load_images`.
         channels: as of `load_images`.
+        bits: as of `load_images`.
 
     Returns:
         dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
@@ -134,7 +138,8 @@ def load(
     Raises:
         ValueError: if the set is not to be had, or an argument is none of what it may be.
     """
-    splits = load_images(name, data_dir=data_dir, download=download, path=path, size=size, channels=channels)
+    options = {"path": path, "size": size, "channels": channels, "bits": bits}
+    splits = load_images(name, data_dir=data_dir, download=download, **options)
     images = _first(lookup(splits._asdict(), split, "split"), limit, "limit")
     if split == "train":
         return reshuffled_dataset(images, batch_size=batch_size, binarization=binarization, seed=seed)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 import pathlib
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -63,6 +64,7 @@ class ImageRecipe(Recipe):
         path: folder or file of a data set that is kept where you say: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
+        bits: of the values in files of 16 bits, of the data set "folder": 16, or what a TIFF says, unless given.
         decoder_scale: of the likelihood "normal": "shared", "per_pixel", "per_image", "decoded" or "fixed".
         mlp_units: hidden layers of the networks "mlp".
         mlp_activation: theirs, by Keras's name.
@@ -87,6 +89,7 @@ class ImageRecipe(Recipe):
     path: str | None = None
     size: int | None = None
     channels: int | None = None
+    bits: int | None = None
     decoder_scale: str = "shared"
     mlp_units: tuple[int, ...] = (256, 256)
     mlp_activation: str = "relu"
@@ -99,6 +102,7 @@ class ImageRecipe(Recipe):
         check_values(self.likelihood, self.binarization)
         data.given_options(self.dataset, **self.data_options)
         self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
+        self.check_at_least(9, "bits")
         self.check_at_least(2, "diagnosed")
         if not self.mlp_units or min(self.mlp_units) < 1:
             raise ValueError(f"`mlp_units` must be sizes of at least 1. Received: {self.mlp_units}.")
@@ -109,7 +113,7 @@ class ImageRecipe(Recipe):
     @property
     def data_options(self) -> dict[str, Any]:
         """What some data sets alone are asked for."""
-        return {"path": self.path, "size": self.size, "channels": self.channels}
+        return {"path": self.path, "size": self.size, "channels": self.channels, "bits": self.bits}
 
     def model_options(self, input_shape) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names`."""
@@ -125,17 +129,26 @@ class ImageRecipe(Recipe):
                 options[f"{part}_options"] = sizes[network]
         return options
 
+    def images(self) -> tuple[data.ImageSplits, list[str]]:
+        """Returns the splits, and what the loader warned of, which it prints: the files that were passed over, say."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            splits = data.load_images(
+                self.dataset,
+                data_dir=self.data_dir,
+                download=self.download,
+                train_size=None if self.smoke else self.train_size,
+                test_size=self.test_size,
+                **self.data_options,
+            )
+        warned = list(dict.fromkeys(str(warning.message) for warning in caught))
+        if warned:
+            print("\n".join(warned))
+        return self.diagnosable(splits._replace(train=splits.train[: self.train_size])), warned
+
     def load(self) -> Task:
         """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
-        splits = data.load_images(
-            self.dataset,
-            data_dir=self.data_dir,
-            download=self.download,
-            train_size=None if self.smoke else self.train_size,
-            test_size=self.test_size,
-            **self.data_options,
-        )
-        splits = self.diagnosable(splits._replace(train=splits.train[: self.train_size]))
+        splits, warned = self.images()
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
         held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
 
@@ -171,7 +184,10 @@ class ImageRecipe(Recipe):
             example=example,
             callbacks=callbacks,
             metrics=lambda model, split, bounds: self.more_metrics(model, split, example),
-            facts={split: len(images) for split, images in splits._asdict().items()},
+            facts={
+                **{split: len(images) for split, images in splits._asdict().items()},
+                **({"warnings": warned} if warned else {}),
+            },
             export_options={},
             keep=lambda out: None,
         )

@@ -9,7 +9,7 @@ from rme_tf.records import read_json
 
 # Fields of recipes that say what the data are; a record without one is older than it.
 DATA = (
-    *("dataset", "path", "size", "channels", "binarization"),
+    *("dataset", "path", "size", "channels", "bits", "binarization"),
     *("corpus", "train", "validation", "test", "tfds", "field"),
 )
 
