@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from rme_tf.checkpoints import restore
+from rme_tf.checkpoints import last_checkpoint_of, restore
 from rme_tf.compatibility import decoder_example
 from rme_tf.copies import fresh_copy, refresh, renew
 from rme_tf.records import read_json, write_json
@@ -99,7 +99,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
         history: dict of lists of the epochs before, as of `ResumableCheckpoint`.
         start_epoch: earlier epochs, counted from 0, halve nothing.
         max_halvings: with the last of so many the training ends; no limit unless given.
-        best: directory for the best weights so far.
+        best: directory for the best weights so far, and for no other checkpoints.
         best_from: earlier epochs are none of the best: those of a warm start, whose other components are no use.
 
     Attributes:
@@ -157,9 +157,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.rate
         if self.directory is not None:
             self._parts = {"weights": [variable.value for variable in _without_counters(self.model)]}
-            self._manager = tf.train.CheckpointManager(
-                tf.train.Checkpoint(**self._parts), str(self.directory), max_to_keep=1
-            )
+            self._manager = last_checkpoint_of(self._parts, self.directory)
 
     def on_epoch_end(self, epoch, logs=None):
         """Compares; adds the learning rate of the epoch to the logs."""

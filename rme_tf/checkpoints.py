@@ -1,8 +1,9 @@
-"""TensorFlow checkpoints of variables, whose integers may have been of another width."""
+"""TensorFlow checkpoints of variables, whose integers may have been of another width, and directories for them."""
 
 import tensorflow as tf
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # what follows the path to a variable in the keys of a checkpoint
+_OF_ALL = ("_CHECKPOINTABLE_OBJECT_GRAPH", f"save_counter{_VALUE}")  # keys that every checkpoint has
 
 
 def restore(path: str, parts: dict) -> None:
@@ -37,3 +38,29 @@ def restore(path: str, parts: dict) -> None:
     tf.train.Checkpoint(**targets).restore(path).assert_consumed()
     for variable, other in converted:
         variable.assign(tf.cast(other, variable.dtype))
+
+
+def last_checkpoint_of(parts: dict, directory) -> tf.train.CheckpointManager:
+    """Returns the manager of a directory that keeps the last checkpoint of lists of variables, and deletes any other.
+
+    Args:
+        parts: names, and a list of `tf.Variable`s for each.
+        directory: of these checkpoints alone.
+
+    Raises:
+        ValueError: if the directory holds a checkpoint of other variables, which the next save would delete.
+    """
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(**parts), str(directory), max_to_keep=1)
+    if manager.latest_checkpoint:
+        expected = {
+            f"{name}/{index}{_VALUE}": variable.shape.as_list()
+            for name, part in parts.items()
+            for index, variable in enumerate(part)
+        }
+        shapes = tf.train.load_checkpoint(manager.latest_checkpoint).get_variable_to_shape_map()
+        if {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL} != expected:
+            raise ValueError(
+                f"Expected a directory for these checkpoints alone. Received: {directory}, which holds a checkpoint of "
+                "another model. Choose another directory."
+            )
+    return manager

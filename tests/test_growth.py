@@ -120,6 +120,14 @@ def test_a_run_whose_minutes_end_in_the_warm_start_says_so(tmp_path, monkeypatch
     assert rme_tf.run(recipe).record == finished.record
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("eagerly", "tidy")
+def test_a_run_whose_minutes_end_before_its_polish_says_so(tmp_path):
+    choices = {**TINY, "warm_start_epochs": 0, "train_minutes": 1e-9}
+    with pytest.warns(UserWarning, match=r"ended after 1 epochs, before its polish from epoch 4 on .*nothing was"):
+        rme_tf.run(ImageRecipe(**choices, epochs=9, polish_epoch=4, out=str(tmp_path / "cut")))
+
+
 @pytest.mark.parametrize("script", ["collapse", "gaussian", "mnist_study", "pixelcnn"])
 def test_every_study_s_own_methods_grow(script):
     namespace = type("Module", (), runpy.run_path(str(ROOT / "recipes" / f"{script}.py"), run_name=script))

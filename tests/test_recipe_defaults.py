@@ -1,6 +1,8 @@
 """Where a recipe and its algorithm both have a field, the algorithm's own default is what holds."""
 
 import dataclasses
+import json
+import pathlib
 
 import pytest
 import yaml
@@ -8,7 +10,10 @@ import yaml
 from rme_tf import ImageRecipe, ImportanceWeighted, TextRecipe, parse
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.experiments import making, runner
+from rme_tf.experiments.growth import check_growth
 from rme_tf.experiments.options import from_yaml
+
+RESULTS = pathlib.Path(__file__).resolve().parent.parent / "recipes" / "results"
 
 every_kind = pytest.mark.parametrize("kind", [ImageRecipe, TextRecipe])
 every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))
@@ -69,6 +74,21 @@ def test_a_configuration_that_says_one_sample_means_one(tmp_path):
     runner.prepare(again)
     with pytest.raises(ValueError, match="num_samples: 1 there, 5 now"):
         runner.prepare(dataclasses.replace(before, num_samples=None))
+
+
+def test_recorded_runs_are_still_those_of_their_recipes():
+    """Those of a study, whose recipes may leave the number to the algorithm where the record has it."""
+    paths = [path for path in RESULTS.rglob("*.json") if not path.parent.name.startswith("benchmark")]
+    assert len(paths) > 50
+    for path in paths:
+        config = json.loads(path.read_text(encoding="utf-8"))["config"]
+        kind = TextRecipe if "corpus" in config else ImageRecipe
+        fields = config.keys() & {field.name for field in dataclasses.fields(kind)}  # some had others once
+        recipe = kind(**{name: tuple(v) if isinstance(v := config[name], list) else v for name in fields})
+        assert recipe.differences(config) == {}, path
+        if recipe.num_samples == ALGORITHMS[recipe.algorithm].num_samples:
+            assert dataclasses.replace(recipe, num_samples=None).differences(config) == {}, path
+        check_growth({str(path): recipe})
 
 
 def test_a_run_is_kept_with_its_numbers(tmp_path):

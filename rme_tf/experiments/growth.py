@@ -1,5 +1,6 @@
 """The growth of a run's mixture from one component to all: refused where it never comes, and named where it did not."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,17 @@ def check_growth(recipes: Mapping[str, "Recipe"]) -> None:
                 f"{name}: `polish_epoch` must be less than `epochs`, or nothing is polished. "
                 f"Received: {polish} of {epochs}."
             )
+
+
+def warn_if_unpolished(recipe: "Recipe", epochs: int) -> None:
+    """Warns of a training that ended, by lack of time say, before the epoch from which all ascend ELBO(Q)."""
+    polish = getattr(make_algorithm(recipe), "polish_epoch", None)
+    if polish is not None and recipe.components > 1 and epochs <= polish:
+        warnings.warn(
+            f"The training ended after {epochs} epochs, before its polish from epoch {polish} on (counted from 0): "
+            "nothing was polished. Give it more time, or a smaller `polish_epoch`.",
+            stacklevel=2,
+        )
 
 
 def components_trained(records: Sequence[dict]) -> int | str:

@@ -14,7 +14,7 @@ import yaml
 
 from rme_tf import evaluation
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
-from rme_tf.experiments.growth import check_growth
+from rme_tf.experiments.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.limits import StopAfter
 from rme_tf.experiments.making import make_model
 from rme_tf.experiments.recipe import EVALUATION_SEED, Recipe, Run, Task
@@ -112,6 +112,7 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
             callbacks=[*callbacks, checkpoint, stop, *more],
             verbose=1 if sys.stdout.isatty() else 2,
         )
+        warn_if_unpolished(recipe, checkpoint.epoch)
     return checkpoint.history
 
 
