@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import sys
 
 import pytest
 import yaml
@@ -158,6 +159,18 @@ def test_every_recorded_configuration_is_one_of_a_run():
     for path in paths:
         config = json.loads(path.read_text(encoding="utf-8"))["config"]
         assert describes_run({**config, "out": "runs/run"}), path
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_comparison_does_not_write_into_another_run(run, count, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["rme_tf.experiments.compare"], "run", lambda recipe: pytest.fail("ran"))
+    mine = dataclasses.replace(RECIPE, out=str(tmp_path / "mine"))
+    with pytest.raises(ValueError, match="`out` must not be the directory of a run, whose record would be replaced"):
+        rme_tf.compare({str(index): mine for index in range(count)}, out=run)
+    both = {"a": mine, "b": dataclasses.replace(RECIPE, out=str(tmp_path / "other"))}
+    with pytest.raises(ValueError, match="must not be the directory of a run"):
+        rme_tf.compare(both, out=mine.out)
+    assert everything(run) == ["config.yaml"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rme_tf.experiments.growth import check_growth
 from rme_tf.experiments.options import parse
 from rme_tf.experiments.recipe import Recipe
+from rme_tf.experiments.run_folder import CONFIG
 from rme_tf.experiments.runner import Run, run, write_record
 from rme_tf.experiments.tables import summary_table
 from rme_tf.export import export_saved_model
@@ -25,13 +26,15 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
         results: directory of records to keep, one JSON file a model; none unless given.
 
     Raises:
-        ValueError: as `run` does, and if a directory cannot be written or one of the mixtures would not grow.
+        ValueError: as `run` does, and if a directory cannot be written, one of the mixtures would not grow, or `out` is
+            the directory of a run, unless that is the only recipe's.
     """
     check_growth(recipes)
     for name, folder in (("out", out), ("results", results)):
         if folder is not None:
             check_writable(folder, name)
     out = pathlib.Path(out)
+    _refuse_run_of_others(recipes, out)
     runs = {name: run(recipe) for name, recipe in recipes.items()}
     records = {name: finished.record for name, finished in runs.items()}
     last = list(runs.values())[-1]
@@ -46,6 +49,13 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
             write_record(pathlib.Path(results) / f"{name}.json", name, finished)
     print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
     return runs
+
+
+def _refuse_run_of_others(recipes: Mapping[str, Recipe], out: pathlib.Path) -> None:
+    """Raises ValueError for the directory of a run, whose record would be replaced; not for that of the only recipe."""
+    directories = [pathlib.Path(recipe.out).resolve() for recipe in recipes.values()]
+    if directories != [out.resolve()] and ((out / CONFIG).exists() or out.resolve() in directories):
+        raise ValueError(f"`out` must not be the directory of a run, whose record would be replaced. Received: {out}.")
 
 
 def main(defaults: Recipe, description: str | None) -> None:
