@@ -26,6 +26,7 @@ REQUIREMENTS = [
     # TensorFlow Probability imports distutils, which left Python with 3.12 and lives in setuptools.
     'setuptools>=66.1; python_version >= "3.12"',
     "numpy>=2.1",
+    "h5py>=3.12",  # reads the files of weights that Keras writes with it
     "scipy>=1.14.1",
     "scikit-learn>=1.6",
     "matplotlib>=3.10",

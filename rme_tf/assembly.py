@@ -5,10 +5,11 @@ import keras
 from rme_tf import building
 from rme_tf.artifacts import write_artifact
 from rme_tf.refinements import as_refinement
+from rme_tf.stored_state import StoredModel
 from rme_tf.training import TrainableModel
 
 
-class AssembledModel(TrainableModel):
+class AssembledModel(StoredModel, TrainableModel):
     """What puts the parts of a `rme_tf.VAE` together; the forward maths are left to it."""
 
     @classmethod

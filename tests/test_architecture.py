@@ -29,6 +29,7 @@ LAYERS = [
         "running_means",
         "shapes",
         "step_groups",
+        "stored_state",
         "training_mode",
         "types",
         "version",
