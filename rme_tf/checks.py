@@ -1,46 +1,91 @@
-"""Checks of the observations that a model is given, before any work starts."""
+"""Checks of the data that a model is given, before any work starts, or batch by batch as they come."""
 
 import contextlib
 import inspect
+import itertools
+import math
 import re
+from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from rme_tf.arrays import as_array, check_dtype, is_array
 from rme_tf.likelihoods import Likelihood
+from rme_tf.likelihoods.support import sentence_in
+
+PYTHON = re.compile(r"ValueError: (`\w+` (?:must|is empty)[^\n]*)")  # of a generator, in the error of a graph
 
 
-def checked(data, likelihood: Likelihood, name: str = "x"):
+def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | None = None):
     """Returns the data of a `fit`, `evaluate` or `predict`, checked against the likelihood's support.
 
     Arrays are checked whole, at once; each batch of a `tf.data.Dataset`, a `PyDataset` or a generator as it
     comes. A list or a dict means several inputs to Keras, and is refused. Other sources pass.
 
+    Args:
+        data: what Keras was given.
+        likelihood: whose support is checked.
+        name: what to call the data in messages.
+        steps: name and value of the argument that ends endless data; they pass unless given.
+
     Raises:
-        ValueError: for empty data, a wrong shape, or values outside the support.
+        ValueError: for empty or endless data, a wrong shape, or values outside the support.
     """
-    if isinstance(data, list | tuple | dict):
-        raise ValueError(
-            f"`{name}` must be an array or a data set of observations {likelihood.event_shape}. "
-            f"Received: a {type(data).__name__} of {len(data)}. Convert it: np.asarray({name})."
-        )
+    if data is None:
+        return data
+    if steps is not None and steps[1] is None:
+        refuse_endless(data, name, f"`{steps[0]}`, the number of batches")
     if isinstance(data, tf.data.Dataset):
-        spec = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
-        if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
-            raise ValueError(
-                f"`{name}` must give tensors of shape {(None, *likelihood.event_shape)}, alone or first in a tuple. "
-                f"Received a data set of: {data.element_spec}."
-            )
-        likelihood.check_shape(spec.shape.as_list(), name)
-        if _is_empty(data):
+        return _checked_dataset(data, likelihood, name)
+    if isinstance(data, keras.utils.PyDataset):
+        if data.num_batches == 0:
             raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
-        return data.map(lambda *batch: _guard_first(batch, likelihood), tf.data.AUTOTUNE)
-    if isinstance(data, (np.ndarray, tf.Tensor)):
-        likelihood.check(data, name)
+        return CheckedPyDataset(data, likelihood, name)
     if inspect.isgenerator(data):
-        return (_checked_batch(batch, likelihood, name) for batch in data)
-    return CheckedPyDataset(data, likelihood, name) if isinstance(data, keras.utils.PyDataset) else data
+        return _checked_batches(data, likelihood, name)
+    if is_array(data) or isinstance(data, list | tuple | dict | set | str | bytes):
+        data = as_array(data, name, f"an array or a data set of observations {likelihood.event_shape}")
+        likelihood.check(data, name)
+    return data
+
+
+def checked_pair(data, likelihood: Likelihood, name: str, *, steps: tuple | None = None):
+    """Returns what `checked` does of the data, or of the first of a tuple (data, labels)."""
+    if not isinstance(data, tuple | list) or not data:
+        return checked(data, likelihood, name, steps=steps)
+    return (checked(data[0], likelihood, name, steps=steps), *data[1:])
+
+
+def checked_whole(data, likelihood: Likelihood, name: str = "x", *, first: int | None = None):
+    """Returns data that are walked through without Keras, checked: an array or a `tf.data.Dataset`, see `batches`.
+
+    Args:
+        data: the same.
+        likelihood: whose support is checked.
+        name: what to call the data in messages.
+        first: number of observations that are read at most; all unless given, and then the data must end.
+
+    Raises:
+        ValueError: as `checked` does.
+    """
+    if first is None:
+        refuse_endless(data, name, f"a data set that ends, `{name}.take(number of batches)`")
+    if isinstance(data, tf.data.Dataset):
+        return _checked_dataset(data, likelihood, name)
+    array = as_array(data, name, f"an array or a `tf.data.Dataset` of observations {likelihood.event_shape}")
+    array = array if first is None or len(array.shape) == 0 else array[:first]
+    likelihood.check(array, name)
+    return array
+
+
+def refuse_endless(data, name: str, expected: str) -> None:
+    """Raises ValueError for data that are known to have no end; of generators that is not known."""
+    endless = (isinstance(data, tf.data.Dataset) and int(data.cardinality()) == tf.data.INFINITE_CARDINALITY) or (
+        isinstance(data, keras.utils.PyDataset) and data.num_batches is None
+    )
+    if endless:
+        raise ValueError(f"`{name}` is endless. Expected: {expected}.")
 
 
 def batches(data, batch_size: int):
@@ -50,7 +95,27 @@ def batches(data, batch_size: int):
     """
     if isinstance(data, tf.data.Dataset):
         return data.map(lambda *batch: batch[0])
-    return [data[start : start + batch_size] for start in range(0, len(data), batch_size)]
+    return Slices(data, batch_size)
+
+
+class Slices(Sequence):
+    """An array cut into batches, each of which is read when it is asked for.
+
+    Args:
+        array: NumPy array, tensor, or one that is sliced alike. Shape [N, ...].
+        batch_size: B.
+    """
+
+    def __init__(self, array, batch_size: int):
+        self.array, self.batch_size = array, batch_size
+
+    def __len__(self):
+        return math.ceil(len(self.array) / self.batch_size)
+
+    def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self.array[index * self.batch_size : (index + 1) * self.batch_size]
 
 
 class CheckedPyDataset(keras.utils.PyDataset):
@@ -84,8 +149,38 @@ class CheckedPyDataset(keras.utils.PyDataset):
 
 
 def _checked_batch(batch, likelihood, name):
-    likelihood.check(batch[0] if isinstance(batch, tuple | list) else batch, name)
-    return batch
+    first, *others = batch if isinstance(batch, tuple | list) and len(batch) else (batch,)
+    first = as_array(first, name, f"an array of observations {likelihood.event_shape}, alone or first in a tuple")
+    likelihood.check(first, name)
+    return (first, *others) if isinstance(batch, tuple | list) else first
+
+
+def _checked_batches(generator, likelihood, name):
+    """Returns the generator, whose batches are checked as they come; the first of them is known to be there."""
+    first = next(generator, None)
+    if first is None:
+        raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
+    return (_checked_batch(batch, likelihood, name) for batch in itertools.chain([first], generator))
+
+
+def _checked_dataset(dataset, likelihood, name):
+    """Returns a `tf.data.Dataset` whose batches are checked as they come, what is known of them at once."""
+    spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
+        raise ValueError(
+            f"`{name}` must give tensors of shape {(None, *likelihood.event_shape)}, alone or first in a tuple. "
+            f"Received a data set of: {dataset.element_spec}."
+        )
+    check_dtype(spec.dtype, name)
+    likelihood.check_shape(spec.shape.as_list(), name)
+    if _is_empty(dataset):
+        raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
+
+    def guarded(*batch):
+        first = likelihood.guard(batch[0], name)
+        return first if len(batch) == 1 else (first, *batch[1:])
+
+    return dataset.map(guarded, tf.data.AUTOTUNE)
 
 
 def _is_empty(dataset) -> bool:
@@ -95,18 +190,14 @@ def _is_empty(dataset) -> bool:
     return cardinality == 0
 
 
-def _guard_first(batch, likelihood):
-    guarded = likelihood.guard(batch[0])
-    return guarded if len(batch) == 1 else (guarded, *batch[1:])
-
-
 @contextlib.contextmanager
 def data_errors_as_value_errors():
     """Turns the graph's error about a bad batch (see `Likelihood.guard`) into a ValueError."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        match = re.search(r"\w+ expects [^\n]{0,200}", str(error))
-        if match is None:
+        found = PYTHON.search(str(error))
+        sentence = found[1] if found else sentence_in(str(error))
+        if sentence is None:
             raise
-        raise ValueError(f"A batch of the data is outside the support: {match[0]}") from error
+        raise ValueError(sentence) from error

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import diagnostics, objectives, posteriors, priors
-from rme_tf.checks import batches, checked, data_errors_as_value_errors
+from rme_tf.checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.compiled import compiled
+from rme_tf.edge import Within
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -78,7 +79,7 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         model: a `VAE`, or what has its `encode`, `sample_components`, `component_log_probs`, `log_joint`,
             `prior`, `posterior_family`, `num_components` and `latent_dim`; its `likelihood` checks the data.
         data: array [N, ...], or a `tf.data.Dataset` of batches [B, ...] or of tuples that begin with one;
-            the rows that follow each other should be unrelated, or `reliance` is underestimated.
+            the rows that follow each other should be unrelated, or `reliance` is underestimated. It may be endless.
         num_samples: S.
         max_observations: N at most.
         batch_size: B, of the minibatch's mutual information, and into which an array is cut.
@@ -92,8 +93,8 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     data = checked_first(model, data, max_observations)
-    with data_errors_as_value_errors():
-        draws = _draw_all(model, _first_batches(data, batch_size, max_observations), num_samples, seed)
+    with Within(), data_errors_as_value_errors():
+        draws = _draw_all(model, _first_batches(model, data, batch_size, max_observations), num_samples, seed)
     return CollapseReport(
         num_observations=len(draws.log_alpha),
         batch_size=batch_size,
@@ -110,10 +111,10 @@ def checked_first(model, data, max_observations: int):
     Raises:
         ValueError: for empty data, a wrong shape, or values outside the support.
     """
-    if not isinstance(data, tf.data.Dataset | list | tuple):
-        data = data[:max_observations]
     likelihood = getattr(model, "likelihood", None)
-    return data if likelihood is None else checked(data, likelihood, "data")
+    if likelihood is not None:
+        return checked_whole(data, likelihood, "data", first=max_observations)
+    return data if isinstance(data, tf.data.Dataset | list | tuple) else data[:max_observations]
 
 
 # Graph code, traced once for all reports on a model.
@@ -151,12 +152,13 @@ def _log_densities(model, params, log_alpha, codes):
 # Draws: `Draws` whose arrays, but params and log_alpha, have a leading axis of S.
 
 
-def _first_batches(data, batch_size: int, max_observations: int) -> Iterator:
+def _first_batches(model, data, batch_size: int, max_observations: int) -> Iterator:
     """Yields batches of observations, `max_observations` in all at most."""
-    left = max_observations
+    left, likelihood = max_observations, getattr(model, "likelihood", None)
     for batch in batches(data, batch_size):
         x = tf.convert_to_tensor(batch)[:left]
-        yield tf.cast(x, tf.float32) if x.dtype.is_floating else x
+        x = tf.cast(x, tf.float32) if x.dtype.is_floating else x
+        yield x if likelihood is None else likelihood.cast(x)
         left -= len(x)
         if left == 0:
             return

@@ -13,8 +13,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rme_tf import budget, diagnostics, objectives, posteriors
-from rme_tf.checks import batches, checked
+from rme_tf.checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.compiled import compiled
+from rme_tf.edge import Within
 
 
 class Bounds(NamedTuple):
@@ -126,16 +127,16 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     Args:
         model: a `VAE`.
         x: array [N, *event_shape], or a `tf.data.Dataset` of batches that are no larger than `batch_size`, of
-            sentences of like length for instance; checked against the likelihood's support.
+            sentences of like length for instance, which must end; checked against the likelihood's support.
         num_samples: S M, the samples for one observation over all components, rounded up.
         seed: integer.
         batch_size: B.
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: for data outside the likelihood's support, or a number less than 1.
+        ValueError: for data outside the likelihood's support, empty or endless, or a number less than 1.
     """
-    x = checked(x if isinstance(x, tf.data.Dataset) else np.asarray(x), model.likelihood)
+    x = checked_whole(x, model.likelihood)
     for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
@@ -148,12 +149,13 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
 
     parts, start = [], 0
-    for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
-        for index in range(0, len(batch), rows):
-            part = model.likelihood.cast(batch[index : index + rows])
-            batch_seed = tf.constant([seed, start + index], tf.int32)
-            parts.append([value.numpy() for value in evaluate(part, batch_seed)])
-        start += len(batch)
+    with Within(), data_errors_as_value_errors():
+        for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
+            for index in range(0, len(batch), rows):
+                part = model.likelihood.cast(batch[index : index + rows])
+                batch_seed = tf.constant([seed, start + index], tf.int32)
+                parts.append([value.numpy() for value in evaluate(part, batch_seed)])
+            start += len(batch)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -235,22 +237,24 @@ def _compiled_encode(model):
 
 def _moments(model, x):
     """Returns the weights [N, M] and the means [N, M, D] of the components."""
-    infer = _compiled_encode(model)
+    infer, x = _compiled_encode(model), checked_whole(x, model.likelihood)
     parts = []
-    for batch in batches(x, 256):
-        moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
-        parts.append((moments["weights"].numpy(), moments["means"].numpy()))
+    with Within(), data_errors_as_value_errors():
+        for batch in batches(x, 256):
+            moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
+            parts.append((moments["weights"].numpy(), moments["means"].numpy()))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
-    x = np.asarray(x)
+    x = np.asarray(model.likelihood.observations(x))
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
     infer = _compiled_encode(model)
     times = []
     for _ in range(repeats + 3):
-        start = time.perf_counter()
-        keras.tree.map_structure(lambda tensor: tensor.numpy(), tuple(infer(batch)))
-        times.append(time.perf_counter() - start)
+        with Within():
+            start = time.perf_counter()
+            keras.tree.map_structure(lambda tensor: tensor.numpy(), tuple(infer(batch)))
+            times.append(time.perf_counter() - start)
     return 1000.0 * float(np.median(times[3:]))

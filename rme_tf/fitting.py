@@ -46,6 +46,25 @@ def first_non_finite(log_probs: LogProbs):
     return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32))
 
 
+def stop_if_not_finite(model, loss, where: str) -> None:
+    """Raises FloatingPointError, naming the first non-finite term, if the loss of a step is not finite.
+
+    Args:
+        model: a `VAE`, with `non_finite` from its last steps.
+        loss: a number.
+        where: the step, in words.
+    """
+    if math.isfinite(float(loss)):
+        return
+    code = int(model.non_finite.numpy())
+    term = NON_FINITE_TERMS[code - 1] if code else "a regularisation loss"
+    raise FloatingPointError(
+        f"Training stopped {where}: the loss is not finite. The first non-finite term is {term}. "
+        "What was saved before stays. Try a smaller learning rate, `clipnorm` in the optimizer, or a "
+        "smaller `kl_bound`."
+    )
+
+
 def prepared_callbacks(model, callbacks=None) -> list:
     """Returns the callbacks of a `fit`, between those that every one has.
 
@@ -115,14 +134,8 @@ class FitCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Raises FloatingPointError, naming the first non-finite term, once the loss is not finite."""
-        if logs is not None and not math.isfinite(float(logs["loss"])):
-            code = int(self.model.non_finite.numpy())
-            term = NON_FINITE_TERMS[code - 1] if code else "a regularisation loss"
-            raise FloatingPointError(
-                f"Training stopped at batch {batch}: the loss is not finite. The first non-finite term is {term}. "
-                "What was saved before stays. Try a smaller learning rate, `clipnorm` in the optimizer, or a "
-                "smaller `kl_bound`."
-            )
+        if logs is not None:
+            stop_if_not_finite(self.model, logs["loss"], f"at batch {batch}")
 
     def on_epoch_end(self, epoch, logs=None):
         """Counts the epoch."""

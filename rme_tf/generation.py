@@ -8,9 +8,11 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from rme_tf.compiled import compiled
+from rme_tf.gate import as_codes
 from rme_tf.objectives import LOG_ZERO
 from rme_tf.pixel_generation import generate_pixels
 from rme_tf.registry import lookup
@@ -82,18 +84,6 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
         return generate_pixels(model, z, seed=seed, **choices)
     options = _chosen(options, choices)
     return compiled(STRATEGIES[options.strategy], model, options)(z, tf.cast(seed, tf.int32))
-
-
-def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
-    """Returns latent codes [..., D] as a float32 tensor; raises ValueError for another D, or another rank if given."""
-    z = tf.cast(z, tf.float32)
-    if z.shape.rank is None:
-        return z
-    fits = z.shape.rank > 0 if rank is None else z.shape.rank == rank
-    if not fits or z.shape[-1] not in (None, latent_dim):
-        lead = "..." if rank is None else "N"
-        raise ValueError(f"`{name}` must be latent codes of shape [{lead}, {latent_dim}]. Received: {z.shape}.")
-    return z
 
 
 def check_image_choices(choices) -> None:
@@ -266,9 +256,10 @@ def nearest_neighbours(codes, queries, k: int = 5):
     Raises:
         ValueError: if these are no codes of one size, or there are less than k.
     """
-    codes = tf.cast(codes, tf.float32)
-    if codes.shape.rank != 2 or not 1 <= k <= codes.shape[0]:
-        raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {codes.shape}.")
+    shape = np.shape(codes)
+    if len(shape) != 2 or not 1 <= k <= shape[0]:
+        raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {shape}.")
+    codes = as_codes(codes, shape[1], "codes", rank=2)
     queries = as_codes(queries, codes.shape[1], "queries", rank=2)
     squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)
     return tf.math.top_k(-squared, k).indices

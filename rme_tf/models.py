@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from rme_tf import building, compatibility, copies, objectives, posteriors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
-from rme_tf.generation import as_codes, check_image_choices, generate, heaviest_means, interpolate
+from rme_tf.gate import gated
+from rme_tf.generation import check_image_choices, generate, heaviest_means, interpolate
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.types import Encoding, LogProbs
@@ -111,6 +112,7 @@ class VAE(AssembledModel):
 
     # Forward maths.
 
+    @gated
     def encode(self, x, *, seed=None, **options) -> Encoding:
         """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
         encoding = self.amortised(x, **options)
@@ -122,7 +124,7 @@ class VAE(AssembledModel):
         """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
 
         Args:
-            x: Shape [B, *event_shape].
+            x: what the networks read, unchecked: the pseudo-inputs of a prior, too. Shape [B, *event_shape].
             num_components: K, whose mixture is Q_{K-1}. None means all M, where those that have not
                 joined yet (during a warm start) have weight zero.
             training: as in Keras.
@@ -142,9 +144,10 @@ class VAE(AssembledModel):
             log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
         return Encoding(tf.cast(params, tf.float32), log_alpha)
 
+    @gated
     def posterior(self, x):
         """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
-        return posteriors.mixture_distribution(self.posterior_family, self.encode(self.likelihood.cast(x)))
+        return posteriors.mixture_distribution(self.posterior_family, self.encode(x))
 
     def sample_components(self, params, num_samples: int, seed, first=0):
         """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P].
@@ -153,6 +156,7 @@ class VAE(AssembledModel):
         """
         return posteriors.sample_components(self.posterior_family, params, num_samples, seed, first)
 
+    @gated
     def component_log_probs(self, params, z):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
         return posteriors.component_log_probs(self.posterior_family, params, z)
@@ -164,6 +168,7 @@ class VAE(AssembledModel):
         """
         return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed, **block)
 
+    @gated(lead=True)
     def likelihood_params(self, z, x=None, *, training=False):
         """Returns the decoder's outputs [..., *params_shape].
 
@@ -187,10 +192,12 @@ class VAE(AssembledModel):
         shape = [size or tf.shape(outputs)[i + 1] for i, size in enumerate(self.likelihood.params_shape)]
         return tf.reshape(outputs, tf.concat([lead, shape], axis=0))
 
+    @gated(lead=True)
     def decode(self, z, x=None, *, training=False):
         """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
         return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
+    @gated
     def log_joint(self, x, z, *, training=False, prior=None):
         """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
 
@@ -201,6 +208,7 @@ class VAE(AssembledModel):
         prior = self.prior.distribution() if prior is None else prior
         return log_lik, prior.log_prob(z)
 
+    @gated
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
         """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.
 
@@ -215,6 +223,7 @@ class VAE(AssembledModel):
         draws = self.sample_with_log_probs(encoding.params, num_samples, seed)
         return self.log_probs_at(x, encoding, *draws, training=training)
 
+    @gated
     def log_probs_at(self, x, encoding: Encoding, z, log_q_all=None, *, training=False) -> LogProbs:
         """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`; takes their densities."""
         log_lik, log_prior = self.log_joint(x, z, training=training)
@@ -222,10 +231,12 @@ class VAE(AssembledModel):
             log_q_all = self.component_log_probs(encoding.params, z)
         return LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
+    @gated
     def call(self, x, training=False):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
         return posteriors.mixture_moments(self.posterior_family, self.encode(x, training=training))
 
+    @gated
     def render(self, z, seed=(0, 0), **choices):
         """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
 
@@ -242,24 +253,25 @@ class VAE(AssembledModel):
         if self.autoregressive:
             return generate(self, z, seed=seed, **choices)
         check_image_choices(choices)
-        return self.decode(as_codes(z, self.latent_dim)).mean()
+        return self.decode(z).mean()
 
+    @gated
     def codes(self, x, seed=None):
         """Returns a code z [B, D] of each x [B, *event_shape].
 
         The mean of the heaviest component of Q(z|x), or a draw from Q(z|x) if there is a stateless seed, shape [2].
         """
-        x = self.likelihood.cast(x)
-        self.likelihood.check_shape(x.shape)
         if seed is not None:
             return self.posterior(x).sample(seed=seed)
         inferred = self.call(x)
         return heaviest_means(inferred["weights"], inferred["means"])
 
+    @gated
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
         return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
+    @gated
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, seed=(0, 0), **choices):
         """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
 
@@ -276,6 +288,7 @@ class VAE(AssembledModel):
         ends = [self.codes(x, own if draw else None) for x, own in pairs]
         return interpolate(self, *ends, steps=steps, seed=seeds[2], **choices)
 
+    @gated
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
         z = self.prior.distribution().sample(num_samples, seed=seed)

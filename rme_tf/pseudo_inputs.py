@@ -32,7 +32,6 @@ def inference_of(model) -> Inference:
         return posteriors.mixture_distribution(model.posterior_family, encoding)
 
     def inputs_of(x):
-        likelihood.check(x)
         x = likelihood.cast(x)
         if not on_tokens:
             return x, None
@@ -44,6 +43,7 @@ def inference_of(model) -> Inference:
         input_shape=(None, embedders[0].embedding_size) if on_tokens else likelihood.event_shape,
         interval=likelihood.interval,
         masked=on_tokens,
+        check=likelihood.check,
     )
 
 

@@ -9,7 +9,9 @@ import tensorflow as tf
 from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import copy_first_encoder
-from rme_tf.checks import checked, data_errors_as_value_errors
+from rme_tf.batchwise import BatchwiseModel
+from rme_tf.checks import checked, checked_pair, data_errors_as_value_errors
+from rme_tf.edge import internal
 from rme_tf.fitting import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
 from rme_tf.keras_options import checked_compile_options
 from rme_tf.registry import instantiate
@@ -20,7 +22,7 @@ LOGGED = ("loss", "elbo", "reconstruction", "kl")
 LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
 
 
-class TrainableModel(GroupedModel):
+class TrainableModel(GroupedModel, BatchwiseModel):
     """The training half of `rme_tf.VAE`; the forward maths are the other half.
 
     To be implemented by subclasses:
@@ -105,21 +107,18 @@ class TrainableModel(GroupedModel):
         """Trains as Keras does; labels are ignored. Returns the `History`.
 
         Arrays are checked against the likelihood's support before anything else, `tf.data` batches as
-        they come.
+        they come. Endless data need `steps_per_epoch`, and `validation_steps`; of a generator nobody knows.
 
         Raises:
-            ValueError: for empty data, a wrong shape, or values outside the likelihood's support.
+            ValueError: for empty or endless data, a wrong shape, or values outside the likelihood's support.
             FloatingPointError: once the loss is not finite; the message names the first such term.
         """
         self._assert_compile_called("fit")
         refuse_weights(**kwargs)
-        x = checked(x, self.likelihood)
+        x = checked(x, self.likelihood, steps=("steps_per_epoch", kwargs.get("steps_per_epoch")))
+        steps = ("validation_steps", kwargs.get("validation_steps"))
+        validation_data = checked_pair(validation_data, self.likelihood, "validation_data", steps=steps)
         refuse_weights_in(x, validation_data)
-        if isinstance(validation_data, tuple | list):
-            first, *rest = validation_data
-            validation_data = (checked(first, self.likelihood, "validation_data"), *rest)
-        elif validation_data is not None:
-            validation_data = checked(validation_data, self.likelihood, "validation_data")
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
         self.non_finite.assign(0)
@@ -150,18 +149,20 @@ class TrainableModel(GroupedModel):
         """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
         refuse_weights(**kwargs)
         if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
-            x = checked(x, self.likelihood)
+            x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
         with data_errors_as_value_errors():
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
         """Returns a dict of NumPy arrays: `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
+        x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
         with data_errors_as_value_errors():
-            return super().predict(checked(x, self.likelihood), **kwargs)
+            return super().predict(x, **kwargs)
 
     # Steps.
 
+    @internal
     def train_step(self, data):
         """Lets the algorithm move the weights; returns the running means."""
         x = self._unpack(data)
@@ -177,6 +178,7 @@ class TrainableModel(GroupedModel):
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
         return self._track(terms)
 
+    @internal
     def test_step(self, data):
         """Returns the running means without moving a weight; the noise is the same in every evaluation."""
         x = self._unpack(data)

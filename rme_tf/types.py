@@ -32,6 +32,7 @@ class Inference(NamedTuple):
     input_shape: tuple  # event_shape; of token ids (None, E), embeddings
     interval: tuple[float, float] | None  # of the entries of an input; None if they have no bounds
     masked: bool  # whether inputs have lengths
+    check: Callable = lambda x: None  # observations -> None; a ValueError for those that are none
 
 
 class LogProbs(NamedTuple):

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf import RecursiveMixture
-from rme_tf.likelihoods import Bernoulli
+from rme_tf.likelihoods import Bernoulli, Normal
 from rme_tf.posteriors import UniformMixing
 
 tfd = tfp.distributions
@@ -17,6 +17,16 @@ SEED = (3, 4)
 UPDATES = ("joint", "sequential")
 # 2 nats: of the order of the KL terms here, so that some observations are beyond the clamp and some below.
 KL_BOUND = 2.0
+
+
+class RealNormal(Normal):
+    """A Gaussian of any real values, as exact models have it."""
+
+    support = "real values"
+    interval = None
+
+    def in_support(self, x):
+        return tf.math.is_finite(tf.cast(x, tf.float32))
 
 
 def algorithm(**choices):

@@ -18,10 +18,12 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 # each other. A new module goes where its imports allow.
 LAYERS = [
     {
+        "arrays",
         "checkpoints",
         "compiled",
         "configured",
         "copies",
+        "edge",
         "gaussian",
         "memory",
         "records",
@@ -44,6 +46,7 @@ LAYERS = [
         "checks",
         "diagnostics",
         "free_bits",
+        "gate",
         "keras_options",
         "objectives",
         "pixel_generation",
@@ -51,6 +54,7 @@ LAYERS = [
     },
     {"algorithms", "generation", "refinements"},
     {"artifacts", "fitting"},
+    {"batchwise"},
     {"training"},
     {"assembly"},
     {"models"},

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 import reference
 import rme_tf
+from definition import RealNormal
 from rme_tf import objectives
-from rme_tf.likelihoods import Normal
 from rme_tf.posteriors import POSTERIORS, DiagNormal, FullNormal
 from rme_tf.posteriors.base import MIN_SCALE
 
@@ -65,7 +65,7 @@ def linear_model(name, kernel, encoders):
         encoders,
         dense(kernel, SHIFT),
         posterior=POSTERIORS[name](D),
-        likelihood=Normal((PIXELS,), initial_scale=SIGMA),
+        likelihood=RealNormal((PIXELS,), initial_scale=SIGMA),
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
+from definition import RealNormal
 from rme_tf import objectives
 from rme_tf.evaluation import bounds_of_batch
-from rme_tf.likelihoods import Normal
 from rme_tf.posteriors import POSTERIORS
 from rme_tf.refinements import DSVI, REFINEMENTS, elbo_gradient
 from rme_tf.refinements.base import EVALUATION_SEED
@@ -80,7 +80,7 @@ def linear_model(name, kernel, refinement):
         [wrong_posterior(name, kernel)],
         dense(kernel, SHIFT),
         posterior=POSTERIORS[name](D),
-        likelihood=Normal((PIXELS,), initial_scale=SIGMA),
+        likelihood=RealNormal((PIXELS,), initial_scale=SIGMA),
         refinement=refinement,
     )
 

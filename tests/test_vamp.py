@@ -20,6 +20,7 @@ from definition import (
 from rme_tf import ELBO, FreeBits, ImportanceWeighted
 from rme_tf.algorithms import ALGORITHMS, Aggressive
 from rme_tf.export import Endpoints
+from rme_tf.posteriors import mixture_distribution
 from rme_tf.priors import PRIORS, Vamp
 from test_export import answers_of_each
 
@@ -55,7 +56,7 @@ def by_hand(model, z):
         mean, raw = np.split(np.asarray(encoder(features), np.float64), 2, axis=-1)
         means.append(mean)
         scales.append(np.log1p(np.exp(raw)) + 1e-5)
-    weights = np.asarray(model(u.astype(np.float32))["weights"], np.float64)
+    weights = np.exp(np.asarray(model.amortised(u.astype(np.float32)).log_alpha, np.float64))
     densities = [
         [reference.mixture_log_prob(row, weights[k], [m[k] for m in means], [s[k] for s in scales]) for row in z]
         for k in range(K)
@@ -73,7 +74,7 @@ def test_the_density_is_the_mean_of_the_posteriors_at_the_pseudo_inputs(vamp, rn
     result = prior.log_prob(tf.constant(z, tf.float32))
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, by_hand(model, z), rtol=1e-4, atol=1e-5)  # float32 params
-    posteriors = model.posterior(model.prior.pseudo_inputs())  # batch [K]
+    posteriors = mixture_distribution(model.posterior_family, model.amortised(model.prior.pseudo_inputs()))  # batch [K]
     table = np.stack([posteriors.log_prob(tf.constant(np.tile(row, (K, 1)), tf.float32)) for row in z])
     np.testing.assert_allclose(result, np.logaddexp.reduce(table, axis=-1) - math.log(K), rtol=1e-4, atol=1e-5)
 

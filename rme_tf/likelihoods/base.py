@@ -1,9 +1,14 @@
 """The contract of a likelihood."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.arrays import as_array, is_symbolic
+from rme_tf.edge import at_edge
+from rme_tf.likelihoods.support import check_support, guarded
 from rme_tf.shapes import as_shape
 
 
@@ -97,45 +102,68 @@ class Likelihood(keras.layers.Layer):
         """Returns a boolean tensor of x's shape: which entries have a finite log-likelihood."""
         raise NotImplementedError
 
+    @tf.autograph.experimental.do_not_convert
     def check(self, x, name: str = "x") -> None:
-        """Checks a whole array of observations.
+        """Checks a whole array of observations, a part of it after the other.
 
         Args:
-            x: array. Shape [N, *event_shape].
+            x: array, or anything with `__array__`. Shape [N, *event_shape].
             name: what to call it in the message.
 
         Raises:
-            ValueError: if it is empty, of another shape, or outside the support.
+            ValueError: if it is none of numbers, empty, of another shape, or outside the support.
         """
-        self.check_shape(np.shape(x), name)
-        if len(x) == 0:
+        x = as_array(x, name, f"an array of observations {self.event_shape}")
+        self.check_shape(x.shape, name)
+        if math.prod(x.shape) == 0:
             raise ValueError(f"`{name}` is empty. Expected at least one observation.")
-        inside = np.asarray(self.in_support(tf.convert_to_tensor(x)))
-        if not inside.all():
-            first = np.asarray(x)[~inside].flat[0]
-            share = 1.0 - inside.mean()
-            raise ValueError(
-                f"{type(self).__name__} expects {self.support}. Received: `{name}` with {first} among "
-                f"its values ({share:.2%} of them outside). Scale or binarize the data, or choose another likelihood."
-            )
+        with tf.init_scope():  # the values are known, even where a function is traced
+            check_support(self, x, name)
+
+    def observations(self, x, name: str = "x", *, lead: bool = False):
+        """Returns observations as a tensor of `observation_dtype`, checked as far as they are known.
+
+        Values are checked where a call comes from outside (see `edge`), and of tensors in graphs the shape alone.
+
+        Args:
+            x: array, tensor, or anything with `__array__`. Shape [B, *event_shape].
+            name: what to call it in messages.
+            lead: whether there may be any axes in the place of B.
+
+        Raises:
+            ValueError: as `check` does.
+        """
+        x = as_array(x, name, f"an array of observations {self.event_shape}")
+        if at_edge():
+            self._check_known(x, name, lead)
+        if isinstance(x, keras.KerasTensor):
+            return x
+        return self.cast(x if isinstance(x, tf.Tensor) else np.asarray(x))
+
+    def _check_known(self, x, name: str, lead: bool) -> None:
+        if isinstance(x, tf.Tensor) and x.shape.rank is None:
+            return
+        sizes, rank = tuple(x.shape), len(self.event_shape)
+        batch = (None, *sizes[len(sizes) - rank :]) if lead and len(sizes) >= rank else sizes
+        self.check_shape(batch if self._fits(batch) else sizes, name)
+        if not is_symbolic(x):
+            self.check(np.reshape(x, (-1, *batch[1:])) if lead else x, name)
 
     def check_shape(self, shape, name: str = "x") -> None:
         """Checks the static shape [N, *event_shape] of a batch; raises ValueError."""
-        shape = tuple(shape)
+        if not self._fits(shape):
+            raise ValueError(f"`{name}` must have shape {(None, *self.event_shape)}. Received: {tuple(shape)}.")
+
+    def _fits(self, shape) -> bool:
         expected = (None, *self.event_shape)
-        known = len(shape) == len(expected) and all(
+        return len(shape) == len(expected) and all(
             size is None or wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
         )
-        if not known:
-            raise ValueError(f"`{name}` must have shape {expected}. Received: {shape}.")
 
-    def guard(self, x):
+    def guard(self, x, name: str = "x"):
         """Returns a batch of a `tf.data` pipeline, having checked it as `check` does, in graph mode."""
-        self.check_shape(x.shape)
-        inside = tf.reduce_all(self.in_support(x))
-        message = f"{type(self).__name__} expects {self.support}. Received a batch with other values:"
-        with tf.control_dependencies([tf.debugging.Assert(inside, [message, x], summarize=8)]):
-            return tf.identity(x)
+        self.check_shape(x.shape, name)
+        return guarded(self, x, name)
 
     def get_config(self):
         """Returns the arguments of the constructor."""

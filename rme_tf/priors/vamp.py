@@ -110,10 +110,12 @@ class Vamp(Prior):
                 shape, or outside the likelihood's support.
         """
         inference = self._bound()
+        inference.check(x)
+        x = np.asarray(x)
         if len(x) < self.num_components:
             raise ValueError(f"`x` must hold at least {self.num_components} observations. Received: {len(x)}.")
         chosen = np.random.default_rng(seed).permutation(len(x))[: self.num_components]
-        inputs, lengths = inference.inputs_of(np.asarray(x)[chosen])
+        inputs, lengths = inference.inputs_of(x[chosen])
         inputs = np.asarray(inputs, np.float32)
         if inference.interval is not None:
             low, high = inference.interval

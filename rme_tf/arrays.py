@@ -1,0 +1,96 @@
+"""Arrays of every kind that users have: what counts as one, and of which numbers."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+CHUNK = 2**22  # numbers checked at once: bounds the memory
+UNREAD = ("shape", "dtype", "__getitem__", "__len__")  # of arrays on the disk, which are sliced like NumPy's
+
+
+def as_array(data, name: str, expected: str):
+    """Returns an array, a tensor, or an unread array that is sliced like one (of h5py, for instance).
+
+    Args:
+        data: NumPy array, tensor, variable, or anything with `__array__`.
+        name: what to call it in messages.
+        expected: what to ask for there.
+
+    Raises:
+        ValueError: for anything else, ragged, sparse and masked arrays among it, and for what holds no real numbers.
+    """
+    array = _dense(data)
+    if array is None:
+        received, remedy = _described(data, name)
+        raise ValueError(f"`{name}` must be {expected}. Received: {received}. Convert it: {remedy}.")
+    check_dtype(array.dtype, name)
+    return array
+
+
+def is_array(data) -> bool:
+    """Returns whether data count as one array, be it of a kind that is refused."""
+    kinds = (tf.Tensor, tf.RaggedTensor, tf.SparseTensor, keras.KerasTensor)
+    return isinstance(data, kinds) or _is_scipy_sparse(data) or _converts(data)
+
+
+def is_symbolic(array) -> bool:
+    """Returns whether the values of a tensor are not known yet."""
+    return isinstance(array, keras.KerasTensor) or tf.is_symbolic_tensor(array)
+
+
+def check_dtype(dtype, name: str) -> None:
+    """Raises ValueError unless a dtype, of NumPy or TensorFlow, is of real numbers or booleans."""
+    try:
+        known = tf.as_dtype(dtype)
+        real = known.is_floating or known.is_integer or known.is_bool
+    except TypeError:
+        real = False
+    if not real:
+        raise ValueError(f"`{name}` must hold real numbers. Received: values of dtype {getattr(dtype, 'name', dtype)}.")
+
+
+def chunks_of(array):
+    """Yields slices of an array's first axis, about `CHUNK` numbers each: tensors of a tensor, else NumPy arrays."""
+    rows = max(1, CHUNK // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), rows):
+        part = array if rows >= len(array) else array[start : start + rows]
+        yield part if isinstance(part, tf.Tensor) else np.asarray(part)
+
+
+def _dense(data):
+    """Returns data as `as_array` does, of any dtype; None where they are no such array."""
+    if isinstance(data, np.ma.MaskedArray):
+        return None if np.ma.is_masked(data) else data.data
+    if isinstance(data, keras.KerasTensor | tf.Tensor | np.ndarray):
+        return data
+    if isinstance(data, tf.Variable | keras.Variable):
+        return tf.convert_to_tensor(data)
+    if _is_scipy_sparse(data) or not _converts(data):
+        return None
+    unread = all(hasattr(data, member) for member in UNREAD) and not hasattr(data, "iloc")  # pandas slices by labels
+    return data if unread and isinstance(data.dtype, np.dtype) else np.asarray(data)
+
+
+def _converts(data) -> bool:
+    return hasattr(data, "__array__") and not isinstance(data, type)
+
+
+def _is_scipy_sparse(data) -> bool:
+    return hasattr(data, "tocoo")
+
+
+def _described(data, name: str) -> tuple[str, str]:
+    """Returns what data are, and what to do about it, in few words."""
+    if isinstance(data, np.ma.MaskedArray):
+        return "a masked array with entries that are masked", f"{name}.filled(0), say"
+    if isinstance(data, tf.RaggedTensor):
+        return "a RaggedTensor", f"{name}.to_tensor()"
+    if isinstance(data, tf.SparseTensor):
+        return "a SparseTensor", f"tf.sparse.to_dense({name})"
+    if _is_scipy_sparse(data):
+        return f"a sparse {type(data).__name__}", f"{name}.toarray()"
+    kind = type(data).__name__
+    counted = isinstance(data, list | tuple | dict | set | str | bytes)
+    return f"a {kind} of {len(data)}" if counted else f"a {kind}", f"np.asarray({name})"

@@ -1,0 +1,59 @@
+"""Calls on single batches: Keras's own, whose observations are checked first."""
+
+import keras
+
+from rme_tf.edge import internal
+from rme_tf.fitting import refuse_weights, stop_if_not_finite
+from rme_tf.gate import gated
+
+
+class BatchwiseModel(keras.Model):
+    """What takes one batch of a `rme_tf.VAE`: `model(x)` and the methods `*_on_batch`.
+
+    To be implemented by subclasses:
+        * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.
+    """
+
+    @gated
+    def __call__(self, x, *args, **kwargs):
+        """Returns what `call` does, as Keras calls it."""
+        return super().__call__(x, *args, **kwargs)
+
+    @gated
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Moves the weights once; labels are ignored. Returns the epoch log's quantities of the batch, as Keras does.
+
+        Args:
+            x: Shape [B, *event_shape].
+            y: labels, ignored.
+            sample_weight: not supported.
+            class_weight: not supported.
+            return_dict: whether to return a dict instead of a list.
+
+        Raises:
+            ValueError: for observations that are none of the likelihood's.
+            FloatingPointError: if the loss is not finite; the message names the first such term.
+        """
+        refuse_weights(sample_weight, class_weight)
+        self._assert_compile_called("train_on_batch")
+        self.non_finite.assign(0)
+        logs = super().train_on_batch(x, y, return_dict=True)
+        stop_if_not_finite(self, logs["loss"], "in `train_on_batch`")
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    @gated
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Returns the epoch log's quantities of a batch, as Keras does; arguments as of `train_on_batch`."""
+        refuse_weights(sample_weight)
+        return super().test_on_batch(x, y, return_dict=return_dict)
+
+    @gated
+    def predict_on_batch(self, x):
+        """Returns a dict of NumPy arrays: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
+        return super().predict_on_batch(x)
+
+    @internal
+    def predict_step(self, data):
+        """Returns the dict of `call` for a batch that has been checked."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return super().predict_step(self.likelihood.cast(x))

@@ -1,0 +1,80 @@
+"""The one sentence on observations outside a likelihood's support, of arrays and of batches in graphs.
+
+Likelihoods are what `base.Likelihood` says.
+"""
+
+import math
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf.arrays import chunks_of
+
+LEAST_PIXEL = 16  # largest value of what looks like 8-bit pixels: labels and counts are mostly smaller
+REMEDY = "Scale or binarize the data, or choose another likelihood."
+
+
+def check_support(likelihood, x, name: str) -> None:
+    """Raises ValueError if one entry of x [N, *event_shape] is outside the support; reads it chunk by chunk."""
+    outside, first, pixels = 0, None, True
+    for part in chunks_of(x):
+        inside = likelihood.in_support(tf.convert_to_tensor(part))
+        if tf.reduce_all(inside):
+            continue
+        part, inside = np.asarray(part), np.asarray(inside)
+        first = part[~inside].flat[0] if first is None else first
+        outside += inside.size - np.count_nonzero(inside)
+        pixels = pixels and bool(_looks_like_pixels(tf.convert_to_tensor(part)))
+    if first is not None:
+        raise ValueError(_sentence(likelihood, name, first, outside / math.prod(x.shape), pixels))
+
+
+def guarded(likelihood, x, name: str):
+    """Returns a batch, having checked its values in graph code; the error's message holds the sentence."""
+    inside = likelihood.in_support(x)
+
+    def refuse():
+        first = tf.boolean_mask(x, tf.logical_not(inside))[0]
+        share = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
+        sentences = [_sentence(likelihood, name, "{value}", "{share}", pixels) for pixels in (False, True)]
+        text = tf.where(_looks_like_pixels(x), *reversed(sentences))
+        for key, value in {"value": _printed(first), "share": tf.strings.as_string(100.0 * share, precision=2)}.items():
+            text = tf.strings.regex_replace(text, rf"\{{{key}\}}", value)
+        with tf.control_dependencies([tf.debugging.Assert(False, [text])]):
+            return tf.constant(True)
+
+    with tf.control_dependencies([tf.cond(tf.reduce_all(inside), lambda: tf.constant(True), refuse)]):
+        return tf.identity(x)
+
+
+def sentence_in(message: str) -> str | None:
+    """Returns the sentence that an error's message from a graph holds; None where it holds none."""
+    found = re.search(rf"\w+ expects [^\n]*?{re.escape(REMEDY)}", message)
+    return re.sub(r"\\(['\"\\])", r"\1", found[0]) if found else None
+
+
+def _sentence(likelihood, name: str, value, share, pixels: bool) -> str:
+    share = share if isinstance(share, str) else f"{100.0 * share:.2f}"
+    hint = " They look like 8-bit pixels, 0 to 255: divide them by 255." if pixels and _is_unit(likelihood) else ""
+    return (
+        f"{type(likelihood).__name__} expects {likelihood.support}. Received: `{name}` with {value} among its values "
+        f"({share}% of them outside).{hint} {REMEDY}"
+    )
+
+
+def _is_unit(likelihood) -> bool:
+    return likelihood.interval == (0.0, 1.0)
+
+
+def _looks_like_pixels(x):
+    """Returns whether values are whole numbers from 0 to 255, the largest of which is none of a few classes."""
+    values = tf.cast(x, tf.float32)
+    whole = tf.reduce_all(tf.equal(values, tf.round(values)) & (values >= 0.0) & (values <= 255.0))
+    return whole & (tf.reduce_max(values) >= LEAST_PIXEL)
+
+
+def _printed(value):
+    """Returns a scalar as NumPy prints it: whole numbers of floating dtypes with a decimal."""
+    text = tf.strings.as_string(value, shortest=True) if value.dtype.is_floating else tf.strings.as_string(value)
+    return tf.strings.regex_replace(text, r"^(-?\d+)$", r"\1.0") if value.dtype.is_floating else text

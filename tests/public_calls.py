@@ -1,0 +1,162 @@
+"""The tables of the public calls that take x or z, and of what users have them in."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rme_tf
+from conftest import build_tiny_model
+from rme_tf.evaluation import inference_milliseconds, summarize
+from rme_tf.refinements import elbo_gradient
+
+PIXELS, D, ROWS = 4, 2, 6
+X = np.random.default_rng(0).integers(0, 2, (ROWS, PIXELS)).astype("float32")
+Z = np.random.default_rng(0).normal(size=(ROWS, D)).astype("float32")
+SAMPLES = {"num_samples": 2, "progress": False}
+
+
+def fit(model, x, **options):
+    return model.fit(x, verbose=0, **{"batch_size": 2, "shuffle": False, **options})
+
+
+def watch(model, data):
+    """What `fit` does with the monitor."""
+    monitor = rme_tf.CollapseMonitor(data, batch_size=2, max_observations=ROWS, warn=False)
+    monitor.set_model(model)
+    monitor.on_train_begin()
+    monitor.on_epoch_end(0, {})
+
+
+def log_probs_at(model, x, z=Z):
+    return model.log_probs_at(x, model.encode(X), np.tile(z[None, :, None], [1, 1, 2, 1]))
+
+
+# Call -> what gives it x. Those of Keras's kind of data first.
+STREAMED = {
+    "fit": fit,
+    "fit, validation_data": lambda model, x: fit(model, X, validation_data=x),
+    "evaluate": lambda model, x: model.evaluate(x, batch_size=2, verbose=0),
+    "predict": lambda model, x: model.predict(x, batch_size=2, verbose=0),
+}
+WALKED = {
+    "bounds": lambda model, x: rme_tf.bounds(model, x, batch_size=2, **SAMPLES),
+    "log_likelihood": lambda model, x: rme_tf.log_likelihood(model, x, batch_size=2, **SAMPLES),
+    "summarize": lambda model, x: summarize(model, x, rme_tf.bounds(model, X, **SAMPLES)),
+    "collapse_report": lambda model, x: rme_tf.collapse_report(model, x, batch_size=2),
+    "CollapseMonitor": lambda model, x: watch(model, x),
+}
+OBSERVED = {
+    **STREAMED,
+    **WALKED,
+    "train_on_batch": lambda model, x: model.train_on_batch(x),
+    "test_on_batch": lambda model, x: model.test_on_batch(x),
+    "predict_on_batch": lambda model, x: model.predict_on_batch(x),
+    "__call__": lambda model, x: model(x),
+    "__call__, by name": lambda model, x: model(x=x),
+    "call": lambda model, x: model.call(x),
+    "encode": lambda model, x: model.encode(x),
+    "posterior": lambda model, x: model.posterior(x),
+    "codes": lambda model, x: model.codes(x),
+    "reconstruct": lambda model, x: model.reconstruct(x),
+    "interpolate": lambda model, x: model.interpolate(x, X, steps=2),
+    "interpolate, second": lambda model, x: model.interpolate(X, x, steps=2),
+    "log_probs": lambda model, x: model.log_probs(x, seed=(0, 1)),
+    "log_probs_at": log_probs_at,
+    "log_joint": lambda model, x: model.log_joint(x, Z[None, :, None]),
+    "likelihood_params": lambda model, x: model.likelihood_params(Z, x),
+    "decode": lambda model, x: model.decode(Z, x),
+    "elbo_gradient": lambda model, x: elbo_gradient(model, x, model.encode(X), (0, 1)),
+    "inference_milliseconds": lambda model, x: inference_milliseconds(model, x, batch_size=2, repeats=1),
+    "initialise": lambda model, x: model.prior.initialise(x),
+}
+CODED = {
+    "render": lambda model, z: model.render(z),
+    "decode": lambda model, z: model.decode(z),
+    "likelihood_params": lambda model, z: model.likelihood_params(z),
+    "log_joint": lambda model, z: model.log_joint(X, np.asarray(z)[None, :, None]),
+    "log_probs_at": lambda model, z: log_probs_at(model, X, np.asarray(z)),
+    "component_log_probs": lambda model, z: model.component_log_probs(model.encode(X).params, np.asarray(z)[None]),
+    "generate": lambda model, z: rme_tf.generate(stepwise(), z, max_length=3),
+    "interpolate, the function": lambda model, z: rme_tf.interpolate(model, z, Z, steps=2),
+    "interpolate, the function, second": lambda model, z: rme_tf.interpolate(model, Z, z, steps=2),
+    "nearest_neighbours": lambda model, z: rme_tf.nearest_neighbours(Z, z, k=2),
+    "nearest_neighbours, codes": lambda model, z: rme_tf.nearest_neighbours(z, Z, k=2),
+}
+_CACHE: dict = {}
+
+
+def model_of():
+    """A model with a prior that starts from observations; its weights do not matter."""
+    if "model" not in _CACHE:
+        _CACHE["model"] = build_tiny_model(pixels=PIXELS, prior="vamp", prior_options={"num_components": 2})
+        _CACHE["model"].compile("sgd", "elbo", run_eagerly=True)
+    return _CACHE["model"]
+
+
+def stepwise():
+    """A model that goes token by token."""
+    if "stepwise" not in _CACHE:
+        options = {"units": 3, "embedding_size": 3}
+        _CACHE["stepwise"] = rme_tf.VAE.from_names(
+            encoder="lstm", decoder="lstm", input_shape=(None,), latent_dim=D, likelihood="categorical_sequence",
+            likelihood_options={"vocabulary_size": 6, "features": 3}, encoder_options=options, decoder_options=options,
+        )  # fmt: skip
+    return _CACHE["stepwise"]
+
+
+class WithArray:
+    """What NumPy makes an array of, and no more."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+class Rows(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return len(self.x) // 2
+
+    def __getitem__(self, index):
+        return (self.x[2 * index : 2 * index + 2],)
+
+
+def stored(x):
+    if "file" not in _CACHE:
+        _CACHE["file"] = h5py.File("rows.h5", "w", driver="core", backing_store=False)
+    return _CACHE["file"].create_dataset(None, data=x)
+
+
+def frame(x):
+    return pytest.importorskip("pandas").DataFrame(x)
+
+
+CONTAINERS = {
+    "array": lambda x: x,
+    "array, of another byte order": lambda x: x.astype(x.dtype.newbyteorder()),
+    "masked array": np.ma.masked_array,
+    "tensor": tf.constant,
+    "variable": tf.Variable,
+    "Keras variable": lambda x: keras.Variable(x, dtype=x.dtype.name),
+    "h5py": stored,
+    "__array__": WithArray,
+}
+STREAMS = {
+    "tf.data": lambda x: tf.data.Dataset.from_tensor_slices(x).batch(2),
+    "tf.data, with labels": lambda x: tf.data.Dataset.from_tensor_slices((x, np.arange(len(x)))).batch(2),
+    "PyDataset": Rows,
+    "generator": lambda x: ((x[start : start + 2],) for start in range(0, len(x), 2)),
+}
+
+
+def spoiled(value):
+    x = X.copy()
+    x[:, 1] = value  # a quarter of each batch
+    return x
