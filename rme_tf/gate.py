@@ -51,7 +51,6 @@ def gated(method=None, *, lead: bool = False):
         with Within():
             return method(self, *args, **kwargs)
 
-    call.gated = tuple(taken)
     return call
 
 

@@ -58,7 +58,7 @@ LAYERS = [
     {"training"},
     {"assembly"},
     {"models"},
-    {"evaluation", "collapse", "serving_text"},
+    {"evaluation", "collapse", "refusals", "serving_text"},
     {"callbacks", "monitor", "export", "data", "plots"},
     {"benchmark", "experiments"},
     {"__init__"},

@@ -24,7 +24,7 @@ def check_support(likelihood, x, name: str) -> None:
             continue
         part, inside = np.asarray(part), np.asarray(inside)
         first = part[~inside].flat[0] if first is None else first
-        outside += inside.size - np.count_nonzero(inside)
+        outside += inside.size - int(np.count_nonzero(inside))
         pixels = pixels and bool(_looks_like_pixels(tf.convert_to_tensor(part)))
     if first is not None:
         raise ValueError(_sentence(likelihood, name, first, outside / math.prod(x.shape), pixels))

@@ -1,0 +1,46 @@
+"""The answers of a served model to what it was not made for: NaN, no token, or an error, never a plausible number."""
+
+import math
+
+import tensorflow as tf
+
+NO_TOKEN = -1  # no id of a vocabulary
+
+
+def at_least_one(num_samples):
+    """Returns `num_samples`, an int32 scalar; an InvalidArgumentError below 1, but in a graph that XLA compiles."""
+    message = ["`num_samples` must be at least 1. Received:", num_samples]
+    with tf.control_dependencies([tf.debugging.Assert(num_samples >= 1, message)]):
+        return tf.identity(num_samples)
+
+
+def in_support(likelihood, x):
+    """Returns which observations [B, *event_shape] are in the support of the likelihood. Shape [B]."""
+    inside = likelihood.in_support(x)
+    entries = list(range(1, 1 + len(likelihood.event_shape)))
+    return tf.reduce_all(inside, axis=entries) & tf.reduce_any(tf.ones_like(inside), axis=entries)  # there are some
+
+
+def readable(x, valid):
+    """Returns x [B, *event_shape] with ones in the rows that are not `valid`: they are in the support of most.
+
+    What looks up an unknown token or level stops, or reads zeros, by the device.
+    """
+    return tf.where(_along(valid, x, 0), x, tf.ones_like(x))
+
+
+def finite(z):
+    """Returns which latent codes [N, D] are finite. Shape [N]."""
+    return tf.reduce_all(tf.abs(z) < math.inf, axis=-1)  # an operation that other formats have, too
+
+
+def answered(values: dict, valid, axis: int = 0) -> dict:
+    """Returns tensors, NaN or `NO_TOKEN` where `valid` is false, a boolean for each index of their axis."""
+    return {
+        name: tf.where(_along(valid, value, axis), value, NO_TOKEN if value.dtype.is_integer else math.nan)
+        for name, value in values.items()
+    }
+
+
+def _along(valid, value, axis: int):
+    return tf.reshape(valid, [-1] + [1] * (value.shape.rank - axis - 1))
