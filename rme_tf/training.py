@@ -90,7 +90,8 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     def compile_from_config(self, config):
         """Compiles as `get_compile_config` says; called when a saved model is loaded."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        choices = keras.saving.deserialize_keras_object(config)
+        self.compile(**{**choices, "algorithm": choices["algorithm"].of_saved(self)})
 
     def fit(
         self,

@@ -3,11 +3,13 @@
 import dataclasses
 import math
 import numbers
+import warnings
 from typing import ClassVar
 
 import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import Aggressive
+from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
 from rme_tf.annealing import Annealing, check_kl_weight
 from rme_tf.configured import Configured, is_number
 from rme_tf.free_bits import FreeBits
@@ -38,6 +40,7 @@ class Algorithm(Configured):
     May be overridden:
         * `begin(model)`: what it does to a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
+        * `exact_for_any_decoder(model)`: if it handles the gradient at each code by itself.
         * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
 
@@ -71,6 +74,26 @@ class Algorithm(Configured):
                 "components at once. Expected algorithm='elbo'. Received: refinement "
                 f"{type(model.refinement).__name__}."
             )
+        remedy = self.exact_for_any_decoder(model)
+        if remedy and decoder_mixes_rows(model):
+            raise ValueError(mixed_rows_message(self, model, remedy))
+
+    def exact_for_any_decoder(self, model) -> dict:
+        """Returns the arguments with which the gradients are exact for a decoder that mixes the rows of its batch.
+
+        Nothing where they are so already: where the step differentiates its objective as it is. Batch normalization
+        mixes rows. What rescales the gradient that arrives at a code takes it for the gradient of that row alone.
+        """
+        del model
+        return {}
+
+    def of_saved(self, model) -> "Algorithm":
+        """Returns what goes on with a model that was saved with this algorithm, before `check` refused its decoder."""
+        remedy = self.exact_for_any_decoder(model)
+        if not remedy or not decoder_mixes_rows(model):
+            return self
+        warnings.warn(f"{mixed_rows_message(self, model, remedy)} The loaded model goes on with it.", stacklevel=2)
+        return dataclasses.replace(self, **remedy)
 
     def begin(self, model):
         """Does what is to be done before the first epoch of a model's life: nothing unless overridden."""

@@ -66,6 +66,10 @@ class ImportanceWeighted(Algorithm):
                 "Pass `gradient='pathwise'`."
             )
 
+    def exact_for_any_decoder(self, model):
+        """Returns the pathwise gradient: "dreg" rescales the gradient at each code."""
+        return {"gradient": "pathwise"} if self.gradient == "dreg" else {}
+
     def step(self, model, x, seed):
         """Moves every weight one step up the bound; returns `LogProbs`."""
 

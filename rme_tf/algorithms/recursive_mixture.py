@@ -42,7 +42,8 @@ class Recursion(Algorithm):
     """The recursion above, for any reward in the place of BKL.
 
     Args:
-        update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop).
+        update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop). A decoder that mixes
+            the rows of its batch needs the loop: each stage then normalizes over the codes that it decodes.
         decoder_weights: theta ascends the average of log p(x, z_m) over the components, weighted by "alpha", as
             E_Q[log p(x, z)] is, or "uniform": then a component of little weight teaches the decoder no less.
         polish_epoch: from this epoch of the model's life on, counted from 0, all ascend ELBO(Q) as in `ELBO`,
@@ -91,10 +92,7 @@ class Recursion(Algorithm):
         return model.mixing.learned and not self.weights_from_polish
 
     def check(self, model):
-        """Raises ValueError where the recursion cannot tell whose the weights are that a part of the model owns.
-
-        That is a posterior family with weights, of several components, and a prior with weights under free bits.
-        """
+        """Raises ValueError where the recursion cannot tell whose the weights of a posterior family or prior are."""
         super().check(model)
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
@@ -107,6 +105,10 @@ class Recursion(Algorithm):
                 f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
                 "Train it with the ELBO algorithm."
             )
+
+    def exact_for_any_decoder(self, model):
+        """Returns the paper's loop: the joint update of several components rescales the gradient at each code."""
+        return {"update": "sequential"} if self.update == "joint" and model.num_components > 1 else {}
 
     def step(self, model, x, seed):
         """Moves every weight up its own objective; returns `LogProbs`."""
@@ -253,8 +255,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
 
     theta needs the gradient of sum_m alpha_m log p(x, z_m), component m that of log p(x, z_m) alone: the
     weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m (by whatever weighs
-    it for theta, see `decoder_weights`). That is exact as long as the decoder treats the rows of its batch
-    independently (no batch statistics).
+    it for theta, see `decoder_weights`). That is exact as long as the decoder mixes no rows: see `check`.
     """
     kl_weight, count = algorithm.kl_weight_now(model), model.active_components
 

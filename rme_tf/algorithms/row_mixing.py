@@ -1,0 +1,26 @@
+"""Decoders that mix the rows of their batch in training, under algorithms that rescale the gradient at each code."""
+
+import numpy as np
+
+from rme_tf.training_mode import ROWS, mixes_rows, mixing_layers
+
+
+def decoder_mixes_rows(model) -> bool:
+    """Returns whether in training the decoder's output for one code depends on the other codes of its batch."""
+    z = np.random.default_rng(0).normal(size=(ROWS, model.latent_dim)).astype("float32")
+    others = [model.likelihood.example(ROWS)] if model.autoregressive else []
+    return mixes_rows(model.decoder, z, *others)
+
+
+def mixed_rows_message(algorithm, model, remedy: dict) -> str:
+    """Returns what to say of an algorithm that would give wrong gradients, and with which arguments it does not."""
+    name = type(algorithm).__name__
+    instead = ", ".join(f"{argument}={value!r}" for argument, value in remedy.items())
+    chosen = ", ".join(f"{argument}={getattr(algorithm, argument)!r}" for argument in remedy)
+    layers = ", ".join(mixing_layers(model.decoder)) or "a layer that is no BatchNormalization"
+    return (
+        f"{name} with {chosen} needs a decoder that treats the rows of its batch independently in training: it "
+        "rescales the gradient at each code, which must be that of its own row. "
+        f"Expected: {instead}, or LayerNormalization or GroupNormalization in the decoder. "
+        f"Received: a decoder that mixes rows, by {layers}."
+    )
