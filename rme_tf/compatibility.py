@@ -2,12 +2,14 @@
 
 import re
 import textwrap
+import warnings
 
 import keras
 import tensorflow as tf
 
 from rme_tf.copies import has_files
 from rme_tf.networks import ComponentNetwork
+from rme_tf.output_activation import VALUES, output_activation
 
 CALL_ERRORS = (TypeError, ValueError, tf.errors.InvalidArgumentError)  # of a network that is given other inputs
 LONGEST = 400  # characters of such an error
@@ -120,6 +122,7 @@ def check_parts(model) -> None:
     check_network(model.decoder, "decoder")
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
     check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
+    warn_of_bounded_params(model.decoder, inputs, model.likelihood)
     if hasattr(model.decoder, "step") and model.likelihood.parts == "pixels":
         model.likelihood.of_pixel()  # which it could not draw from, or even has a say in the pixels before it
     if model.prior.latent_dim != model.latent_dim:
@@ -143,6 +146,20 @@ def check_parts(model) -> None:
     }
     parts |= {name: part for name, part in others.items() if part is not None}
     check_weights_apart(parts)  # late: some have been built just now
+
+
+def warn_of_bounded_params(decoder, inputs, likelihood) -> None:
+    """Warns of a decoder that ends in a sigmoid or the like where the likelihood's params may be any numbers."""
+    if likelihood.unconstrained is None:
+        return
+    activation = output_activation(decoder, inputs)
+    if activation is not None:
+        warnings.warn(
+            f"The decoder ends in {activation.lower()}, whose values are {VALUES[activation]}, and what "
+            f"{type(likelihood).__name__} takes are {likelihood.unconstrained}: any real numbers, of which it makes "
+            "probabilities and scales itself. Leave the last activation out.",
+            stacklevel=4,  # at the call of the model's constructor
+        )
 
 
 def features_of(trunk, dummy):

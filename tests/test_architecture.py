@@ -26,6 +26,7 @@ LAYERS = [
         "edge",
         "gaussian",
         "memory",
+        "output_activation",
         "records",
         "registry",
         "running_means",

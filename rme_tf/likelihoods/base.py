@@ -34,6 +34,8 @@ class Likelihood(keras.layers.Layer):
         * `interval`: (low, high), if the entries of x are between such numbers.
         * `log_prob`: where the distribution's own will not do.
         * `network_options`, `bind`: what the networks must know, or share.
+        * `unconstrained`: what the params are, in words, if each may be any real number: "logits", say. Then a decoder
+          that ends in a sigmoid or the like is warned of.
         * `parts`, `of_pixel`: what an autoregressive decoder goes by, and how it draws a pixel. See `generation`.
     """
 
@@ -41,6 +43,7 @@ class Likelihood(keras.layers.Layer):
     support = ""
     bits_offset = 0.0
     any_length = False
+    unconstrained: str | None = None
     interval: tuple[float, float] | None = None
     observation_dtype = tf.float32
 

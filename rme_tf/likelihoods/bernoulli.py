@@ -13,6 +13,7 @@ class Bernoulli(Likelihood):
 
     support = "binary values, 0 or 1"
     interval = (0.0, 1.0)
+    unconstrained = "logits"
 
     @property
     def params_shape(self):

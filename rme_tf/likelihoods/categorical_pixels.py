@@ -14,6 +14,8 @@ class CategoricalPixels(Levels):
         van den Oord et al. (2016), https://arxiv.org/abs/1601.06759
     """
 
+    unconstrained = "logits"
+
     @property
     def params_shape(self):
         """256 logits for each entry of x."""

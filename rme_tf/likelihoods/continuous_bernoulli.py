@@ -34,6 +34,7 @@ class ContinuousBernoulli(Likelihood):
 
     support = "real values in [0, 1]"
     interval = (0.0, 1.0)
+    unconstrained = "logits"
     bits_offset = 8.0  # a density on pixels / 256
 
     @property

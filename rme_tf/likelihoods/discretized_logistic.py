@@ -33,6 +33,8 @@ class DiscretizedLogistic(Levels):
         Kingma et al. (2016), https://arxiv.org/abs/1606.04934
     """
 
+    unconstrained = "means and log-scales"
+
     def __init__(self, event_shape, min_log_scale: float = MIN_LOG_SCALE, **kwargs):
         super().__init__(event_shape, **kwargs)
         self.min_log_scale = check_log_scale(min_log_scale)
@@ -89,6 +91,8 @@ class DiscretizedLogisticMixture(Levels):
     References:
         Salimans et al. (2017), https://arxiv.org/abs/1701.05517
     """
+
+    unconstrained = "logits, means, log-scales and coefficients"
 
     def __init__(self, event_shape, num_mixtures: int = 10, min_log_scale: float = MIN_LOG_SCALE, **kwargs):
         super().__init__(event_shape, **kwargs)

@@ -45,6 +45,7 @@ class Normal(Likelihood):
         self.initial_scale = float(initial_scale)
         self.min_scale = float(min_scale)
         self.scale_kind = scale
+        self.unconstrained = "means and raw scales" if scale in ("decoded", "per_image") else None
         self._raw_initial = math.log(math.expm1(initial_scale - min_scale))
         if scale in ("shared", "per_pixel", "fixed"):
             self.raw_scale = self.add_weight(
