@@ -11,6 +11,7 @@ from rme_tf import ELBO
 from rme_tf.likelihoods import LIKELIHOODS, DiscretizedLogistic, DiscretizedLogisticMixture, Normal
 from rme_tf.likelihoods.normal import SCALES
 from rme_tf.networks import DECODERS
+from small_networks import SMALL_DECODERS
 
 SHAPE = (2, 2, 3)
 VALUES = np.array([0.0, 1.0, 128.0, 255.0, 254.0, 3.0], "float32") / 255  # levels, at the edges and between
@@ -20,14 +21,6 @@ BUILDS = {
     **{name: LIKELIHOODS[name] for name in LIKELIHOODS if name not in ("categorical_sequence", "normal")},
     "categorical_sequence": lambda shape: LIKELIHOODS["categorical_sequence"]((4,), vocabulary_size=9, features=3),
     **{f"normal {scale}": lambda shape, scale=scale: Normal(shape, scale=scale) for scale in SCALES},
-}
-SMALL = {
-    "conv": {"filters": (2, 3), "hidden": 4},
-    "dcgan": {"filters": 2},
-    "gated_conv": {"filters": (2, 3)},
-    "mlp": {"units": (4,)},
-    "pixelcnn": {"num_layers": 1, "filters": 2},
-    "resnet": {"filters": (2, 3), "hidden": 4},
 }
 
 every_policy = pytest.mark.parametrize("policy", POLICIES)
@@ -90,7 +83,7 @@ def test_values_and_gradients_are_finite_where_means_and_scales_are_extreme(name
 
 def silent_decoder(name, output_shape):
     """A decoder that says the same whatever the code; its inputs, and the bias that decides what."""
-    decoder = DECODERS[name](2, output_shape, **SMALL[name])
+    decoder = DECODERS[name](2, output_shape, **SMALL_DECODERS[name])
     inputs = [tf.ones([3, 2]), tf.zeros([3, *SHAPE])] if name == "pixelcnn" else tf.ones([3, 2])
     decoder(inputs)
     kernel, bias = decoder.trainable_variables[-2:]
@@ -104,7 +97,7 @@ def say(bias, params):
 
 
 @every_policy
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(SMALL_DECODERS))
 def test_a_decoder_says_what_it_means_in_32_bits(name, policy):
     """A quarter of a level below the last one, on [-1, 1]: bfloat16 has no number between 0.9961 and 1."""
     decoder, inputs, bias = silent_decoder(name, SHAPE)
@@ -115,7 +108,7 @@ def test_a_decoder_says_what_it_means_in_32_bits(name, policy):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(SMALL_DECODERS))
 def test_a_scaled_loss_has_finite_gradients_through_a_decoder(name, policy):
     """With the scale at which Keras starts; in float16, 65,504 is the largest number."""
     decoder, inputs, bias = silent_decoder(name, (2, 2, 6))

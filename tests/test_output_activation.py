@@ -12,6 +12,7 @@ from rme_tf.compatibility import decoder_example
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS
 from rme_tf.output_activation import VALUES, output_activation
+from small_networks import SMALL_DECODERS
 
 layers = keras.layers
 IMAGE, LATENT = (4, 4, 1), 2
@@ -149,24 +150,16 @@ def test_means_in_the_interval_of_the_pixels_are_no_fault(scale):
         vae(decoder, likelihood_of("normal", scale=scale))
 
 
-SMALL = {
-    "conv": {"filters": (4, 4), "hidden": 8},
-    "dcgan": {"filters": 4},
-    "gated_conv": {"filters": (4, 4)},
-    "mlp": {"units": (8,)},
-    "pixelcnn": {"num_layers": 1, "filters": 4},
-    "resnet": {"filters": (4, 4), "hidden": 8},
-}
 PICTURES = sorted(set(LIKELIHOODS) - {"categorical_sequence"})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(SMALL_DECODERS))
 def test_no_decoder_of_the_table_is_warned_of_under_any_likelihood(name):
-    assert {*SMALL, "lstm"} == set(DECODERS)
+    assert {*SMALL_DECODERS, "lstm"} == set(DECODERS)
     different = {likelihood.params_shape: likelihood for likelihood in map(likelihood_of, PICTURES)}
     for likelihood in different.values():
-        decoder = DECODERS[name](LATENT, likelihood.params_shape, **SMALL[name])
+        decoder = DECODERS[name](LATENT, likelihood.params_shape, **SMALL_DECODERS[name])
         inputs = decoder_example(decoder, LATENT, likelihood)
         decoder(inputs)
         assert output_activation(decoder, inputs) is None, likelihood
