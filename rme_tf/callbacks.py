@@ -13,10 +13,9 @@ import tensorflow as tf
 from rme_tf.checkpoints import last_checkpoint_of, restore
 from rme_tf.compatibility import decoder_example
 from rme_tf.copies import fresh_copy, refresh, renew
+from rme_tf.optimizer_state import copying_slots, forget, weights_replaced
 from rme_tf.records import read_json, write_json
 from rme_tf.training_mode import state_moved
-
-FACTORED = ("_r", "_c")  # Adafactor's lists of a slot for each variable, which do not name it
 
 
 class ResumableCheckpoint(keras.callbacks.Callback):
@@ -91,7 +90,8 @@ class HalveOnPlateau(keras.callbacks.Callback):
     """Halves the learning rate when the validation ELBO has not risen for some epochs; a resumed training goes on so.
 
     With `best`, the training goes on from its best weights at each halving, compares with the epoch of the halving from
-    then on, and ends with its best weights; counters and the random state are not put back.
+    then on, and ends with its best weights. The optimizer's copies of them (averages of `use_ema`, say) are put back
+    with them; its momentum, counters and the random state are not.
 
     Args:
         learning_rate: the first one.
@@ -156,8 +156,10 @@ class HalveOnPlateau(keras.callbacks.Callback):
         """Sets the learning rate that the epochs before have led to."""
         self.model.optimizer.learning_rate = self.rate
         if self.directory is not None:
-            self._parts = {"weights": [variable.value for variable in _without_counters(self.model)]}
-            self._manager = last_checkpoint_of(self._parts, self.directory)
+            weights = [variable.value for variable in _without_counters(self.model)]
+            kept = [slot.variable.value for slot in copying_slots(self.model.optimizer)]
+            self._parts = {"weights": weights, **({"copies": kept} if kept else {})}
+            self._manager = last_checkpoint_of(self._parts, self.directory, later="copies")
 
     def on_epoch_end(self, epoch, logs=None):
         """Compares; adds the learning rate of the epoch to the logs."""
@@ -172,7 +174,14 @@ class HalveOnPlateau(keras.callbacks.Callback):
             self._manager.save(checkpoint_number=epoch + 1)
         last = self.is_over or epoch + 1 == self.params["epochs"]
         if (halves or last) and self._manager.latest_checkpoint:
-            restore(self._manager.latest_checkpoint, self._parts)
+            self._restore(self._manager.latest_checkpoint)
+
+    def _restore(self, path):
+        if any(name.startswith("copies/") for name, _ in tf.train.list_variables(path)):
+            restore(path, self._parts)
+            return
+        with weights_replaced(self.model):  # kept without copies
+            restore(path, {"weights": self._parts["weights"]})
 
 
 def _without_counters(model) -> list:
@@ -188,6 +197,7 @@ class ResetDecoder(keras.callbacks.Callback):
     was adapted (`Normalization`) stay. The encoders, trained until then as those of an
     autoencoder (`kl_weight` 0, by an `Annealing` with a `delay`), keep what they have learned: the pre-training
     against posterior collapse. The new weights are drawn by the model's own seed: a resumed training draws the same.
+    The optimizer's copies of weights (averages of `use_ema`, say) begin at the new ones.
 
     Args:
         epoch: at whose beginning, counted from 0.
@@ -223,7 +233,7 @@ class ResetDecoder(keras.callbacks.Callback):
         for new_part, part in zip(fresh, (model.decoder, model.likelihood), strict=True):
             renew(part, new_part, moved)
             replaced += part.trainable_variables
-        _forget(model.optimizer, model.trainable_variables, replaced)
+        forget(model.optimizer, replaced)
 
 
 @contextlib.contextmanager
@@ -235,25 +245,3 @@ def _initialisers_seeded(seed: int):
         yield
     finally:
         random.setstate(state)
-
-
-def _forget(optimizer, variables, replaced) -> None:
-    """Puts the slots of the replaced variables back to where they start; `variables` are all of the optimizer's."""
-    fresh = type(optimizer).from_config(optimizer.get_config())
-    creator = getattr(fresh, "inner_optimizer", fresh)  # in mixed precision it is within another
-    create, owners = creator.add_variable_from_reference, {}
-
-    def noting(reference_variable, *args, **kwargs):
-        slot = create(reference_variable, *args, **kwargs)
-        owners[id(slot)] = id(reference_variable)
-        return slot
-
-    creator.add_variable_from_reference = noting
-    fresh.build(variables)
-    for name in FACTORED:
-        for variable, slot in zip(variables, getattr(creator, name, ()), strict=False):
-            owners[id(slot)] = id(variable)
-    chosen = {id(variable) for variable in replaced}
-    for new, old in zip(fresh.variables, optimizer.variables, strict=True):
-        if owners.get(id(new)) in chosen:
-            old.assign(new)

@@ -40,27 +40,34 @@ def restore(path: str, parts: dict) -> None:
         variable.assign(tf.cast(other, variable.dtype))
 
 
-def last_checkpoint_of(parts: dict, directory) -> tf.train.CheckpointManager:
+def last_checkpoint_of(parts: dict, directory, later: str | None = None) -> tf.train.CheckpointManager:
     """Returns the manager of a directory that keeps the last checkpoint of lists of variables, and deletes any other.
 
     Args:
         parts: names, and a list of `tf.Variable`s for each.
         directory: of these checkpoints alone.
+        later: name of a part that older checkpoints do not have.
 
     Raises:
         ValueError: if the directory holds a checkpoint of other variables, which the next save would delete.
     """
     manager = tf.train.CheckpointManager(tf.train.Checkpoint(**parts), str(directory), max_to_keep=1)
     if manager.latest_checkpoint:
-        expected = {
-            f"{name}/{index}{_VALUE}": variable.shape.as_list()
-            for name, part in parts.items()
-            for index, variable in enumerate(part)
-        }
+        older = {name: part for name, part in parts.items() if name != later}
         shapes = tf.train.load_checkpoint(manager.latest_checkpoint).get_variable_to_shape_map()
-        if {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL} != expected:
+        found = {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL}
+        if found not in (_shapes_of(parts), _shapes_of(older)):
             raise ValueError(
                 f"Expected a directory for these checkpoints alone. Received: {directory}, which holds a checkpoint of "
                 "another model. Choose another directory."
             )
     return manager
+
+
+def _shapes_of(parts: dict) -> dict[str, list]:
+    """Returns key in a checkpoint -> shape."""
+    return {
+        f"{name}/{index}{_VALUE}": variable.shape.as_list()
+        for name, part in parts.items()
+        for index, variable in enumerate(part)
+    }

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from rme_tf import posteriors
 from rme_tf.networks import ComponentNetwork
+from rme_tf.optimizer_state import weights_replaced
 from rme_tf.types import PAD, Encoding, Inference
 
 
@@ -44,6 +45,7 @@ def inference_of(model) -> Inference:
         interval=likelihood.interval,
         masked=on_tokens,
         check=likelihood.check,
+        replacing=lambda: weights_replaced(model),
     )
 
 

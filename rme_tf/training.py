@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf import algorithms, objectives
+from rme_tf import algorithms, objectives, optimizer_state
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.batchwise import BatchwiseModel
@@ -64,15 +64,17 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: for an unknown name, an algorithm that cannot train this model, or an option that has no use
-                here: the algorithm is the loss, and `metrics` are those of the epoch log.
+            ValueError: for an unknown name, an algorithm that cannot train this model or with this optimizer, or an
+                option that has no use here: the algorithm is the loss, and `metrics` are those of the epoch log.
         """
         kwargs = checked_compile_options(kwargs)
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
         algorithm.check(self)
+        optimizer = keras.optimizers.get(optimizer)
+        algorithm.check_optimizer(optimizer)
         super().compile(optimizer=optimizer, **kwargs)
         self.algorithm, self.auto_scale_loss = algorithm, kwargs.get("auto_scale_loss", True)
-        self.optimizer.build(self.trainable_variables)
+        optimizer_state.build(self.optimizer, self.trainable_variables)
 
     def get_compile_config(self):
         """Returns what `compile_from_config` needs: optimizer, algorithm, execution options."""
@@ -171,7 +173,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         log_probs = self.algorithm.step(self, x, seed)
         terms = objectives.mixture_terms(log_probs)
         if self.algorithm.aggressive is not None:
-            self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive)
+            self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
         if log_probs.log_alpha.shape[-1] < self.active_components:  # of some: which they are is not told
             unknown = tf.fill([tf.shape(x)[0], self.num_components], math.nan)
             terms |= {"component_elbo": unknown, "alpha": unknown}
@@ -218,6 +220,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     def make_train_function(self, force=False):
         """Traces the step for the components and the phase of now, again if either has changed."""
+        optimizer_state.begin_copies(self.optimizer)
         now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
         changed = now != (self.active_components, self.phase)
         self.active_components, self.phase = now
@@ -229,17 +232,20 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         The warm start covers the first epochs of the model's life, however many calls of `fit` they
         take; when it ends, the other encoders of its shape become noisy copies of encoder 0.
         """
-        if int(self.epochs_trained.numpy()) == 0:
-            self.algorithm.begin(self)
         before = int(self.num_active.numpy())
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
         now = 1 if warming else self.num_components
-        if before < now:
-            seed = int(self.seed_generator.next()[1])
-            if self.encoders:
-                if copy_first_encoder(self.encoders, noise=self.algorithm.warm_start_noise, seed=seed):
-                    self.forget_functions()
-            else:
-                self.trunk.copy_first(noise=self.algorithm.warm_start_noise, seed=seed)
+        with optimizer_state.weights_replaced(self):
+            if int(self.epochs_trained.numpy()) == 0:
+                self.algorithm.begin(self)
+            if before < now:
+                self._copy_first_component(seed=int(self.seed_generator.next()[1]))
         self.num_active.assign(now)
         self.make_train_function()
+
+    def _copy_first_component(self, seed: int):
+        noise = self.algorithm.warm_start_noise
+        if not self.encoders:
+            self.trunk.copy_first(noise=noise, seed=seed)
+        elif copy_first_encoder(self.encoders, noise=noise, seed=seed):
+            self.forget_functions()

@@ -9,6 +9,7 @@ A tensor is written with its letters, [S, B, M, D] for instance, in TFP's own or
 Every log-probability is in nats and float32.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ class Inference(NamedTuple):
     interval: tuple[float, float] | None  # of the entries of an input; None if they have no bounds
     masked: bool  # whether inputs have lengths
     check: Callable = lambda x: None  # observations -> None; a ValueError for those that are none
+    replacing: Callable = contextlib.nullcontext  # () -> context in which weights that the model trains are replaced
 
 
 class LogProbs(NamedTuple):

@@ -35,9 +35,10 @@ LAYERS = [
         "stored_state",
         "training_mode",
         "types",
+        "updates",
         "version",
     },
-    {"networks", "posteriors", "likelihoods", "priors"},
+    {"networks", "optimizer_state", "posteriors", "likelihoods", "priors"},
     {"compatibility"},
     {
         "annealing",

@@ -13,6 +13,7 @@ from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
 from rme_tf.annealing import Annealing, check_kl_weight
 from rme_tf.configured import Configured, is_number
 from rme_tf.free_bits import FreeBits
+from rme_tf.updates import updates_made
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,9 @@ class Algorithm(Configured):
             other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
             whose weights are not of the shapes of q_0's starts where it was initialised.
         warm_start_noise: standard deviation of the noise added to the copied weights.
-        kl_weight: weight of the KL term in training, beta; a number or an `Annealing`. The functional derivative
-            of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z), every log q and log Q.
+        kl_weight: weight of the KL term in training, beta; a number or an `Annealing`, which counts updates of the
+            optimizer. The functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z),
+            every log q and log Q.
         free_bits: a `FreeBits`, or None: a floor under the KL of each component.
         aggressive: an `Aggressive`, or None: several steps of the encoders for one of the decoder.
 
@@ -41,6 +43,7 @@ class Algorithm(Configured):
         * `begin(model)`: what it does to a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
         * `exact_for_any_decoder(model)`: if it handles the gradient at each code by itself.
+        * `check_optimizer(optimizer)`: raises ValueError for an optimizer that cannot take its steps.
         * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
 
@@ -95,6 +98,10 @@ class Algorithm(Configured):
         warnings.warn(f"{mixed_rows_message(self, model, remedy)} The loaded model goes on with it.", stacklevel=2)
         return dataclasses.replace(self, **remedy)
 
+    def check_optimizer(self, optimizer):
+        """Raises ValueError if the algorithm cannot train with this optimizer: never unless overridden."""
+        del optimizer
+
     def begin(self, model):
         """Does what is to be done before the first epoch of a model's life: nothing unless overridden."""
         del model
@@ -115,8 +122,8 @@ class Algorithm(Configured):
         return 0
 
     def kl_weight_now(self, model):
-        """Returns the weight of the KL term at the optimizer's present step."""
-        return self.kl_weight(model.optimizer.iterations.value) if callable(self.kl_weight) else self.kl_weight
+        """Returns the weight of the KL term after the updates that the optimizer has made."""
+        return self.kl_weight(updates_made(model.optimizer)) if callable(self.kl_weight) else self.kl_weight
 
     def refund(self, model, params, z):
         """Returns what free bits give back of each component's KL, in nats, [B, K]; zero without them.
@@ -135,7 +142,8 @@ def ascend(model, variables, objective, *, regularise=True):
     """Moves `variables` one optimizer step up the mean of `objective()`.
 
     The model's regularisation losses are subtracted, each reaching its own variables alone. Variables
-    that the objective does not depend on stay as they are, their optimizer slots too.
+    that the objective does not depend on stay as they are, their optimizer slots too. Several calls in one step are
+    one update within `updates.OneUpdate`.
 
     Args:
         model: a compiled `rme_tf.VAE`.

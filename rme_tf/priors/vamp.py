@@ -125,7 +125,8 @@ class Vamp(Prior):
             inputs = inputs[:, : self.length]
             inputs = np.pad(inputs, [(0, 0), (0, self.length - inputs.shape[1]), (0, 0)])
             self.lengths.assign(np.minimum(lengths, self.length))
-        self.raw_inputs.assign(inputs)
+        with inference.replacing():
+            self.raw_inputs.assign(inputs)
 
     def _averaged(self, held: bool):
         inference = self._bound()
