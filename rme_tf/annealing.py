@@ -13,6 +13,8 @@ from rme_tf.configured import Configured, is_number
 class Annealing(Configured):
     """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
 
+    A training step is an update of the optimizer: with `gradient_accumulation_steps=k` it takes k minibatches.
+
     Args:
         steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
         start: the weight at first. Not negative.

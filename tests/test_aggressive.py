@@ -15,10 +15,10 @@ from rme_tf.networks import NormalizedMeans, mlp_encoder, with_normalized_means
 
 def decoder_moves(bounds, rule):
     """In which steps the decoder moves, for the bounds of the minibatches one after another."""
-    loop, moves = InnerLoop(), []
+    loop, moves, optimizer = InnerLoop(), [], keras.optimizers.SGD()
     for bound in bounds:
         moves.append(bool(loop.due()))
-        loop.advance(tf.constant(bound, tf.float32), rule)
+        loop.advance(tf.constant(bound, tf.float32), rule, optimizer)
     return moves
 
 

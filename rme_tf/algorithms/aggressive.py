@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.configured import Configured, is_number
+from rme_tf.updates import ends_update
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -18,6 +19,7 @@ class Aggressive(Configured):
     last of an inner loop, which ends when the bound's mean over `window` steps is no better than over the
     `window` before, or after `max_steps`. `StopAggressive` among the callbacks of `fit` ends it all. So an epoch,
     which is as many minibatches as ever, gives the decoder fewer steps than theirs, whose inner loops draw more.
+    Minibatches whose gradients an optimizer accumulates for one update are one step.
 
     Args:
         window: steps whose bounds are averaged.
@@ -62,15 +64,20 @@ class InnerLoop(keras.layers.Layer):
         """Returns whether the decoder moves in this step, a boolean scalar."""
         return tf.logical_or(self.decoder_moves.value > 0.0, self.on.value == 0.0)
 
-    def advance(self, elbo, rule: Aggressive) -> None:
-        """Counts a step whose minibatch had this bound, a scalar, and decides about the next."""
-        ended = self.decoder_moves.value > 0.0
-        step, total = self.step.value + 1.0, self.total.value + elbo
-        window_ends = tf.equal(tf.math.floormod(step, float(rule.window)), 0.0)
+    def advance(self, elbo, rule: Aggressive, optimizer) -> None:
+        """Counts a step whose minibatch had this bound, a scalar, and decides about the next.
+
+        Minibatches whose gradients `optimizer` accumulates for one update are one step.
+        """
+        whole = ends_update(optimizer)
+        ended = tf.logical_and(whole, self.decoder_moves.value > 0.0)
+        step, total = self.step.value + tf.cast(whole, tf.float32), self.total.value + elbo
+        window_ends = tf.logical_and(whole, tf.equal(tf.math.floormod(step, float(rule.window)), 0.0))
         first_window = step <= rule.window
         better = tf.logical_or(first_window, total > self.total_before.value)
         moves = tf.logical_or(tf.logical_and(window_ends, ~better), step >= rule.max_steps)
-        self.decoder_moves.assign(tf.where(ended, 0.0, tf.cast(moves, tf.float32)))
+        decided = tf.where(ended, 0.0, tf.cast(moves, tf.float32))
+        self.decoder_moves.assign(tf.where(whole, decided, self.decoder_moves.value))
         self.total_before.assign(tf.where(window_ends, total, self.total_before.value))
         self.total.assign(tf.where(tf.logical_or(ended, window_ends), 0.0, total))
         self.step.assign(tf.where(ended, 0.0, step))

@@ -33,6 +33,7 @@ from rme_tf.algorithms.warm_start import begin_with_equal_weights
 from rme_tf.configured import is_number
 from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
+from rme_tf.updates import OneUpdate, refuse_accumulation
 
 MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
 
@@ -110,6 +111,11 @@ class Recursion(Algorithm):
         """Returns the paper's loop: the joint update of several components rescales the gradient at each code."""
         return {"update": "sequential"} if self.update == "joint" and model.num_components > 1 else {}
 
+    def check_optimizer(self, optimizer):
+        """Raises ValueError for the paper's loop and an optimizer whose gradients wait for later minibatches."""
+        if self.update == "sequential":
+            refuse_accumulation(optimizer, instead="`update='joint'`")
+
     def step(self, model, x, seed):
         """Moves every weight up its own objective; returns `LogProbs`."""
         if model.phase == 1:
@@ -176,15 +182,10 @@ class RecursiveMixture(Recursion):
 
 def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     """The paper's loop: every stage sees what the stages before it have just learned."""
-    iteration = tf.identity(model.optimizer.iterations.value)
+    update = OneUpdate(model.optimizer)  # of all stages: schedules do not run once a stage
     kl_weight = algorithm.kl_weight_now(model)
     lent = functools.partial(_lent_to_the_prior, algorithm, model, x, seed)
-
-    def stage(variables, objective, regularise=True):
-        # The stages of one minibatch are one step: without this, schedules and Adam's bias correction
-        # would run once a stage.
-        model.optimizer.iterations.assign(iteration)
-        return ascend(model, variables, objective, regularise=regularise)
+    stage = functools.partial(update.part, ascend, model)
 
     def draw(num_components, first=0, prior=model.prior.held):
         """Encodes with the first components, samples and decodes those from `first` on."""
@@ -230,7 +231,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
     if model.trunk is not None:
         stage(model.trunk.trainable_variables, lambda: component_objective(0, model.active_components - 1))
     log_probs = stage(model.generative_variables, generative_objective)
-    model.optimizer.iterations.assign(iteration + 1)
+    update.end()
     return log_probs
 
 
