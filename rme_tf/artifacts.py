@@ -59,12 +59,12 @@ def without_cudnn(model):
 
 
 def _check_onnx(path: str) -> None:
-    """Removes a file with operations that ONNX does not have, of which tf2onnx says nothing, and raises ValueError."""
+    """Removes a file that ONNX Runtime would refuse, which tf2onnx writes without an error, and raises ValueError."""
     import onnx  # which tf2onnx has installed
 
     try:
-        onnx.checker.check_model(path)
-    except onnx.checker.ValidationError as error:
+        onnx.checker.check_model(path, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         pathlib.Path(path).unlink()
         raise ValueError(_refusal("onnx", str(error))) from error
 

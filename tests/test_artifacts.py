@@ -90,6 +90,19 @@ def test_an_operation_that_onnx_lacks_is_named(choices, missing, tiny_model, tmp
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.slow
+def test_types_that_onnx_does_not_mix_are_named(tiny_model, tmp_path):
+    pytest.importorskip("tf2onnx")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = tiny_model(1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    with quiet(), pytest.raises(ValueError, match="cannot be written as 'onnx' .*bfloat16" + REMEDY):
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_what_stops_a_converter_is_named(tiny_model, tmp_path):
     def write(path, **options):
         raise RuntimeError("<unknown>:0: error: failed to legalize operation 'tfl.select_v2' that was explicitly")
