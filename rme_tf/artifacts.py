@@ -6,11 +6,13 @@ import re
 import warnings
 from collections.abc import Callable
 
+from rme_tf import refusals
+
 REMEDY = "`rme_tf.export_saved_model(model, path)` writes any model, for TensorFlow to serve."
 
 
 def write_artifact(model, write: Callable, filepath, *, format, input_signature, **options) -> None:
-    """Writes what `model(x)` computes, for x of any batch size.
+    """Writes what `model(x)` computes, for x of any batch size; NaN for a row outside the likelihood's support.
 
     Args:
         model: a `VAE`.
@@ -32,7 +34,7 @@ def write_artifact(model, write: Callable, filepath, *, format, input_signature,
         input_signature = [model.likelihood.spec(name="x")]
     path = str(filepath)
     try:
-        with without_cudnn(model):
+        with without_cudnn(model), _refusing(model):
             write(path, format=format, input_signature=input_signature, **options)
     except (ImportError, OSError, TypeError, ValueError):  # a package or an argument: the message says what to do
         raise
@@ -56,6 +58,22 @@ def without_cudnn(model):
     finally:
         for layer, use_cudnn in zip(layers, before, strict=True):
             layer.use_cudnn = use_cudnn
+
+
+@contextlib.contextmanager
+def _refusing(model):
+    """Within it the model answers NaN for a row of x that it was not made for, as `export_saved_model`'s `encode`."""
+    call = model.call
+
+    def refusing(x, training=False):
+        valid = refusals.in_support(model.likelihood, x)
+        return refusals.answered(call(refusals.readable(x, valid), training=training), valid)
+
+    model.call = refusing
+    try:
+        yield
+    finally:
+        del model.call  # the method is seen again
 
 
 def _check_onnx(path: str) -> None:

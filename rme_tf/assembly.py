@@ -92,6 +92,8 @@ class AssembledModel(StoredModel, TrainableModel):
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
         """Writes the forward pass as a file, as Keras does: x [B, *event_shape] to the dict of `call`, any B.
 
+        The answer for a row of x outside the likelihood's support is NaN.
+
         For a SavedModel that also samples, decodes and evaluates, see `rme_tf.export_saved_model`.
 
         Args:
