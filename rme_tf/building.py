@@ -184,7 +184,7 @@ def build_networks(
     if by_name:
         trunk, encoders = wire(trunk, encoder_like, num_components, posterior.num_params, trunk_options or {})
     if mean_scales[0] is not None:
-        encoders = [with_normalized_means(each, posterior.latent_dim, mean_scales[0]) for each in encoders]
+        encoders = [with_normalized_means(each, posterior.num_means, mean_scales[0]) for each in encoders]
     if isinstance(decoder, str):
         given = {**likelihood.network_options, **decoder_options}
         build_decoder = lookup(DECODERS, decoder, "decoder")

@@ -146,6 +146,8 @@ def check_parts(model) -> None:
     }
     parts |= {name: part for name, part in others.items() if part is not None}
     check_weights_apart(parts)  # late: some have been built just now
+    if model.refinement is not None:
+        model.refinement.check(model.posterior_family)
 
 
 def warn_of_bounded_params(decoder, inputs, likelihood) -> None:

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 import reference
 from rme_tf import VAE, posteriors
@@ -146,15 +145,6 @@ def test_noise_becomes_a_sample_of_the_distribution(name):
     columns = family.from_noise(params, tf.eye(D)[:, tf.newaxis]) - offset  # [D, B, D]
     np.testing.assert_allclose(offset, q.mean(), atol=1e-6)
     np.testing.assert_allclose(tf.einsum("dbi,dbj->bij", columns, columns), q.covariance(), rtol=1e-4, atol=1e-5)
-
-
-def test_a_family_without_noise_says_so():
-    class Other(posteriors.DiagNormal):
-        def distribution(self, params):
-            return tfp.distributions.Independent(self.marginals(params), 1)
-
-    with pytest.raises(ValueError, match="from_noise"):
-        Other(D).from_noise(tf.zeros([2 * D]), tf.zeros([D]))
 
 
 @every_posterior

@@ -14,6 +14,7 @@ from rme_tf.posteriors.mixture import (
     sample_components,
     sample_with_log_probs,
 )
+from rme_tf.posteriors.noise import check_noise
 from rme_tf.posteriors.sylvester import Sylvester
 
 POSTERIORS: dict[str, type[PosteriorFamily]] = {
@@ -42,6 +43,7 @@ __all__ = [
     "RecursiveMixing",
     "Sylvester",
     "UniformMixing",
+    "check_noise",
     "component_log_probs",
     "mixture_distribution",
     "mixture_moments",

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from rme_tf.posteriors.noise import pushed_forward
 
 MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
 
@@ -38,6 +39,7 @@ class PosteriorFamily(keras.layers.Layer):
     May be overridden:
         * `marginals(params)`, if the latent dimensions are independent under q.
         * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise.
+        * `num_means`, if the params do not begin with D means.
         * `sample_components(params, num_samples, seeds)` and `log_prob(params, z)`, if they are cheaper without a
           distribution.
         * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
@@ -60,6 +62,14 @@ class PosteriorFamily(keras.layers.Layer):
         """P, the number of params of one component."""
         raise NotImplementedError
 
+    @property
+    def num_means(self) -> int:
+        """Number of the params, the first ones, that place z, or what a flow starts from: D unless overridden.
+
+        The others shape q. A refinement limits the gradients of the two by themselves.
+        """
+        return self.latent_dim
+
     def distribution(self, params):
         """Returns the distribution with batch shape [...] and event shape [D].
 
@@ -75,16 +85,12 @@ class PosteriorFamily(keras.layers.Layer):
     def from_noise(self, params, noise):
         """Returns z [..., D], distributed as q for standard normal noise [..., D] that broadcasts against params.
 
+        One to one in the noise, and differentiable in it and in the params: refinements climb along these draws.
+
         Raises:
-            ValueError: if q is not a `tfd.TransformedDistribution`.
+            ValueError: if q is no transformation of standard normal noise.
         """
-        q = self.distribution(params)
-        if not isinstance(q, tfp.distributions.TransformedDistribution):
-            raise ValueError(
-                "Expected a posterior that transforms standard normal noise, or a family with a `from_noise` of its "
-                f"own. Received: {type(q).__name__}."
-            )
-        return q.bijector.forward(noise)
+        return pushed_forward(self.distribution(params), noise)
 
     def sample_components(self, params, num_samples: int, seeds):
         """Returns S reparameterised draws from each component, each by a seed of its own. Shape [S, B, K, D].

@@ -98,10 +98,17 @@ class TriangularStep(tfp.bijectors.Bijector):
     def _inverse(self, y):
         start = self._solution(tf.stop_gradient(y))
         slopes = tf.linalg.diag(1.0 - self._active(start) ** 2)  # matmul broadcasts further than a product does
-        jacobian = tf.eye(y.shape[-1]) + tf.matmul(self.outer, tf.matmul(slopes, self.inner))
-        # One Newton step: it refines the root, and by the implicit function theorem has its derivatives.
-        error = (self._forward(start) - y)[..., tf.newaxis]
-        return start - tf.linalg.triangular_solve(tf.stop_gradient(jacobian), error, lower=False)[..., 0]
+        jacobian = tf.stop_gradient(tf.eye(y.shape[-1]) + tf.matmul(self.outer, tf.matmul(slopes, self.inner)))
+
+        def step(z):
+            """Returns the Newton step from z."""
+            return tf.linalg.triangular_solve(jacobian, (self._forward(z) - y)[..., tf.newaxis], lower=False)[..., 0]
+
+        # One step refines the root, and by the implicit function theorem has its first derivatives; another one has
+        # the second derivatives, which refinements differentiate, and is left out of the value.
+        root = start - step(start)
+        again = step(root)
+        return root - (again - tf.stop_gradient(again))
 
     def _solution(self, y):
         """Returns the root of f(z) = y from the last entry to the first; without a gradient."""

@@ -5,6 +5,7 @@ import numbers
 import keras
 import tensorflow as tf
 
+from rme_tf.posteriors import check_noise
 from rme_tf.types import Encoding
 
 EVALUATION_SEED = (0x5EED, 0x0F5A)  # of the noise of the steps outside training: the posterior is a function of x
@@ -31,6 +32,7 @@ class Refinement(keras.layers.Layer):
 
     May be overridden:
         * `build(shape)`, if it owns weights; shape is that of params, (None, None, P).
+        * `check(family)`, if it does not climb along draws from noise.
     """
 
     def __init__(self, steps, num_samples=1, **kwargs):
@@ -40,6 +42,11 @@ class Refinement(keras.layers.Layer):
                 raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
         self.steps = int(steps)
         self.num_samples = int(num_samples)
+
+    def check(self, family) -> None:
+        """Raises ValueError for a posterior family whose draws from noise are not those of its distribution."""
+        if self.steps > 0:
+            check_noise(family)
 
     def path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
         """Returns the encodings from the given one, which is the first, to the refined one, which is the last.

@@ -95,7 +95,7 @@ class GradientSteps(Refinement):
             encoding_now = Encoding(params, encoding.log_alpha)
             gradient = elbo_gradient(model, x, encoding_now, tf.random.fold_in(seed, step), **options)
             if self.clip_norm is not None:
-                gradient = clipped(gradient, self.clip_norm, model.latent_dim)
+                gradient = clipped(gradient, self.clip_norm, model.posterior_family.num_means)
             velocity = self.momentum * velocity + gradient
             return step + 1, tf.ensure_shape(params + self.learning_rate * velocity, params.shape), velocity
 
