@@ -95,11 +95,28 @@ def test_densities_have_the_second_derivatives_of_their_values(name):
         slope = gradients(params, z) * tf.concat(along, axis=-1)
     found = tf.concat(tape.gradient(slope, [params, z]), axis=-1).numpy()
     step = 5e-3
-    ends = [gradients(*(part + sign * step * d for part, d in zip((params, z), along, strict=True))) for sign in (1, -1)]
+    moves = [step * d for d in along]
+    ends = [gradients(params + sign * moves[0], z + sign * moves[1]) for sign in (1.0, -1.0)]
     expected = (ends[0] - ends[1]).numpy() / (2 * step)
     assert np.abs(expected).max() > 1.0
     # step^2 and float32 / step, of the largest.
     np.testing.assert_allclose(found, expected, atol=3e-3 * np.abs(expected).max())
+
+
+def test_a_family_says_how_many_of_its_params_are_means(tiny_model):
+    """By whose number the gradients are cut in two, and the means normalised."""
+
+    class Placed(posteriors.DiagNormal):
+        num_means = 0
+
+    options = {"units": (4,), "mean_scale": 0.5}
+    with pytest.raises(ValueError, match="must be a mean to normalise. Received: 0 means"):
+        tiny_model(1, posterior=Placed(2), encoder_options=options)
+    tiny_model(1, posterior=posteriors.DiagNormal(2), encoder_options=options)
+    model = tiny_model(1, posterior=Placed(2), refinement="dsvi", refinement_options={"steps": 1, "clip_norm": 1e-3})
+    x = tf.constant([[1.0, 0.0, 1.0, 0.0, 1.0]])
+    moves = (model.encode(x).params - model.amortised(x).params).numpy() / model.refinement.learning_rate
+    np.testing.assert_allclose(np.linalg.norm(moves), 1e-3, rtol=1e-2)  # one block, not two of that length
 
 
 # Families of one's own.
@@ -133,7 +150,8 @@ WRONG = {
     "laplace": lambda m, s: tfd.Independent(tfd.Laplace(m, s), 1),
     "student": lambda m, s: tfd.TransformedDistribution(tfd.Sample(tfd.StudentT(5.0, 0.0, 1.0), D), tfb.Scale(s)),
     "mixture": lambda m, s: tfd.MixtureSameFamily(
-        tfd.Categorical(logits=tf.zeros([2])), tfd.MultivariateNormalDiag(tf.stack([m, -m], axis=-2), s[..., tf.newaxis, :])
+        tfd.Categorical(logits=tf.zeros([2])),
+        tfd.MultivariateNormalDiag(tf.stack([m, -m], axis=-2), s[..., tf.newaxis, :]),
     ),
 }
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import reference
-from rme_tf import VAE, posteriors
+from rme_tf import VAE
 from rme_tf.networks import mlp_encoder
 from rme_tf.posteriors import POSTERIORS, FlowFamily
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from rme_tf import objectives
 from rme_tf.posteriors import POSTERIORS
 from rme_tf.refinements import REFINEMENTS, elbo_gradient
+from rme_tf.types import Encoding
 from test_refinements import SEED, refined_bound
 
 OPTIONS = {"iaf": {"units": (4,), "context_size": 3}}
@@ -37,9 +38,10 @@ def along_the_path(model, x, encoding, moved, num_samples):
 def test_the_gradient_is_that_of_the_estimate_in_every_param_that_matters(name, tiny_model, binary_data):
     """Central differences, all params of both components at once: a row of the batch for each."""
     model = two_components(tiny_model, name)
-    own = model.amortised(tf.constant(binary_data(batch=1)))
+    row = tf.constant(binary_data(batch=1))
+    own = model.amortised(row)
     size = own.params.shape[-1]
-    x, encoding = tf.repeat(binary_data(batch=1), 2 * size, axis=0), type(own)(*(tf.repeat(p, 2 * size, 0) for p in own))
+    x, encoding = tf.repeat(row, 2 * size, axis=0), Encoding(*(tf.repeat(part, 2 * size, axis=0) for part in own))
     found = elbo_gradient(model, x, encoding, SEED, num_samples=4)
     found = tf.reshape(tf.linalg.diag_part(tf.reshape(found, [2 * size, 2 * size])), [2, size]).numpy()
 

@@ -16,7 +16,7 @@ class NormalizedMeans(keras.layers.Layer):
         scale: the standard deviation, gamma. Positive.
 
     Raises:
-        ValueError: if `scale` is not positive.
+        ValueError: if `scale` is not positive, or `latent_dim` less than 1: a family of no means at all.
 
     References:
         Zhu et al. (2020), https://arxiv.org/abs/2004.12585
@@ -24,6 +24,8 @@ class NormalizedMeans(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, scale: float = 0.6, **kwargs):
         super().__init__(**kwargs)
+        if latent_dim < 1:
+            raise ValueError(f"There must be a mean to normalise. Received: {latent_dim} means among the params.")
         if not 0.0 < scale < float("inf"):
             raise ValueError(f"`scale` must be positive and finite. Received: {scale}.")
         self.latent_dim, self.scale = int(latent_dim), float(scale)
