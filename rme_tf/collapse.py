@@ -37,7 +37,7 @@ class CollapseReport:
     mixing_entropy: float  # mean_x H(alpha(x))
     usage_entropy: float  # H(mean_x alpha(x)); the difference of the two is I(m; x)
     usage: np.ndarray  # mean_x alpha_m(x)  [M]
-    largest_share: np.ndarray  # share of observations whose largest weight is alpha_m  [M]
+    largest_share: np.ndarray  # share of observations whose largest weight is alpha_m; ties count in parts  [M]
     component_kl: np.ndarray  # KL(q_m || q_j)  [M, M]
     component_information: float  # I(m; z|x), from the densities of the components alone
     reconstruction: float  # E_Q[log p(x|z)]

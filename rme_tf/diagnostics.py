@@ -46,21 +46,21 @@ def component_information(elbo, component_elbo, weights) -> float:
 
 
 class Usage(NamedTuple):
-    """How much each component is used. Both [M], and each sums to one (`largest` but for ties)."""
+    """How much each component is used. Both [M], and each sums to one."""
 
     mean: np.ndarray  # mean_x alpha_m(x)
-    largest: np.ndarray  # share of the observations whose largest weight is alpha_m
+    largest: np.ndarray  # share of the observations whose largest weight is alpha_m, in equal parts where several are
 
 
 def component_usage(weights) -> Usage:
     """Returns the mean weight of each component, and how often it is the largest, for weights [N, M].
 
-    Of equal weights the first counts as the largest, up to the rounding of float32.
+    An observation whose largest weight several components have, up to the rounding of float32, counts for each of them
+    in equal parts: uniform weights give every component 1 / M.
     """
     weights = np.asarray(weights, np.float64)
     is_largest = weights >= weights.max(axis=-1, keepdims=True) - 1e-6  # components
-    winners = np.argmax(is_largest, axis=-1)
-    return Usage(weights.mean(axis=0), np.bincount(winners, minlength=weights.shape[-1]) / len(weights))
+    return Usage(weights.mean(axis=0), np.mean(is_largest / is_largest.sum(axis=-1, keepdims=True), axis=0))
 
 
 def aggregate_log_density(log_q_table):

@@ -242,14 +242,6 @@ def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices)
     return tf.reshape(rendered, tf.concat([tf.shape(line)[:-1], tf.shape(rendered)[1:]], axis=0))
 
 
-def heaviest_means(weights, means):
-    """Returns the mean [B, D] of each observation's heaviest component, for weights [B, M] and means [B, M, D].
-
-    The mean of the mixture would not do for a code: between its components Q may have no mass.
-    """
-    return tf.gather(means, tf.argmax(weights, axis=-1), batch_dims=1)
-
-
 def nearest_neighbours(codes, queries, k: int = 5):
     """Returns the indices [Q, k] of the latent codes [N, D] nearest to each query [Q, D], the nearest first.
 

@@ -5,8 +5,9 @@ import tensorflow as tf
 
 from rme_tf import building, compatibility, copies, objectives, posteriors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
+from rme_tf.codes import codes_of, ends_of
 from rme_tf.gate import gated
-from rme_tf.generation import check_image_choices, generate, heaviest_means, interpolate
+from rme_tf.generation import check_image_choices, generate, interpolate
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.types import Encoding, LogProbs
@@ -256,15 +257,13 @@ class VAE(AssembledModel):
         return self.decode(z).mean()
 
     @gated
-    def codes(self, x, seed=None):
-        """Returns a code z [B, D] of each x [B, *event_shape].
+    def codes(self, x, which=None, seed=None):
+        """Returns latent codes z [B, D] of x [B, *event_shape].
 
-        The mean of the heaviest component of Q(z|x), or a draw from Q(z|x) if there is a stateless seed, shape [2].
+        `which`: the "mean" of Q(z|x), the default; "heaviest", the mean of its heaviest component; "components", the
+        means of all [B, M, D]; or "draw", by a stateless `seed` [2]. See `codes.codes_of` for what each leaves out.
         """
-        if seed is not None:
-            return self.posterior(x).sample(seed=seed)
-        inferred = self.call(x)
-        return heaviest_means(inferred["weights"], inferred["means"])
+        return codes_of(self, x, which, seed)
 
     @gated
     def reconstruct(self, x, seed=(0, 0), **choices):
@@ -272,21 +271,21 @@ class VAE(AssembledModel):
         return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
     @gated
-    def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, seed=(0, 0), **choices):
+    def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
         """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
 
         Args:
             x_first: Shape [B, *event_shape].
             x_second: Shape [B, *event_shape]; of sentences, T may be another.
             steps: codes of a line, both ends among them.
-            draw: whether the ends are drawn from Q(z|x); else they are the means of its heaviest components.
+            draw: whether the ends are drawn from Q(z|x).
+            which: of `codes`, which gives the ends, the means of Q(z|x) by default. Of "components" there are lines
+                [B, M, steps, ...], each from a component to the same one.
             seed: stateless seed, shape [2].
             **choices: as of `render`.
         """
-        seeds = [tf.random.fold_in(seed, index) for index in range(3)]
-        pairs = zip((x_first, x_second), seeds, strict=False)
-        ends = [self.codes(x, own if draw else None) for x, own in pairs]
-        return interpolate(self, *ends, steps=steps, seed=seeds[2], **choices)
+        ends = ends_of(self, x_first, x_second, which=which, draw=draw, seed=seed)
+        return interpolate(self, *ends, steps=steps, seed=tf.random.fold_in(seed, 2), **choices)
 
     @gated
     def sample(self, num_samples: int, seed=(0, 0), **choices):

@@ -47,6 +47,7 @@ LAYERS = [
         "budget",
         "building",
         "checks",
+        "codes",
         "diagnostics",
         "free_bits",
         "gate",

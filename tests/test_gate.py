@@ -33,7 +33,6 @@ NOT_GATED = {
     "test_step": "of Keras, after evaluate",
     "predict_step": "of Keras, after predict",
     "bounds_of_batch": "graph code",
-    "heaviest_means": "takes what call returns",
     "checked_first": "what CollapseMonitor checks by",
     "sample_components": "its `first` is a number",
     "Draws": "holds what a report is made of",

@@ -10,7 +10,6 @@ from conftest import build_tiny_model
 from rme_tf import generate, interpolate, nearest_neighbours
 from rme_tf.data.text import train_tokenizer
 from rme_tf.experiments import sentences
-from rme_tf.generation import heaviest_means
 from test_lstm import ROWS, D, build_text_model
 from test_pixel_generation import pixel_model
 
@@ -68,26 +67,6 @@ def test_a_line_has_two_ends(model):
 
 
 @pytest.mark.slow
-def test_the_code_of_an_observation_is_where_its_posterior_has_mass(model):
-    inferred = {name: value.numpy() for name, value in model(ROWS).items()}
-    found = np.asarray(model.codes(ROWS))
-    for code, weights, means in zip(found, inferred["weights"], inferred["means"], strict=True):
-        np.testing.assert_allclose(code, means[weights.argmax()], rtol=1e-6)
-    mixture_means = np.einsum("bm,bmd->bd", inferred["weights"], inferred["means"])
-    assert np.abs(found - mixture_means).max() > 0.05
-    drawn = [np.asarray(model.codes(ROWS, seed=(0, seed))) for seed in (1, 1, 2)]
-    np.testing.assert_array_equal(drawn[0], drawn[1])
-    assert (drawn[0] != drawn[2]).any()
-    with pytest.raises(ValueError, match="`x` must have shape"):
-        model.codes(ROWS[0])
-
-
-def test_the_heaviest_component_is_chosen_for_each_observation():
-    means = np.arange(12.0).reshape(2, 3, 2)
-    np.testing.assert_array_equal(heaviest_means(np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), means), [[2, 3], [6, 7]])
-
-
-@pytest.mark.slow
 def test_from_sentence_to_sentence(model):
     first, second = ROWS[:2], ROWS[1:]
     rows = model.interpolate(first, second[:, :4], steps=4, max_length=6)
@@ -112,6 +91,13 @@ def test_from_image_to_image(binary_data):
     assert images.shape == (2, 3, 5)
     line = tf.stack([built.codes(x[:2]), (built.codes(x[:2]) + built.codes(x[2:])) / 2.0, built.codes(x[2:])], axis=1)
     np.testing.assert_allclose(images, built.decode(line).mean(), rtol=1e-5)
+    lines = built.interpolate(x[:2], x[2:], steps=3, which="components")
+    assert lines.shape == (2, 2, 3, 5)
+    np.testing.assert_allclose(lines[:, :, 0], built.decode(built.codes(x[:2], "components")).mean(), rtol=1e-5)
+    drawn = built.interpolate(x[:2], x[2:], steps=3, draw=True, seed=(4, 5))
+    np.testing.assert_array_equal(drawn, built.interpolate(x[:2], x[2:], steps=3, which="draw", seed=(4, 5)))
+    with pytest.raises(ValueError, match="`draw=True` is for ends that are drawn.*which='mean'"):
+        built.interpolate(x[:2], x[2:], draw=True, which="mean")
     with pytest.raises(ValueError, match="no option but `verbose`.*'strategy'"):
         built.sample(2, strategy="greedy")
     with pytest.raises(ValueError, match=r"latent codes of shape \[..., 2\]"):
@@ -136,7 +122,7 @@ def test_neighbours_are_the_nearest(rng):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_a_recipe_shows_lines_between_codes_that_have_mass(monkeypatch):
+def test_a_recipe_shows_lines_between_the_codes_of_the_model(monkeypatch):
     tokenizer = train_tokenizer(["a b c d e f g h"], kind="word", vocabulary_size=11)
     built, ends = moved(build_text_model(2)), []
     seen = interpolate

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from rme_tf import plots
+from rme_tf.codes import mixture_means
 from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.recipe import Run
-from rme_tf.generation import generate, heaviest_means, interpolate, nearest_neighbours
+from rme_tf.generation import generate, interpolate, nearest_neighbours
 
 NUM_SENTENCES = 8
 NUM_STEPS = 6
@@ -36,7 +37,7 @@ def examples(run: Run) -> str:
         return "\n".join(parts)
     shown = x[:NUM_SENTENCES]
     inferred = model.predict(x, verbose=0)
-    codes = heaviest_means(inferred["weights"], inferred["means"])
+    codes = mixture_means(inferred["weights"], inferred["means"])  # those of `VAE.codes`
     searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
     nearest = nearest_neighbours(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
     pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}
