@@ -17,7 +17,7 @@ SMALL = {"latent_dim": 2, "components": 2}
 IMAGES = ImageRecipe(
     **SMALL, encoder="mlp", decoder="mlp", mlp_units=(4,), dataset="folder", binarization="threshold", smoke=True
 )
-TEXTS = TextRecipe(**SMALL, units=4, embedding_size=4, data_dir=None, smoke=True)
+TEXTS = TextRecipe(**SMALL, units=4, embedding_size=4, max_length=8, data_dir=None, smoke=True)
 
 
 def sizes(task, *splits):
