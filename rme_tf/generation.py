@@ -248,7 +248,7 @@ def nearest_neighbours(codes, queries, k: int = 5):
     Raises:
         ValueError: if these are no codes of one size, or there are less than k.
     """
-    shape = np.shape(codes)
+    shape = codes.shape if hasattr(codes, "shape") else np.shape(codes)
     if len(shape) != 2 or not 1 <= k <= shape[0]:
         raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {shape}.")
     codes = as_codes(codes, shape[1], "codes", rank=2)

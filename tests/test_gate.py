@@ -107,6 +107,13 @@ def test_batches_are_refused_as_they_come_in_the_same_words(call, stream):
     assert found == {fault: FAULTS[fault][1] for fault in found}
 
 
+@pytest.mark.parametrize("fault", ["NaN", "size", "complex"])
+def test_a_later_batch_of_a_generator_is_refused_in_the_same_words(fault):
+    batches = [*[X[:2]] * 6, FAULTS[fault][0]]  # Keras looks at the first ones before it starts
+    found = sentence_of(lambda: STREAMED["fit"](model_of(), ((batch,) for batch in batches)))
+    assert found == FAULTS[fault][1]
+
+
 @pytest.mark.parametrize("call", sorted(WALKED))
 @pytest.mark.usefixtures("eagerly")
 def test_so_are_those_of_a_data_set_without_keras(call):
