@@ -1,4 +1,4 @@
-"""Arrays of every kind that users have: what counts as one, and of which numbers."""
+"""Arrays of every kind that users have: NumPy, tensors, variables, h5py, pandas and others."""
 
 import math
 
@@ -11,12 +11,14 @@ UNREAD = ("shape", "dtype", "__getitem__", "__len__")  # of arrays on the disk, 
 
 
 def as_array(data, name: str, expected: str):
-    """Returns an array, a tensor, or an unread array that is sliced like one (of h5py, for instance).
+    """Return data as an array, a tensor, or an array on disk.
+
+    The last is sliced like the others, and read by that alone: a data set of h5py, for instance.
 
     Args:
         data: NumPy array, tensor, variable, or anything with `__array__`.
-        name: what to call it in messages.
-        expected: what to ask for there.
+        name: name of the argument, for messages.
+        expected: description of valid data, for messages.
 
     Raises:
         ValueError: for anything else, ragged, sparse and masked arrays among it, and for what holds no real numbers.
@@ -30,18 +32,18 @@ def as_array(data, name: str, expected: str):
 
 
 def is_array(data) -> bool:
-    """Returns whether data count as one array, be it of a kind that is refused."""
+    """Return whether data are one array, of a valid kind or not."""
     kinds = (tf.Tensor, tf.RaggedTensor, tf.SparseTensor, keras.KerasTensor)
     return isinstance(data, kinds) or _is_scipy_sparse(data) or _converts(data)
 
 
 def is_symbolic(array) -> bool:
-    """Returns whether the values of a tensor are not known yet."""
+    """Return whether the values of a tensor are unknown, as in a graph."""
     return isinstance(array, keras.KerasTensor) or tf.is_symbolic_tensor(array)
 
 
 def check_dtype(dtype, name: str) -> None:
-    """Raises ValueError unless a dtype, of NumPy or TensorFlow, is of real numbers or booleans."""
+    """Raise ValueError for a dtype other than real numbers and booleans."""
     try:
         known = tf.as_dtype(dtype)
         real = known.is_floating or known.is_integer or known.is_bool
@@ -52,7 +54,7 @@ def check_dtype(dtype, name: str) -> None:
 
 
 def chunks_of(array):
-    """Yields slices of an array's first axis, about `CHUNK` numbers each: tensors of a tensor, else NumPy arrays."""
+    """Yield slices of the first axis, about `CHUNK` numbers each."""
     rows = max(1, CHUNK // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), rows):
         part = array if rows >= len(array) else array[start : start + rows]
@@ -84,7 +86,7 @@ def _is_scipy_sparse(data) -> bool:
 def _described(data, name: str) -> tuple[str, str]:
     """Returns what data are, and what to do about it, in few words."""
     if isinstance(data, np.ma.MaskedArray):
-        return "a masked array with entries that are masked", f"{name}.filled(0), say"
+        return "a masked array with entries that are masked", f"{name}.filled(value)"
     if isinstance(data, tf.RaggedTensor):
         return "a RaggedTensor", f"{name}.to_tensor()"
     if isinstance(data, tf.SparseTensor):

@@ -16,12 +16,12 @@ class BatchwiseModel(keras.Model):
 
     @gated
     def __call__(self, x, *args, **kwargs):
-        """Returns what `call` does, as Keras calls it."""
+        """Return what `call` returns, as a Keras layer does."""
         return super().__call__(x, *args, **kwargs)
 
     @gated
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Moves the weights once; labels are ignored. Returns the epoch log's quantities of the batch, as Keras does.
+        """Train on one batch; return the quantities of the epoch log.
 
         Args:
             x: Shape [B, *event_shape].
@@ -43,17 +43,17 @@ class BatchwiseModel(keras.Model):
 
     @gated
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Returns the epoch log's quantities of a batch, as Keras does; arguments as of `train_on_batch`."""
+        """Return the quantities of the epoch log for one batch."""
         refuse_weights(sample_weight)
         return super().test_on_batch(x, y, return_dict=return_dict)
 
     @gated
     def predict_on_batch(self, x):
-        """Returns a dict of NumPy arrays: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
+        """Return NumPy arrays by name: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
         return super().predict_on_batch(x)
 
     @internal
     def predict_step(self, data):
-        """Returns the dict of `call` for a batch that has been checked."""
+        """Return what `call` returns for a checked batch."""
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return super().predict_step(self.likelihood.cast(x))

@@ -18,16 +18,16 @@ PYTHON = re.compile(r"ValueError: (`\w+` (?:must|is empty)[^\n]*)")  # of a gene
 
 
 def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | None = None):
-    """Returns the data of a `fit`, `evaluate` or `predict`, checked against the likelihood's support.
+    """Return the data of a `fit`, `evaluate` or `predict`, checked.
 
     Arrays are checked whole, at once; each batch of a `tf.data.Dataset`, a `PyDataset` or a generator as it
     comes. A list or a dict means several inputs to Keras, and is refused. Other sources pass.
 
     Args:
-        data: what Keras was given.
-        likelihood: whose support is checked.
-        name: what to call the data in messages.
-        steps: name and value of the argument that ends endless data; they pass unless given.
+        data: data as Keras takes them.
+        likelihood: likelihood with the support that is checked.
+        name: name of the argument, for messages.
+        steps: name and value of the argument that ends endless data; None lets them pass.
 
     Raises:
         ValueError: for empty or endless data, a wrong shape, or values outside the support.
@@ -51,20 +51,20 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
 
 
 def checked_pair(data, likelihood: Likelihood, name: str, *, steps: tuple | None = None):
-    """Returns what `checked` does of the data, or of the first of a tuple (data, labels)."""
+    """Return checked data, or a tuple (checked data, labels, ...)."""
     if not isinstance(data, tuple | list) or not data:
         return checked(data, likelihood, name, steps=steps)
     return (checked(data[0], likelihood, name, steps=steps), *data[1:])
 
 
 def checked_whole(data, likelihood: Likelihood, name: str = "x", *, first: int | None = None):
-    """Returns data that are walked through without Keras, checked: an array or a `tf.data.Dataset`, see `batches`.
+    """Return an array or a `tf.data.Dataset`, checked, for `batches`.
 
     Args:
-        data: the same.
-        likelihood: whose support is checked.
-        name: what to call the data in messages.
-        first: number of observations that are read at most; all unless given, and then the data must end.
+        data: array, anything with `__array__`, or `tf.data.Dataset`.
+        likelihood: likelihood with the support that is checked.
+        name: name of the argument, for messages.
+        first: largest number of observations to read; None for all, and then the data must end.
 
     Raises:
         ValueError: as `checked` does.
@@ -80,7 +80,7 @@ def checked_whole(data, likelihood: Likelihood, name: str = "x", *, first: int |
 
 
 def refuse_endless(data, name: str, expected: str) -> None:
-    """Raises ValueError for data that are known to have no end; of generators that is not known."""
+    """Raise ValueError for data without an end; generators do not tell."""
     endless = (isinstance(data, tf.data.Dataset) and int(data.cardinality()) == tf.data.INFINITE_CARDINALITY) or (
         isinstance(data, keras.utils.PyDataset) and data.num_batches is None
     )

@@ -7,7 +7,7 @@ _CALLS = threading.local()
 
 
 def at_edge() -> bool:
-    """Returns whether this thread is in no call whose arguments have been checked."""
+    """Return whether this thread is outside every call with checked arguments."""
     return getattr(_CALLS, "depth", 0) == 0
 
 
@@ -22,7 +22,7 @@ class Within:
 
 
 def internal(method):
-    """Returns a method that only gets what has been checked before: a step of training, for instance."""
+    """Mark a method whose arguments were checked before, such as a training step."""
 
     @functools.wraps(method)
     def call(*args, **kwargs):

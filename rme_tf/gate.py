@@ -14,16 +14,17 @@ LATENT = ("z",)
 
 
 def gated(method=None, *, lead: bool = False):
-    """Returns a method of a `VAE` that checks its arguments named as in `OBSERVED` and `LATENT`, and then runs.
+    """Check the observations and codes that a method of a `VAE` takes.
 
-    Arrays of every kind become tensors. The methods that it calls in turn do not check again.
+    They are the arguments named in `OBSERVED` and `LATENT`. Arrays of every kind become tensors. The methods that it
+    calls in turn do not check again.
 
     Args:
-        method: of a model with a `likelihood` and a `latent_dim`.
-        lead: whether x may have any axes before those of an observation.
+        method: method of a model with a `likelihood` and a `latent_dim`.
+        lead: whether x may have any leading axes.
 
     Raises:
-        ValueError: on the call, for observations or latent codes that are none of the model's.
+        ValueError: on the call, for observations outside the support, or codes of another size or not finite.
     """
     if method is None:
         return functools.partial(gated, lead=lead)
@@ -56,13 +57,15 @@ def gated(method=None, *, lead: bool = False):
 
 @tf.autograph.experimental.do_not_convert
 def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
-    """Returns latent codes [..., D] as a float32 tensor, checked as far as they are known.
+    """Return latent codes [..., D] as a float32 tensor, checked.
+
+    Of a tensor in a graph, whose values are unknown, the shape alone is checked.
 
     Args:
         z: array, tensor, anything with `__array__`, or nested lists of numbers. Shape [..., D].
         latent_dim: D.
-        name: what to call them in messages.
-        rank: number of axes; any from 1 on unless given.
+        name: name of the argument, for messages.
+        rank: number of axes; None for any number from 1 on.
 
     Raises:
         ValueError: for another shape or number of axes, none at all, and for values that are not finite real numbers.

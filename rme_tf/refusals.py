@@ -8,34 +8,43 @@ NO_TOKEN = -1  # no id of a vocabulary
 
 
 def at_least_one(num_samples):
-    """Returns `num_samples`, an int32 scalar; an InvalidArgumentError below 1, but in a graph that XLA compiles."""
+    """Return `num_samples`, an int32 scalar; below 1, raise InvalidArgumentError.
+
+    A graph that XLA compiles drops the error.
+    """
     message = ["`num_samples` must be at least 1. Received:", num_samples]
     with tf.control_dependencies([tf.debugging.Assert(num_samples >= 1, message)]):
         return tf.identity(num_samples)
 
 
 def in_support(likelihood, x):
-    """Returns which observations [B, *event_shape] are in the support of the likelihood. Shape [B]."""
+    """Return which observations [B, *event_shape] are in the support. Shape [B]."""
     inside = likelihood.in_support(x)
     entries = list(range(1, 1 + len(likelihood.event_shape)))
     return tf.reduce_all(inside, axis=entries) & tf.reduce_any(tf.ones_like(inside), axis=entries)  # there are some
 
 
 def readable(x, valid):
-    """Returns x [B, *event_shape] with ones in the rows that are not `valid`: they are in the support of most.
+    """Return x [B, *event_shape] with ones in the rows that are not `valid`.
 
-    What looks up an unknown token or level stops, or reads zeros, by the device.
+    Looking up an unknown token or level raises an error on one device and reads zeros on another.
     """
     return tf.where(_along(valid, x, 0), x, tf.ones_like(x))
 
 
 def finite(z):
-    """Returns which latent codes [N, D] are finite. Shape [N]."""
+    """Return which latent codes [N, D] are finite. Shape [N]."""
     return tf.reduce_all(tf.abs(z) < math.inf, axis=-1)  # an operation that other formats have, too
 
 
 def answered(values: dict, valid, axis: int = 0) -> dict:
-    """Returns tensors, NaN or `NO_TOKEN` where `valid` is false, a boolean for each index of their axis."""
+    """Return answers by name, with NaN or `NO_TOKEN` where they are not valid.
+
+    Args:
+        values: tensors by name.
+        valid: booleans along the axis.
+        axis: axis of the observations or codes.
+    """
     return {
         name: tf.where(_along(valid, value, axis), value, NO_TOKEN if value.dtype.is_integer else math.nan)
         for name, value in values.items()

@@ -107,14 +107,14 @@ class Likelihood(keras.layers.Layer):
 
     @tf.autograph.experimental.do_not_convert
     def check(self, x, name: str = "x") -> None:
-        """Checks a whole array of observations, a part of it after the other.
+        """Check a whole array of observations, chunk by chunk.
 
         Args:
             x: array, or anything with `__array__`. Shape [N, *event_shape].
             name: what to call it in the message.
 
         Raises:
-            ValueError: if it is none of numbers, empty, of another shape, or outside the support.
+            ValueError: if it holds no real numbers, is empty, of another shape, or outside the support.
         """
         x = as_array(x, name, f"an array of observations {self.event_shape}")
         self.check_shape(x.shape, name)
@@ -124,14 +124,14 @@ class Likelihood(keras.layers.Layer):
             check_support(self, x, name)
 
     def observations(self, x, name: str = "x", *, lead: bool = False):
-        """Returns observations as a tensor of `observation_dtype`, checked as far as they are known.
+        """Return observations as a tensor of `observation_dtype`, checked.
 
-        Values are checked where a call comes from outside (see `edge`), and of tensors in graphs the shape alone.
+        Values are checked where a call comes from outside (see `edge`); of a tensor in a graph, the shape alone.
 
         Args:
             x: array, tensor, or anything with `__array__`. Shape [B, *event_shape].
-            name: what to call it in messages.
-            lead: whether there may be any axes in the place of B.
+            name: name of the argument, for messages.
+            lead: whether x may have any leading axes instead of B.
 
         Raises:
             ValueError: as `check` does.

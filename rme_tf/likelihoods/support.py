@@ -1,7 +1,4 @@
-"""The one sentence on observations outside a likelihood's support, of arrays and of batches in graphs.
-
-Likelihoods are what `base.Likelihood` says.
-"""
+"""The one sentence on observations outside a likelihood's support, of arrays and of batches in graphs."""
 
 import math
 import re
@@ -16,7 +13,7 @@ REMEDY = "Scale or binarize the data, or choose another likelihood."
 
 
 def check_support(likelihood, x, name: str) -> None:
-    """Raises ValueError if one entry of x [N, *event_shape] is outside the support; reads it chunk by chunk."""
+    """Raise ValueError for an entry of x [N, *event_shape] outside the support."""
     outside, first, pixels = 0, None, True
     for part in chunks_of(x):
         inside = likelihood.in_support(tf.convert_to_tensor(part))
@@ -31,7 +28,7 @@ def check_support(likelihood, x, name: str) -> None:
 
 
 def guarded(likelihood, x, name: str):
-    """Returns a batch, having checked its values in graph code; the error's message holds the sentence."""
+    """Return a batch, checked in graph code; the message of its error holds the sentence."""
     inside = likelihood.in_support(x)
 
     def refuse():
@@ -49,7 +46,7 @@ def guarded(likelihood, x, name: str):
 
 
 def sentence_in(message: str) -> str | None:
-    """Returns the sentence that an error's message from a graph holds; None where it holds none."""
+    """Return the sentence in the message of a graph's error, or None."""
     found = re.search(rf"\w+ expects [^\n]*?{re.escape(REMEDY)}", message)
     return re.sub(r"\\(['\"\\])", r"\1", found[0]) if found else None
 
