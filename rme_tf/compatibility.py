@@ -5,6 +5,7 @@ import textwrap
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rme_tf.copies import has_files
@@ -12,6 +13,8 @@ from rme_tf.networks import ComponentNetwork
 from rme_tf.output_activation import VALUES, output_activation
 
 CALL_ERRORS = (TypeError, ValueError, tf.errors.InvalidArgumentError)  # of a network that is given other inputs
+OTHER_CODE = 1.5  # in all dimensions
+ROUNDING = 0.05  # of the largest output, in half precision
 LONGEST = 400  # characters of such an error
 
 
@@ -22,11 +25,11 @@ def check_network(network, name: str, kind: str = "") -> None:
         raise ValueError(f"The {name} must be a Keras model or layer, an instance{kind}. Received: {network!r}.{hint}")
 
 
-def check_output(network, inputs, expected, name: str) -> None:
-    """Calls a network on a batch of one, which builds it; raises ValueError if its output is not of that shape."""
+def check_output(network, inputs, expected, name: str):
+    """Returns what a network makes of a batch of one, which builds it; raises ValueError if that has another shape."""
     check_network(network, name)
     of_batch = (1, *expected)
-    fits = False
+    outputs, fits = None, False
     try:
         outputs = network(inputs)
         received = shapes(outputs)
@@ -43,6 +46,7 @@ def check_output(network, inputs, expected, name: str) -> None:
             f"The {name} must turn inputs of shape {shapes(inputs)} into outputs of shape {tuple(expected)}. "
             f"Received: {received}."
         ) from cause
+    return outputs
 
 
 def shapes(structure) -> str:
@@ -121,8 +125,9 @@ def check_parts(model) -> None:
         check_output(encoder, features, (model.posterior_family.num_params,), name)
     check_network(model.decoder, "decoder")
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
-    check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
+    outputs = check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
     warn_of_bounded_params(model.decoder, inputs, model.likelihood)
+    warn_of_mixed_rows(model, outputs)
     if hasattr(model.decoder, "step") and model.likelihood.parts == "pixels":
         model.likelihood.of_pixel()  # which it could not draw from, or even has a say in the pixels before it
     if model.prior.latent_dim != model.latent_dim:
@@ -160,6 +165,21 @@ def warn_of_bounded_params(decoder, inputs, likelihood) -> None:
             f"The decoder ends in {activation.lower()}, whose values are {VALUES[activation]}, and what "
             f"{type(likelihood).__name__} takes are {likelihood.unconstrained}: any real numbers, of which it makes "
             "probabilities and scales itself. Leave the last activation out.",
+            stacklevel=4,  # at the call of the model's constructor
+        )
+
+
+def warn_of_mixed_rows(model, outputs) -> None:
+    """Warns of a decoder whose outputs for a code are others beside another code, outside of training, too."""
+    codes = decoder_example(model.decoder, model.latent_dim, model.likelihood, batch_size=2)
+    other = tf.constant([[0.0], [OTHER_CODE]])
+    codes = [codes[0] + other, *codes[1:]] if isinstance(codes, list) else codes + other
+    alone, beside = (tf.cast(each, tf.float32).numpy() for each in (outputs, model.decoder(codes, training=False)))
+    if np.abs(beside[:1] - alone).max() > ROUNDING * np.abs(beside).max():
+        warnings.warn(
+            "The decoder's output for one code depends on the other codes of its batch, or is drawn at random, outside "
+            "of training too: then p(x|z) is no likelihood, and no bound is one. Expected: batch statistics, or "
+            "dropout, only where `training` is true.",
             stacklevel=4,  # at the call of the model's constructor
         )
 

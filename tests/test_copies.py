@@ -84,6 +84,8 @@ def vae(encoder, decoder="mlp", **choices):
 def check_same(network, other):
     """All but the noise of what trains; the same weights train."""
     assert [weight.trainable for weight in network.weights] == [weight.trainable for weight in other.weights]
+    frozen, its_frozen = ([layer.trainable for layer in each._flatten_layers()] for each in (network, other))
+    assert frozen == its_frozen
     for own, its in zip(network.weights, other.weights, strict=True):
         a, b = own.numpy(), its.numpy()
         if own.trainable and np.any(a):

@@ -1,5 +1,7 @@
 """Decoders whose output for one code depends on the other codes of the batch: found out, refused, or trained right."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -206,6 +208,30 @@ def test_a_decoder_that_sees_x_is_looked_at_too(monkeypatch):
     model = model_with(keras.Model([z, x], layers.Dense(PIXELS)(layers.Concatenate()([z, x]))))
     row_mixing.decoder_mixes_rows(model)
     assert [part.shape for part in seen] == [(ROWS, LATENT), (ROWS, PIXELS)]
+
+
+ALWAYS = {
+    "statistics": lambda: Subclassed(always=True),
+    "mean": MIXING["the mean over the batch"],
+    "dropout": lambda: stack(Custom(lambda x, training: tf.nn.dropout(x, 0.5))),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALWAYS))
+def test_rows_that_are_mixed_outside_of_training_are_warned_of(name):
+    keras.utils.set_random_seed(0)
+    decoder = ALWAYS[name]()
+    decoder(Z)
+    decoder.layers[0].bias.assign(np.ones(8))  # of zeros nothing is left to drop
+    with pytest.warns(UserWarning, match="outside of training too: then p.* is no likelihood"):
+        model_with(decoder)
+
+
+@pytest.mark.parametrize("name", ["batch normalization", "in training alone"])
+def test_rows_that_are_mixed_in_training_alone_are_not(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model_with(MIXING[name]())
 
 
 def test_evaluation_of_one_observation_does_not_depend_on_the_others(binary_data):
