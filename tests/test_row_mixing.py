@@ -167,7 +167,7 @@ def test_what_rescales_gradients_at_codes_refuses_mixed_rows_and_says_what_to_do
     with pytest.raises(ValueError, match=f"Expected: {remedy}, or LayerNorm.* Received: .*by the_culprit"):
         model.compile("adam", rule)
     with pytest.raises(ValueError, match="by a layer that is no BatchNormalization"):
-        model_with(MIXING["neighbours"](), count).compile("adam", rule)
+        model_with(MIXING["in training alone"](), count).compile("adam", rule)
     model_with(stack(layers.LayerNormalization()), count).compile("adam", rule)
 
 
