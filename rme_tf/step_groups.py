@@ -1,5 +1,6 @@
 """Groups of steps, `steps_per_execution` at a time, that end where an epoch does."""
 
+import itertools
 import math
 import numbers
 
@@ -99,6 +100,26 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
         alone: whether every group is of one step.
         run_eagerly: as in Keras.
     """
+    run = _loop(function, alone)
+    if not run_eagerly:
+        run = tf.function(run, reduce_retracing=True, autograph=False)
+
+    def of_groups(batches):
+        if not isinstance(batches, StepGroup):
+            return function(batches)
+        if isinstance(batches.iterator, tf.distribute.DistributedIterator):
+            return _one_by_one(function, batches)
+        taken, _, logs = run(batches.iterator, tf.constant(batches.steps, tf.int64))
+        batches.taken = int(taken)
+        if batches.taken == 0:
+            raise StopIteration
+        return logs
+
+    return of_groups
+
+
+def _loop(function, alone: bool):
+    """Returns a function of an iterator and a number of steps: how many there were, whether there may be more, logs."""
     last: dict = {"logs": {}}
 
     def step(iterator, taken, logs_at_the_end):
@@ -119,19 +140,18 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
             return first
         return tf.while_loop(unfinished, lambda taken, _, logs: step(iterator, taken, lambda: logs), first)
 
-    if not run_eagerly:
-        run = tf.function(run, reduce_retracing=True, autograph=False)
+    return run
 
-    def of_groups(batches):
-        if not isinstance(batches, StepGroup):
-            return function(batches)
-        taken, _, logs = run(batches.iterator, tf.constant(batches.steps, tf.int64))
-        batches.taken = int(taken)
-        if batches.taken == 0:
-            raise StopIteration
-        return logs
 
-    return of_groups
+def _one_by_one(function, group: StepGroup):
+    """Returns the logs of the last step: under a strategy of several replicas, no step can be in a condition."""
+    group.taken = 0
+    for batch in itertools.islice(group.iterator, group.steps):
+        logs = function([batch])
+        group.taken += 1
+    if group.taken == 0:
+        raise StopIteration
+    return logs
 
 
 def _zeros_like(logs):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf import RecursiveMixture
+import processes
+from rme_tf import VAE, RecursiveMixture
 from rme_tf.callbacks import ResumableCheckpoint
 from rme_tf.step_groups import GroupedModel
 
@@ -246,3 +247,29 @@ def test_a_recursive_mixture_is_the_same_whatever_the_groups(tiny_model, binary_
         results.append([*model.get_weights(), *history.values()])
     for value, right in zip(*results, strict=True):
         np.testing.assert_array_equal(value, right)
+
+
+def train_on_two_replicas():
+    """Prints, for groups of one and of three steps, how many steps two epochs take, and the losses."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    data = tf.data.Dataset.from_tensor_slices(np.eye(8, 5, dtype="float32")).batch(2).repeat()
+    for size in (1, 3):
+        keras.utils.set_random_seed(0)
+        with strategy.scope():
+            options = {"encoder_options": {"units": (4,)}, "decoder_options": {"units": (4,)}}
+            model = VAE.from_names(encoder="mlp", decoder="mlp", **options, input_shape=(5,), latent_dim=2, seed=0)
+            model.compile("sgd", "elbo", steps_per_execution=size, jit_compile=False)
+        losses = model.fit(data, steps_per_epoch=4, epochs=2, verbose=0).history["loss"]
+        print("result:", int(strategy.experimental_local_results(model.optimizer.iterations.value)[0]), losses)
+
+
+@pytest.mark.slow
+def test_replicas_take_the_same_steps(tmp_path):
+    log = tmp_path / "log.txt"
+    printed = processes.finish(processes.start(log, tmp_path, train_on_two_replicas), log)
+    results = [line for line in printed.splitlines() if line.startswith("result:")]
+    assert len(results) == 2
+    assert results[0].startswith("result: 8 ")
+    assert results[1] == results[0]
