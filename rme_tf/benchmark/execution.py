@@ -1,0 +1,167 @@
+"""Times training steps in TensorFlow's graph and compiled by XLA, side by side: `python -m rme_tf.benchmark.execution`.
+
+Every model takes its turn in every round, in both ways, so that what else the machine does falls on all of them; the
+ratios are medians over the rounds.
+"""
+
+import dataclasses
+import functools
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from tabulate import tabulate
+
+from rme_tf.algorithms import ELBO, RecursiveMixture
+from rme_tf.benchmark.keeping import check_out, keep
+from rme_tf.benchmark.measuring import images, take_turns
+from rme_tf.data import evaluation_dataset
+from rme_tf.models import VAE
+from rme_tf.registry import lookup
+from rme_tf.types import EOS, UNK
+
+JOINT = RecursiveMixture(warm_start_epochs=0)
+MLP = {"encoder": "mlp", "decoder": "mlp"}
+CONV = {"encoder": "conv", "decoder": "conv"}
+# Name -> algorithm, and what the model has beside its size.
+IMAGE_MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "VAE, MLP": (ELBO(), {**MLP, "num_components": 1}),
+    "RME(5), MLP": (JOINT, {**MLP, "num_components": 5}),
+    "VAE, convolutions": (ELBO(), {**CONV, "num_components": 1}),
+    "RME(5), convolutions": (JOINT, {**CONV, "num_components": 5}),
+    "IAF, MLP": (ELBO(), {**MLP, "num_components": 1, "posterior": "iaf"}),
+    "SA of 4 steps, MLP": (
+        ELBO(),
+        {**MLP, "num_components": 1, "refinement": "sa", "refinement_options": {"steps": 4}},
+    ),
+}
+TEXT_MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "VAE, LSTM": (ELBO(), {"num_components": 1}),
+    "RME(3), LSTM": (JOINT, {"num_components": 3}),
+}
+WAYS = {"graph": False, "XLA": True}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to time.
+
+    Args:
+        models: names of the models.
+        side: pixels on a side of the images.
+        units: hidden layers of networks "mlp".
+        latent_dim: D.
+        vocabulary_size: V.
+        lstm_units: of the LSTMs.
+        length: tokens of every sentence.
+        batch_size: images of a step.
+        text_batch_size: sentences of a step.
+        steps: steps of one timing.
+        steps_per_execution: steps that are handed to TensorFlow at once.
+        rounds: timings of each model in each way.
+        out: file for the record; none unless given.
+    """
+
+    models: tuple[str, ...] = (*IMAGE_MODELS, *TEXT_MODELS)
+    side: int = 28
+    units: tuple[int, ...] = (200, 200)
+    latent_dim: int = 20
+    vocabulary_size: int = 2000
+    lstm_units: int = 64
+    length: int = 15
+    batch_size: int = 128
+    text_batch_size: int = 32
+    steps: int = 10
+    steps_per_execution: int = 1
+    rounds: int = 7
+    out: str | None = None
+
+
+def build(name: str, options: Options) -> VAE:
+    """Returns a model that is not compiled yet."""
+    if name in TEXT_MODELS:
+        sizes = {"units": options.lstm_units, "embedding_size": options.lstm_units}
+        return VAE.from_names(
+            **TEXT_MODELS[name][1],
+            encoder="lstm",
+            decoder="lstm",
+            likelihood="categorical_sequence",
+            input_shape=(None,),
+            latent_dim=options.latent_dim,
+            likelihood_options={"vocabulary_size": options.vocabulary_size, "features": options.lstm_units},
+            encoder_options=sizes,
+        )
+    choices = lookup(IMAGE_MODELS, name, "model")[1]
+    sizes = {f"{part}_options": {"units": options.units} for part in ("encoder", "decoder")}
+    return VAE.from_names(
+        **choices,
+        **(sizes if choices["encoder"] == "mlp" else {}),
+        input_shape=(options.side, options.side, 1),
+        latent_dim=options.latent_dim,
+    )
+
+
+def batches(name: str, options: Options) -> tf.data.Dataset:
+    """Returns the data of one timing."""
+    if name not in TEXT_MODELS:
+        x = images(options.side, options.batch_size * options.steps)
+        return evaluation_dataset(x, options.batch_size)
+    shape = (options.text_batch_size * options.steps, options.length)
+    rows = np.random.default_rng(0).integers(UNK + 1, options.vocabulary_size, shape, dtype=np.int32)
+    rows[:, -1] = EOS
+    return evaluation_dataset(rows, options.text_batch_size)
+
+
+def trainings(name: str, options: Options) -> dict:
+    """Returns a training of each way, by (name, way)."""
+    data, runs = batches(name, options), {}
+    for way, jit_compile in WAYS.items():
+        model = build(name, options)
+        algorithm = {**IMAGE_MODELS, **TEXT_MODELS}[name][0]
+        model.compile("adam", algorithm, jit_compile=jit_compile, steps_per_execution=options.steps_per_execution)
+        runs[name, way] = functools.partial(model.fit, data, verbose=0)
+    return runs
+
+
+def rows(milliseconds: dict, seconds_before: dict) -> list[dict]:
+    """Returns the lines of the table, from milliseconds a step and the seconds of the first training."""
+    return [
+        {
+            "model": name,
+            "ms/step, graph": float(np.median(milliseconds[name, "graph"])),
+            "ms/step, XLA": float(np.median(milliseconds[name, "XLA"])),
+            "times the graph's step": float(np.median(milliseconds[name, "XLA"] / milliseconds[name, "graph"])),
+            "seconds of the first training, graph": seconds_before[name, "graph"],
+            "seconds of the first training, XLA": seconds_before[name, "XLA"],
+        }
+        for name, way in milliseconds
+        if way == "graph"
+    ]
+
+
+def _first(run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Prints the table, and keeps the record if it is wanted."""
+    options = tyro.cli(Options, description=__doc__)
+    check_out(options.out)
+    keras.utils.disable_interactive_logging()
+    runs = {key: run for name in options.models for key, run in trainings(name, options).items()}
+    before = {key: _first(run) for key, run in runs.items()}
+    milliseconds = {key: 1000.0 * each / options.steps for key, each in take_turns(runs, options.rounds).items()}
+    table = rows(milliseconds, before)
+    print(f"Steps an execution: {options.steps_per_execution}. Devices: {tf.config.list_physical_devices()}")
+    print(tabulate(table, headers="keys", floatfmt=("", ",.1f", ",.1f", ".2f", ".1f", ".1f")))
+    every = {f"{name}: {way}": values.tolist() for (name, way), values in milliseconds.items()}
+    keep(options.out, options, table, milliseconds_per_step=every)
+
+
+if __name__ == "__main__":
+    main()
