@@ -12,6 +12,7 @@ from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.batchwise import BatchwiseModel
 from rme_tf.checks import checked, checked_pair, data_errors_as_value_errors
 from rme_tf.edge import internal
+from rme_tf.execution import check_recurrent_precision, default_jit_compile
 from rme_tf.fitting import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
 from rme_tf.keras_options import checked_compile_options
 from rme_tf.registry import instantiate
@@ -41,6 +42,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         self.num_active.assign(self.num_components)
         self.epochs_trained = self.add_weight(name="epochs_trained", **counter)
         self.non_finite = self.add_weight(name="non_finite", **counter)
+        self.jit_compile = False  # until it is compiled
         self.inner_loop = InnerLoop()
         indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_logged)]
         self.running_means = RunningMeans([*LOGGED, *indexed])
@@ -61,7 +63,8 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         Args:
             optimizer: as in Keras.
             algorithm: an `Algorithm` or a name in `algorithms.ALGORITHMS`: what each parameter ascends.
-            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras; the default
+                of `jit_compile`, "auto", is `execution.default_jit_compile`.
 
         Raises:
             ValueError: for an unknown name, an algorithm that cannot train this model or with this optimizer, or an
@@ -72,7 +75,11 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         algorithm.check(self)
         optimizer = keras.optimizers.get(optimizer)
         algorithm.check_optimizer(optimizer)
+        check_recurrent_precision(self)
         super().compile(optimizer=optimizer, **kwargs)
+        self.chooses_jit_compile = kwargs.get("jit_compile", "auto") == "auto"
+        if self.chooses_jit_compile:
+            self.jit_compile = default_jit_compile(self).jit_compile
         self.algorithm, self.auto_scale_loss = algorithm, kwargs.get("auto_scale_loss", True)
         optimizer_state.build(self.optimizer, self.trainable_variables)
 
@@ -84,7 +91,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         return {
             "optimizer": serialize(self.optimizer),
             "algorithm": serialize(self.algorithm),
-            "jit_compile": self.jit_compile,
+            "jit_compile": "auto" if self.chooses_jit_compile else self.jit_compile,
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
             "auto_scale_loss": self.auto_scale_loss,

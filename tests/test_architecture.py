@@ -49,6 +49,7 @@ LAYERS = [
         "checks",
         "codes",
         "diagnostics",
+        "execution",
         "free_bits",
         "gate",
         "keras_options",

@@ -15,6 +15,7 @@ DOCUMENTS = (
     "docs/benchmark.md",
     "docs/collapse.md",
     "docs/gaussian.md",
+    "docs/gpu.md",
     "docs/images.md",
     "docs/results.md",
 )

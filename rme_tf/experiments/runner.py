@@ -164,7 +164,8 @@ def run(recipe: Recipe, callbacks=()) -> Run:
 
     Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
 
-    TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back.
+    TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back. With
+    `jit_compile` they are not: Keras compiles nothing by XLA where they are.
 
     Args:
         recipe: what to run.
@@ -179,7 +180,8 @@ def run(recipe: Recipe, callbacks=()) -> Run:
         check_growth({recipe.model_name: recipe})
     refuse_unusable(recipe, pathlib.Path(recipe.out))
     keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
+    if not recipe.jit_compile:  # which Keras would turn off
+        tf.config.experimental.enable_op_determinism()
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
