@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit lint format check bench results clean distclean
+.PHONY: help venv demo test test-unit lint format check bench gpu results clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,11 @@ bench: $(INSTALLED)  ## time training steps, inference and the reading of a fold
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
 	$(PY) -m rme_tf.benchmark.inference --out runs/benchmark_inference/benchmark.json
 	$(PY) -m rme_tf.benchmark.text --out runs/benchmark_text/benchmark.json
+	$(PY) -m rme_tf.benchmark.execution --out runs/benchmark_execution/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
+
+gpu: $(INSTALLED)  ## see that all works on a GPU: a line each; without one it says so
+	$(PY) -m rme_tf.benchmark.gpu
 
 results: $(INSTALLED)  ## render the README's tables again from recipes/results/
 	$(PY) -m rme_tf.experiments.report

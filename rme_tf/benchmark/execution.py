@@ -7,6 +7,7 @@ ratios are medians over the rounds.
 import dataclasses
 import functools
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -83,7 +84,7 @@ class Options:
 def build(name: str, options: Options) -> VAE:
     """Returns a model that is not compiled yet."""
     if name in TEXT_MODELS:
-        sizes = {"units": options.lstm_units, "embedding_size": options.lstm_units}
+        lstm_sizes = {"units": options.lstm_units, "embedding_size": options.lstm_units}
         return VAE.from_names(
             **TEXT_MODELS[name][1],
             encoder="lstm",
@@ -92,7 +93,7 @@ def build(name: str, options: Options) -> VAE:
             input_shape=(None,),
             latent_dim=options.latent_dim,
             likelihood_options={"vocabulary_size": options.vocabulary_size, "features": options.lstm_units},
-            encoder_options=sizes,
+            encoder_options=lstm_sizes,
         )
     choices = lookup(IMAGE_MODELS, name, "model")[1]
     sizes = {f"{part}_options": {"units": options.units} for part in ("encoder", "decoder")}
@@ -115,34 +116,31 @@ def batches(name: str, options: Options) -> tf.data.Dataset:
     return evaluation_dataset(rows, options.text_batch_size)
 
 
-def trainings(name: str, options: Options) -> dict:
-    """Returns a training of each way, by (name, way)."""
-    data, runs = batches(name, options), {}
+def trainings(name: str, options: Options) -> dict[str, Callable[[], object]]:
+    """Returns a training in each way, by "name: way"."""
+    data = batches(name, options)
+    runs: dict[str, Callable[[], object]] = {}
     for way, jit_compile in WAYS.items():
         model = build(name, options)
-        algorithm = {**IMAGE_MODELS, **TEXT_MODELS}[name][0]
-        model.compile("adam", algorithm, jit_compile=jit_compile, steps_per_execution=options.steps_per_execution)
-        runs[name, way] = functools.partial(model.fit, data, verbose=0)
+        execution = {"jit_compile": jit_compile, "steps_per_execution": options.steps_per_execution}
+        model.compile("adam", {**IMAGE_MODELS, **TEXT_MODELS}[name][0], **execution)
+        runs[f"{name}: {way}"] = functools.partial(model.fit, data, verbose=0)
     return runs
 
 
-def rows(milliseconds: dict, seconds_before: dict) -> list[dict]:
+def rows(models: Sequence[str], milliseconds: dict[str, np.ndarray], first: dict[str, float]) -> list[dict]:
     """Returns the lines of the table, from milliseconds a step and the seconds of the first training."""
-    return [
-        {
-            "model": name,
-            "ms/step, graph": float(np.median(milliseconds[name, "graph"])),
-            "ms/step, XLA": float(np.median(milliseconds[name, "XLA"])),
-            "times the graph's step": float(np.median(milliseconds[name, "XLA"] / milliseconds[name, "graph"])),
-            "seconds of the first training, graph": seconds_before[name, "graph"],
-            "seconds of the first training, XLA": seconds_before[name, "XLA"],
-        }
-        for name, way in milliseconds
-        if way == "graph"
-    ]
+    table = []
+    for name in models:
+        graph, xla = (milliseconds[f"{name}: {way}"] for way in WAYS)
+        row = {"model": name, "ms/step, graph": np.median(graph), "ms/step, XLA": np.median(xla)}
+        row |= {"times the graph's step": np.median(xla / graph)}
+        row |= {f"seconds of the first training, {way}": first[f"{name}: {way}"] for way in WAYS}
+        table.append({key: value if key == "model" else float(value) for key, value in row.items()})
+    return table
 
 
-def _first(run) -> float:
+def _seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
@@ -153,13 +151,15 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     keras.utils.disable_interactive_logging()
-    runs = {key: run for name in options.models for key, run in trainings(name, options).items()}
-    before = {key: _first(run) for key, run in runs.items()}
+    runs: dict[str, Callable[[], object]] = {}
+    for name in options.models:
+        runs |= trainings(name, options)
+    first = {key: _seconds(run) for key, run in runs.items()}
     milliseconds = {key: 1000.0 * each / options.steps for key, each in take_turns(runs, options.rounds).items()}
-    table = rows(milliseconds, before)
+    table = rows(options.models, milliseconds, first)
     print(f"Steps an execution: {options.steps_per_execution}. Devices: {tf.config.list_physical_devices()}")
     print(tabulate(table, headers="keys", floatfmt=("", ",.1f", ",.1f", ".2f", ".1f", ".1f")))
-    every = {f"{name}: {way}": values.tolist() for (name, way), values in milliseconds.items()}
+    every = {key: values.tolist() for key, values in milliseconds.items()}
     keep(options.out, options, table, milliseconds_per_step=every)
 
 

@@ -1,0 +1,177 @@
+"""Runs what users do on a GPU, a line each: `python -m rme_tf.benchmark.gpu` from the root of the repository.
+
+The README's snippets, a model and a recipe of images and of sentences; in float32 and both mixed policies; in the graph
+and compiled by XLA. A failure does not stop the rest. Without a GPU it says so, and runs nothing.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import tensorflow as tf
+import tyro
+
+from rme_tf.benchmark import cells
+from rme_tf.registry import lookup
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+MODES: dict[str, bool | None] = {"graph": False, "XLA": True, "default": None}
+WIDTHS = (20, 15, 8)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to run.
+
+    Args:
+        device: "gpu", or "cpu" to see that the lines themselves work.
+        cells: names of what is run.
+        policies: Keras dtype policies.
+        modes: "graph", "XLA" or "default", which is what `compile` chooses.
+        minutes: limit for all cells of one policy and mode together.
+        out: folder of what they write and print.
+        report: file for the outcomes of the one policy and mode that this process runs by itself; leave it out.
+    """
+
+    device: str = "gpu"
+    cells: tuple[str, ...] = tuple(cells.CELLS)
+    policies: tuple[str, ...] = POLICIES
+    modes: tuple[str, ...] = ("graph", "XLA")
+    minutes: float = 15.0
+    out: str = "runs/gpu"
+    report: str | None = None
+
+
+class Outcome(NamedTuple):
+    """How a cell ended: an error's first line, or nothing; and what else is to be said of it."""
+
+    cell: str
+    seconds: float
+    error: str = ""
+    said: str = ""
+
+
+def check(options: Options) -> None:
+    """Raises ValueError for a choice that is none, or where there is no repository."""
+    for kind, known in (("cells", cells.CELLS), ("modes", MODES), ("policies", dict.fromkeys(POLICIES))):
+        for name in getattr(options, kind):
+            lookup(known, name, kind)
+    if options.device not in ("cpu", "gpu"):
+        raise ValueError(f"`device` must be 'cpu' or 'gpu'. Received: {options.device!r}.")
+    if not pathlib.Path("README.md").exists() or not pathlib.Path("recipes").is_dir():
+        raise ValueError(f"Expected README.md and recipes/ of the repository here. Received: {pathlib.Path.cwd()}.")
+
+
+def run_here(options: Options) -> None:
+    """Runs the cells of one policy and mode in this process, and reports each as it begins and as it ends."""
+    root = pathlib.Path.cwd()
+    (policy,), (mode,) = options.policies, options.modes
+    for name in options.cells:
+        _tell(options.report, {"begins": name})
+        folder = root / options.out / name.replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chdir(folder)
+        start, error, said = time.perf_counter(), "", ""
+        try:
+            said = cells.run(name, root, policy, MODES[mode])
+        except (Exception, SystemExit) as failure:
+            traceback.print_exc()
+            error = first_line(f"{type(failure).__name__}: {failure}")
+        finally:
+            os.chdir(root)
+        _tell(options.report, Outcome(name, time.perf_counter() - start, error, said)._asdict())
+
+
+def _tell(report, entry: dict) -> None:
+    with open(report, "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def first_line(text: str) -> str:
+    """Returns the first line of a text that says something, cut to what a terminal shows."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), text)[:200]
+
+
+def outcomes(command: list[str], names, report: pathlib.Path, log: pathlib.Path, **popen) -> Iterator[Outcome]:
+    """Yields the outcome of each cell, run by processes that may die: what has not begun then is run by another.
+
+    Args:
+        command: of a process that takes names of cells after it, and writes into `report` as `run_here` does.
+        names: of the cells.
+        report: a file that is not there yet.
+        log: file for what the processes print.
+        **popen: further arguments of `subprocess.run`: `timeout` in seconds.
+    """
+    left = list(names)
+    while left:
+        report.unlink(missing_ok=True)
+        start = time.perf_counter()
+        with log.open("ab") as printed:
+            try:
+                done = subprocess.run([*command, *left], stdout=printed, stderr=subprocess.STDOUT, check=False, **popen)
+                end = f"the process ended with status {done.returncode}"
+            except subprocess.TimeoutExpired:
+                end = "the time is up"
+        told = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+        ended = [Outcome(**entry) for entry in told if "cell" in entry]
+        yield from ended
+        left = [name for name in left if name not in {each.cell for each in ended}]
+        if left:
+            spent = time.perf_counter() - start - sum(each.seconds for each in ended)
+            yield Outcome(left.pop(0), spent, f"{end}, see {log}")
+
+
+def line(outcome: Outcome, policy: str, mode: str) -> str:
+    """Returns the line of a cell."""
+    words = [text.ljust(width) for text, width in zip((outcome.cell, policy, mode), WIDTHS, strict=True)]
+    end = f"FAILED  {outcome.error}" if outcome.error else " ".join(filter(None, ["ok", outcome.said]))
+    return f"{' '.join(words)} {outcome.seconds:6.1f} s  {end}"
+
+
+def run_all(options: Options) -> int:
+    """Runs every cell under every policy in every mode, prints a line each; returns how many failed."""
+    failed = 0
+    environment = {**os.environ, **({"CUDA_VISIBLE_DEVICES": "-1"} if options.device == "cpu" else {})}
+    for policy in options.policies:
+        for mode in options.modes:
+            folder = pathlib.Path(options.out) / f"{policy}_{mode}"
+            folder.mkdir(parents=True, exist_ok=True)
+            report = folder / "report.jsonl"
+            chosen = {"policies": policy, "modes": mode, "out": folder, "report": report, "device": options.device}
+            flags = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
+            command = [sys.executable, "-m", "rme_tf.benchmark.gpu", *flags, "--cells"]
+            limit = 60.0 * options.minutes
+            for each in outcomes(command, options.cells, report, folder / "log.txt", env=environment, timeout=limit):
+                print(line(each, policy, mode), flush=True)
+                failed += bool(each.error)
+    return failed
+
+
+def main() -> int:
+    """Prints the lines; returns 1 if a cell has failed."""
+    options = tyro.cli(Options, description=__doc__)
+    check(options)
+    if options.report is not None:
+        run_here(options)
+        return 0
+    gpus = tf.config.list_physical_devices("GPU")
+    if options.device == "gpu" and not gpus:
+        print("TensorFlow sees no GPU, so nothing was run. docs/gpu.md says how to install for one; --device cpu runs")
+        print("the same cells on the CPU.")
+        return 0
+    details = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    print(f"TensorFlow {tf.__version__}, {', '.join(details) if options.device == 'gpu' else 'on the CPU'}")
+    failed = run_all(options)
+    print(f"{failed} failed" if failed else "all ok")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
