@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
 def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden: int = 256, name=None):
@@ -11,9 +11,10 @@ def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden:
     Each entry of `filters` is a 4x4 convolution of stride 2 with ReLU; a hidden dense layer follows.
 
     Raises:
-        ValueError: if `input_shape` is not (height, width, channels).
+        ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
     check_image_shape(input_shape, "conv")
+    check_last_map(input_shape, filters, hidden, "conv")
     layers = [keras.layers.Input(tuple(input_shape))]
     layers += [keras.layers.Conv2D(size, 4, strides=2, padding="same", activation="relu") for size in filters]
     layers += [keras.layers.Flatten(), keras.layers.Dense(hidden, activation="relu")]
@@ -27,9 +28,10 @@ def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 
     Sizes that the strides do not divide are decoded a little larger and cropped.
 
     Raises:
-        ValueError: if `output_shape` is not (height, width, channels).
+        ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
     channels = check_image_shape(output_shape, "conv")[-1]
+    check_last_map(output_shape, filters, hidden, "conv")
     inputs = keras.layers.Input((latent_dim,))
     outputs = keras.layers.Dense(hidden, activation="relu")(inputs)
     outputs = small_map(outputs, output_shape, 2 ** len(filters), filters[-1])

@@ -1,9 +1,13 @@
 """Deep strided convolutional networks for colour images of 32x32 and 64x64, after DCGAN."""
 
+import itertools
+import math
+
 import keras
 
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_weights, cropped, small_map
 
+KERNEL_SIZE = 4
 SMALLEST = 4  # pixels of the smallest map's longer side, at most
 
 
@@ -11,11 +15,12 @@ def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=
     """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, F] before that.
 
     4x4 convolutions of stride 2 with leaky ReLU halve the image, and double the filters, until no side is longer than
-    4: three for 32x32, four for 64x64. Each is normalised over the image, not over the batch: rows must not depend on
-    each other.
+    4: three for 32x32, four for 64x64. Where a side of one pixel leaves one side to halve, filters do not double: an
+    elongated image gets about the weights of a square one of its area. Each convolution is normalised over the image,
+    not over the batch: rows must not depend on each other.
 
     Raises:
-        ValueError: if `input_shape` is not (height, width, channels).
+        ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
 
     References:
         Radford et al. (2016), https://arxiv.org/abs/1511.06434
@@ -23,8 +28,8 @@ def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=
     check_image_shape(input_shape, "dcgan")
     inputs = keras.layers.Input(tuple(input_shape))
     outputs = inputs
-    for index in range(_depth(input_shape)):
-        outputs = keras.layers.Conv2D(filters * 2**index, 4, strides=2, padding="same")(outputs)
+    for index, size in enumerate(_checked_widths(input_shape, filters)):
+        outputs = keras.layers.Conv2D(size, KERNEL_SIZE, strides=2, padding="same")(outputs)
         outputs = _activated(outputs, normalized=index > 0)
     outputs = keras.layers.Flatten()(outputs)
     if output_size is not None:
@@ -36,26 +41,36 @@ def dcgan_decoder(latent_dim: int, output_shape, filters: int = 64, name=None):
     """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `dcgan_encoder`.
 
     Raises:
-        ValueError: if `output_shape` is not (height, width, channels).
+        ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
     channels = check_image_shape(output_shape, "dcgan")[-1]
-    depth = _depth(output_shape)
+    sizes = [filters, *_checked_widths(output_shape, filters)]
     inputs = keras.layers.Input((latent_dim,))
-    outputs = small_map(inputs, output_shape, 2**depth, filters * 2 ** max(0, depth - 1), activation=None)
+    outputs = small_map(inputs, output_shape, 2 ** (len(sizes) - 1), sizes[-1], activation=None)
     outputs = _activated(outputs)
-    for index in reversed(range(depth)):
-        outputs = keras.layers.Conv2DTranspose(filters * 2 ** max(0, index - 1), 4, strides=2, padding="same")(outputs)
+    for size in reversed(sizes[:-1]):
+        outputs = keras.layers.Conv2DTranspose(size, KERNEL_SIZE, strides=2, padding="same")(outputs)
         outputs = _activated(outputs)
     outputs = keras.layers.Conv2D(channels, 3, padding="same", dtype=PARAMS_DTYPE)(outputs)
     return keras.Model(inputs, cropped(outputs, output_shape), name=name)
 
 
-def _depth(image_shape) -> int:
-    """Returns how often the image is halved."""
-    depth = 0
-    while max(image_shape[:2]) > SMALLEST * 2**depth:
-        depth += 1
-    return depth
+def _checked_widths(image_shape, filters: int) -> list[int]:
+    """Returns the number of filters each time that the image is halved; raises ValueError if they are too many."""
+    sizes = _widths(image_shape, filters)
+    count = sum(KERNEL_SIZE**2 * before * after for before, after in itertools.pairwise(sizes))
+    check_weights(count, image_shape, "dcgan", "Take fewer `filters`, or the 'conv' networks with a halving for each")
+    return sizes
+
+
+def _widths(image_shape, filters: int) -> list[int]:
+    shorter, longer = sorted(image_shape[:2])
+    sizes: list[int] = []
+    while longer > SMALLEST:
+        sizes.append(filters)
+        shorter, longer = math.ceil(shorter / 2), math.ceil(longer / 2)
+        filters *= 2 if shorter > 1 else 1
+    return sizes
 
 
 def _activated(inputs, *, normalized=True):

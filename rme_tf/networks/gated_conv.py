@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
 def gated_conv_encoder(
@@ -14,12 +14,13 @@ def gated_conv_encoder(
     dense layer follow.
 
     Raises:
-        ValueError: if `input_shape` is not (height, width, channels).
+        ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
 
     References:
         van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
     """
     check_image_shape(input_shape, "gated_conv")
+    check_last_map(input_shape, filters, 2 * hidden, "gated_conv")
     inputs = keras.layers.Input(tuple(input_shape))
     outputs = inputs
     for size in filters:
@@ -40,12 +41,13 @@ def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_s
     has 32, as the next.
 
     Raises:
-        ValueError: if `output_shape` is not (height, width, channels).
+        ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
 
     References:
         van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
     """
     channels = check_image_shape(output_shape, "gated_conv")[-1]
+    check_last_map(output_shape, filters, latent_dim, "gated_conv")
     inputs = keras.layers.Input((latent_dim,))
     outputs = small_map(inputs, output_shape, 2 ** len(filters), filters[-1], activation=None)
     for size in reversed(filters):

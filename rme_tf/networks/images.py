@@ -11,6 +11,9 @@ from rme_tf.shapes import is_size
 # likelihood to infinity.
 PARAMS_DTYPE = "float32"
 
+MAX_WEIGHTS = 2**29  # of a network by name: 2 GiB in float32, and three times that for a gradient and Adam's moments
+MORE_HALVINGS = "Give `filters` more entries, each of which halves the image"
+
 
 def check_image_shape(shape, network: str) -> tuple[int, int, int]:
     """Returns height, width and channels; raises ValueError if the shape is not of three positive integers."""
@@ -27,6 +30,36 @@ def check_image_shape(shape, network: str) -> tuple[int, int, int]:
         )
     height, width, channels = map(int, sizes)
     return height, width, channels
+
+
+def check_weights(count: int, shape, network: str, remedy: str) -> None:
+    """Raises ValueError, before there are any, if a network has far more weights than anyone asks for by a name.
+
+    Args:
+        count: the weights that grow with the size of the image.
+        shape: of the image, or of what is decoded.
+        network: name.
+        remedy: what else to choose.
+    """
+    if count > MAX_WEIGHTS:
+        raise ValueError(
+            f"The {network} network for shape {tuple(shape)} would have {count:,} weights. Expected at most "
+            f"{MAX_WEIGHTS:,}. {remedy}, make the images smaller, or give a Keras model of your own."
+        )
+
+
+def check_last_map(image_shape, filters, size: int, network: str) -> None:
+    """Does `check_weights` for a dense layer of that size beside the last map of convolutions of stride 2.
+
+    Args:
+        image_shape: (H, W, C).
+        filters: one entry for each convolution.
+        size: of the layer.
+        network: name.
+    """
+    rows, columns = (math.ceil(side / 2 ** len(filters)) for side in image_shape[:2])
+    count = rows * columns * [image_shape[-1], *filters][-1] * size
+    check_weights(count, image_shape, network, MORE_HALVINGS)
 
 
 def small_map(inputs, output_shape, stride: int, filters: int, activation="relu"):

@@ -4,17 +4,21 @@ import math
 
 import keras
 
-from rme_tf.networks.images import PARAMS_DTYPE
+from rme_tf.networks.images import PARAMS_DTYPE, check_weights
 from rme_tf.shapes import as_shape, is_size
+
+REMEDY = "Take smaller `units`, or a convolutional network"
 
 
 def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activation="relu", name=None):
     """Returns a Keras model [N, *input_shape] -> [N, output_size]; of None, the features [N, F] before that.
 
     Raises:
-        ValueError: if `input_shape` is not of integers of at least 1.
+        ValueError: if `input_shape` is not of integers of at least 1, or takes more than `images.MAX_WEIGHTS`.
     """
-    layers = [keras.layers.Input(as_shape(input_shape, "The mlp network")), keras.layers.Flatten()]
+    shape = as_shape(input_shape, "The mlp network")
+    check_weights(math.prod(shape) * next(iter(units), output_size or 0), shape, "mlp", REMEDY)
+    layers = [keras.layers.Input(shape), keras.layers.Flatten()]
     layers += [keras.layers.Dense(size, activation=activation) for size in units]
     last = [] if output_size is None else [keras.layers.Dense(output_size)]
     return keras.Sequential([*layers, *last], name=name)
@@ -24,11 +28,13 @@ def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="rel
     """Returns a Keras model [N, latent_dim] -> [N, *output_shape].
 
     Raises:
-        ValueError: if `latent_dim` is not an integer of at least 1, or `output_shape` not of such.
+        ValueError: if `latent_dim` is not an integer of at least 1, or `output_shape` not of such, or takes more
+            than `images.MAX_WEIGHTS`.
     """
     if not is_size(latent_dim):
         raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim!r}.")
     shape = as_shape(output_shape, "The mlp network")
+    check_weights(math.prod(shape) * [latent_dim, *units][-1], shape, "mlp", REMEDY)
     layers = [keras.layers.Input((latent_dim,))]
     layers += [keras.layers.Dense(size, activation=activation) for size in units]
     layers.append(keras.layers.Dense(math.prod(shape), dtype=PARAMS_DTYPE))

@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
 def resnet_encoder(
@@ -13,13 +13,14 @@ def resnet_encoder(
     For each entry of `filters` a convolution of stride 2, then `blocks` residual blocks of two 3x3 convolutions.
 
     Raises:
-        ValueError: if `input_shape` is not (height, width, channels).
+        ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
 
     References:
         He et al. (2016), https://arxiv.org/abs/1603.05027; the last layer of a block starts at zero: Zhang et al.
         (2019), https://arxiv.org/abs/1901.09321
     """
     check_image_shape(input_shape, "resnet")
+    check_last_map(input_shape, filters, hidden, "resnet")
     inputs = keras.layers.Input(tuple(input_shape))
     outputs = keras.layers.Conv2D(filters[0], 3, padding="same")(inputs)
     for size in filters:
@@ -37,9 +38,10 @@ def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int 
     """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `resnet_encoder`.
 
     Raises:
-        ValueError: if `output_shape` is not (height, width, channels).
+        ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
     channels = check_image_shape(output_shape, "resnet")[-1]
+    check_last_map(output_shape, filters, hidden, "resnet")
     inputs = keras.layers.Input((latent_dim,))
     outputs = keras.layers.Dense(hidden, activation="swish")(inputs)
     outputs = small_map(outputs, output_shape, 2 ** len(filters), filters[-1], activation=None)
