@@ -52,4 +52,4 @@ def answered(values: dict, valid, axis: int = 0) -> dict:
 
 
 def _along(valid, value, axis: int):
-    return tf.reshape(valid, [-1] + [1] * (value.shape.rank - axis - 1))
+    return tf.reshape(valid, [-1] + [1] * (len(value.shape) - axis - 1))
