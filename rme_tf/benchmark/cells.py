@@ -37,7 +37,7 @@ def run(name: str, root: pathlib.Path, policy: str, jit_compile: bool | None) ->
     with _policy(policy), _compiled_by(jit_compile) as used:
         said = CELLS[name](root, policy, jit_compile)
     left = jit_compile and not all(used)  # by Keras: layers that run on cuDNN
-    return ", ".join(filter(None, [said, "the graph in the place of XLA" if left else ""]))
+    return ", ".join(filter(None, [said, "in the graph, not by XLA" if left else ""]))
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from rme_tf.types import BOS, PAD, UNK
 
 
 def recurrent_policy(dtype=None):
-    """Returns the dtype policy of recurrent layers in a network of a policy: float32 in the place of 16 bits.
+    """Returns the dtype policy of recurrent layers in a network: float32 where it computes in 16 bits.
 
-    On a GPU the gradient of an LSTM in bfloat16 was 0 (docs/gpu.md). Little is lost: TensorFlow's kernel casts bfloat16 to
-    float32 for cuDNN.
+    On a GPU the gradient of an LSTM in bfloat16 was 0 (docs/gpu.md). Little is lost: TensorFlow's kernel casts bfloat16
+    to float32 for cuDNN.
 
     Args:
         dtype: a policy or its name; None for the global one.
