@@ -139,7 +139,7 @@ def _draw(model, x, seed) -> Draws:
         log_prior[0, :, :count],
         log_lik[0],
         prior_log_lik[0, :, 0],
-        tf.where(num_rows > 1, shuffled, np.nan),
+        shuffled,
     )
 
 
@@ -170,6 +170,8 @@ def _draw_all(model, batches, num_samples: int, seed: int) -> Draws:
     for index, x in enumerate(batches):
         seeds = (tf.constant([seed, index * num_samples + s], tf.int32) for s in range(num_samples))
         samples = [[part.numpy() for part in draw(x, draw_seed)] for draw_seed in seeds]
+        if len(x) == 1:  # which has no other row to take a code from
+            samples = [[*parts_of[:-1], np.full_like(parts_of[-1], np.nan)] for parts_of in samples]
         params, log_alpha = samples[0][:2]
         parts.append([params, log_alpha, *(np.stack(column) for column in list(zip(*samples, strict=True))[2:])])
     if sum(len(part[0]) for part in parts) < 2:

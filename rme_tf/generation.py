@@ -109,7 +109,7 @@ def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
     if top_p < 1.0:
         ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
         before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # the first one always stays
-        least = tf.reduce_min(tf.where(before < top_p, ordered, math.inf), axis=-1, keepdims=True)
+        least = tf.reduce_min(tf.where(before < top_p, ordered, ordered.dtype.max), axis=-1, keepdims=True)
         logits = tf.where(logits < least, LOG_ZERO, logits)
     return logits
 

@@ -12,6 +12,7 @@ from rme_tf.registry import lookup
 from rme_tf.types import LogProbs
 
 LOG_ZERO = -1e9  # log weight of what does not count: exp gives 0, and no NaN gradient as -inf would
+LOG_NOTHING = -1e37  # the same beside densities of whatever size; finite, and so is its sum with any of them
 
 
 def log_mixture(log_alpha, log_q):
@@ -55,7 +56,7 @@ def log_mixtures_before(log_alpha, log_q_all):
     """
     index = tf.range(log_alpha.shape[-1])
     earlier = index < index[1:, tf.newaxis]  # [K-1, K]
-    weights = tf.where(earlier, log_alpha[:, tf.newaxis], -math.inf)  # [B, K-1, K]; no row has nothing else
+    weights = tf.where(earlier, log_alpha[:, tf.newaxis], LOG_NOTHING)  # [B, K-1, K]; no row has nothing else
     weights -= tf.reduce_logsumexp(weights, axis=-1, keepdims=True)
     return log_mixture(weights, log_q_all[:, :, 1:])
 

@@ -1,7 +1,6 @@
 """The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
 
 import contextlib
-import math
 
 import keras
 import tensorflow as tf
@@ -16,7 +15,7 @@ from rme_tf.execution import check_recurrent_precision, default_jit_compile
 from rme_tf.fitting import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
 from rme_tf.keras_options import checked_compile_options
 from rme_tf.registry import instantiate
-from rme_tf.running_means import RunningMeans
+from rme_tf.running_means import RunningMeans, all_named
 from rme_tf.step_groups import GroupedModel
 
 LOGGED = ("loss", "elbo", "reconstruction", "kl")
@@ -181,21 +180,19 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         terms = objectives.mixture_terms(log_probs)
         if self.algorithm.aggressive is not None:
             self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
-        if log_probs.log_alpha.shape[-1] < self.active_components:  # of some: which they are is not told
-            unknown = tf.fill([tf.shape(x)[0], self.num_components], math.nan)
-            terms |= {"component_elbo": unknown, "alpha": unknown}
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
-        return self._track(terms)
+        of_all = log_probs.log_alpha.shape[-1] == self.active_components  # else which they are is not told
+        return self._track(terms, joined=self.active_components if of_all else None)
 
     @internal
     def test_step(self, data):
         """Returns the running means without moving a weight; the noise is the same in every evaluation."""
         x = self._unpack(data)
         self.forget_losses()
-        seed = tf.stack([0, tf.cast(self.running_means.count.value, tf.int32)])
+        seed = tf.stack([0, tf.cast(self.running_means.observations, tf.int32)])
         log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
-        return self._track(objectives.mixture_terms(log_probs))
+        return self._track(objectives.mixture_terms(log_probs), joined=self.num_components)
 
     def forget_losses(self):
         """Drops what layers have added to `losses` in earlier calls, which may belong to another graph.
@@ -213,15 +210,18 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         refuse_weights(sample_weight=sample_weight)
         return self.likelihood.cast(x)
 
-    def _track(self, terms):
-        missing = self.num_components - terms["alpha"].shape[-1]  # not joined yet
-        component_elbo = tf.pad(terms["component_elbo"], [[0, 0], [0, missing]], constant_values=math.nan)
-        alpha = tf.pad(terms["alpha"], [[0, 0], [0, missing]])
+    def _track(self, terms, joined: int | None):
+        """Returns the running means, after a batch, of what is known: `joined` components; None: of none what it is."""
         terms = {**terms, "loss": sum(self.losses) - terms["elbo"]}
         overall = tf.stack([terms[name] for name in LOGGED], axis=-1)
-        of_each = [component_elbo[:, : self.num_logged], alpha[:, : self.num_logged]]
-        self.running_means.update_state(tf.concat([overall, *of_each], axis=-1))
-        return self.running_means.result()
+        bounds = [m < (joined or 0) for m in range(self.num_logged)]
+        known = [*[True] * len(LOGGED), *bounds, *[joined is not None] * self.num_logged]  # others have weight 0
+        missing = [[0, 0], [0, self.num_components - terms["alpha"].shape[-1]]]
+        of_each = [tf.pad(terms[name], missing)[:, : self.num_logged] for name in ("component_elbo", "alpha")]
+        values = tf.concat([overall, *of_each], axis=-1)
+        self.running_means.update_state(tf.where(known, values, 0.0), known)
+        means = self.running_means.result()
+        return {name: mean for (name, mean), has in zip(means.items(), known, strict=True) if has}
 
     # The schedule of the mixture.
 
@@ -231,7 +231,10 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
         changed = now != (self.active_components, self.phase)
         self.active_components, self.phase = now
-        return super().make_train_function(force=force or changed)
+        before = self.train_function
+        super().make_train_function(force=force or changed)
+        if self.train_function is not None and self.train_function is not before:
+            self.train_function = all_named(self.train_function, self.metrics_names)
 
     def begin_epoch(self):
         """Sets how many components train in this epoch: one during the warm start, then all M.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rme_tf.running_means import RunningMeans
 
@@ -13,16 +14,21 @@ def test_means_are_those_of_all_observations_in_batches_of_any_size(rng):
         means.update_state(batch)
     assert list(means.result()) == ["loss", "elbo"]
     np.testing.assert_allclose(list(means.result().values()), np.concatenate(batches).mean(axis=0), rtol=1e-5)
-    assert float(means.count) == 9.0
+    assert float(means.observations) == 9.0
     means.reset_state()
     assert [float(value) for value in means.result().values()] == [0.0, 0.0]
 
 
 def test_a_value_that_is_unknown_spoils_no_other():
     means = RunningMeans(["elbo_0", "elbo_1"])
-    means.update_state(np.array([[1.0, np.nan], [3.0, np.nan]], "float32"))
+    means.update_state(np.array([[1.0, 0.0], [3.0, 0.0]], "float32"), known=[True, False])
     assert float(means.result()["elbo_0"]) == 2.0
     assert np.isnan(means.result()["elbo_1"])
+    assert not isinstance(means.result()["elbo_1"], tf.Tensor)
+    means.update_state(np.array([[5.0, 7.0]], "float32"))
+    assert [float(value) for value in means.result().values()] == [3.0, 7.0]
+    compiled = tf.function(lambda: means.result())()
+    assert [float(value) for value in compiled.values()] == [3.0, 7.0]
 
 
 @pytest.mark.usefixtures("eagerly")

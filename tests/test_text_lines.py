@@ -113,7 +113,11 @@ def test_ids_that_are_no_rows_are_refused(ids):
 
 
 @pytest.mark.parametrize("name", sorted(WANTED["tokens"]))
-@pytest.mark.parametrize("tokens", ["a.txt", ["the cat"], Lines(["the cat"]), np.zeros([2, 3], np.int32)], ids=["a path", "a list", "Lines", "an array"])
+@pytest.mark.parametrize(
+    "tokens",
+    ["a.txt", ["the cat"], Lines(["the cat"]), np.zeros([2, 3], np.int32)],
+    ids=["a path", "a list", "Lines", "an array"],
+)
 def test_lines_are_no_tokens(name, tokens):
     with pytest.raises(ValueError, match="Expected `Tokens`, which `tokenize` makes of lines"):
         getattr(text, name)(tokens, **MORE[name])
