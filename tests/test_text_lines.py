@@ -82,7 +82,7 @@ def test_a_str_and_a_path_are_read_and_are_as_good_as_their_lines(name, tmp_path
 
 
 @every_taker_of_lines
-@pytest.mark.parametrize("line", ["the cat sat", pathlib.Path("missing.txt"), np.str_("the cat"), ""])
+@pytest.mark.parametrize("line", ["the cat sat", pathlib.Path("missing.txt"), np.str_("the cat"), "", "the cat " * 99])
 def test_a_line_alone_is_no_list_of_characters(name, line):
     with pytest.raises(ValueError, match=r"Expected a text file.*no file. A str stands for the path.*\[line\]"):
         given(name, line)
@@ -93,6 +93,22 @@ def test_a_line_alone_is_no_list_of_characters(name, line):
 def test_what_is_no_line_is_refused_in_words(name, lines):
     with pytest.raises(ValueError, match=r"Expected lines.* Received: "):
         given(name, lines)
+
+
+@every_taker_of_lines
+def test_a_table_of_lines_is_refused_and_names_no_lines(name):
+    for table in ({"text": LINES}, FrameLike()):
+        with pytest.raises(ValueError, match=r"Expected lines.*Pass one column: x\['text'\]"):
+            given(name, table)
+
+
+class FrameLike:
+    """Like a data frame: iterating gives the names of its columns."""
+
+    columns = ("text", "label")
+
+    def __iter__(self):
+        return iter(self.columns)
 
 
 @pytest.mark.parametrize("line", ["the cat sat", b"the cat", tf.constant("a b"), [3], [["a"]]], ids=str)
@@ -130,7 +146,7 @@ def test_a_path_is_a_str_or_a_path(name):
     for path in (5, None, b"a.txt", *([["the cat"]] if count == 1 else [])):
         with pytest.raises(ValueError, match="Expected .*Received: "):
             function(*[path] * count)
-    for path in ("missing.txt", pathlib.Path("missing.txt")):
+    for path in ("missing.txt", pathlib.Path("missing.txt"), 99 * "missing.txt"):
         with pytest.raises(ValueError, match="Expected .*missing.txt|Expected train.txt in missing.txt"):
             function(*[path] * count)
 

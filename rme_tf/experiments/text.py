@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import itertools
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -154,7 +155,7 @@ class TextRecipe(Recipe):
             return text.read_files(*self._files)
         if self.is_embedded:
             return text.load_docs()
-        is_file = pathlib.Path(self.corpus).is_file()
+        is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a name as long as a paragraph
         return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def read_splits(self) -> text.TextSplits:

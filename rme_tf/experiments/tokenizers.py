@@ -1,5 +1,6 @@
 """The tokenizer of a run on sentences: trained on its corpus or loaded, and kept with the run."""
 
+import os
 import pathlib
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ def make_tokenizer(recipe: "TextRecipe", lines) -> text.Tokenizer:
         ValueError: as the training does for anything else, or if there is no such file.
     """
     if recipe.tokenizer not in text.TOKENIZERS:
-        if not pathlib.Path(recipe.tokenizer).is_file():
+        if not os.path.isfile(recipe.tokenizer):
             kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
             raise ValueError(
                 f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {recipe.tokenizer!r}, which "

@@ -6,10 +6,11 @@ N lines of a split. What is broken is left out and counted, never guessed at.
 import hashlib
 import os
 import warnings
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from rme_tf.data.prepared import prepared_builder
-from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean
+from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, is_file, shortened
 
 MAX_BYTES = 100_000  # of a line; a longer one is no sentence, but a broken file
 
@@ -127,7 +128,11 @@ def str_lines(lines):
 
 
 def _iterable(lines):
-    """Returns what can be iterated over; bytes, whose items are numbers, cannot."""
+    """Returns what can be iterated over; bytes, whose items are numbers, cannot, nor a table, whose items are names."""
+    if isinstance(lines, Mapping) or hasattr(lines, "columns"):
+        kind, names = type(lines).__name__, list(lines)
+        column = repr(names[0]) if names else "name"
+        raise ValueError(f"Expected lines: a path, or str in a list. Received: a {kind}. Pass one column: x[{column}].")
     if isinstance(lines, bytes | bytearray) or not hasattr(lines, "__iter__"):
         raise ValueError(f"Expected lines: a path, or str in a list. Received: {lines!r}.")
     return lines
@@ -168,11 +173,12 @@ def read_folder(path, *, max_bytes=MAX_BYTES):
     """
     folder, files = as_path(path), []
     for names in _FILE_NAMES.values():
-        found = [folder / f"{name}.txt" for name in names if (folder / f"{name}.txt").is_file()]
+        found = [folder / f"{name}.txt" for name in names if is_file(folder / f"{name}.txt")]
         if not found:
             expected = " or ".join(f"{name}.txt" for name in names)
-            there = ", ".join(sorted(entry.name for entry in folder.glob("*"))[:20]) or "nothing"
-            raise ValueError(f"Expected {expected} in {folder}. Received: {there}.")
+            entries = os.listdir(folder) if os.path.isdir(folder) else []
+            there = ", ".join(sorted(entries)[:20]) or "nothing"
+            raise ValueError(f"Expected {expected} in {shortened(folder)}. Received: {there}.")
         files.append(found[0])
     return read_files(*files, max_bytes=max_bytes)
 

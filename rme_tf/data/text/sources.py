@@ -8,6 +8,7 @@ from pathlib import Path
 A_LINE = "A str stands for the path of a file of lines: pass a line itself in a list, [line]."
 
 _SHARES = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # percent of the lines of one file
+_LONGEST_NAME = 200  # characters of a path in a message
 _TFDS_BATCH = 1024  # examples handed over at once
 _MARKS = {  # at the start of a file; that of UTF-32 begins as that of UTF-16 does
     "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
@@ -20,6 +21,17 @@ def as_path(path) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"Expected a path, a str or a `pathlib.Path`. Received: {path!r}.")
     return Path(path)
+
+
+def is_file(path) -> bool:
+    """Returns whether a path leads to a file; pathlib's raises OSError for a name as long as a paragraph."""
+    return os.path.isfile(path)
+
+
+def shortened(path) -> str:
+    """Returns a path for a message: a paragraph taken for one is cut."""
+    name = str(path)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _refuse_other_encodings(path) -> None:
@@ -41,8 +53,8 @@ class File:
         self._path = as_path(path)
         self.name = str(path)
         self._limit = max_bytes + 3  # room for "\r\n", and one byte too many
-        if not self._path.is_file():
-            raise ValueError(f"Expected a text file. Received: {self.name!r}, which is no file. {A_LINE}")
+        if not is_file(self._path):
+            raise ValueError(f"Expected a text file. Received: {shortened(self.name)!r}, which is no file. {A_LINE}")
         if self._path.stat().st_size == 0:
             raise ValueError(f"Expected at least one line of text. Received: {self.name}, which is empty.")
         _refuse_other_encodings(self._path)

@@ -9,7 +9,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import BETWEEN_SPACES, TOKENIZERS, kind_of
-from rme_tf.data.text.sources import as_path
+from rme_tf.data.text.sources import as_path, is_file, shortened
 from rme_tf.data.text.special_ids import KINDS, special_ids, with_special_ids
 from rme_tf.types import BOS, EOS, PAD, UNK
 
@@ -145,6 +145,6 @@ def load_tokenizer(path):
         ValueError: if there is no such file, or it is no such model.
     """
     path = as_path(path)
-    if not path.is_file():
-        raise ValueError(f"Expected a SentencePiece model. Received: {path}, which is no file.")
+    if not is_file(path):
+        raise ValueError(f"Expected a SentencePiece model. Received: {shortened(path)}, which is no file.")
     return Tokenizer(path.read_bytes())
