@@ -64,6 +64,16 @@ def test_what_is_no_image_is_counted_and_named(folder, tmp_path):
     )
 
 
+def test_names_that_are_not_utf8_can_be_printed(folder, tmp_path):
+    for name in (b"caf\xe9.png", b"caf\xe9.txt"):
+        try:
+            (folder / os.fsdecode(name)).write_bytes(b"no image")
+        except OSError:  # of file systems that take UTF-8 alone
+            pytest.skip("no such names here")
+    words = only_warning(folder, tmp_path)
+    assert words.encode("utf-8").count(rb"caf\udce9.") == 3  # the name and the reason; what is passed over
+
+
 def test_what_cannot_be_read_and_what_loses_something_is_counted_and_named(folder, tmp_path):
     (folder / "broken.png").write_bytes(b"no image")
     picture(folder / "two.gif").unlink()

@@ -127,7 +127,9 @@ def test_what_makes_no_sense_is_refused(choices, message, folder, tmp_path, monk
 
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("no image", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"three files at least of .*\.bmp, .*\.gif, .*Received: 0"):
+    (tmp_path / "y.heic").write_bytes(b"")
+    found = r"Received: 0; passed over 2 others: 1 of suffix \.heic \(y\.heic\), 1 of suffix \.txt \(x\.txt\)\."
+    with pytest.raises(ValueError, match=rf"three files at least of .*\.bmp, .*\.gif, .*{found}"):
         load_folder(path=tmp_path)
 
 

@@ -82,14 +82,19 @@ def summary(root, num_read: int, census: Census, skipped, lossy, index) -> str |
             f"{len(skipped):,} of {len(census.images):,} files could not be read and are left out: {some}{more}"
         )
     if census.others:
-        count = sum(map(len, census.others.values()))
-        parts.append(f"passed over {count:,} {'other' if count == 1 else 'others'}: {_kinds(census.others)}")
+        parts.append(passed_over(census))
     if lossy:
         parts.append(f"not read whole: {_kinds(lossy)}")
     if not parts:
         return None
     where = f" All unread and lossy files are named in {index}." if skipped or lossy else ""
-    return f"{root}: read {num_read:,} images; {'; '.join(parts)}.{where}"
+    return _printable(f"{root}: read {num_read:,} images; {'; '.join(parts)}.{where}")
+
+
+def passed_over(census: Census) -> str:
+    """Returns in words the files of a folder that are no images."""
+    count = sum(map(len, census.others.values()))
+    return _printable(f"passed over {count:,} {'other' if count == 1 else 'others'}: {_kinds(census.others)}")
 
 
 def _kinds(names_by_kind) -> str:
@@ -98,3 +103,8 @@ def _kinds(names_by_kind) -> str:
         f"{len(names):,} {kind} ({', '.join(names[:_EXAMPLES])}{', ...' if len(names) > _EXAMPLES else ''})"
         for kind, names in names_by_kind.items()
     )
+
+
+def _printable(text: str) -> str:
+    """Returns text that any terminal takes: names that are not UTF-8 have escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,7 +10,7 @@ from concurrent import futures
 
 import numpy as np
 
-from rme_tf.data.census import summary, take_census
+from rme_tf.data.census import passed_over, summary, take_census
 from rme_tf.data.image_files import MODES, image_suffixes, read_with_losses
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.mapped import arrays_folder, mapped_splits
@@ -55,8 +55,9 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
     census = take_census(root, suffixes)
     names = census.images
     if len(names) < 3:
+        others = f"; {passed_over(census)}" if census.others else ""
         raise ValueError(
-            f"Expected three files at least of {', '.join(sorted(suffixes))} in {root}. Received: {len(names)}."
+            f"Expected three files at least of {', '.join(sorted(suffixes))} in {root}. Received: {len(names)}{others}."
         )
     skipped: dict[str, str] = {}
     lossy: dict[str, list[str]] = collections.defaultdict(list)
