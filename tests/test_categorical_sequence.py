@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rme_tf.likelihoods import CategoricalSequence
 from rme_tf.likelihoods.softmax import token_log_prob
+from rme_tf.likelihoods.support import sentence_in
 
 V, F, B, T = 7, 4, 3, 5
 ROWS = np.array([[4, 5, 2, 0, 0], [6, 2, 0, 0, 0], [3, 4, 5, 6, 2]], np.int32)
@@ -145,10 +146,11 @@ def test_rows_of_tokens_pass(dtype):
 )
 def test_what_is_no_row_of_tokens_raises(row):
     x = np.concatenate([ROWS, [row]])
-    with pytest.raises(ValueError, match="rows of token ids from 1 to 6"):
+    with pytest.raises(ValueError, match="rows of token ids from 1 to 6.* Pad on the right") as known:
         likelihood().check(x)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="rows of token ids"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="rows of token ids") as error:
         list(tf.data.Dataset.from_tensors(x).map(likelihood().guard))
+    assert sentence_in(str(error.value)) == str(known.value)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 5, 1)])

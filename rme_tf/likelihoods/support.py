@@ -9,7 +9,10 @@ import tensorflow as tf
 from rme_tf.arrays import chunks_of
 
 LEAST_PIXEL = 16  # largest value of what looks like 8-bit pixels: labels and counts are mostly smaller
-REMEDY = "Scale or binarize the data, or choose another likelihood."
+REMEDIES = {  # by the parts of an observation
+    "pixels": "Scale or binarize the data, or choose another likelihood.",
+    "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
+}
 
 
 def check_support(likelihood, x, name: str) -> None:
@@ -47,7 +50,8 @@ def guarded(likelihood, x, name: str):
 
 def sentence_in(message: str) -> str | None:
     """Return the sentence in the message of a graph's error, or None."""
-    found = re.search(rf"\w+ expects [^\n]*?{re.escape(REMEDY)}", message)
+    remedies = "|".join(map(re.escape, REMEDIES.values()))
+    found = re.search(rf"\w+ expects [^\n]*?(?:{remedies})", message)
     return re.sub(r"\\(['\"\\])", r"\1", found[0]) if found else None
 
 
@@ -56,7 +60,7 @@ def _sentence(likelihood, name: str, value, share, pixels: bool) -> str:
     hint = " They look like 8-bit pixels, 0 to 255: divide them by 255." if pixels and _is_unit(likelihood) else ""
     return (
         f"{type(likelihood).__name__} expects {likelihood.support}. Received: `{name}` with {value} among its values "
-        f"({share}% of them outside).{hint} {REMEDY}"
+        f"({share}% of them outside).{hint} {REMEDIES.get(likelihood.parts, REMEDIES['pixels'])}"
     )
 
 
