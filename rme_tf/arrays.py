@@ -26,7 +26,7 @@ def as_array(data, name: str, expected: str):
     array = _dense(data)
     if array is None:
         received, remedy = _described(data, name)
-        raise ValueError(f"`{name}` must be {expected}. Received: {received}. Convert it: {remedy}.")
+        raise ValueError(f"`{name}` must be {expected}. Received: {received}. {remedy}.")
     check_dtype(array.dtype, name)
     return array
 
@@ -50,7 +50,9 @@ def check_dtype(dtype, name: str) -> None:
     except TypeError:
         real = False
     if not real:
-        raise ValueError(f"`{name}` must hold real numbers. Received: values of dtype {getattr(dtype, 'name', dtype)}.")
+        received = getattr(dtype, "name", dtype)
+        remedy = f' Convert them: np.asarray({name}, "float32").' if received == "object" else ""
+        raise ValueError(f"`{name}` must hold real numbers. Received: values of dtype {received}.{remedy}")
 
 
 def chunks_of(array):
@@ -85,14 +87,20 @@ def _is_scipy_sparse(data) -> bool:
 
 def _described(data, name: str) -> tuple[str, str]:
     """Returns what data are, and what to do about it, in few words."""
-    if isinstance(data, np.ma.MaskedArray):
-        return "a masked array with entries that are masked", f"{name}.filled(value)"
-    if isinstance(data, tf.RaggedTensor):
-        return "a RaggedTensor", f"{name}.to_tensor()"
-    if isinstance(data, tf.SparseTensor):
-        return "a SparseTensor", f"tf.sparse.to_dense({name})"
-    if _is_scipy_sparse(data):
-        return f"a sparse {type(data).__name__}", f"{name}.toarray()"
     kind = type(data).__name__
-    counted = isinstance(data, list | tuple | dict | set | str | bytes)
-    return f"a {kind} of {len(data)}" if counted else f"a {kind}", f"np.asarray({name})"
+    if isinstance(data, dict):
+        return f"a dict of {len(data)}", f"Pass the array alone: {name}[{next(iter(data), 'key')!r}]"
+    if isinstance(data, tf.data.Dataset):
+        return "a data set", "Pass each of its batches, or the data set to `predict` or `evaluate`"
+    if isinstance(data, list | tuple | set | str | bytes):
+        return f"a {kind} of {len(data)}", f"Convert it: np.asarray({name})"
+    received, conversion = f"a {kind}", f"np.asarray({name})"
+    if isinstance(data, np.ma.MaskedArray):
+        received, conversion = "a masked array with entries that are masked", f"{name}.filled(value)"
+    elif isinstance(data, tf.RaggedTensor):
+        received, conversion = "a RaggedTensor", f"{name}.to_tensor()"
+    elif isinstance(data, tf.SparseTensor):
+        received, conversion = "a SparseTensor", f"tf.sparse.to_dense({name})"
+    elif _is_scipy_sparse(data):
+        received, conversion = f"a sparse {kind}", f"{name}.toarray()"
+    return received, f"Convert it: {conversion}"

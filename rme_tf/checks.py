@@ -149,10 +149,11 @@ class CheckedPyDataset(keras.utils.PyDataset):
 
 
 def _checked_batch(batch, likelihood, name):
+    """Returns a tuple (checked x, labels, ...), which is what Keras takes; x may come alone."""
     first, *others = batch if isinstance(batch, tuple | list) and len(batch) else (batch,)
     first = as_array(first, name, f"an array of observations {likelihood.event_shape}, alone or first in a tuple")
     likelihood.check(first, name)
-    return (first, *others) if isinstance(batch, tuple | list) else first
+    return first, *others
 
 
 def _checked_batches(generator, likelihood, name):
@@ -167,12 +168,13 @@ def _checked_dataset(dataset, likelihood, name):
     """Returns a `tf.data.Dataset` whose batches are checked as they come, what is known of them at once."""
     spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
     if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
+        remedy = f" Take one tensor: {name}.map(lambda batch: batch[{next(iter(spec))!r}])." if _is_keyed(spec) else ""
         raise ValueError(
             f"`{name}` must give tensors of shape {(None, *likelihood.event_shape)}, alone or first in a tuple. "
-            f"Received a data set of: {dataset.element_spec}."
+            f"Received a data set of: {dataset.element_spec}.{remedy}"
         )
     check_dtype(spec.dtype, name)
-    likelihood.check_shape(spec.shape.as_list(), name)
+    _check_batched(spec.shape.as_list(), likelihood, name)
     if _is_empty(dataset):
         raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
 
@@ -181,6 +183,20 @@ def _checked_dataset(dataset, likelihood, name):
         return first if len(batch) == 1 else (first, *batch[1:])
 
     return dataset.map(guarded, tf.data.AUTOTUNE)
+
+
+def _is_keyed(spec) -> bool:
+    return isinstance(spec, dict) and len(spec) > 0
+
+
+def _check_batched(shape, likelihood, name) -> None:
+    """Checks the shape of a data set's batches; raises ValueError, which tells of observations without a batch."""
+    try:
+        likelihood.check_shape(shape, name)
+    except ValueError as error:
+        if likelihood.fits((None, *shape)):
+            raise ValueError(f"{error} Batch the data set: {name}.batch(batch_size).") from None
+        raise
 
 
 def _is_empty(dataset) -> bool:

@@ -243,8 +243,24 @@ def test_a_generator_is_checked_batch_by_batch(models, last):
 
 
 @pytest.mark.slow
-def test_a_good_generator_trains():
-    history = model_for().fit(((images(),) for _ in range(4)), steps_per_epoch=2, epochs=2, verbose=0).history
+@pytest.mark.parametrize(
+    "pack", [lambda x: (x,), lambda x: (x, np.arange(len(x))), lambda x: x], ids=["x", "xy", "alone"]
+)
+def test_a_good_generator_trains(pack):
+    model = model_for()
+    history = model.fit((pack(images()) for _ in range(4)), steps_per_epoch=2, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    codes = model.predict((pack(images()) for _ in range(2)), steps=2, verbose=0)["means"]
+    np.testing.assert_allclose(codes, model.predict(np.tile(images(), [2, 1, 1, 1]), verbose=0)["means"], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_py_dataset_may_give_observations_alone():
+    class Alone(Batches):
+        def __getitem__(self, index):
+            return super().__getitem__(index)[0]
+
+    history = model_for().fit(Alone(images()), verbose=0).history
     assert np.isfinite(history["loss"]).all()
 
 
@@ -258,8 +274,14 @@ def test_a_good_py_dataset_trains_and_hears_of_epochs():
 
 def test_a_data_set_of_dicts_or_of_unknown_rank_is_refused_by_what_it_gives():
     dicts = dataset({"image": images()})
-    with pytest.raises(ValueError, match=r"must give tensors of shape \(None, 4, 4, 1\).*'image'"):
+    with pytest.raises(ValueError, match=r"must give tensors of shape \(None, 4, 4, 1\).*batch\['image'\]"):
         model_for().fit(dicts, verbose=0)
     unknown = dataset(images()).map(lambda x: tf.ensure_shape(tf.py_function(lambda: x, [], tf.float32), None))
     with pytest.raises(ValueError, match=r"must give tensors of shape"):
         model_for().fit(unknown, verbose=0)
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES))
+def test_a_data_set_that_was_not_batched_is_told_so(models, entry):
+    with pytest.raises(ValueError, match=r"Received: \(4, 4, 1\). Batch the data set: \w+.batch\(batch_size\)"):
+        ENTRIES[entry](models["bernoulli"], tf.data.Dataset.from_tensor_slices(images()))

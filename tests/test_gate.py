@@ -85,7 +85,7 @@ def test_each_call_refuses_what_is_no_array_of_numbers(call):
     cases = {
         "`x` is empty": X[:0],
         "`x` must hold real numbers. Received: values of dtype str": X.astype(str),
-        "`x` must hold real numbers. Received: values of dtype object": WithArray(X.astype(object)),
+        'Received: values of dtype object. Convert them: np.asarray(x, "float32").': WithArray(X.astype(object)),
         "Received: a list of 6. Convert it: np.asarray(": list(X),
         "Received: a masked array with entries that are masked.": np.ma.masked_equal(X, 1.0),
         "Received: a RaggedTensor. Convert it: ": ragged,
@@ -95,7 +95,17 @@ def test_each_call_refuses_what_is_no_array_of_numbers(call):
         cases = {expected: x for expected, x in cases.items() if not isinstance(x, list)}
     for expected, x in cases.items():
         found[expected] = sentence_of(lambda x=x: OBSERVED[call](model, x))
-    assert all(expected in text for expected, text in found.items()), found
+    renamed = {expected: re.sub(r"np.asarray\(\w+, ", "np.asarray(x, ", text) for expected, text in found.items()}
+    assert all(expected in text for expected, text in renamed.items()), found
+
+
+def test_a_call_on_one_batch_says_what_to_pass_of_a_dict_or_a_data_set():
+    for x, remedy in (
+        ({"image": X}, r"a dict of 1. Pass the array alone: x\['image'\]"),
+        (STREAMS["tf.data"](X), "batches"),
+    ):
+        with pytest.raises(ValueError, match=f"`x` must be an array.*{remedy}"):
+            model_of()(x)
 
 
 @pytest.mark.parametrize("stream", sorted(STREAMS))

@@ -148,16 +148,17 @@ class Likelihood(keras.layers.Layer):
             return
         sizes, rank = tuple(x.shape), len(self.event_shape)
         batch = (None, *sizes[len(sizes) - rank :]) if lead and len(sizes) >= rank else sizes
-        self.check_shape(batch if self._fits(batch) else sizes, name)
+        self.check_shape(batch if self.fits(batch) else sizes, name)
         if not is_symbolic(x):
             self.check(np.reshape(x, (-1, *batch[1:])) if lead else x, name)
 
     def check_shape(self, shape, name: str = "x") -> None:
         """Checks the static shape [N, *event_shape] of a batch; raises ValueError."""
-        if not self._fits(shape):
+        if not self.fits(shape):
             raise ValueError(f"`{name}` must have shape {(None, *self.event_shape)}. Received: {tuple(shape)}.")
 
-    def _fits(self, shape) -> bool:
+    def fits(self, shape) -> bool:
+        """Returns whether a static shape is one of a batch, [N, *event_shape]."""
         expected = (None, *self.event_shape)
         return len(shape) == len(expected) and all(
             size is None or wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
