@@ -13,7 +13,8 @@ from rme_tf.configured import Configured, is_number
 class Annealing(Configured):
     """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
 
-    A training step is an update of the optimizer: with `gradient_accumulation_steps=k` it takes k minibatches.
+    A training step is an update of the optimizer: with `gradient_accumulation_steps=k` it takes k minibatches, which
+    Keras's own schedules of the learning rate count one by one.
 
     Args:
         steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
