@@ -1,6 +1,7 @@
 """Arrays of every kind that users have: NumPy, tensors, variables, h5py, pandas and others."""
 
 import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -88,10 +89,12 @@ def _is_scipy_sparse(data) -> bool:
 def _described(data, name: str) -> tuple[str, str]:
     """Returns what data are, and what to do about it, in few words."""
     kind = type(data).__name__
+    if data is None:
+        return "None", f"Pass `{name}`"
     if isinstance(data, dict):
         return f"a dict of {len(data)}", f"Pass the array alone: {name}[{next(iter(data), 'key')!r}]"
-    if isinstance(data, tf.data.Dataset):
-        return "a data set", "Pass each of its batches, or the data set to `predict` or `evaluate`"
+    if isinstance(data, tf.data.Dataset | keras.utils.PyDataset | Iterator):
+        return f"a {kind}", "Pass each of its batches, or all of it to `predict` or `evaluate`"
     if isinstance(data, list | tuple | set | str | bytes):
         return f"a {kind} of {len(data)}", f"Convert it: np.asarray({name})"
     received, conversion = f"a {kind}", f"np.asarray({name})"

@@ -32,8 +32,6 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
     Raises:
         ValueError: for empty or endless data, a wrong shape, or values outside the support.
     """
-    if data is None:
-        return data
     if steps is not None and steps[1] is None:
         refuse_endless(data, name, f"`{steps[0]}`, the number of batches")
     if isinstance(data, tf.data.Dataset):
@@ -44,14 +42,16 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
         return CheckedPyDataset(data, likelihood, name)
     if inspect.isgenerator(data):
         return _checked_batches(data, likelihood, name)
-    if is_array(data) or isinstance(data, list | tuple | dict | set | str | bytes):
+    if data is None or is_array(data) or isinstance(data, list | tuple | dict | set | str | bytes):
         data = as_array(data, name, f"an array or a data set of observations {likelihood.event_shape}")
         likelihood.check(data, name)
     return data
 
 
 def checked_pair(data, likelihood: Likelihood, name: str, *, steps: tuple | None = None):
-    """Return checked data, or a tuple (checked data, labels, ...)."""
+    """Return checked data, or a tuple (checked data, labels, ...); None where there are no data."""
+    if data is None:
+        return None
     if not isinstance(data, tuple | list) or not data:
         return checked(data, likelihood, name, steps=steps)
     return (checked(data[0], likelihood, name, steps=steps), *data[1:])
@@ -168,7 +168,8 @@ def _checked_dataset(dataset, likelihood, name):
     """Returns a `tf.data.Dataset` whose batches are checked as they come, what is known of them at once."""
     spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
     if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
-        remedy = f" Take one tensor: {name}.map(lambda batch: batch[{next(iter(spec))!r}])." if _is_keyed(spec) else ""
+        key = next(iter(spec), "key") if isinstance(spec, dict) else None
+        remedy = "" if key is None else f" Take one tensor: {name}.map(lambda batch, *labels: batch[{key!r}])."
         raise ValueError(
             f"`{name}` must give tensors of shape {(None, *likelihood.event_shape)}, alone or first in a tuple. "
             f"Received a data set of: {dataset.element_spec}.{remedy}"
@@ -183,10 +184,6 @@ def _checked_dataset(dataset, likelihood, name):
         return first if len(batch) == 1 else (first, *batch[1:])
 
     return dataset.map(guarded, tf.data.AUTOTUNE)
-
-
-def _is_keyed(spec) -> bool:
-    return isinstance(spec, dict) and len(spec) > 0
 
 
 def _check_batched(shape, likelihood, name) -> None:

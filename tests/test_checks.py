@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
-from rme_tf.checks import checked
+from rme_tf.checks import checked, checked_pair
 from rme_tf.likelihoods import Bernoulli, Normal
 
 SHAPE = (4, 4, 1)
@@ -189,7 +189,7 @@ def test_a_dataset_of_a_wrong_shape_is_refused_before_any_work(name):
 def test_good_data_passes_unchanged(likelihood):
     x = images()
     assert checked(x, likelihood) is x
-    assert checked(None, likelihood) is None
+    assert checked_pair(None, likelihood, "validation_data") is None
     np.testing.assert_array_equal(np.concatenate(list(checked(dataset(x), likelihood))), x)
     pairs = list(checked(dataset((x, np.arange(6))), likelihood))
     np.testing.assert_array_equal(np.concatenate([first for first, _ in pairs]), x)
@@ -274,8 +274,12 @@ def test_a_good_py_dataset_trains_and_hears_of_epochs():
 
 def test_a_data_set_of_dicts_or_of_unknown_rank_is_refused_by_what_it_gives():
     dicts = dataset({"image": images()})
-    with pytest.raises(ValueError, match=r"must give tensors of shape \(None, 4, 4, 1\).*batch\['image'\]"):
-        model_for().fit(dicts, verbose=0)
+    labelled = tf.data.Dataset.zip((dicts, dataset(np.arange(6))))
+    for source in (dicts, labelled):
+        remedy = r"must give tensors of shape \(None, 4, 4, 1\).*x.map\(lambda batch, \*labels: batch\['image'\]\)"
+        with pytest.raises(ValueError, match=remedy):
+            model_for().fit(source, verbose=0)
+        assert source.map(lambda batch, *labels: batch["image"]).element_spec.shape[1:] == (4, 4, 1)  # what it says
     unknown = dataset(images()).map(lambda x: tf.ensure_shape(tf.py_function(lambda: x, [], tf.float32), None))
     with pytest.raises(ValueError, match=r"must give tensors of shape"):
         model_for().fit(unknown, verbose=0)
@@ -285,3 +289,9 @@ def test_a_data_set_of_dicts_or_of_unknown_rank_is_refused_by_what_it_gives():
 def test_a_data_set_that_was_not_batched_is_told_so(models, entry):
     with pytest.raises(ValueError, match=r"Received: \(4, 4, 1\). Batch the data set: \w+.batch\(batch_size\)"):
         ENTRIES[entry](models["bernoulli"], tf.data.Dataset.from_tensor_slices(images()))
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+def test_no_data_at_all_are_asked_for(models, call):
+    with pytest.raises(ValueError, match="`x` must be an array or a data set.*Received: None. Pass `x`."):
+        getattr(models["bernoulli"], call)(None, verbose=0)
