@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 
-from rme_tf import refusals
+from rme_tf import invalid_inputs
 
 REMEDY = "`rme_tf.export_saved_model(model, path)` writes any model, for TensorFlow to serve."
 
@@ -66,8 +66,8 @@ def _refusing(model):
     call = model.call
 
     def refusing(x, training=False):
-        valid = refusals.in_support(model.likelihood, x)
-        return refusals.answered(call(refusals.readable(x, valid), training=training), valid)
+        valid = invalid_inputs.valid_observations(model.likelihood, x)
+        return invalid_inputs.masked(call(invalid_inputs.filled(x, valid), training=training), valid)
 
     model.call = refusing
     try:

@@ -2,9 +2,9 @@
 
 import keras
 
-from rme_tf.edge import internal
 from rme_tf.fitting import refuse_weights, stop_if_not_finite
-from rme_tf.gate import gated
+from rme_tf.input_checks import checks_inputs
+from rme_tf.outer_calls import internal
 
 
 class BatchwiseModel(keras.Model):
@@ -14,12 +14,12 @@ class BatchwiseModel(keras.Model):
         * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.
     """
 
-    @gated
+    @checks_inputs
     def __call__(self, x, *args, **kwargs):
         """Return what `call` returns, as a Keras layer does."""
         return super().__call__(x, *args, **kwargs)
 
-    @gated
+    @checks_inputs
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Train on one batch; return the quantities of the epoch log.
 
@@ -41,13 +41,13 @@ class BatchwiseModel(keras.Model):
         stop_if_not_finite(self, logs["loss"], "in `train_on_batch`")
         return logs if return_dict else self._flatten_metrics_in_order(logs)
 
-    @gated
+    @checks_inputs
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Return the quantities of the epoch log for one batch."""
         refuse_weights(sample_weight)
         return super().test_on_batch(x, y, return_dict=return_dict)
 
-    @gated
+    @checks_inputs
     def predict_on_batch(self, x):
         """Return NumPy arrays by name: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
         return super().predict_on_batch(x)

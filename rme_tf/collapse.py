@@ -13,7 +13,7 @@ import tensorflow as tf
 from rme_tf import diagnostics, objectives, posteriors, priors
 from rme_tf.checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.compiled import compiled
-from rme_tf.edge import Within
+from rme_tf.outer_calls import InnerCalls
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -93,7 +93,7 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
     data = checked_first(model, data, max_observations)
-    with Within(), data_errors_as_value_errors():
+    with InnerCalls(), data_errors_as_value_errors():
         draws = _draw_all(model, _first_batches(model, data, batch_size, max_observations), num_samples, seed)
     return CollapseReport(
         num_observations=len(draws.log_alpha),

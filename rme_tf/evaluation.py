@@ -15,7 +15,7 @@ from tqdm import tqdm
 from rme_tf import budget, diagnostics, objectives, posteriors
 from rme_tf.checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.compiled import compiled
-from rme_tf.edge import Within
+from rme_tf.outer_calls import InnerCalls
 
 
 class Bounds(NamedTuple):
@@ -149,7 +149,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
 
     parts, start = [], 0
-    with Within(), data_errors_as_value_errors():
+    with InnerCalls(), data_errors_as_value_errors():
         for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
             for index in range(0, len(batch), rows):
                 part = model.likelihood.cast(batch[index : index + rows])
@@ -239,7 +239,7 @@ def _moments(model, x):
     """Returns the weights [N, M] and the means [N, M, D] of the components."""
     infer, x = _compiled_encode(model), checked_whole(x, model.likelihood)
     parts = []
-    with Within(), data_errors_as_value_errors():
+    with InnerCalls(), data_errors_as_value_errors():
         for batch in batches(x, 256):
             moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
             parts.append((moments["weights"].numpy(), moments["means"].numpy()))
@@ -253,7 +253,7 @@ def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     infer = _compiled_encode(model)
     times = []
     for _ in range(repeats + 3):
-        with Within():
+        with InnerCalls():
             start = time.perf_counter()
             keras.tree.map_structure(lambda tensor: tensor.numpy(), tuple(infer(batch)))
             times.append(time.perf_counter() - start)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import posteriors, refusals
+from rme_tf import invalid_inputs, posteriors
 from rme_tf.artifacts import without_cudnn
 from rme_tf.budget import chunks
 from rme_tf.evaluation import bounds_of_batch, draws_per_component
@@ -86,27 +86,29 @@ class Endpoints:
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
         x, valid = self._read(x)
-        return refusals.answered(posteriors.mixture_moments(self.model.posterior_family, self._infer(x)), valid)
+        return invalid_inputs.masked(posteriors.mixture_moments(self.model.posterior_family, self._infer(x)), valid)
 
     def sample_posterior(self, x, num_samples, seed):
         """Returns `z` [num_samples, B, D] drawn from Q(z|x)."""
         x, valid = self._read(x)
-        return refusals.answered({"z": self._draw(x, refusals.at_least_one(num_samples), seed)}, valid, axis=1)
+        return invalid_inputs.masked(
+            {"z": self._draw(x, invalid_inputs.at_least_one(num_samples), seed)}, valid, axis=1
+        )
 
     def reconstruct(self, x, seed):
         """Returns `mean` [B, *event_shape] of p(x'|z), or its `tokens` or `pixels`, for one z drawn from Q(z|x)."""
         x, valid = self._read(x)
         z = self._draw(x, tf.constant(1), seed)[0]
         noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.reconstruct`
-        return refusals.answered({self.name: self.model.render(z, noise, **self.options)}, valid)
+        return invalid_inputs.masked({self.name: self.model.render(z, noise, **self.options)}, valid)
 
     def decode(self, z):
         """Returns `mean` [N, *event_shape] of p(x|z), or its `tokens` or `pixels`."""
-        return refusals.answered({self.name: self.model.render(z, **self.options)}, refusals.finite(z))
+        return invalid_inputs.masked({self.name: self.model.render(z, **self.options)}, invalid_inputs.valid_codes(z))
 
     def sample_prior(self, num_samples, seed):
         """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z), or its `tokens` or `pixels`."""
-        num_samples = refusals.at_least_one(num_samples)
+        num_samples = invalid_inputs.at_least_one(num_samples)
         z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
         noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.sample`
         return {"z": z, self.name: self.model.render(z, noise, **self.options)}
@@ -115,15 +117,15 @@ class Endpoints:
         """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""
         num_components = self.model.num_components
         _, block, chunk = chunks(self.model, _CHUNK_BATCH)
-        num_draws = draws_per_component(refusals.at_least_one(num_samples), num_components)
+        num_draws = draws_per_component(invalid_inputs.at_least_one(num_samples), num_components)
         x, valid = self._read(x)
         bounds = bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block, self._infer(x))
-        return refusals.answered({"log_likelihood": bounds.log_likelihood}, valid & (num_samples >= 1))
+        return invalid_inputs.masked({"log_likelihood": bounds.log_likelihood}, valid & (num_samples >= 1))
 
     def _read(self, x):
         """Returns x, and which rows [B] the model was made for."""
-        valid = refusals.in_support(self.model.likelihood, x)
-        return refusals.readable(x, valid), valid
+        valid = invalid_inputs.valid_observations(self.model.likelihood, x)
+        return invalid_inputs.filled(x, valid), valid
 
     def _sample(self, x, num_samples, seed):
         posterior = posteriors.mixture_distribution(self.model.posterior_family, self._infer(x))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.compiled import compiled
-from rme_tf.gate import as_codes
+from rme_tf.input_checks import as_codes
 from rme_tf.objectives import LOG_ZERO
 from rme_tf.pixel_generation import generate_pixels
 from rme_tf.registry import lookup

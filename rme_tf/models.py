@@ -6,8 +6,8 @@ import tensorflow as tf
 from rme_tf import building, compatibility, copies, objectives, posteriors, pseudo_inputs
 from rme_tf.assembly import AssembledModel
 from rme_tf.codes import codes_of, ends_of
-from rme_tf.gate import gated
 from rme_tf.generation import check_image_choices, generate, interpolate
+from rme_tf.input_checks import checks_inputs
 from rme_tf.networks import component_params
 from rme_tf.refinements import as_refinement
 from rme_tf.types import Encoding, LogProbs
@@ -113,7 +113,7 @@ class VAE(AssembledModel):
 
     # Forward maths.
 
-    @gated
+    @checks_inputs
     def encode(self, x, *, seed=None, **options) -> Encoding:
         """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
         encoding = self.amortised(x, **options)
@@ -145,7 +145,7 @@ class VAE(AssembledModel):
             log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
         return Encoding(tf.cast(params, tf.float32), log_alpha)
 
-    @gated
+    @checks_inputs
     def posterior(self, x):
         """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
         return posteriors.mixture_distribution(self.posterior_family, self.encode(x))
@@ -157,7 +157,7 @@ class VAE(AssembledModel):
         """
         return posteriors.sample_components(self.posterior_family, params, num_samples, seed, first)
 
-    @gated
+    @checks_inputs
     def component_log_probs(self, params, z):
         """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
         return posteriors.component_log_probs(self.posterior_family, params, z)
@@ -169,7 +169,7 @@ class VAE(AssembledModel):
         """
         return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed, **block)
 
-    @gated(lead=True)
+    @checks_inputs(lead=True)
     def likelihood_params(self, z, x=None, *, training=False):
         """Returns the decoder's outputs [..., *params_shape].
 
@@ -193,12 +193,12 @@ class VAE(AssembledModel):
         shape = [size or tf.shape(outputs)[i + 1] for i, size in enumerate(self.likelihood.params_shape)]
         return tf.reshape(outputs, tf.concat([lead, shape], axis=0))
 
-    @gated(lead=True)
+    @checks_inputs(lead=True)
     def decode(self, z, x=None, *, training=False):
         """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
         return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
-    @gated
+    @checks_inputs
     def log_joint(self, x, z, *, training=False, prior=None):
         """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
 
@@ -209,7 +209,7 @@ class VAE(AssembledModel):
         prior = self.prior.distribution() if prior is None else prior
         return log_lik, prior.log_prob(z)
 
-    @gated
+    @checks_inputs
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
         """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.
 
@@ -224,7 +224,7 @@ class VAE(AssembledModel):
         draws = self.sample_with_log_probs(encoding.params, num_samples, seed)
         return self.log_probs_at(x, encoding, *draws, training=training)
 
-    @gated
+    @checks_inputs
     def log_probs_at(self, x, encoding: Encoding, z, log_q_all=None, *, training=False) -> LogProbs:
         """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`; takes their densities."""
         log_lik, log_prior = self.log_joint(x, z, training=training)
@@ -232,12 +232,12 @@ class VAE(AssembledModel):
             log_q_all = self.component_log_probs(encoding.params, z)
         return LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
-    @gated
+    @checks_inputs
     def call(self, x, training=False):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
         return posteriors.mixture_moments(self.posterior_family, self.encode(x, training=training))
 
-    @gated
+    @checks_inputs
     def render(self, z, seed=(0, 0), **choices):
         """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
 
@@ -256,7 +256,7 @@ class VAE(AssembledModel):
         check_image_choices(choices)
         return self.decode(z).mean()
 
-    @gated
+    @checks_inputs
     def codes(self, x, which=None, seed=None):
         """Returns latent codes z [B, D] of x [B, *event_shape].
 
@@ -265,12 +265,12 @@ class VAE(AssembledModel):
         """
         return codes_of(self, x, which, seed)
 
-    @gated
+    @checks_inputs
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
         return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
-    @gated
+    @checks_inputs
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
         """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
 
@@ -287,7 +287,7 @@ class VAE(AssembledModel):
         ends = ends_of(self, x_first, x_second, which=which, draw=draw, seed=seed)
         return interpolate(self, *ends, steps=steps, seed=tf.random.fold_in(seed, 2), **choices)
 
-    @gated
+    @checks_inputs
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
         z = self.prior.distribution().sample(num_samples, seed=seed)

@@ -10,10 +10,10 @@ from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.batchwise import BatchwiseModel
 from rme_tf.checks import checked, checked_pair, data_errors_as_value_errors
-from rme_tf.edge import internal
 from rme_tf.execution import check_recurrent_precision, default_jit_compile
 from rme_tf.fitting import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
 from rme_tf.keras_options import checked_compile_options
+from rme_tf.outer_calls import internal
 from rme_tf.registry import instantiate
 from rme_tf.running_means import RunningMeans, all_named
 from rme_tf.step_groups import GroupedModel

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.arrays import as_array, is_symbolic
-from rme_tf.edge import at_edge
 from rme_tf.likelihoods.support import check_support, guarded
+from rme_tf.outer_calls import is_outer_call
 from rme_tf.shapes import as_shape
 
 
@@ -126,7 +126,7 @@ class Likelihood(keras.layers.Layer):
     def observations(self, x, name: str = "x", *, lead: bool = False):
         """Return observations as a tensor of `observation_dtype`, checked.
 
-        Values are checked where a call comes from outside (see `edge`); of a tensor in a graph, the shape alone.
+        Values are checked in the outermost call alone (see `outer_calls`); of a tensor in a graph, the shape alone.
 
         Args:
             x: array, tensor, or anything with `__array__`. Shape [B, *event_shape].
@@ -137,7 +137,7 @@ class Likelihood(keras.layers.Layer):
             ValueError: as `check` does.
         """
         x = as_array(x, name, f"an array of observations {self.event_shape}")
-        if at_edge():
+        if is_outer_call():
             self._check_known(x, name, lead)
         if isinstance(x, keras.KerasTensor):
             return x

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from conftest import build_tiny_model
-from rme_tf import refusals
-from rme_tf.edge import Within
+from rme_tf import invalid_inputs
 from rme_tf.export import Endpoints, export_saved_model
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.outer_calls import InnerCalls
 from test_lstm import ROWS, build_text_model
 
 SEED, S = tf.constant(0), tf.constant(2)
@@ -37,7 +37,7 @@ BAD_ROWS = {
 @pytest.fixture
 def in_a_graph(eagerly):
     """Runs what is compiled op by op, as if its values were not known."""
-    with Within():
+    with InnerCalls():
         yield
 
 
@@ -45,7 +45,9 @@ def check_rows(bad, good, at):
     """Checks that an answer says nothing of the row `at`, and of the others what it says without it."""
     assert set(bad) == set(good)
     for name, value in bad.items():
-        nothing = value.numpy()[at] == refusals.NO_TOKEN if value.dtype.is_integer else np.isnan(value.numpy()[at])
+        nothing = (
+            value.numpy()[at] == invalid_inputs.NO_TOKEN if value.dtype.is_integer else np.isnan(value.numpy()[at])
+        )
         assert nothing.all(), name
         others = [row for row in range(len(value)) if row != at]
         np.testing.assert_allclose(value.numpy()[others], good[name].numpy()[others], rtol=1e-5, atol=1e-6)
@@ -100,4 +102,4 @@ def test_a_number_of_samples_below_1_is_an_error_in_a_saved_model(count, tmp_pat
 
 def test_observations_without_entries_are_none():
     likelihood = LIKELIHOODS["categorical_sequence"]((None,), vocabulary_size=6)
-    assert not refusals.in_support(likelihood, tf.zeros([2, 0], tf.int32)).numpy().any()
+    assert not invalid_inputs.valid_observations(likelihood, tf.zeros([2, 0], tf.int32)).numpy().any()

@@ -1,4 +1,4 @@
-"""The gate of a model's methods: whatever takes x or z from outside takes checked tensors alone."""
+"""Checks of the observations and codes that a model's public methods take, when users call them."""
 
 import functools
 import inspect
@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.arrays import as_array, is_symbolic
-from rme_tf.edge import Within, at_edge
+from rme_tf.outer_calls import InnerCalls, is_outer_call
 
 OBSERVED = ("x", "x_first", "x_second")
 LATENT = ("z",)
 
 
-def gated(method=None, *, lead: bool = False):
+def checks_inputs(method=None, *, lead: bool = False):
     """Check the observations and codes that a method of a `VAE` takes.
 
     They are the arguments named in `OBSERVED` and `LATENT`. Arrays of every kind become tensors. The methods that it
@@ -27,12 +27,12 @@ def gated(method=None, *, lead: bool = False):
         ValueError: on the call, for observations outside the support, or codes of another size or not finite.
     """
     if method is None:
-        return functools.partial(gated, lead=lead)
+        return functools.partial(checks_inputs, lead=lead)
     signature = inspect.signature(method)
     taken = [name for name in signature.parameters if name in (*OBSERVED, *LATENT)]
 
     @tf.autograph.experimental.do_not_convert
-    def admitted(model, args, kwargs):
+    def checked_arguments(model, args, kwargs):
         """Returns the arguments, checked."""
         given = signature.bind(model, *args, **kwargs)
         for name in taken:
@@ -47,9 +47,9 @@ def gated(method=None, *, lead: bool = False):
 
     @functools.wraps(method)
     def call(self, *args, **kwargs):
-        if at_edge():
-            args, kwargs = admitted(self, args, kwargs)
-        with Within():
+        if is_outer_call():
+            args, kwargs = checked_arguments(self, args, kwargs)
+        with InnerCalls():
             return method(self, *args, **kwargs)
 
     return call
@@ -79,7 +79,7 @@ def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
     fits = len(z.shape) > 0 if rank is None else len(z.shape) == rank
     if not fits or z.shape[-1] not in (None, latent_dim):
         raise ValueError(f"`{name}` must be {expected}. Received: {z.shape}.")
-    if at_edge() and not is_symbolic(z):
+    if is_outer_call() and not is_symbolic(z):
         _check_finite(z, name)
     return tf.cast(z, tf.float32)
 

@@ -1,4 +1,4 @@
-"""What the gate costs: values are read once, from outside alone, and in graphs not at all."""
+"""The cost of input checks: values are read once, from outside alone, and in graphs not at all."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ import rme_tf
 from conftest import build_tiny_model
 from public_calls import OBSERVED, PIXELS, X, Z, model_of, spoiled
 from rme_tf import arrays
-from rme_tf.edge import Within, at_edge
 from rme_tf.likelihoods import LIKELIHOODS, Bernoulli
+from rme_tf.outer_calls import InnerCalls, is_outer_call
 
 BAD = spoiled(np.inf)
 
@@ -78,14 +78,14 @@ def test_observations_of_every_dtype_are_cast(dtype):
 
 
 def test_a_call_leaves_the_edge_for_its_thread_even_if_it_fails():
-    assert at_edge()
-    with pytest.raises(KeyError), Within(), Within():
-        assert not at_edge()
+    assert is_outer_call()
+    with pytest.raises(KeyError), InnerCalls(), InnerCalls():
+        assert not is_outer_call()
         raise KeyError
-    assert at_edge()
+    assert is_outer_call()
     with pytest.raises(ValueError, match="`steps` must be at least 2"):
         model_of().interpolate(X, X, steps=1)
-    assert at_edge()
+    assert is_outer_call()
 
 
 class Unread:

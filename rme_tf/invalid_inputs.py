@@ -1,4 +1,4 @@
-"""The answers of a served model to what it was not made for: NaN, no token, or an error, never a plausible number."""
+"""Invalid inputs of a served model, answered by NaN, no token or an error: never by a plausible number."""
 
 import math
 
@@ -17,14 +17,14 @@ def at_least_one(num_samples):
         return tf.identity(num_samples)
 
 
-def in_support(likelihood, x):
+def valid_observations(likelihood, x):
     """Return which observations [B, *event_shape] are in the support. Shape [B]."""
     inside = likelihood.in_support(x)
     entries = list(range(1, 1 + len(likelihood.event_shape)))
     return tf.reduce_all(inside, axis=entries) & tf.reduce_any(tf.ones_like(inside), axis=entries)  # there are some
 
 
-def readable(x, valid):
+def filled(x, valid):
     """Return x [B, *event_shape] with ones in the rows that are not `valid`.
 
     Looking up an unknown token or level raises an error on one device and reads zeros on another.
@@ -32,13 +32,13 @@ def readable(x, valid):
     return tf.where(_along(valid, x, 0), x, tf.ones_like(x))
 
 
-def finite(z):
+def valid_codes(z):
     """Return which latent codes [N, D] are finite. Shape [N]."""
     return tf.reduce_all(tf.abs(z) < math.inf, axis=-1)  # an operation that other formats have, too
 
 
-def answered(values: dict, valid, axis: int = 0) -> dict:
-    """Return answers by name, with NaN or `NO_TOKEN` where they are not valid.
+def masked(values: dict, valid, axis: int = 0) -> dict:
+    """Return outputs by name, with NaN or `NO_TOKEN` where they are not valid.
 
     Args:
         values: tensors by name.

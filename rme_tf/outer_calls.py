@@ -1,4 +1,4 @@
-"""Whether a call comes from outside the library: what is checked there is not checked again within."""
+"""Outermost calls of the library, in which arguments are checked; calls inside of them do not check again."""
 
 import functools
 import threading
@@ -6,13 +6,13 @@ import threading
 _CALLS = threading.local()
 
 
-def at_edge() -> bool:
-    """Return whether this thread is outside every call with checked arguments."""
+def is_outer_call() -> bool:
+    """Return whether this thread is in no call whose arguments were checked."""
     return getattr(_CALLS, "depth", 0) == 0
 
 
-class Within:
-    """A context in which values count as checked."""
+class InnerCalls:
+    """A context in which arguments count as checked."""
 
     def __enter__(self):
         _CALLS.depth = getattr(_CALLS, "depth", 0) + 1
@@ -26,7 +26,7 @@ def internal(method):
 
     @functools.wraps(method)
     def call(*args, **kwargs):
-        with Within():
+        with InnerCalls():
             return method(*args, **kwargs)
 
     return call
