@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-ROWS, SEEN = 8, (0, 2, 5, 7)  # of the probe; neighbours and halves of the batch are both split
+ROWS, SEEN = 8, (0, 2, 5, 6)  # of the probe; neighbours, halves of the batch and its reverse are all split
 SHARE = 1e-6  # of the largest gradient: rounding is less
 SPREAD = 0.1  # of the weights of the probe: those that start at zero would hide what is behind them
 

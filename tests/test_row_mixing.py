@@ -70,6 +70,7 @@ MIXING = {
     "the mean over the batch": lambda: stack(Custom(lambda x, training: x - tf.reduce_mean(x, axis=0))),
     "in training alone": lambda: stack(Custom(lambda x, training: x - tf.reduce_mean(x, 0) if training else x)),
     "neighbours": lambda: stack(Custom(lambda x, training: x + 0.1 * tf.roll(x, 1, axis=0))),
+    "the reverse": lambda: stack(Custom(lambda x, training: x - x[::-1])),
     "groups of rows": lambda: stack(Custom(minibatch_deviation)),
 }
 APART = {

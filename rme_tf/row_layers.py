@@ -1,0 +1,74 @@
+"""Networks known to treat each row of a batch by itself, in training too, by the types of their layers alone."""
+
+import keras
+
+layers = keras.layers
+APART = frozenset(
+    [
+        layers.Activation,
+        layers.Add,
+        layers.Conv1D,
+        layers.Conv1DTranspose,
+        layers.Conv2D,
+        layers.Conv2DTranspose,
+        layers.Cropping1D,
+        layers.Cropping2D,
+        layers.Dense,
+        layers.DepthwiseConv2D,
+        layers.Dropout,
+        layers.ELU,
+        layers.Embedding,
+        layers.Flatten,
+        layers.GRU,
+        layers.GroupNormalization,
+        layers.InputLayer,
+        layers.LSTM,
+        layers.LayerNormalization,
+        layers.LeakyReLU,
+        layers.Multiply,
+        layers.Permute,
+        layers.ReLU,
+        layers.RepeatVector,
+        layers.Reshape,
+        layers.SeparableConv2D,
+        layers.UpSampling1D,
+        layers.UpSampling2D,
+        layers.ZeroPadding1D,
+        layers.ZeroPadding2D,
+    ]
+)
+CELLS = frozenset([layers.GRUCell, layers.LSTMCell])
+OWN = "rme_tf.networks."  # modules whose layers are made of these
+
+
+def known_apart(network) -> bool:
+    """Returns whether a network surely treats its rows independently; False where only a call can tell."""
+    return all(_is_apart(layer) for layer in network._flatten_layers())
+
+
+def is_graph(network) -> bool:
+    """Returns whether a network is a `keras.Sequential` or a functional model, and no subclass of the user's."""
+    kind = type(network)
+    return _of_keras(kind) and kind.__name__ in ("Functional", "Sequential")
+
+
+def is_own(network) -> bool:
+    """Returns whether the class of a network is the library's."""
+    return type(network).__module__.startswith(OWN)
+
+
+def _is_apart(layer) -> bool:
+    if is_graph(layer):
+        return all(isinstance(operation, keras.Layer) for operation in getattr(layer, "operations", ()))
+    # Arguments of a layer that may hold a function of the user's, or the axis of the batch.
+    functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
+    axes = keras.tree.flatten(getattr(layer, "axis", -1))
+    return is_own(layer) or (
+        type(layer) in APART | CELLS
+        and all(function is None or _of_keras(function) for function in functions)
+        and all(axis == -1 or axis > 0 for axis in axes)
+    )
+
+
+def _of_keras(thing) -> bool:
+    return getattr(thing, "__module__", "").startswith("keras.")
