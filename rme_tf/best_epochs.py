@@ -67,7 +67,7 @@ class MixtureAtTheEnd(keras.callbacks.Callback):
             )
         else:
             text = (
-                f"The {warm_start} has just ended or still lasts: {only}. Train for more epochs, or pass a smaller "
+                f"The training did not go beyond the {warm_start}: {only}. Train for more epochs, or pass a smaller "
                 "`warm_start_epochs` to the algorithm."
             )
         warnings.warn(text, stacklevel=2)
