@@ -8,7 +8,7 @@ from rme_tf.outer_calls import internal
 
 
 class BatchwiseModel(keras.Model):
-    """What takes one batch of a `rme_tf.VAE`: `model(x)` and the methods `*_on_batch`.
+    """Calls of a model on one batch: `model(x)` and the methods `*_on_batch`.
 
     To be implemented by subclasses:
         * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.

@@ -1,4 +1,4 @@
-"""What a user does, each in seconds: the cells of the table that `rme_tf.benchmark.gpu` prints."""
+"""Typical uses of the library, each of seconds: the cells of `rme_tf.benchmark.gpu`."""
 
 import contextlib
 import importlib.util

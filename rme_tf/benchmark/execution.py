@@ -48,7 +48,7 @@ WAYS = {"graph": False, "XLA": True}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to time.
+    """Models, sizes and rounds of the benchmark.
 
     Args:
         models: names of the models.

@@ -28,7 +28,7 @@ WIDTHS = (20, 15, 8)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to run.
+    """Device, policies and cells of the run.
 
     Args:
         device: "gpu", or "cpu" to see that the lines themselves work.
@@ -50,7 +50,7 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """How a cell ended: an error's first line, or nothing; and what else is to be said of it."""
+    """The end of a cell: an error's first line, or nothing, and remarks."""
 
     cell: str
     seconds: float

@@ -11,7 +11,7 @@ _EXAMPLES = 3  # files named of each other kind
 
 
 class Census(NamedTuple):
-    """What a folder and all folders within it hold, by names relative to it."""
+    """The files of a folder and of all folders in it, by relative name."""
 
     images: list[str]  # sorted
     others: dict[str, list[str]]  # what is passed over, by the kind in words, sorted

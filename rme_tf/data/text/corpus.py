@@ -39,7 +39,7 @@ class Report(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """What to do about lines in another encoding; nothing where there are none."""
+        """The remedy for lines in another encoding; empty where there are none."""
         if self.nul:
             return " NUL characters are of UTF-16, or of no text: convert it, iconv -f UTF-16 -t UTF-8."
         return " Text in another encoding is to be converted: iconv -f LATIN1 -t UTF-8, say." if self.not_utf8 else ""
