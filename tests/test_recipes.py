@@ -128,6 +128,8 @@ def test_the_recipe_of_a_folder_trains_on_any_images(run_here, tmp_path):
         assert (out / name).exists(), name
     assert "bits/dim" in printed
     record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    (warning,) = record["data"].pop("warnings")
+    assert warning.startswith("photos: read 650 images; 1 of 651 files could not be read and are left out: broken.jpg")
     assert record["data"] == {"train": 512, "validation": 64, "test": 64}
     assert record["metrics"]["test"]["num_observations"] == 64
     assert 0 < record["metrics"]["test"]["bits_per_dimension"] < 20
