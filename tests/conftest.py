@@ -92,6 +92,15 @@ def eagerly():
 
 
 @pytest.fixture
+def tidy():
+    """Undoes what a run changes for the whole process."""
+    from tensorflow.python.framework import config as tf_config
+
+    yield
+    tf_config.disable_op_determinism()
+
+
+@pytest.fixture
 def rng():
     """NumPy random numbers, the same in every test."""
     return np.random.default_rng(SEED)

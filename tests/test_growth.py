@@ -5,7 +5,6 @@ import runpy
 import sys
 
 import pytest
-from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import ImageRecipe, TextRecipe
@@ -101,12 +100,6 @@ def test_a_record_that_ended_in_the_warm_start_is_named(epochs, shown):
     assert ("RME (1 of 5 components)" in tables.summary_table({"RME": short})) == (shown != 5)
     assert "RME (" not in tables.summary_table({"RME": whole})
     assert "1 of" not in tables.summary_table({"VAE": {**short, "config": {**short["config"], "components": 1}}})
-
-
-@pytest.fixture
-def tidy():
-    yield
-    tf_config.disable_op_determinism()
 
 
 @pytest.mark.slow

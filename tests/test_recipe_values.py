@@ -4,7 +4,6 @@ import json
 import math
 
 import pytest
-from tensorflow.python.framework import config as tf_config  # op determinism cannot be undone in public
 
 import rme_tf
 from rme_tf import ImageRecipe
@@ -61,13 +60,6 @@ def test_a_recipe_says_how_many_images_there_were():
     task = ImageRecipe(**{**TINY, "test_size": 1000}).load()
     assert task.facts == {"train": 64, "validation": 180, "test": 360}
     assert len(task.evaluations["test"]) == 360
-
-
-@pytest.fixture
-def tidy():
-    """Undoes what a run changes for the whole process."""
-    yield
-    tf_config.disable_op_determinism()
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 import yaml
-from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import ImageRecipe, TextRecipe
@@ -171,12 +170,6 @@ def test_a_comparison_does_not_write_into_another_run(run, count, tmp_path, monk
     with pytest.raises(ValueError, match="must not be the directory of a run"):
         rme_tf.compare(both, out=mine.out)
     assert everything(run) == ["config.yaml"]
-
-
-@pytest.fixture
-def tidy():
-    yield
-    tf_config.disable_op_determinism()
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
-from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import ImageRecipe, TextRecipe
@@ -106,12 +105,6 @@ def test_a_run_that_is_none_of_seconds_asks_for_what_it_needs(folder, corpus):
 def test_training_images_stand_for_those_to_diagnose(folder):
     task = dataclasses.replace(folder(10), diagnosed=5).resolved().load()
     assert sizes(task) == [8, 8, 8]
-
-
-@pytest.fixture
-def tidy():
-    yield
-    tf_config.disable_op_determinism()
 
 
 @pytest.mark.slow

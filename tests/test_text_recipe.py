@@ -6,7 +6,6 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from tensorflow.python.framework import config as tf_config
 
 import rme_tf
 from rme_tf import TextRecipe
@@ -232,12 +231,6 @@ def test_what_needs_second_derivatives_does_without_cudnn():
     for refinement, expected in (("sa", False), ("dsvi", "auto"), (None, "auto")):
         chosen = recipe(**ONE, refinement=refinement, refinement_steps=1)
         assert making.make_model(chosen, chosen.model_options(300)).decoder.lstm.use_cudnn == expected
-
-
-@pytest.fixture
-def tidy():
-    yield
-    tf_config.disable_op_determinism()
 
 
 class Starts(keras.callbacks.Callback):
