@@ -44,7 +44,7 @@ class Study(rme_tf.TextRecipe):
 
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "recipes/results/collapse"
+    results: str = "runs/results/collapse"
     annealing_steps: int = 150
     epochs: int = 20
     learning_rate: float = 3e-3

@@ -6,8 +6,8 @@ worth hundreds of nats (Kim and Pavlovic, NeurIPS 2020, which has D = 10 to 100,
     python recipes/gaussian.py --latent-dims 10,50 --seeds 3
     python recipes/gaussian.py --latent-dims 10,50 --seeds 2 --train-size 20000 --test-size 1000 --epochs 20
 
-The second is of a size for a CPU: about an hour on one core. Recorded in recipes/results/gaussian_d10/ and _d50/; the
-tables, with the learned scale, are in docs/gaussian.md.
+The second is of a size for a CPU: about an hour on one core. Recorded in recipes/results/gaussian_d10.jsonl and
+gaussian_d50.jsonl; the tables, with the learned scale, are in docs/gaussian.md.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ class Study(rme_tf.ImageRecipe):
     latent_dims: tuple[int, ...] = (10, 50)
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "recipes/results/gaussian"
+    results: str = "runs/results/gaussian"
     likelihood: str = "normal"
     binarization: str = "none"
     encoder: str = "mlp"

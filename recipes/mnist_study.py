@@ -7,7 +7,7 @@ encoder (ELBO of the mixture) with learned or uniform weights; recursive mixture
 
     python recipes/mnist_study.py --seeds 3 --latent-dim 20
 
-An hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20/; table in README.md.
+An hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20.jsonl; table in README.md.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ class Study(rme_tf.ImageRecipe):
 
     seeds: int = 3
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "recipes/results/mnist_study"
+    results: str = "runs/results/mnist_study"
     components: int = 4
     train_size: int | None = 20_000
     test_size: int | None = 1_000

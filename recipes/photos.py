@@ -7,7 +7,7 @@ photograph are in all three splits, so the numbers say that everything works, no
     python recipes/photos.py --data-dir data
     python recipes/photos.py --components 5 --epochs 100 --warm-start-epochs 10 --data-dir data
 
-The first is of a size for a CPU, about ten minutes on 2 cores: recorded in recipes/results/photos/, samples and
+The first is of a size for a CPU, about ten minutes on 2 cores: recorded in recipes/results/photos.jsonl, samples and
 reconstructions in docs/images.md. The second wants a GPU, and has not been run.
 """
 

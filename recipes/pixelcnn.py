@@ -11,7 +11,7 @@ batch; validation and test sets of 10,000, binarised once.
 The second is of a size for a CPU: under an hour on one core. One record a run in `--results`, with the diagnostics of
 every epoch; a study that was cut short goes on when the command is repeated. Prints NLL, KL, I(x; z), active units and
 how far the decoder relies on z, and draws them over training in `--out`, samples and reconstructions in `shown` there.
-Recorded, at the second size, in recipes/results/pixelcnn/; table and figures in docs/images.md.
+Recorded, at the second size, in recipes/results/pixelcnn.jsonl; table and figures in docs/images.md.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ class Study(rme_tf.ImageRecipe):
 
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "recipes/results/pixelcnn"
+    results: str = "runs/results/pixelcnn"
     decoder: str = "pixelcnn"
     annealing_steps: int = 2000
     diagnosed: int | None = 1000

@@ -4,7 +4,7 @@
 
 The images are 8x8, binarised anew for each batch; the latent code has two dimensions, so that the true
 posterior can be drawn. At most 3 minutes on 2 CPU cores; no network is needed. What is to be expected is in
-recipes/results/quickstart/, a recorded run; yours leaves its own records in runs/quickstart/results/.
+recipes/results/quickstart.jsonl, a recorded run; yours leaves its own records in runs/quickstart/results/.
 """
 
 import dataclasses

@@ -37,7 +37,7 @@ class Table(rme_tf.ImageRecipe):
     latent_dims: tuple[int, ...] = (20,)
     seeds: int = 5
     budget_minutes: float | None = None
-    results: str = "recipes/results/table"
+    results: str = "runs/results/table"
     out: str = "runs/table"
 
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -18,10 +19,19 @@ PACKAGES = {"tensorflow": tf, "keras": keras, "tensorflow-probability": tfp, "nu
 
 def write_json(path, value) -> None:
     """Writes `value` as JSON, all or nothing; numbers that are not finite become null."""
+    _write(path, json.dumps(_finite(value), indent=1, allow_nan=False) + "\n")
+
+
+def write_json_lines(path, values: Iterable) -> None:
+    """Writes one line of JSON for each value, all or nothing; numbers that are not finite become null."""
+    _write(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
+
+
+def _write(path, text: str) -> None:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(_finite(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 
@@ -47,6 +57,23 @@ def check_writable(path, name: str) -> None:
 def read_json(path):
     """Returns what `write_json` wrote."""
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def read_json_lines(path) -> list:
+    """Returns the values that `write_json_lines` wrote.
+
+    Raises:
+        ValueError: if a line is no JSON; the message names it.
+    """
+    values = []
+    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"Expected one JSON value on each line. Received: {path}, line {number}: {error}."
+            ) from error
+    return values
 
 
 def _finite(value):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rme_tf.experiments import figures, loading, report, tables
+from rme_tf.experiments import figures, loading, report, study_files, tables
 from rme_tf.records import write_json
 
 
@@ -66,6 +66,25 @@ def test_documents_are_rendered_from_the_records(tmp_path):
         assert rendered.startswith("before")
         assert rendered.endswith("after")
         assert report.render(rendered, tmp_path) == rendered
+
+
+def test_documents_are_rendered_from_the_file_of_a_study(tmp_path):
+    records = [record("vae", -43.0, 1), record(elbo=-42.0)]
+    for each in records:
+        each["config"]["seed"] = 0
+        write_json(tmp_path / "folders" / "some" / f"{each['method']}.json", each)
+    study_files.write_study_file(tmp_path / "files" / "some.jsonl", records[::-1])  # in the order of the names
+    for kind in ("results", "runs"):
+        text = f"<!-- {kind}: some -->\n<!-- end of results -->"
+        assert "-42.00" in report.render(text, tmp_path / "files")
+        assert report.render(text, tmp_path / "files") == report.render(text, tmp_path / "folders")
+
+
+def test_a_study_in_two_forms_is_refused(tmp_path):
+    write_json(tmp_path / "some" / "rme-seed0.json", record())
+    study_files.write_study_file(tmp_path / "some.jsonl", [record()])
+    with pytest.raises(ValueError, match=r"one form of the study some. Received: .*some\.jsonl and .*Remove one"):
+        report.render("<!-- results: some -->\n<!-- end of results -->", tmp_path)
 
 
 def test_a_study_without_records_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 
+from rme_tf.experiments.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.tables import Record
 from rme_tf.records import read_json
 
@@ -14,22 +15,34 @@ DATA = (
 )
 
 
-def load_study(directory) -> list[Record]:
-    """Returns the records of a study, in the order of their file names.
+def load_study(path) -> list[Record]:
+    """Returns the records of a study.
+
+    Args:
+        path: folder of records (JSON), which come in the order of their names, or file of a study (.jsonl), whose
+            records come in the order of its lines.
 
     Raises:
         ValueError: if there are none.
     """
-    paths = sorted(pathlib.Path(directory).glob("*.json"))
+    path = pathlib.Path(path)
+    if path.suffix == SUFFIX and path.is_file():
+        return read_study_file(path)
+    paths = sorted(path.glob("*.json"))
     if not paths:
-        raise ValueError(f"Expected JSON records of runs in a directory. Received: {directory}, which has none.")
+        raise ValueError(
+            "Expected JSON records of runs in a folder, or the file of a study (.jsonl). "
+            f"Received: {path}, which has none."
+        )
     return [read_json(path) for path in paths]
 
 
 def load_records(paths: Iterable) -> list[Record]:
-    """Returns the records that are meant by directories of runs, records (JSON), or directories of records.
+    """Returns the records of runs, without repetitions, checked to be of one comparison.
 
-    What is meant twice, a run and its record say, is there once.
+    Args:
+        paths: folders of runs, records (.json), folders of records, and files of studies (.jsonl). A record that two of
+            them hold, such as a run and its record, is returned once.
 
     Raises:
         ValueError: if one of them is none of these, or a run that has not been finished, or if they are of several data
@@ -40,12 +53,14 @@ def load_records(paths: Iterable) -> list[Record]:
     for path in paths:
         if (path / "config.yaml").exists():
             records.append(_record_of_run(path))
-        elif path.is_dir() and any(path.glob("*.json")):
-            records += map(read_json, sorted(path.glob("*.json")))
+        elif (path.is_dir() and any(path.glob("*.json"))) or (path.suffix == SUFFIX and path.is_file()):
+            records += load_study(path)
         elif path.suffix == ".json" and path.is_file():
             records.append(read_json(path))
         else:
-            raise ValueError(f"Expected a run, a record (.json) or a directory of records. Received: {path}.")
+            raise ValueError(
+                f"Expected a run, a record (.json), a folder of records or a study (.jsonl). Received: {path}."
+            )
     wrong = [record for record in records if not {"method", "metrics", "history"} <= record.keys()]
     if wrong or not records:
         raise ValueError(f"Expected records of runs. Received others, or none, in {', '.join(map(str, paths))}.")

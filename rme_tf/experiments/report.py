@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rme_tf.experiments.comparison import comparison_text, draw_comparison
 from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.loading import load_records, load_study
+from rme_tf.experiments.study_files import SUFFIX
 from rme_tf.experiments.tables import benchmark_table, by_method, study_table, summary_table
 from rme_tf.registry import lookup
 
@@ -38,19 +39,33 @@ def render(text: str, results=RESULTS) -> str:
     """
 
     def block(match):
-        rendered = _rendered(match["kind"], pathlib.Path(results) / match["study"], match["reference"])
+        rendered = _rendered(match["kind"], study_path(match["study"], results), match["reference"])
         return f"{match['begin']}\n{rendered}\n\n{match['end']}"
 
     return BLOCK.sub(block, text)
 
 
-def _rendered(kind: str, folder: pathlib.Path, reference: str | None) -> str:
-    """Returns the table of a marked block, from the records in a folder."""
-    if kind == "benchmark" and not any(folder.glob("*.json")):
-        return f"Not measured yet: the benchmark with `--out {folder / 'benchmark.json'}`."
+def study_path(study: str, results=RESULTS) -> pathlib.Path:
+    """Returns the file of a study, or the folder of its records where there is no file.
+
+    Raises:
+        ValueError: if there are both, of which one is out of date.
+    """
+    file, folder = pathlib.Path(results) / f"{study}{SUFFIX}", pathlib.Path(results) / study
+    if file.exists() and folder.exists():
+        raise ValueError(f"Expected one form of the study {study}. Received: {file} and {folder}. Remove one.")
+    return file if file.exists() else folder
+
+
+def _rendered(kind: str, path: pathlib.Path, reference: str | None) -> str:
+    """Returns the table of a marked block, from the records of a study."""
+    if kind == "benchmark" and not path.exists():
+        return (
+            f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
+        )
     if kind == "comparison":
-        return comparison_text(load_records([folder]), str(reference))
-    records = load_study(folder)
+        return comparison_text(load_records([path]), str(reference))
+    records = load_study(path)
     if kind == "results":
         return study_table(records)
     if kind == "benchmark":
@@ -96,9 +111,9 @@ def main() -> None:
         document.write_text(after, encoding="utf-8")
         for kind, study, methods, paths in figures_of(after):
             if kind == "diagnostics":
-                draw_diagnostics(choose(load_study(RESULTS / study), methods), *paths)
+                draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)
             else:
-                records = choose(load_records([RESULTS / study]), methods)
+                records = choose(load_records([study_path(study)]), methods)
                 draw_comparison(records, curves=paths[0], trade_off=paths[1])
         print(f"{document}: {'rendered anew' if after != before else 'unchanged'}")
 
