@@ -9,7 +9,6 @@ with what it leaves in a file's config: the registered name of a class, or the c
 import json
 import os
 import pathlib
-import zipfile
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -17,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from chosen_kinds import KINDS, RESUMED
+from make_golden import compress
 
 import rme_tf
 from rme_tf.algorithms import ALGORITHMS
@@ -60,15 +60,6 @@ def built(name: str) -> tuple:
         variable.assign(np.asarray(variable.value) + generator.normal(scale=SPREAD, size=tuple(variable.shape)))
     model.compile(optimizer, algorithm)
     return model, x, choices
-
-
-def compress(path) -> None:
-    """Writes the archive again, deflated, which changes none of its members."""
-    with zipfile.ZipFile(path) as archive:
-        members = {member: archive.read(member) for member in archive.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for member, content in members.items():
-            archive.writestr(zipfile.ZipInfo(member), content, zipfile.ZIP_DEFLATED, 9)
 
 
 def make(name: str) -> tuple[dict, dict]:
