@@ -67,7 +67,7 @@ bench: $(INSTALLED)  ## time training steps, inference and the reading of a fold
 gpu: $(INSTALLED)  ## see that all works on a GPU: a line each; without one it says so
 	$(PY) -m rme_tf.benchmark.gpu
 
-results: $(INSTALLED)  ## render the README's tables again from recipes/results/
+results: $(INSTALLED)  ## render the documents' tables, CSV files and figures again from recipes/results/
 	$(PY) -m rme_tf.experiments.report
 
 clean:  ## remove caches and build products

@@ -7,7 +7,8 @@ encoder (ELBO of the mixture) with learned or uniform weights; recursive mixture
 
     python recipes/mnist_study.py --seeds 3 --latent-dim 20
 
-An hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20.jsonl; table in README.md.
+An hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20.jsonl; tables in
+docs/results/mnist_study.md.
 """
 
 import dataclasses

@@ -2,10 +2,10 @@
 
     python recipes/table.py --dataset mnist --methods vae,me,rme --components 2,3,4,5 --seeds 5 --reference rme5
 
-Runs what is missing, goes on after a kill, never repeats a finished run, and writes table.md, table.csv, table.tex
-and figures beside the runs: see docs/results.md. Bold are the differences from the reference that a paired test over
-the seeds says are real (5 %, Holm's correction). With --train-minutes 30 --epochs 1000, methods have equal time in the
-place of equal epochs. Every field of a recipe is a flag. What has been run is in docs/results.md.
+Runs what is missing, resumes after a kill, never repeats a finished run, and writes table.md, table.csv, table.tex and
+figures beside the runs: see docs/results/running.md. Bold are the differences from the reference that a paired test
+over the seeds finds (5%, Holm's correction). With --train-minutes 30 --epochs 1000, methods have equal time instead of
+equal epochs. Every field of a recipe is a flag. The recorded tables are in docs/results.md.
 """
 
 import dataclasses

@@ -19,7 +19,6 @@ from tensorflow.python.framework import config as tf_config
 
 import processes
 import rme_tf
-from rme_tf.experiments import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Most of the time of runs so short goes into tracing: few weights, plain gradient steps.
@@ -184,15 +183,6 @@ def test_the_readmes_snippets_run(tmp_path, monkeypatch, capsys):
         warnings.simplefilter("default")  # as of `run_here`
         exec("\n".join(snippets), {})
     assert "MixtureSameFamily" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("document", report.DOCUMENTS)
-def test_the_tables_of_the_documents_are_those_of_the_records(document, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    text = pathlib.Path(document).read_text(encoding="utf-8")
-    assert report.render(text) == text
-    for figures in report.figures_of(text):
-        assert all(path.exists() for path in figures.paths)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)

@@ -173,7 +173,13 @@ def test_methods_are_compared_with_the_one_that_is_named(tmp_path):
         write_json(tmp_path / "some" / f"vae-seed{seed}.json", compared("vae", -90.0 - seed, seed))
         write_json(tmp_path / "some" / f"rme-seed{seed}.json", compared("rme", -89.0 - 1.5 * seed, seed))
     rendered = report.render("<!-- comparison: some rme -->\nold\n<!-- end of results -->", tmp_path)
-    for words in ("less rme's", "-0.75 (p = 0.", "on 1,000 test and 1,000 training observations", "peak MiB"):
+    for words in (
+        "less rme's",
+        "-0.75 (p = 0.",
+        "on 1,000 test and 1,000 training observations",
+        "peak MiB",
+        "some.csv",
+    ):
         assert words in rendered
     assert report.render(rendered, tmp_path) == rendered
     with pytest.raises(ValueError, match="Expected one of: rme, vae. Received: 'None'"):

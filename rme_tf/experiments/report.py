@@ -1,14 +1,16 @@
 """Tables and figures of recorded runs in the documents: `python -m rme_tf.experiments.report` renders them again."""
 
+import os
 import pathlib
 import re
 from typing import NamedTuple
 
-from rme_tf.experiments.comparison import comparison_text, draw_comparison
+from rme_tf.experiments.comparison import comparison_captions, comparison_rows, draw_comparison
 from rme_tf.experiments.figures import draw_diagnostics
 from rme_tf.experiments.loading import load_records, load_study
+from rme_tf.experiments.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.study_files import SUFFIX
-from rme_tf.experiments.tables import benchmark_table, by_method, study_table, summary_table
+from rme_tf.experiments.tables import benchmark_table, by_method, study_rows, summary_rows
 from rme_tf.registry import lookup
 
 DOCUMENTS = (
@@ -18,10 +20,14 @@ DOCUMENTS = (
     "docs/gaussian.md",
     "docs/gpu.md",
     "docs/images.md",
-    "docs/results.md",
+    "docs/results/digits.md",
+    "docs/results/mnist.md",
+    "docs/results/mnist_study.md",
+    "docs/results/photographs.md",
 )
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
+TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
     r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison): (?P<study>\S+)( (?P<reference>\S+))? -->\n)"
     r".*?(?P<end><!-- end of results -->)",
@@ -30,19 +36,50 @@ BLOCK = re.compile(
 FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
 
 
-def render(text: str, results=RESULTS) -> str:
+def render(text: str, results=RESULTS, document="README.md") -> str:
     """Returns a document with its blocks rendered anew from the records.
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
     runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the
-    tables of methods, with their differences from the one that is named.
+    tables of methods, with their differences from the method REFERENCE. All but benchmarks are shown in tables of at
+    most six columns, with a link to the CSV of all columns, which `csv_files` returns.
+
+    Args:
+        text: text of the document.
+        results: folder of the studies.
+        document: path of the document, from which the link goes.
     """
 
     def block(match):
-        rendered = _rendered(match["kind"], study_path(match["study"], results), match["reference"])
+        path = study_path(match["study"], results)
+        if match["kind"] == "benchmark":
+            rendered = _benchmark(path)
+        else:
+            link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
+            rows, tables = _rows_and_tables(match["kind"], path, match["reference"])
+            rendered = (
+                f"{page_text(rows, tables)}\n\nAll columns: [{match['study']}.csv]({pathlib.Path(link).as_posix()})."
+            )
         return f"{match['begin']}\n{rendered}\n\n{match['end']}"
 
     return BLOCK.sub(block, text)
+
+
+def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
+    """Returns the CSV of each study that a document marks, by its path.
+
+    Raises:
+        ValueError: if two blocks of one study have different tables.
+    """
+    files: dict[pathlib.Path, str] = {}
+    for match in BLOCK.finditer(text):
+        if match["kind"] == "benchmark":
+            continue
+        rows, _ = _rows_and_tables(match["kind"], study_path(match["study"], results), match["reference"])
+        path = TABLES / f"{match['study']}.csv"
+        if files.setdefault(path, table := csv_text(rows)) != table:
+            raise ValueError(f"Expected one table for each study of a document. Received: two that differ, for {path}.")
+    return files
 
 
 def study_path(study: str, results=RESULTS) -> pathlib.Path:
@@ -57,20 +94,22 @@ def study_path(study: str, results=RESULTS) -> pathlib.Path:
     return file if file.exists() else folder
 
 
-def _rendered(kind: str, path: pathlib.Path, reference: str | None) -> str:
-    """Returns the table of a marked block, from the records of a study."""
-    if kind == "benchmark" and not path.exists():
-        return (
-            f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
-        )
+def _benchmark(path: pathlib.Path) -> str:
+    """Returns the table of a benchmark, or how to take it."""
+    if path.exists():
+        return benchmark_table(load_study(path)[0])
+    return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
+
+
+def _rows_and_tables(kind: str, path: pathlib.Path, reference: str | None) -> tuple[list[dict], tuple[PageTable, ...]]:
+    """Returns all rows and columns of a marked block, and the tables that show some of them."""
     if kind == "comparison":
-        return comparison_text(load_records([path]), str(reference))
+        records = load_records([path])
+        rows = comparison_rows(records, str(reference))
+        return rows, comparison_tables_for(str(reference), *comparison_captions(records))
     records = load_study(path)
-    if kind == "results":
-        return study_table(records)
-    if kind == "benchmark":
-        return benchmark_table(records[0])
-    return summary_table({record["method"]: record for record in records}, style="github")
+    rows = study_rows(records) if kind == "results" else summary_rows({record["method"]: record for record in records})
+    return rows, tables_for(rows)
 
 
 class Figures(NamedTuple):
@@ -104,11 +143,14 @@ def choose(records: list, methods: list[str]) -> list:
 
 
 def main() -> None:
-    """Renders the tables of all documents from the records, and draws the figures that they mark: see `figures_of`."""
+    """Render the tables of all documents and their CSV files, and draw their figures, from the records."""
     for document in map(pathlib.Path, DOCUMENTS):
         before = document.read_text(encoding="utf-8")
-        after = render(before)
+        after = render(before, document=document)
         document.write_text(after, encoding="utf-8")
+        for path, table in csv_files(after).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(table, encoding="utf-8")
         for kind, study, methods, paths in figures_of(after):
             if kind == "diagnostics":
                 draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)

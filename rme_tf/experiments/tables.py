@@ -33,18 +33,26 @@ def by_method(records) -> dict[str, list[Record]]:
     return dict(methods)
 
 
+def summary_rows(records: dict[str, Record]) -> list[dict]:
+    """Returns the table of single runs: one row a model, every column as it is shown."""
+    columns = _text_summary if _of_text(records.values()) else _image_summary
+    return _aligned([{"model": _model(name, record), **columns(record)} for name, record in records.items()])
+
+
 def summary_table(records: dict[str, Record], style: str = "simple") -> str:
     """Returns the table of single runs, by the model's name; bounds in nats, ± the error over observations."""
-    columns = _text_summary if _of_text(records.values()) else _image_summary
-    rows = [{"model": _model(name, record), **columns(record)} for name, record in records.items()]
-    return tabulate(_aligned(rows), headers="keys", tablefmt=style, disable_numparse=True)
+    return tabulate(summary_rows(records), headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def study_rows(records: list[Record]) -> list[dict]:
+    """Returns the table of a study: one row a method, every column as it is shown."""
+    columns = _text_study if _of_text(records) else _image_study
+    return _aligned([{"method": method, **columns(group)} for method, group in by_method(records).items()])
 
 
 def study_table(records: list[Record], style: str = "github") -> str:
     """Returns the table of a study: one row a method, means ± standard errors over its seeds."""
-    columns = _text_study if _of_text(records) else _image_study
-    rows = [{"method": method, **columns(group)} for method, group in by_method(records).items()]
-    return tabulate(_aligned(rows), headers="keys", tablefmt=style, disable_numparse=True)
+    return tabulate(study_rows(records), headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def benchmark_table(record: Record, style: str = "github") -> str:
