@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import diagnostics, objectives, posteriors, priors
+from rme_tf import diagnostics, objectives, priors
 from rme_tf.checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.compiled import compiled
 from rme_tf.outer_calls import InnerCalls
@@ -30,7 +30,7 @@ class CollapseReport:
     kl: float  # E_Q[log Q(z|x) - log p(z)]
     kl_aggregate: float  # KL(q(z) || p(z)) = kl - mutual_information
     kl_per_component: np.ndarray  # KL(q_m || p)  [M]
-    kl_per_dimension: np.ndarray | None  # closed form  [M, D]; None unless q is DiagNormal and p is N(0, I)
+    kl_per_dimension: np.ndarray | None  # closed form  [M, D]; None unless q is a diagonal Gaussian and p N(0, I)
     active_units: int  # of D
     mutual_information: float  # I_q(x; z); never above log N, which it underestimates when near it
     mutual_information_batch: float  # the same within minibatches of B; never above log B
@@ -235,12 +235,11 @@ def _table(model, draws: Draws, codes):
 
 
 def _codes(model, draws: Draws) -> dict:
-    components = model.posterior_family.distribution(draws.params)
-    means = components.mean().numpy()
+    means, stddevs = (moment.numpy() for moment in model.posterior_family.moments(draws.params))
     own = np.diagonal(draws.log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
     per_dimension = None
-    if isinstance(model.posterior_family, posteriors.DiagNormal) and isinstance(model.prior, priors.StandardNormal):
-        per_dimension = diagnostics.kl_per_dimension(means, components.stddev().numpy())
+    if model.posterior_family.diagonal_gaussian and isinstance(model.prior, priors.StandardNormal):
+        per_dimension = diagnostics.kl_per_dimension(means, stddevs)
     return {
         "active_units": diagnostics.active_units(np.exp(draws.log_alpha), means),
         "kl_per_component": np.mean(own - draws.log_prior, axis=(0, 1), dtype=np.float64),

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from rme_tf import RecursiveMixture
 from rme_tf.likelihoods import Bernoulli, Normal
-from rme_tf.posteriors import UniformMixing
+from rme_tf.posteriors import DiagLaplace, DiagStudentT, UniformMixing
 
 tfd = tfp.distributions
 
@@ -17,6 +17,12 @@ SEED = (3, 4)
 UPDATES = ("joint", "sequential")
 # 2 nats: of the order of the KL terms here, so that some observations are beyond the clamp and some below.
 KL_BOUND = 2.0
+DF = 3.0
+# Family -> the distribution of a dimension, by its mean and standard deviation; Gaussian else.
+MARGINALS = {
+    DiagLaplace: lambda mean, stddev: tfd.Laplace(mean, stddev / math.sqrt(2.0)),
+    DiagStudentT: lambda mean, stddev: tfd.StudentT(tf.constant(DF, tf.float64), mean, stddev * math.sqrt(1 - 2 / DF)),
+}
 
 
 class RealNormal(Normal):
@@ -78,6 +84,7 @@ class Definition:
     def __init__(self, model, rule, x, seed=SEED):
         self.model, self.rule = model, rule
         self.x = tf.constant(x, tf.float64)
+        self.marginal = MARGINALS.get(type(model.posterior_family), tfd.Normal)
         params = model.encode(tf.constant(x)).params
         z = tf.cast(model.sample_components(params, rule.num_samples, tf.constant(seed)), tf.float64)
         self.noise = []  # as the library drew it, undone
@@ -142,7 +149,7 @@ class Definition:
         """ELBO(q_m) + BKL(q_m || Q_{m-1}) [B], Q_{m-1} fixed."""
         mean, scale = self.moments(m)
         z = mean + scale * self.noise[m]
-        log_q = independent_normals(mean, scale).log_prob(z)
+        log_q = independent(self.marginal, mean, scale).log_prob(z)
         elbo = tf.reduce_mean(self.log_joint(z) - log_q, axis=0)
         return elbo + self.bounded_kl(m, mean, scale, z, log_q) if m > 0 else elbo
 
@@ -151,9 +158,10 @@ class Definition:
         before, means, scales = self.weights[m - 1], self.means[:m], self.scales[:m]
         if self.rule.bound == "skew":
             share = tf.fill([before.shape[0], 1], tf.constant(math.exp(-self.rule.kl_bound), tf.float64))
-            skewed = mixture(tf.concat([before * (1 - share), share], axis=-1), [*means, mean], [*scales, scale])
+            weights, moments = tf.concat([before * (1 - share), share], axis=-1), ([*means, mean], [*scales, scale])
+            skewed = mixture(weights, *moments, self.marginal)
             return tf.reduce_mean(log_q - skewed.log_prob(z), axis=0)
-        kl = tf.reduce_mean(log_q - mixture(before, means, scales).log_prob(z), axis=0)
+        kl = tf.reduce_mean(log_q - mixture(before, means, scales, self.marginal).log_prob(z), axis=0)
         return kl if self.rule.bound == "none" else tf.where(kl < self.rule.kl_bound, kl, self.rule.kl_bound)
 
     def mixing_objective(self, m):
@@ -161,7 +169,7 @@ class Definition:
         eps = self.eps(m)[:, None]
         alpha = tf.concat([(1 - eps) * self.weights[m - 1], eps], axis=-1)
         z = tf.stack(self.samples[: m + 1], axis=1)  # [S, m + 1, B, D]
-        log_density = mixture(alpha, self.means[: m + 1], self.scales[: m + 1]).log_prob(z)
+        log_density = mixture(alpha, self.means[: m + 1], self.scales[: m + 1], self.marginal).log_prob(z)
         gain = tf.reduce_mean(self.log_joint(z) - log_density, axis=0)  # [m + 1, B]
         value = tf.reduce_sum(alpha * tf.transpose(gain), axis=-1)
         if m + 1 < self.model.num_components:
@@ -193,14 +201,14 @@ class Definition:
         yield self.generative_objective, [v for part in theta for v in part.trainable_variables]
 
 
-def independent_normals(mean, scale):
-    """N(mean, diag(scale^2)), batch [...] and event [D], for both [..., D]."""
-    return tfd.Independent(tfd.Normal(mean, scale), reinterpreted_batch_ndims=1)
+def independent(marginal, mean, scale):
+    """Independent dimensions, batch [...] and event [D], of mean and standard deviation [..., D]."""
+    return tfd.Independent(marginal(mean, scale), reinterpreted_batch_ndims=1)
 
 
-def mixture(alpha, means, scales):
+def mixture(alpha, means, scales, marginal=tfd.Normal):
     """TFP's mixture, batch [B], for alpha [B, M] and M means and scales [B, D]."""
-    components = independent_normals(tf.stack(means, axis=1), tf.stack(scales, axis=1))
+    components = independent(marginal, tf.stack(means, axis=1), tf.stack(scales, axis=1))
     return tfd.MixtureSameFamily(tfd.Categorical(probs=alpha), components)
 
 

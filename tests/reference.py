@@ -32,6 +32,23 @@ def full_normal_log_prob(z, mean, covariance):
     return -0.5 * (distance + np.log(np.linalg.det(2 * np.pi * covariance)))
 
 
+def diag_laplace_log_prob(z, mean, scale):
+    """log of the product of Laplace densities exp(-|z - mean| / scale) / (2 scale), of one point."""
+    total = 0.0
+    for value, centre, width in zip(z, mean, scale, strict=True):
+        total -= abs(value - centre) / width + math.log(2.0 * width)
+    return total
+
+
+def diag_student_t_log_prob(z, df, mean, scale):
+    """log of the product of Student's densities of df degrees of freedom, of one point."""
+    constant = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
+    total = 0.0
+    for value, centre, width in zip(z, mean, scale, strict=True):
+        total += constant - math.log(width) - 0.5 * (df + 1.0) * math.log1p(((value - centre) / width) ** 2 / df)
+    return total
+
+
 def bernoulli_log_prob(x, logits):
     """log p(x) of one observation: independent pixels, probability 1 / (1 + exp(-logit)) of a one."""
     total = 0.0

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 from rme_tf import posteriors
 from rme_tf.posteriors import POSTERIORS, check_noise
 from rme_tf.posteriors.noise import pushed_forward
+from rme_tf.refinements import REFINEMENTS
 from test_flows import jacobian_of
 from test_posteriors import family_of, random_params
 
@@ -128,7 +129,7 @@ class Own(posteriors.DiagNormal):
     transformed = staticmethod(lambda mean, scale: tfd.Independent(tfd.Normal(mean, scale), 1))
 
     def distribution(self, params):
-        return self.transformed(*self._mean_and_scale(params))
+        return self.transformed(*self.mean_and_stddev(params))
 
 
 def own(transformed, **members):
@@ -172,8 +173,17 @@ def test_a_family_that_transforms_something_else_is_refused(kind):
         check_noise(family)
 
 
+@pytest.mark.parametrize("refinement", sorted(REFINEMENTS))
+def test_a_family_without_draws_from_noise_has_no_refinement(refinement, tiny_model):
+    """Refused as the model is built, not in `fit`."""
+    family = own(WRONG["mixture"])
+    tiny_model(1, latent_dim=D, posterior=family)
+    with pytest.raises(ValueError, match="transforms standard normal noise, or a family with a `from_noise`"):
+        tiny_model(1, latent_dim=D, posterior=family, refinement=refinement)
+
+
 def quantiles(family, params, noise):
-    mean, scale = family._mean_and_scale(params)
+    mean, scale = family.mean_and_stddev(params)
     return tfd.Laplace(mean, scale).quantile(tfd.Normal(0.0, 1.0).cdf(noise))
 
 

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 import rme_tf
 from definition import (
+    DF,
     KL_BOUND,
     SEED,
     UPDATES,
@@ -21,7 +22,7 @@ from definition import (
     recorded_gradients,
 )
 from rme_tf.likelihoods import Bernoulli
-from rme_tf.posteriors import DiagNormal, RecursiveMixing, UniformMixing
+from rme_tf.posteriors import DiagLaplace, DiagNormal, DiagStudentT, RecursiveMixing, UniformMixing
 from rme_tf.priors import StandardNormal
 
 tfd = tfp.distributions
@@ -67,6 +68,15 @@ def check_gradients(model, x, **choices):
     assert_same_gradients(joint, sequential, tolerance=1e-5)
     assert_same_gradients(joint, expected, tolerance=2e-5)
     assert_same_gradients(sequential, expected, tolerance=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bound", ["clamp", "skew"])
+@pytest.mark.parametrize("posterior", [DiagLaplace(2), DiagStudentT(2, DF)], ids=["laplace", "student_t"])
+def test_both_updates_have_the_gradients_of_the_definition_for_components_that_are_not_gaussian(
+    tiny_model, binary_data, posterior, bound
+):
+    check_gradients(tiny_model(3, mixing="learned", posterior=posterior), binary_data(), bound=bound)
 
 
 class ShiftedNormal(StandardNormal):

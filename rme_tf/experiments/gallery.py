@@ -84,6 +84,7 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
         grid_y=grid_y,
         log_joint=log_joint.reshape(num, num),
         title=f"KL(Q||p) = {kl:.2f} nats",
+        log_mixture=None if model.posterior_family.diagonal_gaussian else log_q.reshape(num, num),
         **inferred,
     )
     return panel, kl

@@ -24,7 +24,8 @@ class PosteriorPanel(NamedTuple):
     weights: np.ndarray  # [M], mixing weights
     means: np.ndarray  # [M, 2]
     scales: np.ndarray  # [M, 2], standard deviations
-    title: str = ""  # stands above the panel, e.g. "KL(Q||p) = 0.12 nats"
+    title: str = ""  # text above the panel, e.g. "KL(Q||p) = 0.12 nats"
+    log_mixture: np.ndarray | None = None  # [Y, X], log Q(z|x) on the grid; None for diagonal Gaussians as components
 
 
 @styled
@@ -92,6 +93,7 @@ def _check_panels(panels):
         means_shape = (len(panel.weights), 2)
         grid_shape = (len(panel.grid_y), len(panel.grid_x))
         expected = {"log_joint": grid_shape, "means": means_shape, "scales": means_shape}
+        expected |= {} if panel.log_mixture is None else {"log_mixture": grid_shape}
         received = {field: np.shape(getattr(panel, field)) for field in expected}
         require(received == expected, "PosteriorPanel", f"have shapes {expected}", received)
         steps = np.concatenate([np.diff(panel.grid_x), np.diff(panel.grid_y)])
@@ -105,14 +107,8 @@ def _draw_panel(axes, panel):
     weights, means, scales = map(np.asarray, (panel.weights, panel.means, panel.scales))
     log_p, levels, box = _mass_levels(panel.grid_x, panel.grid_y, panel.log_joint)
     axes.contourf(panel.grid_x, panel.grid_y, log_p, [*levels, 1], colors=_BANDS)
-    # Each component brings grid lines of its own: a narrow one beside a wide one is resolved.
-    lines = means + np.linspace(-5, 5, 61)[:, None, None] * scales  # [61, M, 2]
-    grid_x, grid_y = np.unique(lines[..., 0]), np.unique(lines[..., 1])
-    x = (grid_x[:, None] - means[:, 0]) / scales[:, 0]  # [X, M]
-    y = (grid_y[:, None, None] - means[:, 1]) / scales[:, 1]  # [Y, 1, M]
-    log_peaks = np.log((weights + 1e-30) / scales.prod(axis=-1))  # 1e-30: a weight may be 0
-    log_q = np.logaddexp.reduce(log_peaks - 0.5 * (x**2 + y**2), axis=-1)  # [Y, X]
-    log_q, levels, _ = _mass_levels(grid_x, grid_y, log_q)
+    grid_x, grid_y, log_q = _log_mixture(panel)
+    log_q, levels, log_q_box = _mass_levels(grid_x, grid_y, log_q)
     axes.contour(grid_x, grid_y, log_q, levels, colors="k", linestyles=[DASHED], linewidths=0.8)
     for m, (mean, scale, bold) in enumerate(zip(means, scales, np.sqrt(weights), strict=True)):
         look = {"edgecolor": colour(m), "alpha": 0.45 + 0.55 * bold, "linewidth": 0.8 + 1.4 * bold}
@@ -120,10 +116,25 @@ def _draw_panel(axes, panel):
             axes.add_patch(Ellipse(mean, *(2 * sigmas * scale), fill=False, zorder=3, **look))
         look = {"color": colour(m), "markeredgecolor": "white", "markeredgewidth": 0.5}
         axes.plot(*mean, MARKERS[m % len(MARKERS)], markersize=5, zorder=4, **look)
-    corners = np.concatenate([box, means - 3.1 * scales, means + 3.1 * scales])  # Q's 99%: 3.03
+    boxes = [box] if panel.log_mixture is None else [box, log_q_box]
+    corners = np.concatenate([*boxes, means - 3.1 * scales, means + 3.1 * scales])  # 99% of a Gaussian: 3.03
     low, high = corners.min(axis=0), corners.max(axis=0)
     limits = (low + high) / 2 + 0.52 * (high - low).max() * np.array([[-1], [1]])
     axes.set(xlim=limits[:, 0], ylim=limits[:, 1], aspect="equal", title=panel.title)
+
+
+def _log_mixture(panel):
+    """Returns grid_x [X], grid_y [Y], and log Q(z|x) there, up to a constant, [Y, X]."""
+    if panel.log_mixture is not None:
+        return panel.grid_x, panel.grid_y, panel.log_mixture
+    weights, means, scales = map(np.asarray, (panel.weights, panel.means, panel.scales))
+    # Each component brings grid lines of its own: a narrow one beside a wide one is resolved.
+    lines = means + np.linspace(-5, 5, 61)[:, None, None] * scales  # [61, M, 2]
+    grid_x, grid_y = np.unique(lines[..., 0]), np.unique(lines[..., 1])
+    x = (grid_x[:, None] - means[:, 0]) / scales[:, 0]  # [X, M]
+    y = (grid_y[:, None, None] - means[:, 1]) / scales[:, 1]  # [Y, 1, M]
+    log_peaks = np.log((weights + 1e-30) / scales.prod(axis=-1))  # 1e-30: a weight may be 0
+    return grid_x, grid_y, np.logaddexp.reduce(log_peaks - 0.5 * (x**2 + y**2), axis=-1)
 
 
 def _mass_levels(grid_x, grid_y, log_density):

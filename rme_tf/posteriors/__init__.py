@@ -2,10 +2,12 @@
 
 from rme_tf.posteriors.base import PosteriorFamily
 from rme_tf.posteriors.diag_normal import DiagNormal
+from rme_tf.posteriors.diagonal import DiagonalFamily
 from rme_tf.posteriors.flow import FlowFamily
 from rme_tf.posteriors.full_normal import FullNormal
 from rme_tf.posteriors.householder import Householder
 from rme_tf.posteriors.iaf import IAF
+from rme_tf.posteriors.laplace import DiagLaplace
 from rme_tf.posteriors.mixing import Mixing, RecursiveMixing, UniformMixing
 from rme_tf.posteriors.mixture import (
     component_log_probs,
@@ -15,6 +17,7 @@ from rme_tf.posteriors.mixture import (
     sample_with_log_probs,
 )
 from rme_tf.posteriors.noise import check_noise
+from rme_tf.posteriors.student_t import DiagStudentT
 from rme_tf.posteriors.sylvester import Sylvester
 
 POSTERIORS: dict[str, type[PosteriorFamily]] = {
@@ -22,6 +25,8 @@ POSTERIORS: dict[str, type[PosteriorFamily]] = {
     "full_normal": FullNormal,
     "householder": Householder,
     "iaf": IAF,
+    "laplace": DiagLaplace,
+    "student_t": DiagStudentT,
     "sylvester": Sylvester,
 }
 
@@ -31,7 +36,10 @@ MIXINGS: dict[str, type[Mixing]] = {
 }
 
 __all__ = [
+    "DiagLaplace",
     "DiagNormal",
+    "DiagStudentT",
+    "DiagonalFamily",
     "FlowFamily",
     "FullNormal",
     "Householder",

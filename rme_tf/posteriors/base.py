@@ -18,34 +18,39 @@ def check_count(name: str, value) -> None:
 
 
 class PosteriorFamily(keras.layers.Layer):
-    """Turns params, the unconstrained output of an encoder, into a distribution over latent codes.
+    """A parametric family q(z; params) of distributions over latent codes.
 
-    It is a Keras layer so that a family may own weights; it is never called as one, because a
-    TFP distribution cannot be the output of a layer.
+    Params are the unconstrained output of an encoder. A family is a Keras layer so that it may own weights; it is never
+    called as one, because a TFP distribution cannot be the output of a layer.
 
     Args:
         latent_dim: D, at least 1.
-        initial_scale: the scale of q where an encoder says zero, as it nearly does at its start. Less than
-            the prior's own gets training off the ground sooner.
+        initial_scale: standard deviation of q in each dimension where all params are zero, as an encoder's nearly are
+            at its start. A value below the prior's own speeds up early training.
 
     Raises:
         ValueError: if `latent_dim` is not a positive integer, or `initial_scale` not positive and finite.
 
     To be implemented by subclasses:
-        * `num_params`: P, how many params an encoder must give for one component.
-        * `distribution(params)`: params [..., P] -> `tfd.Distribution`, batch [...], event [D],
-          reparameterised.
+        * `num_params`: P, the number of params of one component.
+        * `distribution(params)`: params [..., P] -> `tfd.Distribution`, batch [...], event [D], reparameterized, with a
+          finite `mean()` and `stddev()`. Params of zero have mean zero, and `initial_scale` as the standard deviation:
+          `positive(raw)` is that value where raw is zero.
 
     May be overridden:
+        * `gaussian`, True if q is a Gaussian for all params.
         * `marginals(params)`, if the latent dimensions are independent under q.
-        * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise.
+        * `moments(params)`, if they are cheaper without a distribution.
+        * `from_noise(params, noise)`, if q is not TFP's transformation of standard normal noise. A family without
+          either has no refinements.
         * `num_means`, if the params do not begin with D means.
         * `sample_components(params, num_samples, seeds)` and `log_prob(params, z)`, if they are cheaper without a
           distribution.
         * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
-        * `depth_argument`, the name of the constructor's argument that says how many transforms there are.
+        * `depth_argument`, the name of the constructor's argument that counts the transforms.
     """
 
+    gaussian: ClassVar[bool] = False
     depth_argument: ClassVar[str | None] = None
 
     def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
@@ -70,6 +75,11 @@ class PosteriorFamily(keras.layers.Layer):
         """
         return self.latent_dim
 
+    @property
+    def diagonal_gaussian(self) -> bool:
+        """Whether q is a Gaussian of independent dimensions, which its means and standard deviations determine."""
+        return self.gaussian and self.marginals(tf.zeros([self.num_params])) is not None
+
     def distribution(self, params):
         """Returns the distribution with batch shape [...] and event shape [D].
 
@@ -81,6 +91,11 @@ class PosteriorFamily(keras.layers.Layer):
     def marginals(self, params):
         """Returns the distribution of each latent dimension, batch [..., D], event []; None if they are dependent."""
         del params
+
+    def moments(self, params):
+        """Returns mean and standard deviation of q, each [..., D], for params [..., P]."""
+        q = self.distribution(params)
+        return q.mean(), q.stddev()
 
     def from_noise(self, params, noise):
         """Returns z [..., D], distributed as q for standard normal noise [..., D] that broadcasts against params.

@@ -1,5 +1,7 @@
 """A Gaussian with full covariance."""
 
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -23,6 +25,8 @@ class TriangularNormal(tfp.distributions.MultivariateNormalTriL):
 @keras.saving.register_keras_serializable("rme_tf")
 class FullNormal(PosteriorFamily):
     """N(mean, L L^T); params are the mean and the D (D + 1) / 2 entries of the Cholesky factor L."""
+
+    gaussian: ClassVar[bool] = True
 
     @property
     def num_params(self) -> int:

@@ -53,6 +53,7 @@ class Householder(PosteriorFamily):
         Tomczak and Welling (2016), https://arxiv.org/abs/1611.09630
     """
 
+    gaussian: ClassVar[bool] = True
     depth_argument: ClassVar[str | None] = "num_reflections"
 
     def __init__(self, latent_dim: int, num_reflections: int = 2, **kwargs):

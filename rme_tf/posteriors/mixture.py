@@ -77,5 +77,5 @@ def mixture_distribution(family, encoding):
 
 def mixture_moments(family, encoding):
     """Returns the dict `weights` [B, M], `means` and `scales` [B, M, D] of Q(z|x) and its components."""
-    components = family.distribution(encoding.params)
-    return {"weights": tf.exp(encoding.log_alpha), "means": components.mean(), "scales": components.stddev()}
+    means, stddevs = family.moments(encoding.params)
+    return {"weights": tf.exp(encoding.log_alpha), "means": means, "scales": stddevs}
