@@ -12,6 +12,7 @@ from scipy import stats
 from tabulate import tabulate
 
 from rme_tf import plots
+from rme_tf.experiments.configuration import field
 from rme_tf.experiments.growth import components_trained
 from rme_tf.experiments.tables import Record, by_method, mean_and_error
 
@@ -84,7 +85,7 @@ def paired_differences(records: Sequence[Record], reference: str, column="test l
         ValueError: if there is no record of the reference.
     """
     seeds = {
-        method: {record["config"]["seed"]: value for record, value in zip(group, values_of(group, column), strict=True)}
+        method: {field(record, "seed"): value for record, value in zip(group, values_of(group, column), strict=True)}
         for method, group in by_method(records).items()
     }
     if reference not in seeds:
@@ -130,7 +131,7 @@ def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str,
 def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
     """Returns what the table of quality and the table of cost are of, a sentence or two each."""
     tests, trains = (_numbers(_observations(record["metrics"][split]) for record in records) for split in SPLITS)
-    samples = _numbers(record["config"]["importance_samples"] for record in records)
+    samples = _numbers(field(record, "importance_samples") for record in records)
     quality = (
         f"Bounds in nats on {tests} test and {trains} training observations, log p(x) by {samples} importance samples; "
         f"means ± standard errors over seeds. Bold: a paired test finds a difference ({LEVEL:.0%}, Holm)."

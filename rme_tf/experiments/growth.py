@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rme_tf.experiments.configuration import field
 from rme_tf.experiments.making import make_algorithm
 
 if TYPE_CHECKING:
@@ -48,9 +49,8 @@ def warn_if_unpolished(recipe: "Recipe", epochs: int) -> None:
 
 def components_trained(records: Sequence[dict]) -> int | str:
     """Returns M of the runs of one method, or "1 of M" where a run ended within its warm start, by lack of time say."""
-    config = records[0]["config"]
-    number = config["components"]
-    stunted = number > 1 and any(_epochs(record) <= config.get("warm_start_epochs", 0) for record in records)
+    number, warm_start = field(records[0], "components"), field(records[0], "warm_start_epochs", 0)
+    stunted = number > 1 and any(_epochs(record) <= warm_start for record in records)
     return f"1 of {number}" if stunted else number
 
 

@@ -4,6 +4,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 
+from rme_tf.experiments.configuration import differences, field
 from rme_tf.experiments.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.tables import Record
 from rme_tf.records import read_json
@@ -69,19 +70,18 @@ def load_records(paths: Iterable) -> list[Record]:
 
 def _of_one_comparison(records: list[Record]) -> list[Record]:
     """Returns the records without repetitions, checked to be comparable: see `load_records`."""
-    data = {tuple(record["config"].get(name) for name in DATA) for record in records}
+    data = {tuple(field(record, name) for name in DATA) for record in records}
     if len(data) > 1:
         shown = sorted(", ".join(str(value) for value in values if value is not None) for values in data)
         raise ValueError(f"Expected records on one data set. Received: {'; '.join(shown)}.")
     first: dict[tuple, Record] = {}
     for record in records:
-        config = record["config"]
-        known = first.setdefault((record["method"], config["seed"]), record)["config"]
-        different = sorted(name for name in known.keys() & config.keys() if known[name] != config[name])
-        if different:
+        seed = field(record, "seed")
+        known = first.setdefault((record["method"], seed), record)
+        if different := differences(known["config"], record["config"]):
             raise ValueError(
                 "Expected one configuration for each method and seed. Received two records of "
-                f"{record['method']!r} under seed {config['seed']}, which differ in {', '.join(different)}."
+                f"{record['method']!r} under seed {seed}, which differ in {', '.join(different)}."
             )
     return list(first.values())
 

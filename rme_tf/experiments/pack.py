@@ -10,6 +10,7 @@ the folder from it again, for a study that gets more methods or seeds.
 import dataclasses
 import pathlib
 
+from rme_tf.experiments.configuration import field
 from rme_tf.experiments.loading import load_study
 from rme_tf.experiments.options import Positional, parse
 from rme_tf.experiments.study_files import SUFFIX, write_study_file
@@ -63,7 +64,7 @@ def convert(source, target) -> None:
 
 def _name(record: Record) -> str:
     """Returns the name of a record's file; a benchmark has one record, without a method."""
-    return f"{record['method']}-seed{record['config']['seed']}.json" if "method" in record else "benchmark.json"
+    return f"{record['method']}-seed{field(record, 'seed')}.json" if "method" in record else "benchmark.json"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from tabulate import tabulate
 
+from rme_tf.experiments.configuration import field
 from rme_tf.experiments.growth import components_trained
 
 FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # of a benchmark's columns that are neither ratios nor large
@@ -71,7 +72,7 @@ def _aligned(rows: list[dict]) -> list[dict]:
 
 def _more_samples(group: list[Record], title: str, show: Callable[[list[dict], str], str]) -> dict[str, str]:
     """Returns the column of the test set's log-likelihood by more samples, in a dict; none if it was not recorded."""
-    number = group[0]["config"].get("more_importance_samples")
+    number = field(group[0], "more_importance_samples")
     if number is None:
         return {}
     tests = [record["metrics"]["test"] for record in group]
@@ -103,10 +104,10 @@ def _image_summary(record: Record) -> dict:
         "parameters": _parameters(record),
         "train ELBO": f"{train['elbo']:.2f}",
         "test ELBO": _with_error(test, "elbo"),
-        f"test log p(x), {record['config']['importance_samples']:,} samples": _with_error(test, "log_likelihood"),
+        f"test log p(x), {field(record, 'importance_samples'):,} samples": _with_error(test, "log_likelihood"),
         **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
         "bits/dim": mean_and_error([test["bits_per_dimension"]], 4),
-        "active units": f"{test['active_units']} of {record['config']['latent_dim']}",
+        "active units": f"{test['active_units']} of {field(record, 'latent_dim')}",
         "H(alpha)": f"{test['mixing_entropy']:.3f}",
         "s/epoch": f"{record['seconds']['last_epoch']:.2f}",
         "inference ms/128": f"{record['inference_milliseconds_per_batch_of_128']:.2f}",
@@ -120,13 +121,13 @@ def _text_summary(record: Record) -> dict:
         "parameters": _parameters(record),
         "test ELBO": _with_error(test, "elbo"),
         "test log p(x)": _with_error(test, "log_likelihood"),
-        "samples": f"{record['config']['importance_samples']:,}",  # one will do for a language model
+        "samples": f"{field(record, 'importance_samples'):,}",  # one will do for a language model
         **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
         "PPL/word": f"{test['perplexity_per_word']:.2f}",
         "PPL/token": f"{test['perplexity_per_token']:.2f}",
         "KL": f"{test['kl']:.2f}",
         "I(x; z)": f"{collapse['mutual_information']:.2f}",
-        "active units": f"{collapse['active_units']:.0f} of {record['config']['latent_dim']}",
+        "active units": f"{collapse['active_units']:.0f} of {field(record, 'latent_dim')}",
         "reliance on z": f"{collapse['reliance']:.2f}",
         "s/epoch": f"{record['seconds']['last_epoch']:.2f}",
     }
@@ -138,15 +139,14 @@ def _image_study(group: list[Record]) -> dict:
         return _collapse_study(group, {"bits/dim": "bits_per_dimension"})
     tests = [record["metrics"]["test"] for record in group]
     trains = [record["metrics"]["train"] for record in group]
-    config = group[0]["config"]
     scaled = all("decoder_scale" in test for test in tests)
     scale = {"decoder's scale": mean_and_error([test["decoder_scale"] for test in tests], 4)} if scaled else {}
-    least = min(min(test[f"alpha_{m}"] for m in range(config["components"])) for test in tests)
+    least = min(min(test[f"alpha_{m}"] for m in range(field(group[0], "components"))) for test in tests)
     return {
         "M": components_trained(group),
         "seeds": len(group),
         "test ELBO": mean_and_error([test["elbo"] for test in tests]),
-        f"test log p(x), {config['importance_samples']:,} samples": mean_and_error(
+        f"test log p(x), {field(group[0], 'importance_samples'):,} samples": mean_and_error(
             [test["log_likelihood"] for test in tests]
         ),
         **_more_samples(group, "test log p(x)", lambda tests, name: mean_and_error([test[name] for test in tests])),
