@@ -1,4 +1,4 @@
-"""Processes of their own: with the library, as `rme_tf.benchmark.keeping` makes them, or with TensorFlow alone.
+"""Processes of their own: with the library, as `rme_tf.benchmark.processes` makes them, or with TensorFlow alone.
 
 What they import is paid for once.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 
-from rme_tf.benchmark.keeping import new_processes
+from rme_tf.benchmark.processes import new_processes
 
 # A process that can import TensorFlow alone. It forks one for each program that it reads, and says what that printed;
 # where a fork is not safe, it runs the program itself.

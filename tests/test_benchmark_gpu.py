@@ -28,7 +28,7 @@ for name in names:
         sys.exit(139)
     if name == "sleeps":
         time.sleep(60)
-    tell({"cell": name, "seconds": 0.5, "error": "ValueError: no" if name == "fails" else "", "said": "well"})
+    tell({"cell": name, "seconds": 0.5, "error": "ValueError: no" if name == "fails" else "", "remark": "well"})
 """
 
 
@@ -113,8 +113,8 @@ def test_without_a_gpu_it_says_so_and_runs_nothing(monkeypatch, capsys):
 @pytest.mark.parametrize(("name", "policy"), [("model of images", "float32"), ("model of sentences", "mixed_bfloat16")])
 def test_a_cell_trains_resumes_saves_exports_and_evaluates(name, policy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = cells.run(name, ROOT, policy, False)
-    assert said.startswith("loss ")
+    remark = cells.run(name, ROOT, policy, False)
+    assert remark.startswith("loss ")
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoints", "model.keras", "saved_model"}
 
 

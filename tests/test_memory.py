@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import memory
-from rme_tf.benchmark.keeping import in_new_process
+from rme_tf.benchmark.processes import in_new_process
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")

@@ -1,3 +1,6 @@
-"""What was measured side by side: `python -m rme_tf.benchmark.images`, `.inference`, `.text` or `.folder` print it."""
+"""Benchmarks, printed by `python -m rme_tf.benchmark.NAME`.
+
+NAME is `images`, `inference`, `text`, `execution` or `folder`; `gpu` checks that typical uses run on a GPU.
+"""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Typical uses of the library, each of seconds: the cells of `rme_tf.benchmark.gpu`."""
+"""Typical uses of the library, the cells of `rme_tf.benchmark.gpu`."""
 
 import contextlib
 import importlib.util
@@ -26,18 +26,18 @@ TEXT = ["--units", "16", "--embedding-size", "12", "--max-length", "12", "--impo
 
 
 def run(name: str, root: pathlib.Path, policy: str, jit_compile: bool | None) -> str:
-    """Runs a cell in the working directory, under a dtype policy; returns what is to be said of it.
+    """Runs a cell in the working directory; returns a remark.
 
     Args:
-        name: in `CELLS`.
-        root: of the repository.
+        name: name of the cell, in `CELLS`.
+        root: root of the repository.
         policy: Keras dtype policy.
         jit_compile: whether XLA compiles the steps; None for the default.
     """
     with _policy(policy), _compiled_by(jit_compile) as used:
-        said = CELLS[name](root, policy, jit_compile)
-    left = jit_compile and not all(used)  # by Keras: layers that run on cuDNN
-    return ", ".join(filter(None, [said, "in the graph, not by XLA" if left else ""]))
+        remark = CELLS[name](root, policy, jit_compile)
+    left = jit_compile and not all(used)  # Keras does not compile layers that run on cuDNN
+    return ", ".join(filter(None, [remark, "in the graph, not by XLA" if left else ""]))
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def _policy(name: str):
 
 @contextlib.contextmanager
 def _compiled_by(jit_compile: bool | None):
-    """Lets `compile` take this unless it is told otherwise; yields a list of what became of it in every model."""
+    """Sets the default of `jit_compile`; yields a list of its value in every model."""
     compile_model, used = VAE.compile, []
 
     def compiled(model, *args, **kwargs):
@@ -72,7 +72,7 @@ def readme(root: pathlib.Path, policy: str, jit_compile: bool | None) -> str:
     del policy, jit_compile
     snippets = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     strings = importlib.util.find_spec("tensorflow_text") is not None
-    chosen = snippets if strings else [each for each in snippets if "tokenizer=tokenizer" not in each]
+    chosen = snippets if strings else [snippet for snippet in snippets if "tokenizer=tokenizer" not in snippet]
     exec("\n".join(chosen), {})
     return "" if strings else "without those that need tensorflow-text"
 
@@ -120,10 +120,10 @@ def text_model(root: pathlib.Path, policy: str, jit_compile: bool | None) -> str
 
 
 def _life(build: Callable[[], VAE], x) -> str:
-    """Returns a word about the losses of a model that was trained, resumed, saved, loaded, exported and evaluated.
+    """Returns a remark on the losses of a model that is trained, resumed, saved, loaded, exported and evaluated.
 
     Raises:
-        ValueError: if what is resumed or loaded is not what it was, or something is not finite.
+        ValueError: if the resumed or the loaded model differs, or a number is not finite.
     """
 
     def compiled():
@@ -134,7 +134,7 @@ def _life(build: Callable[[], VAE], x) -> str:
     fitting = {"batch_size": 16, "validation_data": (x,), "verbose": 0}
     model, checkpoint = compiled()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a warm start that is all there is yet
+        warnings.simplefilter("ignore")  # the warning of a training within the warm start
         model.fit(x, epochs=1, callbacks=[checkpoint], **fitting)
     model, checkpoint = compiled()
     model.fit(x, epochs=3, initial_epoch=checkpoint.epoch, callbacks=[checkpoint], **fitting)
@@ -142,8 +142,8 @@ def _life(build: Callable[[], VAE], x) -> str:
     _check("the training's losses", losses, losses if len(losses) == 3 else None)
     model.save("model.keras")
     loaded = keras.saving.load_model("model.keras")
-    expected, found = model.predict(x, verbose=0), loaded.predict(x, verbose=0)
-    _check("the loaded model's means", found["means"], expected["means"])
+    expected, outputs = model.predict(x, verbose=0), loaded.predict(x, verbose=0)
+    _check("the loaded model's means", outputs["means"], expected["means"])
     bounds = [model.evaluate(x, verbose=0)[0], evaluation.log_likelihood(model, x, num_samples=30).mean]
     _check("the bounds", bounds, bounds)
     export_saved_model(model, "saved_model", **({} if x.ndim > 2 else {"max_length": x.shape[1]}))
@@ -152,10 +152,10 @@ def _life(build: Callable[[], VAE], x) -> str:
     return f"loss {losses[0]:.2f} to {losses[-1]:.2f}"
 
 
-def _check(what: str, found, expected) -> None:
-    """Raises ValueError unless both are finite and close: other kernels round otherwise, in TF32 or 16 bits too."""
-    if expected is None or not np.isfinite(found).all() or not np.allclose(found, expected, rtol=0.05, atol=0.05):
-        raise ValueError(f"Expected {what} to be finite and {expected}. Received: {found}.")
+def _check(what: str, values, expected) -> None:
+    """Raises ValueError unless both are finite and close, by the rounding of TF32 and of 16 bits."""
+    if expected is None or not np.isfinite(values).all() or not np.allclose(values, expected, rtol=0.05, atol=0.05):
+        raise ValueError(f"Expected {what} to be finite and {expected}. Received: {values}.")
 
 
 CELLS: dict[str, Callable[[pathlib.Path, str, bool | None], str]] = {

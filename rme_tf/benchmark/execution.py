@@ -1,6 +1,8 @@
-"""Times training steps in TensorFlow's graph and compiled by XLA, side by side: `python -m rme_tf.benchmark.execution`.
+"""Benchmark of training steps in TensorFlow's graph and compiled by XLA.
 
-Every model takes its turn in every round, in both ways, so that what else the machine does falls on all of them; the
+    python -m rme_tf.benchmark.execution
+
+Every model takes its turn in every round, in both modes, so that other work on the machine falls on all of them; the
 ratios are medians over the rounds.
 """
 
@@ -27,7 +29,7 @@ from rme_tf.types import EOS, UNK
 JOINT = RecursiveMixture(warm_start_epochs=0)
 MLP = {"encoder": "mlp", "decoder": "mlp"}
 CONV = {"encoder": "conv", "decoder": "conv"}
-# Name -> algorithm, and what the model has beside its size.
+# Name -> algorithm, and options of the model.
 IMAGE_MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
     "VAE, MLP": (ELBO(), {**MLP, "num_components": 1}),
     "RME(5), MLP": (JOINT, {**MLP, "num_components": 5}),
@@ -43,7 +45,7 @@ TEXT_MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
     "VAE, LSTM": (ELBO(), {"num_components": 1}),
     "RME(3), LSTM": (JOINT, {"num_components": 3}),
 }
-WAYS = {"graph": False, "XLA": True}
+MODES = {"graph": False, "XLA": True}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,16 +56,16 @@ class Options:
         models: names of the models.
         side: pixels on a side of the images.
         units: hidden layers of networks "mlp".
-        latent_dim: D.
-        vocabulary_size: V.
-        lstm_units: of the LSTMs.
+        latent_dim: number of latent dimensions D.
+        vocabulary_size: number of tokens V.
+        lstm_units: size of the LSTMs.
         length: tokens of every sentence.
         batch_size: images of a step.
         text_batch_size: sentences of a step.
         steps: steps of one timing.
-        steps_per_execution: steps that are handed to TensorFlow at once.
-        rounds: timings of each model in each way.
-        out: file for the record; none unless given.
+        steps_per_execution: steps of one execution by TensorFlow.
+        rounds: timings of each model in each mode.
+        out: file for the record; None for no record.
     """
 
     models: tuple[str, ...] = (*IMAGE_MODELS, *TEXT_MODELS)
@@ -117,25 +119,31 @@ def batches(name: str, options: Options) -> tf.data.Dataset:
 
 
 def trainings(name: str, options: Options) -> dict[str, Callable[[], object]]:
-    """Returns a training in each way, by "name: way"."""
+    """Returns a training in each mode, by "name: mode"."""
     data = batches(name, options)
     runs: dict[str, Callable[[], object]] = {}
-    for way, jit_compile in WAYS.items():
+    for mode, jit_compile in MODES.items():
         model = build(name, options)
         execution = {"jit_compile": jit_compile, "steps_per_execution": options.steps_per_execution}
         model.compile("adam", {**IMAGE_MODELS, **TEXT_MODELS}[name][0], **execution)
-        runs[f"{name}: {way}"] = functools.partial(model.fit, data, verbose=0)
+        runs[f"{name}: {mode}"] = functools.partial(model.fit, data, verbose=0)
     return runs
 
 
 def rows(models: Sequence[str], milliseconds: dict[str, np.ndarray], first: dict[str, float]) -> list[dict]:
-    """Returns the lines of the table, from milliseconds a step and the seconds of the first training."""
+    """Returns the rows of the table.
+
+    Args:
+        models: names of the models.
+        milliseconds: milliseconds of a step in every round, by "name: mode".
+        first: seconds of the first training, by "name: mode".
+    """
     table = []
     for name in models:
-        graph, xla = (milliseconds[f"{name}: {way}"] for way in WAYS)
+        graph, xla = (milliseconds[f"{name}: {mode}"] for mode in MODES)
         row = {"model": name, "ms/step, graph": np.median(graph), "ms/step, XLA": np.median(xla)}
         row |= {"times the graph's step": np.median(xla / graph)}
-        row |= {f"seconds of the first training, {way}": first[f"{name}: {way}"] for way in WAYS}
+        row |= {f"seconds of the first training, {mode}": first[f"{name}: {mode}"] for mode in MODES}
         table.append({key: value if key == "model" else float(value) for key, value in row.items()})
     return table
 
@@ -147,7 +155,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Prints the table, and keeps the record if it is wanted."""
+    """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     keras.utils.disable_interactive_logging()
@@ -155,12 +163,13 @@ def main() -> None:
     for name in options.models:
         runs |= trainings(name, options)
     first = {key: _seconds(run) for key, run in runs.items()}
-    milliseconds = {key: 1000.0 * each / options.steps for key, each in take_turns(runs, options.rounds).items()}
+    timings = take_turns(runs, options.rounds)
+    milliseconds = {key: 1000.0 * seconds / options.steps for key, seconds in timings.items()}
     table = rows(options.models, milliseconds, first)
     print(f"Steps an execution: {options.steps_per_execution}. Devices: {tf.config.list_physical_devices()}")
     print(tabulate(table, headers="keys", floatfmt=("", ",.1f", ",.1f", ".2f", ".1f", ".1f")))
-    every = {key: values.tolist() for key, values in milliseconds.items()}
-    keep(options.out, options, table, milliseconds_per_step=every)
+    steps = {key: values.tolist() for key, values in milliseconds.items()}
+    keep(options.out, options, table, milliseconds_per_step=steps)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""How fast a folder of images is there, and read, beside a training step: `python -m rme_tf.benchmark.folder`.
+"""Benchmark of a folder of images: start, input pipeline, training.
 
-Makes small JPEGs in a temporary folder. Then, each in a process of its own: the start from nothing but the files, the
-start with the pixels kept in the data directory, and rounds of the input pipeline alone and of training with it.
+    python -m rme_tf.benchmark.folder
+
+Makes small JPEGs in a temporary folder, and measures, in a new process for each: the start from the files alone, the
+start from the pixels in the data directory, and rounds of the input pipeline alone and of training with it.
 """
 
 import dataclasses
@@ -19,11 +21,12 @@ from tabulate import tabulate
 
 from rme_tf import memory
 from rme_tf.algorithms import RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, keep
+from rme_tf.benchmark.processes import in_new_process
 from rme_tf.data import load_folder, steps_per_epoch, training_dataset
 from rme_tf.models import VAE
 
-# As recipes/folder.py has it.
+# The model of recipes/folder.py.
 MODEL: dict[str, Any] = {
     "encoder": "dcgan",
     "decoder": "dcgan",
@@ -31,23 +34,23 @@ MODEL: dict[str, Any] = {
     "likelihood": "discretized_logistic_mixture",
 }
 PIPELINE, TRAINING = "input pipeline alone", "training"
-CONTENTS = 256  # different images, of which the files are copies: what is measured is their number
+CONTENTS = 256  # different images; the files are copies of these
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to time.
+    """Sizes and numbers of the timings.
 
     Args:
-        count: JPEGs.
-        side: their pixels on a side.
-        size: pixels on a side of what is trained on.
-        components: M.
+        count: number of JPEGs.
+        side: pixels on a side of the JPEGs.
+        size: pixels on a side of the images in training.
+        components: number of components M.
         batch_size: images of a step.
         steps: training steps of one timing.
-        pipeline_steps: batches of the input pipeline in one timing, a pass over the images at least.
+        pipeline_steps: batches of the input pipeline in one timing, at least a pass over the images.
         rounds: timings of the input pipeline and of training.
-        out: file for the record; none unless given.
+        out: file for the record; None for no record.
     """
 
     count: int = 50_000
@@ -62,15 +65,15 @@ class Options:
 
 
 class Start(NamedTuple):
-    """What it takes until the images are there."""
+    """Seconds and memory of a start."""
 
     seconds: float
-    mib_before: float  # of the process, TensorFlow's own; NaN but on Linux, like the next
+    mib_before: float  # memory of the process with TensorFlow; NaN unless on Linux, as is the peak
     peak_mib: float
 
 
 def make_files(folder, options: Options) -> None:
-    """Writes the JPEGs, smooth noise in colour, a thousand a folder."""
+    """Writes the JPEGs, smooth noise in color, a thousand a folder."""
     from PIL import Image
 
     rng, contents = np.random.default_rng(0), []
@@ -86,17 +89,23 @@ def make_files(folder, options: Options) -> None:
 
 
 def start(folder, data_dir, options: Options) -> Start:
-    """Returns what `load_folder` takes, until the first batch: of files alone, or of what `data_dir` keeps."""
+    """Returns seconds and memory of `load_folder` up to the first batch.
+
+    Args:
+        folder: folder of the files.
+        data_dir: folder of the prepared pixels, which are read if they exist.
+        options: sizes.
+    """
     memory.reset_peak()
     before, begin = memory.peak(), time.perf_counter()
     images = load_folder(path=folder, data_dir=data_dir, size=options.size).train
     next(iter(training_dataset(images, batch_size=options.batch_size, binarization="none")))
     seconds, peak = time.perf_counter() - begin, memory.peak()
-    return Start(seconds, *(math.nan if each is None else each for each in (before, peak)))
+    return Start(seconds, *(math.nan if mib is None else mib for mib in (before, peak)))
 
 
 def timings(folder, data_dir, options: Options) -> dict[str, list[float]]:
-    """Returns the images a second of the input pipeline and of training, in every round."""
+    """Returns the images a second of the pipeline and of training."""
     keras.utils.disable_interactive_logging()
     images = load_folder(path=folder, data_dir=data_dir, size=options.size).train
     model = VAE.from_names(input_shape=images.shape[1:], num_components=options.components, **MODEL)
@@ -123,15 +132,15 @@ def timings(folder, data_dir, options: Options) -> dict[str, list[float]]:
 
 
 def rows(options: Options, starts: dict[str, Start], rates: dict[str, list[float]]) -> list[dict]:
-    """Returns the lines of the table."""
+    """Returns the rows of the table."""
     begun: list[dict] = [
         {
             f"{options.count:,} JPEGs": name,
-            "images/s": options.count / each.seconds,
-            "seconds": each.seconds,
-            "peak MiB": each.peak_mib,
+            "images/s": options.count / begin.seconds,
+            "seconds": begin.seconds,
+            "peak MiB": begin.peak_mib,
         }
-        for name, each in starts.items()
+        for name, begin in starts.items()
     ]
     names = {TRAINING: f"training, RME({options.components}) on {options.size}x{options.size}"}
     return begun + [
@@ -141,20 +150,20 @@ def rows(options: Options, starts: dict[str, Start], rates: dict[str, list[float
 
 
 def main() -> None:
-    """Prints the table, and keeps the record if it is wanted."""
+    """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     with tempfile.TemporaryDirectory() as folder:
-        files, kept = f"{folder}/files", f"{folder}/kept"
+        files, pixels = f"{folder}/files", f"{folder}/pixels"
         make_files(files, options)
         names = ("start, files alone", "start, pixels kept")
-        starts = {name: in_new_process(start, files, kept, options) for name in names}
-        rates = in_new_process(timings, files, kept, options)
+        starts = {name: in_new_process(start, files, pixels, options) for name in names}
+        rates = in_new_process(timings, files, pixels, options)
     table = rows(options, starts, rates)
     ratios = np.array(rates[PIPELINE]) / np.array(rates[TRAINING])
     print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))
     print(f"The pipeline gives {np.median(ratios):,.0f} times what training takes, the median over the rounds.")
-    keep(options.out, options, table, starts={name: each._asdict() for name, each in starts.items()}, rates=rates)
+    keep(options.out, options, table, starts={name: begin._asdict() for name, begin in starts.items()}, rates=rates)
 
 
 if __name__ == "__main__":

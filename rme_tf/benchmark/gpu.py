@@ -1,7 +1,10 @@
-"""Runs what users do on a GPU, a line each: `python -m rme_tf.benchmark.gpu` from the root of the repository.
+"""Check of typical uses on a GPU, a line for each.
 
-The README's snippets, a model and a recipe of images and of sentences; in float32 and both mixed policies; in the graph
-and compiled by XLA. A failure does not stop the rest. Without a GPU it says so, and runs nothing.
+    python -m rme_tf.benchmark.gpu
+
+Runs, from the root of the repository, the README's snippets, a model and a recipe of images and of sentences; in
+float32 and both mixed policies; in the graph and compiled by XLA. A failure does not stop the rest. Without a GPU
+nothing is run.
 """
 
 import dataclasses
@@ -31,13 +34,13 @@ class Options:
     """Device, policies and cells of the run.
 
     Args:
-        device: "gpu", or "cpu" to see that the lines themselves work.
-        cells: names of what is run.
+        device: "gpu", or "cpu" to check the cells themselves.
+        cells: names of the cells to run.
         policies: Keras dtype policies.
         modes: "graph", "XLA" or "default", which is what `compile` chooses.
         minutes: limit for all cells of one policy and mode together.
-        out: folder of what they write and print.
-        report: file for the outcomes of the one policy and mode that this process runs by itself; leave it out.
+        out: folder of the files and the output of the cells.
+        report: file for the outcomes of one policy and mode, set for the processes that run these; leave it out.
     """
 
     device: str = "gpu"
@@ -50,16 +53,16 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """The end of a cell: an error's first line, or nothing, and remarks."""
+    """Outcome of a cell."""
 
     cell: str
     seconds: float
-    error: str = ""
-    said: str = ""
+    error: str = ""  # its first line
+    remark: str = ""
 
 
 def check(options: Options) -> None:
-    """Raises ValueError for a choice that is none, or where there is no repository."""
+    """Raises ValueError for an unknown choice, or outside the repository."""
     for kind, known in (("cells", cells.CELLS), ("modes", MODES), ("policies", dict.fromkeys(POLICIES))):
         for name in getattr(options, kind):
             lookup(known, name, kind)
@@ -70,7 +73,7 @@ def check(options: Options) -> None:
 
 
 def run_here(options: Options) -> None:
-    """Runs the cells of one policy and mode in this process, and reports each as it begins and as it ends."""
+    """Runs the cells of one policy and mode in this process."""
     root = pathlib.Path.cwd()
     (policy,), (mode,) = options.policies, options.modes
     for name in options.cells:
@@ -78,15 +81,15 @@ def run_here(options: Options) -> None:
         folder = root / options.out / name.replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        start, error, said = time.perf_counter(), "", ""
+        start, error, remark = time.perf_counter(), "", ""
         try:
-            said = cells.run(name, root, policy, MODES[mode])
+            remark = cells.run(name, root, policy, MODES[mode])
         except (Exception, SystemExit) as failure:
             traceback.print_exc()
             error = first_line(f"{type(failure).__name__}: {failure}")
         finally:
             os.chdir(root)
-        _tell(options.report, Outcome(name, time.perf_counter() - start, error, said)._asdict())
+        _tell(options.report, Outcome(name, time.perf_counter() - start, error, remark)._asdict())
 
 
 def _tell(report, entry: dict) -> None:
@@ -95,18 +98,20 @@ def _tell(report, entry: dict) -> None:
 
 
 def first_line(text: str) -> str:
-    """Returns the first line of a text that says something, cut to what a terminal shows."""
+    """Returns the first line with words, cut to 200 characters."""
     return next((line.strip() for line in text.splitlines() if line.strip()), text)[:200]
 
 
 def outcomes(command: list[str], names, report: pathlib.Path, log: pathlib.Path, **popen) -> Iterator[Outcome]:
-    """Yields the outcome of each cell, run by processes that may die: what has not begun then is run by another.
+    """Yields the outcome of each cell, run by processes that may die.
+
+    The cells after the one in which a process dies are run by another process.
 
     Args:
-        command: of a process that takes names of cells after it, and writes into `report` as `run_here` does.
-        names: of the cells.
-        report: a file that is not there yet.
-        log: file for what the processes print.
+        command: command of a process that takes names of cells, and writes into `report` as `run_here` does.
+        names: names of the cells.
+        report: file for the starts and the ends of cells, made anew for each process.
+        log: file for the output of the processes.
         **popen: further arguments of `subprocess.run`: `timeout` in seconds.
     """
     left = list(names)
@@ -119,24 +124,24 @@ def outcomes(command: list[str], names, report: pathlib.Path, log: pathlib.Path,
                 end = f"the process ended with status {done.returncode}"
             except subprocess.TimeoutExpired:
                 end = "the time is up"
-        told = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
-        ended = [Outcome(**entry) for entry in told if "cell" in entry]
+        entries = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+        ended = [Outcome(**entry) for entry in entries if "cell" in entry]
         yield from ended
-        left = [name for name in left if name not in {each.cell for each in ended}]
+        left = [name for name in left if name not in {outcome.cell for outcome in ended}]
         if left:
-            spent = time.perf_counter() - start - sum(each.seconds for each in ended)
+            spent = time.perf_counter() - start - sum(outcome.seconds for outcome in ended)
             yield Outcome(left.pop(0), spent, f"{end}, see {log}")
 
 
 def line(outcome: Outcome, policy: str, mode: str) -> str:
-    """Returns the line of a cell."""
+    """Returns the printed line of a cell."""
     words = [text.ljust(width) for text, width in zip((outcome.cell, policy, mode), WIDTHS, strict=True)]
-    end = f"FAILED  {outcome.error}" if outcome.error else " ".join(filter(None, ["ok", outcome.said]))
+    end = f"FAILED  {outcome.error}" if outcome.error else " ".join(filter(None, ["ok", outcome.remark]))
     return f"{' '.join(words)} {outcome.seconds:6.1f} s  {end}"
 
 
 def run_all(options: Options) -> int:
-    """Runs every cell under every policy in every mode, prints a line each; returns how many failed."""
+    """Runs every cell under every policy and mode; returns the failures."""
     failed = 0
     environment = {**os.environ, **({"CUDA_VISIBLE_DEVICES": "-1"} if options.device == "cpu" else {})}
     for policy in options.policies:
@@ -148,14 +153,14 @@ def run_all(options: Options) -> int:
             flags = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
             command = [sys.executable, "-m", "rme_tf.benchmark.gpu", *flags, "--cells"]
             limit = 60.0 * options.minutes
-            for each in outcomes(command, options.cells, report, folder / "log.txt", env=environment, timeout=limit):
-                print(line(each, policy, mode), flush=True)
-                failed += bool(each.error)
+            for outcome in outcomes(command, options.cells, report, folder / "log.txt", env=environment, timeout=limit):
+                print(line(outcome, policy, mode), flush=True)
+                failed += bool(outcome.error)
     return failed
 
 
 def main() -> int:
-    """Prints the lines; returns 1 if a cell has failed."""
+    """Print a line for each cell; return 1 if one has failed."""
     options = tyro.cli(Options, description=__doc__)
     check(options)
     if options.report is not None:

@@ -1,7 +1,9 @@
-"""Times one training step of each algorithm against the VAE's, side by side: `python -m rme_tf.benchmark.images`.
+"""Benchmark of a training step on images by each algorithm.
 
-Every model takes its turn in every round, so that what else the machine does falls on all of them; the ratios are
-medians over the rounds. Then the memory of a training step, each in a process of its own.
+    python -m rme_tf.benchmark.images
+
+Every model takes its turn in every round, so that other work on the machine falls on all of them; the ratios, to a step
+of the VAE, are medians over the rounds. The memory of a training step is measured in a new process for each model.
 """
 
 import dataclasses
@@ -14,14 +16,15 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, keep
 from rme_tf.benchmark.measuring import images, memory_of_a_step, take_turns
+from rme_tf.benchmark.processes import in_new_process
 from rme_tf.data import evaluation_dataset
 from rme_tf.models import VAE
 
 JOINT = RecursiveMixture(warm_start_epochs=0)
 SEQUENTIAL = RecursiveMixture(warm_start_epochs=0, update="sequential")
-# Name -> algorithm, and what the model has beside its M components.
+# Name -> algorithm, and options of the model other than M components.
 MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
     "VAE": (ELBO(), {"num_components": 1, "mixing": "uniform"}),
     "mixture encoder": (ELBO(), {}),
@@ -33,10 +36,10 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to time.
+    """Sizes and numbers of the timings.
 
     Args:
-        components: M of the mixtures.
+        components: number of components M of the mixtures.
         mixing: "uniform" or "learned" weights.
         encoder: network of each component.
         decoder: network of p(x|z).
@@ -44,8 +47,8 @@ class Options:
         batch_size: images of a step.
         steps: steps of one timing.
         rounds: timings of each model.
-        jit_compile: compile the step with XLA.
-        out: file for the record; none unless given.
+        jit_compile: whether XLA compiles the step.
+        out: file for the record; None for no record.
     """
 
     components: int = 5
@@ -77,14 +80,17 @@ def build(name: str, options: Options) -> VAE:
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the milliseconds of a step of each model, in every round."""
     keras.utils.disable_interactive_logging()
-    # Not the array: at the end of an epoch Keras's own pipeline waits for tf.data's autotuning, as `untuned` says.
+    # Not the array: at the end of an epoch Keras's own pipeline waits for tf.data's autotuning, see `untuned`.
     batches = evaluation_dataset(images(options.side, options.batch_size * options.steps), options.batch_size)
     fits = {name: functools.partial(build(name, options).fit, batches, verbose=0) for name in MODELS}
     return {name: 1000.0 * seconds / options.steps for name, seconds in take_turns(fits, options.rounds).items()}
 
 
 def training_memory(name: str, options: Options) -> tuple[float, float]:
-    """Returns by how many MiB a step raises the memory of a new process, and its peak; NaN but on Linux."""
+    """Returns MiB of a step in a new process, and the peak.
+
+    Both are NaN on other systems than Linux.
+    """
     return in_new_process(_training_memory, name, options)
 
 
@@ -95,7 +101,7 @@ def _training_memory(name: str, options: Options) -> tuple[float, float]:
 
 
 def rows(milliseconds: dict[str, np.ndarray], memories: dict[str, tuple[float, float]]) -> list[dict]:
-    """Returns the lines of the table."""
+    """Returns the rows of the table."""
     return [
         {
             "algorithm": name,
@@ -109,15 +115,15 @@ def rows(milliseconds: dict[str, np.ndarray], memories: dict[str, tuple[float, f
 
 
 def main() -> None:
-    """Prints the table, and keeps the record if it is wanted."""
+    """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     milliseconds = timings(options)
     table = rows(milliseconds, {name: training_memory(name, options) for name in MODELS})
     print(f"M = {options.components}, {options.mixing} weights, batch of {options.batch_size}")
     print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f", ",.0f")))
-    every = {name: values.tolist() for name, values in milliseconds.items()}
-    keep(options.out, options, table, milliseconds_per_step=every)
+    steps = {name: values.tolist() for name, values in milliseconds.items()}
+    keep(options.out, options, table, milliseconds_per_step=steps)
 
 
 if __name__ == "__main__":

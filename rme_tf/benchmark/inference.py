@@ -1,7 +1,9 @@
-"""Times the inference of Q(z|x) by each kind of posterior, side by side: `python -m rme_tf.benchmark.inference`.
+"""Benchmark of the inference of Q(z|x) by each kind of posterior.
+
+    python -m rme_tf.benchmark.inference
 
 Every model takes its turn in every round; the ratios, to the mixture of five encoders that RME trains, are medians over
-the rounds. What the algorithm was does not matter once it is over: a mixture encoder's inference is RME's.
+the rounds. The training algorithm makes no difference: a mixture encoder has the same inference as RME.
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ from rme_tf.benchmark.measuring import images, take_turns
 from rme_tf.models import VAE
 
 REFERENCE = "RME"
-# Name -> what the model has beside its networks and, unless it says otherwise, M components.
+# Name -> options of the model other than its networks; M components where there is no other number.
 MODELS: dict[str, dict[str, Any]] = {
     "VAE": {"num_components": 1},
     "mixture encoder": {},
@@ -31,18 +33,18 @@ MODELS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to time.
+    """Sizes and numbers of the timings.
 
     Args:
-        components: M of the mixtures.
+        components: number of components M of the mixtures.
         encoder: network of each component.
-        decoder: network of p(x|z), which SA's steps need.
+        decoder: network of p(x|z), which the steps of SA need.
         units: hidden layers of networks "mlp".
         side: pixels on a side of the images.
         batch_size: images of an inference.
         repeats: inferences of one timing.
         rounds: timings of each model.
-        out: file for the record; none unless given.
+        out: file for the record; None for no record.
     """
 
     components: int = 5
@@ -57,7 +59,7 @@ class Options:
 
 
 def build(name: str, options: Options) -> VAE:
-    """Returns a model."""
+    """Returns a model that is not compiled."""
     sizes = {
         f"{part}_options": {"units": options.units}
         for part in ("encoder", "decoder")
@@ -74,7 +76,7 @@ def build(name: str, options: Options) -> VAE:
 
 
 def timings(options: Options) -> dict[str, np.ndarray]:
-    """Returns the milliseconds of an inference of each model, in every round."""
+    """Returns the milliseconds of an inference by each model, in every round."""
     x = tf.constant(images(options.side, options.batch_size))
 
     def repeat(infer):
@@ -88,7 +90,7 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
 
 def rows(milliseconds: dict[str, np.ndarray]) -> list[dict]:
-    """Returns the lines of the table."""
+    """Returns the rows of the table."""
     return [
         {
             "posterior": name,
@@ -100,7 +102,7 @@ def rows(milliseconds: dict[str, np.ndarray]) -> list[dict]:
 
 
 def main() -> None:
-    """Prints the table, and keeps the record if it is wanted."""
+    """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     milliseconds = timings(options)

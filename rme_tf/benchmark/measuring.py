@@ -1,4 +1,4 @@
-"""How the benchmarks measure: times in turns, that what else the machine does falls on all, and memory."""
+"""Times of runs in turns, and the memory of a training step."""
 
 import math
 import time
@@ -10,12 +10,19 @@ from rme_tf import memory
 
 
 def images(side: int, count: int) -> np.ndarray:
-    """Returns so many binary images of noise. Shape [count, side, side, 1]."""
+    """Returns binary images of noise. Shape [count, side, side, 1]."""
     return np.random.default_rng(0).integers(0, 2, (count, side, side, 1)).astype(np.float32)
 
 
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Returns the seconds of each run, by its name, in every round; a first round, which compiles, does not count."""
+    """Returns the seconds of each run in every round.
+
+    Runs take turns, so that other work on the machine falls on all of them. A first round, which compiles, is left out.
+
+    Args:
+        runs: name -> function to time.
+        rounds: number of timings of each run.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds + 1):
         for name, run in runs.items():
@@ -26,12 +33,14 @@ def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def memory_of_a_step(model, few, x) -> tuple[float, float]:
-    """Returns by how many MiB a training step raises the memory of this process, and its peak; NaN but on Linux.
+    """Returns MiB of a training step in this process, and the peak.
+
+    Both are NaN on other systems than Linux.
 
     Args:
         model: a compiled model, new in this process.
-        few: observations of a first step, which creates what stays: the graph, the optimizer's slots.
-        x: those of the step that is measured.
+        few: observations of a first step, which creates the graph and the optimizer's slots.
+        x: observations of the measured step.
     """
     model.fit(few, verbose=0)
     memory.reset_peak()

@@ -1,4 +1,4 @@
-"""The LSTM VAE with one Gaussian as one writes it in plain Keras, to time this library's against: no part of it."""
+"""An LSTM VAE in plain Keras, as a baseline of timings."""
 
 import keras
 import tensorflow as tf
@@ -7,13 +7,13 @@ from rme_tf.types import BOS, PAD
 
 
 class PlainLSTMVAE(keras.Model):
-    """As `VAE` with the encoder and the decoder "lstm", `DiagNormal` and `CategoricalSequence`.
+    """LSTM VAE with one diagonal Gaussian, equal to `VAE` with networks "lstm".
 
     Args:
-        vocabulary_size: V.
-        latent_dim: D.
-        units: of both LSTMs.
-        embedding_size: of a token.
+        vocabulary_size: number of tokens V.
+        latent_dim: number of latent dimensions D.
+        units: size of both LSTMs.
+        embedding_size: size of the embedding of a token.
     """
 
     def __init__(self, *, vocabulary_size: int, latent_dim: int, units: int, embedding_size: int):
@@ -33,7 +33,7 @@ class PlainLSTMVAE(keras.Model):
         return mean, tf.math.softplus(raw)
 
     def decode(self, z, x):
-        """Returns logits [B, T, V] of every token, for z [B, D] and the tokens before it."""
+        """Returns logits [B, T, V] of x, given z [B, D]."""
         previous = tf.pad(x[:, :-1], [[0, 0], [1, 0]], constant_values=BOS)
         embedded = self.embedding(previous)
         repeated = tf.repeat(z[:, tf.newaxis], tf.shape(x)[1], axis=1)
@@ -54,7 +54,7 @@ class PlainLSTMVAE(keras.Model):
         return mean, scale
 
     def train_step(self, x):
-        """Takes a step of the optimizer; returns the loss."""
+        """Takes a step of the optimizer, and returns the loss."""
         with tf.GradientTape() as tape:
             mean, scale = self.encode(x)
             z = mean + scale * keras.random.normal(tf.shape(mean), seed=self.seeds)

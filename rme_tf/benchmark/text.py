@@ -1,7 +1,9 @@
-"""Tokens a second of training, beside the same LSTM VAE in plain Keras: `python -m rme_tf.benchmark.text`.
+"""Benchmark of training on sentences, with plain Keras as the baseline.
 
-Every model takes its turn in every round, so that what else the machine does falls on all of them; the ratios are
-medians over the rounds. Then the peak memory of a training step, each in a process of its own.
+    python -m rme_tf.benchmark.text
+
+Every model takes its turn in every round, so that other work on the machine falls on all of them; the ratios are
+medians over the rounds. The memory of a training step is measured in a new process for each model.
 """
 
 import dataclasses
@@ -13,9 +15,10 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, in_new_process, keep
+from rme_tf.benchmark.keeping import check_out, keep
 from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
+from rme_tf.benchmark.processes import in_new_process
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
 from rme_tf.models import VAE
 
@@ -26,23 +29,23 @@ PIPELINE = "input pipeline alone"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to time.
+    """Sizes and numbers of the timings.
 
     Args:
-        models: names of the models, beside plain Keras.
-        vocabulary_size: V.
-        units: of the LSTMs.
-        embedding_size: of a token.
-        latent_dim: D.
+        models: names of the models other than plain Keras.
+        vocabulary_size: number of tokens V.
+        units: size of the LSTMs.
+        embedding_size: size of the embedding of a token.
+        latent_dim: number of latent dimensions D.
         batch_size: sentences of a step.
         max_length: tokens of the longest sentence; the shortest has a fifth of it.
         steps: steps of one timing.
         rounds: timings of each model.
-        jit_compile: compile the step with XLA.
+        jit_compile: whether XLA compiles the step.
         memory_batch_size: sentences of the step whose memory is measured.
-        memory_length: tokens of each of them.
-        memory_vocabulary_size: V of that model.
-        out: file for the record; none unless given.
+        memory_length: tokens of each sentence of that step.
+        memory_vocabulary_size: number of tokens V of the model of that step.
+        out: file for the record; None for no record.
     """
 
     models: tuple[str, ...] = tuple(COMPONENTS)
@@ -62,7 +65,12 @@ class Options:
 
 
 def sentences(options: Options, count: int) -> Tokens:
-    """Returns so many rows of random tokens, of lengths between a fifth of `max_length` and all of it."""
+    """Returns rows of random tokens.
+
+    Args:
+        options: sizes; rows have between a fifth of `max_length` tokens and `max_length`.
+        count: number of rows.
+    """
     generator = np.random.default_rng(0)
     lengths = generator.integers(max(2, options.max_length // 5), options.max_length + 1, count)
     ends = np.cumsum(lengths)
@@ -96,7 +104,7 @@ def build(name: str, options: Options) -> keras.Model:
 
 
 def timings(options: Options) -> dict[str, np.ndarray]:
-    """Returns the tokens a second of each model and of the input pipeline, in every round."""
+    """Returns the tokens a second of each model and of the pipeline."""
     keras.utils.disable_interactive_logging()
     tokens = sentences(options, options.batch_size * options.steps)
 
@@ -116,12 +124,15 @@ def timings(options: Options) -> dict[str, np.ndarray]:
 
 
 def training_memory(name: str, options: Options) -> float:
-    """Returns by how many MiB a training step raises the memory of a new process at its peak; NaN but on Linux."""
+    """Returns the MiB of a training step in a new process.
+
+    It is NaN on other systems than Linux.
+    """
     return in_new_process(_training_memory, name, options)
 
 
 def _training_memory(name: str, options: Options) -> float:
-    """Returns by how many MiB a training step raises the memory of this process."""
+    """Returns the MiB that a training step adds to this process."""
     keras.utils.disable_interactive_logging()
     model = build(name, dataclasses.replace(options, vocabulary_size=options.memory_vocabulary_size))
     rng = np.random.default_rng(0)
@@ -132,7 +143,7 @@ def _training_memory(name: str, options: Options) -> float:
 
 
 def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
-    """Returns the lines of the table."""
+    """Returns the rows of the table."""
     return [
         {
             "model": name,
@@ -145,7 +156,7 @@ def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
 
 
 def main() -> None:
-    """Prints the table, and keeps the record if it is wanted."""
+    """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
     rates = timings(options)
@@ -155,8 +166,8 @@ def main() -> None:
         f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "
         f"{options.memory_vocabulary_size:,} words."
     )
-    every = {name: values.tolist() for name, values in rates.items()}
-    keep(options.out, options, table, tokens_per_second=every)
+    tokens = {name: values.tolist() for name, values in rates.items()}
+    keep(options.out, options, table, tokens_per_second=tokens)
 
 
 if __name__ == "__main__":

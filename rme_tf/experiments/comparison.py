@@ -1,4 +1,4 @@
-"""The table that decides: every number of every method, over seeds, and which differences are real."""
+"""Comparison of methods over seeds, with paired tests of their differences."""
 
 import csv
 import math
@@ -16,20 +16,20 @@ from rme_tf.experiments.configuration import field
 from rme_tf.experiments.growth import components_trained
 from rme_tf.experiments.tables import Record, by_method, mean_and_error
 
-LEVEL = 0.05  # of the tests, over all of a table's
+LEVEL = 0.05  # of all tests of a table together
 SPLITS = ("test", "train")
-WHOLE = "of the process, all that it held"  # the peak memory in records that do not say
+WHOLE = "of the process, all that it held"  # kind of the peak memory in older records
 
 
 class Column(NamedTuple):
-    """A number of a record, None where it was not recorded, and how many decimals of it are shown."""
+    """A quantity in a record, None where not recorded."""
 
     read: Callable[[Record], float | None]
-    decimals: int
+    decimals: int  # shown in tables
 
 
 def _at(*path: str) -> Callable[[Record], float | None]:
-    """Returns the function that finds a number at a place in a record."""
+    """Returns the function that reads a number of a record."""
 
     def read(record):
         place: Any = record
@@ -70,16 +70,16 @@ COLUMNS = {**QUALITY, **COST}
 
 
 def values_of(records: Sequence[Record], column: str) -> np.ndarray:
-    """Returns a column's number in each record, NaN where it was not recorded."""
+    """Returns a column's value in each record, NaN where not recorded."""
     numbers = [COLUMNS[column].read(record) for record in records]
     return np.array([math.nan if number is None else number for number in numbers], float)
 
 
 def paired_differences(records: Sequence[Record], reference: str, column="test log p(x)") -> dict[str, tuple]:
-    """Returns, by method, its mean difference from the reference over the seeds of both, and the test's p-value.
+    """Returns the paired difference from a reference, and its p-value, by method.
 
-    Student's paired t-test, two-sided, corrected for the number of methods as Holm does. The p-value is NaN with
-    fewer than two common seeds.
+    The difference is the mean over the seeds of both. The p-value is of Student's paired t-test,
+    two-sided, with Holm's correction for the number of methods; NaN with fewer than two common seeds.
 
     Raises:
         ValueError: if there is no record of the reference.
@@ -101,7 +101,10 @@ def paired_differences(records: Sequence[Record], reference: str, column="test l
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:
-    """Returns the p-values corrected by Holm's step-down procedure (1979); NaN stays NaN and does not count."""
+    """Returns the p-values corrected by Holm's step-down procedure (1979).
+
+    NaN stays NaN, and is not counted as a test.
+    """
     known = sorted((p, name) for name, p in p_values.items() if math.isfinite(p))
     corrected, largest = dict(p_values), 0.0
     for rank, (p, name) in enumerate(known):
@@ -111,7 +114,10 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
 
 
 def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str, Any]]:
-    """Returns the table's lines, means ± standard errors over seeds; real differences from the reference are bold."""
+    """Returns the rows of the comparison, one a method.
+
+    Numbers are means ± standard errors over seeds; differences that the paired test finds are bold.
+    """
     differences = paired_differences(records, reference)
     hidden = {"peak MiB"} if len(memory_kinds(records)) > 1 else set()
     rows = []
@@ -129,7 +135,7 @@ def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str,
 
 
 def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
-    """Returns what the table of quality and the table of cost are of, a sentence or two each."""
+    """Returns the captions of the tables of quality and of cost."""
     tests, trains = (_numbers(_observations(record["metrics"][split]) for record in records) for split in SPLITS)
     samples = _numbers(field(record, "importance_samples") for record in records)
     quality = (
@@ -144,13 +150,16 @@ def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
 
 
 def memory_kinds(records: Sequence[Record]) -> list[str]:
-    """Returns what the peaks of memory in the records are of; those of more than one kind cannot be compared."""
+    """Returns the kinds of peak memory in the records.
+
+    Peaks of several kinds cannot be compared.
+    """
     measured = [record.get("peak_memory_of") for record in records if record.get("peak_memory_mib") is not None]
     return sorted({f"of {kind}, beyond what was held before" if kind else WHOLE for kind in measured})
 
 
 def _observations(metrics: dict) -> int:
-    return metrics["num_observations"] if "num_observations" in metrics else metrics["num_images"]  # as it once was
+    return metrics["num_observations"] if "num_observations" in metrics else metrics["num_images"]  # in older records
 
 
 def _numbers(values: Iterable[int]) -> str:
@@ -158,7 +167,13 @@ def _numbers(values: Iterable[int]) -> str:
 
 
 def comparison_tables(records: Sequence[Record], reference: str, style: str = "github") -> tuple[str, str]:
-    """Returns two tables, of quality and of cost, a line a method; `style` is one of tabulate's formats."""
+    """Returns the tables of quality and of cost, one row a method.
+
+    Args:
+        records: records of the runs.
+        reference: name of the method that differences are from.
+        style: format of tabulate.
+    """
     rows = comparison_rows(records, reference)
     quality = [{name: value for name, value in row.items() if name not in COST} for row in rows]
     cost = [{name: value for name, value in row.items() if name in ("method", "M", *COST)} for row in rows]
@@ -167,13 +182,19 @@ def comparison_tables(records: Sequence[Record], reference: str, style: str = "g
 
 
 def comparison_text(records: Sequence[Record], reference: str) -> str:
-    """Returns both tables in Markdown, each under what it is of."""
+    """Returns both tables in Markdown, under their captions."""
     parts = zip(comparison_captions(records), comparison_tables(records, reference), strict=True)
     return "\n\n".join(f"{caption}\n\n{table}" for caption, table in parts)
 
 
 def write_comparison(records: Sequence[Record], reference: str, out) -> str:
-    """Writes table.md, table.tex and table.csv (plain numbers), and the figures; returns the tables in Markdown."""
+    """Writes the tables and figures of a comparison; returns the Markdown.
+
+    Args:
+        records: records of the runs.
+        reference: name of the method that differences are from.
+        out: folder for table.md, table.tex, table.csv (plain numbers), curves.png and quality_and_time.png.
+    """
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     markdown = comparison_text(records, reference)
@@ -205,12 +226,14 @@ def _write_csv(records, reference, path) -> None:
 
 
 def draw_comparison(records: Sequence[Record], *, curves, trade_off) -> None:
-    """Draws the validation ELBO by epoch and by training time, and the log-likelihood against inference's time.
+    """Draws the curves of training, and log-likelihood against inference time.
+
+    The curves are the validation ELBO by epoch and by training time.
 
     Args:
-        records: the first seed of each method is drawn in the one, every run in the other.
-        curves: path of the first figure.
-        trade_off: path of the second.
+        records: records of the runs; curves are drawn for the first seed of each method.
+        curves: path of the figure of curves.
+        trade_off: path of the other figure.
     """
     groups = by_method(records)
     histories = {method: group[0]["history"] for method, group in groups.items()}

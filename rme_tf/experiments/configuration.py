@@ -1,11 +1,11 @@
-"""Fields of the configuration in a record: flat, or in parts such as `algorithm`."""
+"""Fields of the configuration in a record, flat or nested."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def field(record: Mapping, name: str, default: Any = None) -> Any:
-    """Returns a field of a record's configuration, wherever it stands.
+    """Returns a field of a record's configuration, at any depth.
 
     Args:
         record: record of a run.
@@ -29,7 +29,7 @@ def field(record: Mapping, name: str, default: Any = None) -> Any:
 
 
 def fields(config: Mapping) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Returns the fields of a configuration: the names of the parts and of the field, and the value."""
+    """Returns the paths and the values of the fields of a configuration."""
     for name, value in config.items():
         if isinstance(value, dict):
             yield from (((name, *path), nested) for path, nested in fields(value))
@@ -38,6 +38,6 @@ def fields(config: Mapping) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def differences(first: Mapping, second: Mapping) -> list[str]:
-    """Returns the dotted names of the fields that two configurations have with different values."""
+    """Returns the dotted names of common fields with different values."""
     one, other = (dict(fields(config)) for config in (first, second))
     return sorted(".".join(path) for path in one.keys() & other.keys() if one[path] != other[path])

@@ -1,9 +1,9 @@
-"""Figures of records: how what was monitored went over the epochs."""
+"""Figures of the diagnostics that were monitored over epochs."""
 
 from rme_tf import plots
 from rme_tf.experiments.tables import Record
 
-# Of the epochs' histories; in nats but the counts.
+# Key in the history of a run -> label.
 DIAGNOSTICS = {
     "mi": "I(x; z), nats",
     "kl_total": "KL(Q || p), nats",
@@ -15,7 +15,12 @@ DIAGNOSTICS = {
 
 
 def draw_diagnostics(records: list[Record], path) -> None:
-    """Draws what `CollapseMonitor` logged over the epochs, the first seed of each method."""
+    """Draws the diagnostics of `CollapseMonitor` by epoch.
+
+    Args:
+        records: records of the runs; the first seed of each method is drawn.
+        path: path of the figure.
+    """
     histories: dict[str, dict] = {}
     for record in records:
         if "mi" in record["history"]:  # a language model has none

@@ -1,4 +1,4 @@
-"""Records of finished runs, from wherever they are kept, checked to be of one comparison."""
+"""Records of finished runs, read from runs, folders and study files."""
 
 import pathlib
 import re
@@ -9,7 +9,7 @@ from rme_tf.experiments.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.tables import Record
 from rme_tf.records import read_json
 
-# Fields of recipes that say what the data are; a record without one is older than it.
+# Fields of recipes that identify the data; records from before a field existed lack it.
 DATA = (
     *("dataset", "path", "size", "channels", "bits", "binarization"),
     *("corpus", "train", "validation", "test", "tfds", "field"),
@@ -39,15 +39,15 @@ def load_study(path) -> list[Record]:
 
 
 def load_records(paths: Iterable) -> list[Record]:
-    """Returns the records of runs, without repetitions, checked to be of one comparison.
+    """Returns the records of runs, checked to be comparable.
 
     Args:
         paths: folders of runs, records (.json), folders of records, and files of studies (.jsonl). A record that two of
             them hold, such as a run and its record, is returned once.
 
     Raises:
-        ValueError: if one of them is none of these, or a run that has not been finished, or if they are of several data
-            sets, or two of one method and seed differ in their configuration.
+        ValueError: for another path, or a run that has not been finished; if the records are of several data sets, or
+            two of one method and seed differ in their configuration.
     """
     records: list[Record] = []
     paths = [pathlib.Path(path) for path in paths]
@@ -69,7 +69,7 @@ def load_records(paths: Iterable) -> list[Record]:
 
 
 def _of_one_comparison(records: list[Record]) -> list[Record]:
-    """Returns the records without repetitions, checked to be comparable: see `load_records`."""
+    """Returns each record once, checked to be comparable with the others: see `load_records`."""
     data = {tuple(field(record, name) for name in DATA) for record in records}
     if len(data) > 1:
         shown = sorted(", ".join(str(value) for value in values if value is not None) for values in data)

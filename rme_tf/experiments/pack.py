@@ -1,10 +1,10 @@
-"""Conversion of a study between a folder of JSON files, one a run, and one JSON-lines file.
+"""Conversion of a study between a folder of records and one file.
 
     python -m rme_tf.experiments.pack runs/results/table_mnist_d20 recipes/results/table_mnist_d20.jsonl
     python -m rme_tf.experiments.pack recipes/results/table_mnist_d20.jsonl runs/results/table_mnist_d20
 
-Studies write a record a run, from which they resume; the JSON-lines file is the one to commit. The second command makes
-the folder from it again, for a study that gets more methods or seeds.
+Studies write a record (JSON) a run, from which they resume; the JSON-lines file is the one to commit. The second
+command restores the folder, for a study that gets more methods or seeds.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class Options:
 
 
 def convert(source, target) -> None:
-    """Converts the records of a study from a folder to a file, or back.
+    """Converts a study from a folder to a file, or back.
 
     Args:
         source: folder of records, or file of suffix .jsonl.
@@ -68,7 +68,7 @@ def _name(record: Record) -> str:
 
 
 def main() -> None:
-    """Converts what the command line names."""
+    """Convert the study that the command line names."""
     options = parse(Options(), __doc__)
     convert(options.source, options.target)
     print(f"{options.source} -> {options.target}")

@@ -1,4 +1,4 @@
-"""Tables of at most six columns for documents, and the CSV of all columns."""
+"""Tables of at most six columns for documents, and their CSV."""
 
 import csv
 import fnmatch
@@ -44,7 +44,7 @@ TEXT_RUNS = (
 
 
 def tables_for(rows: Sequence[dict]) -> tuple[PageTable, ...]:
-    """Returns the tables of a page for the rows of a study, or of single runs."""
+    """Returns the tables of a page for a study or single runs."""
     if "model" in rows[0]:
         return TEXT_RUNS if "PPL/word" in rows[0] else IMAGE_RUNS
     return COLLAPSE if "NLL" in rows[0] else IMAGES
@@ -72,11 +72,11 @@ def comparison_tables_for(reference: str, quality: str, cost: str) -> tuple[Page
 
 
 def page_text(rows: Sequence[dict], tables: Sequence[PageTable]) -> str:
-    """Returns tables in Markdown, rows of one seed apart from rows of several.
+    """Returns tables in Markdown, with rows of one seed apart.
 
     Args:
-        rows: every column of every method, as it is shown; those of single runs have no column `seeds`.
-        tables: the tables, in their order.
+        rows: all columns of all methods, as text; rows of single runs lack the column `seeds`.
+        tables: tables to show, in this order.
 
     Raises:
         ValueError: if a table would have more than six columns.
@@ -109,7 +109,10 @@ def _parts(rows: Sequence[dict], tables: Sequence[PageTable]) -> list[str]:
 
 
 def csv_text(rows: Sequence[dict]) -> str:
-    """Returns all columns as CSV: digits as shown, a standard error and a p-value in columns of their own."""
+    """Returns all columns as CSV, with the digits of the tables.
+
+    Standard errors and p-values are in columns of their own.
+    """
     cells = [{name: _split(str(cell)) for name, cell in row.items()} for row in rows]
     endings = {"": "value", ", standard error": "error", ", p": "p"}
     columns = {
@@ -128,5 +131,5 @@ def csv_text(rows: Sequence[dict]) -> str:
 def _split(cell: str) -> dict[str, str]:
     """Returns the value, the standard error and the p-value in a cell, without marks and thousands separators."""
     match = CELL.fullmatch(cell)
-    found = match.groupdict("") if match else {"value": cell, "error": "", "p": ""}
-    return {part: text.replace(",", "") if NUMBER.fullmatch(text) else text for part, text in found.items()}
+    texts = match.groupdict("") if match else {"value": cell, "error": "", "p": ""}
+    return {part: text.replace(",", "") if NUMBER.fullmatch(text) else text for part, text in texts.items()}

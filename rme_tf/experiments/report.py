@@ -1,4 +1,9 @@
-"""Tables and figures of recorded runs in the documents: `python -m rme_tf.experiments.report` renders them again."""
+"""Tables and figures of recorded runs in the documents.
+
+    python -m rme_tf.experiments.report
+
+renders them anew from the records.
+"""
 
 import os
 import pathlib
@@ -66,7 +71,7 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
 
 
 def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
-    """Returns the CSV of each study that a document marks, by its path.
+    """Returns the CSV of each study in a document, by its path.
 
     Raises:
         ValueError: if two blocks of one study have different tables.
@@ -83,7 +88,7 @@ def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
 
 
 def study_path(study: str, results=RESULTS) -> pathlib.Path:
-    """Returns the file of a study, or the folder of its records where there is no file.
+    """Returns the file of a study, or the folder of its records.
 
     Raises:
         ValueError: if there are both, of which one is out of date.
@@ -95,7 +100,7 @@ def study_path(study: str, results=RESULTS) -> pathlib.Path:
 
 
 def _benchmark(path: pathlib.Path) -> str:
-    """Returns the table of a benchmark, or how to take it."""
+    """Returns the table of a benchmark, or the command that measures it."""
     if path.exists():
         return benchmark_table(load_study(path)[0])
     return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
@@ -113,11 +118,11 @@ def _rows_and_tables(kind: str, path: pathlib.Path, reference: str | None) -> tu
 
 
 class Figures(NamedTuple):
-    """What the mark of a figure, or of two, asks for."""
+    """Figures that one mark in a document stands for."""
 
     kind: str
     study: str
-    methods: list[str]  # to draw: all if there are none
+    methods: list[str]  # methods to draw; empty for all
     paths: list[pathlib.Path]
 
 
@@ -125,7 +130,7 @@ def figures_of(text: str, folder=FIGURES) -> list[Figures]:
     """Returns the figures that a document marks.
 
     `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
-    STUDY_trade_off.png. Behind STUDY may stand the methods to draw: all unless given.
+    STUDY_trade_off.png. Methods to draw may follow STUDY; without any, all are drawn.
     """
     endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
     return [
@@ -135,7 +140,15 @@ def figures_of(text: str, folder=FIGURES) -> list[Figures]:
 
 
 def choose(records: list, methods: list[str]) -> list:
-    """Returns the records of those methods, all if there are none; raises ValueError for one without a record."""
+    """Returns the records of some methods.
+
+    Args:
+        records: records of a study.
+        methods: names of methods; empty for all.
+
+    Raises:
+        ValueError: for a method without a record.
+    """
     groups = by_method(records)
     for method in methods:
         lookup(groups, method, "method of a figure")
@@ -143,7 +156,7 @@ def choose(records: list, methods: list[str]) -> list:
 
 
 def main() -> None:
-    """Render the tables of all documents and their CSV files, and draw their figures, from the records."""
+    """Render the tables of all documents, and draw their figures."""
     for document in map(pathlib.Path, DOCUMENTS):
         before = document.read_text(encoding="utf-8")
         after = render(before, document=document)

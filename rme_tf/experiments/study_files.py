@@ -1,4 +1,6 @@
-"""JSON-lines files of studies: the shared configuration on the first line, then one line a run.
+"""JSON-lines files of studies.
+
+The first line has the configuration that all runs share, each further line a run:
 
     {"format": 1, "shared": {"config": {...}, "hardware": {...}, "commit": ...}}
     {"method": "vae", "config": {"seed": 0, ...}, "metrics": {...}, "history": {...}, ...}
@@ -26,7 +28,7 @@ IDENTITY = "seed"  # field of a configuration that stands on the line of its run
 
 
 def write_study_file(path, records: Iterable[Record]) -> None:
-    """Writes the records of a study, or of a benchmark, as one JSON-lines file.
+    """Writes the records of a study or a benchmark as one file.
 
     Args:
         path: file to write, of suffix .jsonl.
@@ -47,10 +49,10 @@ def write_study_file(path, records: Iterable[Record]) -> None:
 
 
 def read_study_file(path) -> list[Record]:
-    """Returns the records in the file of a study, in the order of its lines.
+    """Returns the records in the file of a study, line by line.
 
     Raises:
-        ValueError: if the file is none of a study, or of a format that is not known here.
+        ValueError: if the file is not one of a study, or has an unknown format.
     """
     first, *lines = read_json_lines(path) or [None]
     if not isinstance(first, dict) or not {"format", "shared"} <= first.keys() or not lines:

@@ -1,4 +1,4 @@
-"""Tables of recorded runs, of images and of sentences: a column is a name and what it shows of the records."""
+"""Tables of recorded runs on images and on sentences."""
 
 import collections
 import math
@@ -10,14 +10,17 @@ from tabulate import tabulate
 from rme_tf.experiments.configuration import field
 from rme_tf.experiments.growth import components_trained
 
-FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # of a benchmark's columns that are neither ratios nor large
+FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # decimals of a benchmark's columns that are neither ratios nor large
 
 Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row
 
 
 def mean_and_error(values, decimals: int = 2) -> str:
-    """Returns "mean ± standard error" over seeds; the mean alone where all are the same; nothing for NaN."""
+    """Returns "mean ± standard error" over seeds.
+
+    The text is the mean without an error for one value, or for equal whole numbers, and empty for NaN.
+    """
     values = np.asarray(values, float)
     if not np.isfinite(values).all():
         return ""
@@ -27,7 +30,7 @@ def mean_and_error(values, decimals: int = 2) -> str:
 
 
 def by_method(records) -> dict[str, list[Record]]:
-    """Returns the records by the name of their method, in the order in which the names come."""
+    """Returns the records by their method, in the order of the records."""
     methods = collections.defaultdict(list)
     for record in records:
         methods[record["method"]].append(record)
@@ -35,43 +38,57 @@ def by_method(records) -> dict[str, list[Record]]:
 
 
 def summary_rows(records: dict[str, Record]) -> list[dict]:
-    """Returns the table of single runs: one row a model, every column as it is shown."""
+    """Returns the rows of the table of single runs, one a model."""
     columns = _text_summary if _of_text(records.values()) else _image_summary
     return _aligned([{"model": _model(name, record), **columns(record)} for name, record in records.items()])
 
 
 def summary_table(records: dict[str, Record], style: str = "simple") -> str:
-    """Returns the table of single runs, by the model's name; bounds in nats, ± the error over observations."""
+    """Returns the table of single runs, one row a model.
+
+    Bounds are in nats, ± the standard error over observations.
+
+    Args:
+        records: name of the model -> record.
+        style: format of tabulate.
+    """
     return tabulate(summary_rows(records), headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def study_rows(records: list[Record]) -> list[dict]:
-    """Returns the table of a study: one row a method, every column as it is shown."""
+    """Returns the rows of the table of a study, one a method."""
     columns = _text_study if _of_text(records) else _image_study
     return _aligned([{"method": method, **columns(group)} for method, group in by_method(records).items()])
 
 
 def study_table(records: list[Record], style: str = "github") -> str:
-    """Returns the table of a study: one row a method, means ± standard errors over its seeds."""
+    """Returns the table of a study, one row a method.
+
+    Numbers are means ± standard errors over seeds.
+
+    Args:
+        records: records of the runs.
+        style: format of tabulate.
+    """
     return tabulate(study_rows(records), headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def benchmark_table(record: Record, style: str = "github") -> str:
-    """Returns the table that a benchmark kept in its record."""
-    columns = max(record["table"], key=len)  # in the order of the longest line
+    """Returns the table in the record of a benchmark."""
+    columns = max(record["table"], key=len)  # in the order of the longest row
     formats = [".2f" if name.startswith("times") else FORMATS.get(name, ",.0f") for name in columns]
     return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
 
 
 def _aligned(rows: list[dict]) -> list[dict]:
-    """Returns the rows with the columns of the longest of them, in its order, empty where a row has none."""
+    """Returns the rows with all columns of the longest row; missing cells are empty."""
     longest = max(rows, key=lambda row: len(row))
     columns = dict.fromkeys(longest, "")
     return [{**columns, **row} for row in rows]
 
 
 def _more_samples(group: list[Record], title: str, show: Callable[[list[dict], str], str]) -> dict[str, str]:
-    """Returns the column of the test set's log-likelihood by more samples, in a dict; none if it was not recorded."""
+    """Returns the column of the test log-likelihood by more samples; empty if it was not recorded."""
     number = field(group[0], "more_importance_samples")
     if number is None:
         return {}
@@ -84,12 +101,12 @@ def _of_text(records) -> bool:
 
 
 def _with_error(summary: dict, name: str) -> str:
-    error = summary[name + "_standard_error"]  # of one observation there is none
+    error = summary[name + "_standard_error"]  # None or NaN for one observation
     return f"{summary[name]:.2f}" + ("" if error is None or math.isnan(error) else f" ± {error:.2f}")
 
 
 def _model(name: str, record: Record) -> str:
-    """Returns the model's name, which says where it has not grown to all its components."""
+    """Returns the name of a model, with the number of components where not all were trained."""
     trained = components_trained([record])
     return f"{name} ({trained} components)" if isinstance(trained, str) else name
 
@@ -121,7 +138,7 @@ def _text_summary(record: Record) -> dict:
         "parameters": _parameters(record),
         "test ELBO": _with_error(test, "elbo"),
         "test log p(x)": _with_error(test, "log_likelihood"),
-        "samples": f"{field(record, 'importance_samples'):,}",  # one will do for a language model
+        "samples": f"{field(record, 'importance_samples'):,}",  # 1 for a language model
         **_more_samples([record], "test log p(x)", lambda tests, name: _with_error(tests[0], name)),
         "PPL/word": f"{test['perplexity_per_word']:.2f}",
         "PPL/token": f"{test['perplexity_per_token']:.2f}",
@@ -134,7 +151,7 @@ def _text_summary(record: Record) -> dict:
 
 
 def _image_study(group: list[Record]) -> dict:
-    """Returns the row of one method, over its seeds; with the report on collapse, in nats an image, if there is one."""
+    """Returns the row of one method over its seeds, with the report on collapse where there is one."""
     if all("collapse" in record["metrics"]["test"] for record in group):
         return _collapse_study(group, {"bits/dim": "bits_per_dimension"})
     tests = [record["metrics"]["test"] for record in group]
@@ -165,7 +182,12 @@ def _text_study(group: list[Record]) -> dict:
 
 
 def _collapse_study(group: list[Record], more: dict[str, str]) -> dict:
-    """Returns the row of one method with its report on collapse, and `more` of the test set's numbers by column."""
+    """Returns the row of one method with its report on collapse.
+
+    Args:
+        group: records of the method.
+        more: name of a further column -> metric of the test set.
+    """
     tests = [record["metrics"]["test"] for record in group]
 
     def shown(name, sign=1.0):

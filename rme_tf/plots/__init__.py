@@ -1,4 +1,4 @@
-"""Draws a study's figures from plain arrays: curves, images, posteriors, component usage."""
+"""Figures from plain arrays: curves, images, posteriors, component usage."""
 
 from rme_tf.plots.comparison import curves_by_time, trade_off
 from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves

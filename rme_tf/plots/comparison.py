@@ -1,27 +1,27 @@
-"""Methods side by side: what they reach by epoch and by time, and what their inference costs."""
+"""Figures that compare methods: curves by epoch and time, trade-offs."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from rme_tf.plots.style import COLOURS, MARKERS, colour, line, require, styled
+from rme_tf.plots.style import COLORS, MARKERS, color, line, require, styled
 
-LEGEND_ROWS = 18  # that stand beside the panels
+LEGEND_ROWS = 18  # of one column next to the panels
 LEGEND_WIDTH = 2.4  # inches of a further column
 SPAN = 10.0  # factor that the logarithmic axis covers at least
-LABELLED = 10  # methods that have their names within the panel, at most
-FAR = 3.0  # below where most curves are lowest, in their ranges: not shown
+LABELLED = 10  # largest number of methods with their names within the panel
+FAR = 3.0  # values this far below the usual minimum, in ranges of the curves, are not shown
 
 
 @styled
 def curves_by_time(histories, metric, *, label):
-    """Draws one metric by epoch and by the seconds of training, a colour for each model.
+    """Draws one metric by epoch and by seconds of training.
 
-    What is shown are the values after the first fifth of the epochs, but of a curve that falls far below most others.
+    The vertical range covers the values after the first fifth of the epochs, without a curve far below the others.
 
     Args:
-        histories: By the model's name, what `fit(...).history` holds, with `seconds` of each epoch.
-        metric: The key to draw. Lines pass over None and values not finite.
-        label: Of the metric, with its unit.
+        histories: Name of the model -> history of `fit`, with the `seconds` of each epoch.
+        metric: Key of the metric to draw. None and values that are not finite are left out of a line.
+        label: Label of the metric, with its unit.
     """
     require(histories, "histories", "hold at least one model", histories)
     figure = Figure(figsize=(8.6, 3.6), layout="constrained")
@@ -41,10 +41,10 @@ def curves_by_time(histories, metric, *, label):
     for axes in panels:
         axes.grid(color="#e3e3e3")
         axes.spines[["top", "right"]].set_visible(False)
-    every = np.concatenate(later)
-    if len(every):
-        usual, high = np.median([values.min() for values in later if len(values)]), every.max()
-        low = every[every >= usual - FAR * (high - usual)].min()
+    shown = np.concatenate(later)
+    if len(shown):
+        usual, high = np.median([values.min() for values in later if len(values)]), shown.max()
+        low = shown[shown >= usual - FAR * (high - usual)].min()
         slack = max(0.06 * (high - low), 1e-6)
         panels[0].set_ylim(low - slack, high + slack)
     _legend(figure, panels[0])
@@ -53,23 +53,25 @@ def curves_by_time(histories, metric, *, label):
 
 @styled
 def trade_off(points, *, x, y):
-    """Draws two numbers of each model against each other: a point a run, the name at their mean, or beside the panel.
+    """Draws two quantities of each run, a color for each model.
+
+    The name of a model stands at the mean of its points, or in a legend where there are many.
 
     Args:
-        points: By the model's name, a pair of arrays, one number a run each.
-        x: Label of the first, drawn on a logarithmic axis.
-        y: Label of the second.
+        points: Name of the model -> two arrays, the first and the second quantity of each run.
+        x: Label of the first quantity, on a logarithmic axis.
+        y: Label of the second quantity.
     """
     require(points, "points", "hold at least one model", points)
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, xscale="log")
     for index, (name, (first, second)) in enumerate(points.items()):
-        marker = MARKERS[index // len(COLOURS) % len(MARKERS)]
-        axes.scatter(first, second, s=18, color=colour(index), marker=marker, alpha=0.8, linewidth=0, label=name)
+        marker = MARKERS[index // len(COLORS) % len(MARKERS)]
+        axes.scatter(first, second, s=18, color=color(index), marker=marker, alpha=0.8, linewidth=0, label=name)
         if len(points) > LABELLED:
             continue
         where = (np.exp(np.mean(np.log(first))), np.mean(second))
-        axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour(index))
+        axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=color(index))
     axes.margins(x=0.15, y=0.1)
     low, high = axes.get_xlim()
     if high < SPAN * low:
@@ -82,7 +84,7 @@ def trade_off(points, *, x, y):
 
 
 def _legend(figure, axes):
-    """Puts the names beside the panels, and makes the figure wider where one column does not hold them."""
+    """Puts the names next to the panels, and widens the figure for further columns."""
     handles, labels = axes.get_legend_handles_labels()
     columns = -(-len(labels) // LEGEND_ROWS)
     figure.set_figwidth(figure.get_figwidth() + (columns - 1) * LEGEND_WIDTH)

@@ -1,23 +1,23 @@
-"""What happens over the epochs of a training, and what comes of the mixing weights."""
+"""Figures of metrics over epochs, and of mixing weights."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rme_tf.plots.style import DASHED, colour, line, require, styled
+from rme_tf.plots.style import DASHED, color, line, require, styled
 
 
 @styled
 def learning_curves(histories, metric="elbo", *, unit="nats", robust=True):
-    """Draws one metric by epoch, training solid, validation dashed, a colour for each model.
+    """Draws one metric by epoch: training solid, validation dashed.
 
     Args:
-        histories: By the model's name, what `fit(...).history` holds: a list for `metric` and
-            perhaps one for "val_" + `metric`. Lines pass over None and values not finite.
-        metric: The key to draw.
-        unit: What the metric is measured in.
-        robust: Shows the range of the later epochs, so that the first cannot flatten the rest.
+        histories: Name of the model -> history of `fit`, with a list for `metric` and perhaps one for
+            "val_" + `metric`. None and values that are not finite are left out of a line.
+        metric: Key of the metric to draw.
+        unit: Unit of the metric.
+        robust: Whether the vertical range covers the later epochs only, so that the first do not flatten the rest.
     """
     require(histories, "histories", "hold at least one model", histories)
     name = "ELBO" if metric == "elbo" else metric.replace("_", " ")
@@ -34,7 +34,7 @@ def learning_curves(histories, metric="elbo", *, unit="nats", robust=True):
             expected = f"have {len(history[metric])} values, None where not measured"
             require(len(values) == len(history[metric]), key, expected, len(values))
             (measured,) = np.isfinite(values).nonzero()
-            look = {**look, "color": colour(index), "marker": "." if len(values) <= 20 else ""}
+            look = {**look, "color": color(index), "marker": "." if len(values) <= 20 else ""}
             axes.plot(measured + 1, values[measured], **look)
             later.extend(values[measured[measured >= len(values) // 5]])
     if robust and later:
@@ -46,13 +46,13 @@ def learning_curves(histories, metric="elbo", *, unit="nats", robust=True):
 
 @styled
 def diagnostic_curves(histories, metrics, columns=3):
-    """Draws several metrics by epoch, a panel for each, a colour for each model.
+    """Draws several metrics by epoch, a panel for each.
 
     Args:
-        histories: By the model's name, what `fit(...).history` holds. A model without a metric is
-            left out of its panel; lines pass over None and values not finite.
-        metrics: By their keys in the histories, the panels' labels.
-        columns: Panels in a row.
+        histories: Name of the model -> history of `fit`. A model without a metric is left out of its panel; None and
+            values that are not finite are left out of a line.
+        metrics: Key of the metric in the histories -> label of its panel.
+        columns: Number of panels in a row.
     """
     require(histories, "histories", "hold at least one model", histories)
     columns = min(columns, len(metrics))
@@ -75,10 +75,10 @@ def diagnostic_curves(histories, metrics, columns=3):
 
 @styled
 def component_usage(alphas):
-    """Draws each component's mean mixing weight as a bar, single images' weights as points.
+    """Draws mean mixing weights as bars, weights of single images as points.
 
     Args:
-        alphas: Mixing weights, in [0, 1]; rows that are not finite are left out. Shape [N, M].
+        alphas: Mixing weights in [0, 1]; rows that are not finite are left out. Shape [N, M].
     """
     alphas = np.asarray(alphas, dtype=float)
     require(alphas.ndim == 2 and alphas.size, "alphas", "be [N, M], not empty", alphas.shape)
@@ -91,8 +91,8 @@ def component_usage(alphas):
     figure = Figure(figsize=(max(4.2, 1.2 + 0.6 * count), 3.0), layout="constrained")
     axes = figure.add_subplot(xlabel="component", ylabel=r"mixing weight $\alpha_m(x)$")
     for m in range(count):
-        axes.bar(m, alphas[:, m].mean(), width=0.7, color=colour(m), alpha=0.35)
-        axes.scatter(m + jitter, shown[:, m], s=5, color=colour(m), alpha=0.5, linewidth=0)
+        axes.bar(m, alphas[:, m].mean(), width=0.7, color=color(m), alpha=0.35)
+        axes.scatter(m + jitter, shown[:, m], s=5, color=color(m), alpha=0.5, linewidth=0)
     uniform = axes.axhline(1 / count, color="black", linestyle=DASHED, linewidth=1)
     axes.set(xticks=range(count), ylim=(0, 1.03))
     axes.spines[["top", "right"]].set_visible(False)
@@ -103,7 +103,7 @@ def component_usage(alphas):
 
 
 def _frame(axes):
-    """Gives an epoch's axis whole numbers, and the panel a grid."""
+    """Sets whole numbers on the axis of epochs, and a grid."""
     axes.margins(x=0.02)
     axes.locator_params(axis="x", integer=True)
     axes.grid(color="#e3e3e3")

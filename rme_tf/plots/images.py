@@ -1,4 +1,4 @@
-"""Images: grids of samples, reconstructions under their originals."""
+"""Figures of images: grids of samples, reconstructions under their originals."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +10,13 @@ _TILE, _GAP = 80, 4  # pixels: about an image's height once enlarged; the space 
 
 @styled
 def image_grid(images, columns, title=None):
-    """Draws images [N, H, W, C] in [0, 1] row by row, e.g. samples from the prior."""
+    """Draws images in a grid, row by row.
+
+    Args:
+        images: Images in [0, 1]. Shape [N, H, W, C], C = 1 or 3.
+        columns: Number of images in a row.
+        title: Text above the grid.
+    """
     require(columns >= 1, "columns", "be at least 1", columns)
     figure = _tiled_figure(checked_images("images", images), columns)
     figure.axes[0].set_title(title or "")
@@ -19,11 +25,11 @@ def image_grid(images, columns, title=None):
 
 @styled
 def reconstructions(originals, reconstructions):
-    """Draws images in the top row and each model's reconstructions in a labelled row below.
+    """Draws images, and a row of reconstructions for each model.
 
     Args:
-        originals: In [0, 1]; what lies beyond is clipped. Shape [N, H, W, C], C = 1 or 3.
-        reconstructions: Images of the same shape, by the model's name.
+        originals: Images, clipped to [0, 1]. Shape [N, H, W, C], C = 1 or 3.
+        reconstructions: Name of the model -> images of the same shape.
     """
     originals = checked_images("originals", originals)
     rows = {name: checked_images(name, images) for name, images in reconstructions.items()}
@@ -38,7 +44,7 @@ def reconstructions(originals, reconstructions):
 
 
 def checked_images(name, images):
-    """Returns images [N, H, W, C] clipped to [0, 1]; raises ValueError if they are none."""
+    """Returns images [N, H, W, C] clipped to [0, 1], checked."""
     images = np.asarray(images)
     valid = images.ndim == 4 and images.shape[-1] in (1, 3) and images.size
     require(valid, name, "have shape [N, H, W, C], C = 1 or 3, not empty", images.shape)
@@ -63,7 +69,7 @@ def _tiled_figure(images, columns):
 
 def show_image(axes, image):
     """Draws one image [H, W, C], without ticks."""
-    image = np.broadcast_to(image, (*image.shape[:2], 3))  # grey as RGB
+    image = np.broadcast_to(image, (*image.shape[:2], 3))  # gray as RGB
     axes.imshow(image, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.tick_params(length=0)

@@ -1,4 +1,4 @@
-"""Posteriors over two latent dimensions: the true one, the components, the mixture."""
+"""Figures of posteriors over two latent dimensions: true, components, mixture."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
 from rme_tf.plots.images import checked_images, show_image
-from rme_tf.plots.style import DASHED, MARKERS, colour, require, styled
+from rme_tf.plots.style import DASHED, MARKERS, color, require, styled
 
 MASSES = (0.5, 0.8, 0.95, 0.99)  # a contour encloses this share of its density
 _BANDS = ("#e6eaee", "#ccd4db", "#abb7c1", "#8795a2")  # 99% ... 50% of the true posterior
 
 
 class PosteriorPanel(NamedTuple):
-    """One image's posterior over two latent dimensions, on a grid of X x Y points."""
+    """Posterior of one image over two latent dimensions, on a grid."""
 
     image: np.ndarray  # [H, W, C], in [0, 1]
     grid_x: np.ndarray  # [X], increasing
@@ -30,14 +30,14 @@ class PosteriorPanel(NamedTuple):
 
 @styled
 def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
-    """Draws true posteriors, components and mixtures: a column an image, a row a model.
+    """Draws true posteriors, components and mixtures, a row for each model.
 
     Filled bands are the smallest regions with 50, 80, 95 and 99% of the true posterior on the
-    grid, dashed lines those of the mixture Q. A component has its 1- and 2-sigma ellipses,
+    grid, dashed lines the same regions of the mixture Q. A component has its 1- and 2-sigma ellipses,
     bolder for a larger weight. The axes cover all this and 99.9% of the true posterior.
 
     Args:
-        panels: By the model's name, a list of `PosteriorPanel`, the same images for each.
+        panels: Name of the model -> list of `PosteriorPanel`, of the same images for all models.
         axis_labels: Names of the two latent dimensions.
     """
     _check_panels(panels)
@@ -59,7 +59,7 @@ def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
     bands = Patch(color=_BANDS[2], label="true posterior")
     lines = [Line2D([], [], color="black", linestyle=DASHED, label="mixture Q")]
     for m in range(max(len(panel.weights) for row in panels.values() for panel in row)):
-        look = {"color": colour(m), "marker": MARKERS[m % len(MARKERS)], "markersize": 4}
+        look = {"color": color(m), "marker": MARKERS[m % len(MARKERS)], "markersize": 4}
         lines.append(Line2D([], [], label=f"component {m}", **look))
     note = "contours: 50, 80, 95, 99% of the mass\nellipses: 1 and 2 standard deviations"
     look = {"ncols": min(2 * len(first), 6), "columnspacing": 1, "handlelength": 1.8}
@@ -68,21 +68,21 @@ def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
 
 
 def grid_around(means, scales, num=120):
-    """Returns grid_x and grid_y [num] of a square around all components, for `PosteriorPanel`.
+    """Returns grid_x and grid_y [num] of a square around all components.
 
     It is twice as wide as means -+ 4 scales together, for the modes that Q misses.
 
     Args:
-        means: Shape [M, 2].
-        scales: Standard deviations. Shape [M, 2].
+        means: Means of the components. Shape [M, 2].
+        scales: Standard deviations of the components. Shape [M, 2].
         num: Number of points on a side.
     """
     means, scales = np.asarray(means, dtype=float), np.asarray(scales, dtype=float)
     valid = means.shape == scales.shape == (len(means), 2)
     require(valid, "means, scales", "have shape [M, 2]", f"{means.shape}, {scales.shape}")
     low, high = (means - 4 * scales).min(axis=0), (means + 4 * scales).max(axis=0)  # [2]
-    centre, half = (low + high) / 2, (high - low).max()
-    return tuple(np.linspace(centre - half, centre + half, num, axis=-1))
+    center, half = (low + high) / 2, (high - low).max()
+    return tuple(np.linspace(center - half, center + half, num, axis=-1))
 
 
 def _check_panels(panels):
@@ -111,10 +111,10 @@ def _draw_panel(axes, panel):
     log_q, levels, log_q_box = _mass_levels(grid_x, grid_y, log_q)
     axes.contour(grid_x, grid_y, log_q, levels, colors="k", linestyles=[DASHED], linewidths=0.8)
     for m, (mean, scale, bold) in enumerate(zip(means, scales, np.sqrt(weights), strict=True)):
-        look = {"edgecolor": colour(m), "alpha": 0.45 + 0.55 * bold, "linewidth": 0.8 + 1.4 * bold}
+        look = {"edgecolor": color(m), "alpha": 0.45 + 0.55 * bold, "linewidth": 0.8 + 1.4 * bold}
         for sigmas in (1, 2):
             axes.add_patch(Ellipse(mean, *(2 * sigmas * scale), fill=False, zorder=3, **look))
-        look = {"color": colour(m), "markeredgecolor": "white", "markeredgewidth": 0.5}
+        look = {"color": color(m), "markeredgecolor": "white", "markeredgewidth": 0.5}
         axes.plot(*mean, MARKERS[m % len(MARKERS)], markersize=5, zorder=4, **look)
     boxes = [box] if panel.log_mixture is None else [box, log_q_box]
     corners = np.concatenate([*boxes, means - 3.1 * scales, means + 3.1 * scales])  # 99% of a Gaussian: 3.03
@@ -128,7 +128,7 @@ def _log_mixture(panel):
     if panel.log_mixture is not None:
         return panel.grid_x, panel.grid_y, panel.log_mixture
     weights, means, scales = map(np.asarray, (panel.weights, panel.means, panel.scales))
-    # Each component brings grid lines of its own: a narrow one beside a wide one is resolved.
+    # Grid lines for each component: a narrow one next to a wide one is resolved.
     lines = means + np.linspace(-5, 5, 61)[:, None, None] * scales  # [61, M, 2]
     grid_x, grid_y = np.unique(lines[..., 0]), np.unique(lines[..., 1])
     x = (grid_x[:, None] - means[:, 0]) / scales[:, 0]  # [X, M]

@@ -1,12 +1,12 @@
-"""How all figures look, and how they are written."""
+"""Style of all figures, and the files they are written to."""
 
 import pathlib
 
 import matplotlib
 
 DPI = 160
-# Okabe and Ito's colour-blind-safe set; wine and olive for its black (Q has it) and pale yellow.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
+# Okabe and Ito's color-blind-safe set; wine and olive for its black (Q has it) and pale yellow.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 MARKERS = "os^DvPXp"
 DASHED = (0, (4, 1.5))
 LINES = ("-", "--", ":", "-.")
@@ -15,7 +15,10 @@ styled = matplotlib.rc_context({"font.size": 9, "axes.titlesize": 9, "legend.fra
 
 
 def save(figure, path):
-    """Writes a figure as .png or .pdf, without a date: equal figures give equal bytes."""
+    """Writes a figure as .png or .pdf, without a date.
+
+    Equal figures give equal bytes.
+    """
     path = pathlib.Path(path)
     require(path.suffix in _METADATA, "path", f"end in one of {sorted(_METADATA)}", path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,16 +26,16 @@ def save(figure, path):
 
 
 def require(condition, name, expected, received):
-    """Raises ValueError, in the library's words, unless the condition holds."""
+    """Raises ValueError with what was expected, unless the condition holds."""
     if not condition:
         raise ValueError(f"`{name}` must {expected}. Received: {received}.")
 
 
-def colour(m):
-    """Returns the colour of the m-th of several."""
-    return COLOURS[m % len(COLOURS)]
+def color(m):
+    """Returns the color of model or component m."""
+    return COLORS[m % len(COLORS)]
 
 
 def line(m):
-    """Returns colour and style of the m-th of several lines, dashed or dotted where the colours come round again."""
-    return {"color": colour(m), "linestyle": LINES[m // len(COLOURS) % len(LINES)]}
+    """Returns color and dashes of line m."""
+    return {"color": color(m), "linestyle": LINES[m // len(COLORS) % len(LINES)]}
