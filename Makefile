@@ -68,7 +68,7 @@ gpu: $(INSTALLED)  ## see that all works on a GPU: a line each; without one it s
 	$(PY) -m rme_tf.benchmark.gpu
 
 results: $(INSTALLED)  ## render the documents' tables, CSV files and figures again from recipes/results/
-	$(PY) -m rme_tf.experiments.report
+	$(PY) -m rme_tf.experiments.reports.documents
 
 clean:  ## remove caches and build products
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -9,9 +9,9 @@ TFDS downloads 1.4 GB into `--data-dir` unless the set is there; the pixels, 2.5
 disk batch by batch. Number to expect: not yet run here; a GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-CELEBA = rme_tf.ImageRecipe(
+CELEBA = experiments.ImageRecipe(
     dataset="celeb_a",
     size=64,
     binarization="none",
@@ -29,4 +29,4 @@ CELEBA = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(CELEBA, __doc__)
+    experiments.main(CELEBA, __doc__)

@@ -9,9 +9,9 @@ hierarchy of latent codes with IAF (Kingma et al., 2016, https://arxiv.org/abs/1
 is not expected to come near. Number to expect: not yet run here; a GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-CIFAR10 = rme_tf.ImageRecipe(
+CIFAR10 = experiments.ImageRecipe(
     dataset="cifar10",
     binarization="none",
     likelihood="discretized_logistic_mixture",
@@ -28,4 +28,4 @@ CIFAR10 = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(CIFAR10, __doc__)
+    experiments.main(CIFAR10, __doc__)

@@ -12,7 +12,7 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-import rme_tf
+from rme_tf import experiments
 
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 REMEDY: dict[str, Any] = {"annealing": "linear", "free_bits": 0.25}
@@ -33,7 +33,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(rme_tf.TextRecipe):
+class Study(experiments.TextRecipe):
     """Several methods on one corpus; what a method does not set itself is as in the other flags.
 
     Args:
@@ -53,6 +53,6 @@ class Study(rme_tf.TextRecipe):
 
 
 if __name__ == "__main__":
-    options = rme_tf.parse(Study(), __doc__)
-    recipes = rme_tf.method_recipes(options.methods, rme_tf.TextRecipe, options, methods=METHODS)
-    rme_tf.run_study(recipes, seeds=options.seeds, out=options.out, results=options.results)
+    options = experiments.parse(Study(), __doc__)
+    recipes = experiments.method_recipes(options.methods, experiments.TextRecipe, options, methods=METHODS)
+    experiments.run_study(recipes, seeds=options.seeds, out=options.out, results=options.results)

@@ -9,8 +9,8 @@ quality_and_time.png, table.md, table.csv and table.tex; differences are from th
 
 import dataclasses
 
-import rme_tf
-from rme_tf.experiments.options import Positional
+from rme_tf import experiments
+from rme_tf.experiments.cli import Positional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,6 @@ class Options:
 
 
 if __name__ == "__main__":
-    options = rme_tf.parse(Options(), __doc__)
-    found = rme_tf.load_records(options.runs)
-    print(rme_tf.write_comparison(found, options.reference or found[0]["method"], options.out))
+    options = experiments.parse(Options(), __doc__)
+    found = experiments.load_records(options.runs)
+    print(experiments.write_comparison(found, options.reference or found[0]["method"], options.out))

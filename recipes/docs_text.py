@@ -9,9 +9,9 @@ numbers, sentences that the models write, curves of mutual information, KL and a
 import dataclasses
 from typing import Any
 
-import rme_tf
+from rme_tf import experiments
 
-DOCS = rme_tf.TextRecipe(
+DOCS = experiments.TextRecipe(
     corpus="docs",
     vocabulary_size=1500,
     components=3,
@@ -30,7 +30,7 @@ DOCS = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(DOCS, __doc__)
+    recipe = experiments.parse(DOCS, __doc__)
     plain = {"components": 1, "algorithm": "elbo"}
     exact = {"importance_samples": 1, "more_importance_samples": None}
     variants: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ if __name__ == "__main__":
         "VAE": {**plain, "out": f"{recipe.out}/vae"},
         "RME": {"out": f"{recipe.out}/rme"},
     }
-    rme_tf.compare(
+    experiments.compare(
         {name: dataclasses.replace(recipe, **changes) for name, changes in variants.items()},
         out=recipe.out,
         results=f"{recipe.out}/results",

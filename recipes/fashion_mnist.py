@@ -9,9 +9,9 @@ TFDS downloads the set into `--data-dir` unless it is there. Published for a VAE
 paper (Norouzi et al., 2020, https://arxiv.org/abs/2004.04795) has it: NLL 228.70. Number to expect: not yet run here.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-FASHION_MNIST = rme_tf.ImageRecipe(
+FASHION_MNIST = experiments.ImageRecipe(
     dataset="fashion_mnist",
     encoder="gated_conv",
     decoder="gated_conv",
@@ -22,4 +22,4 @@ FASHION_MNIST = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(FASHION_MNIST, __doc__)
+    experiments.main(FASHION_MNIST, __doc__)

@@ -12,9 +12,9 @@ The bounds are of 1,000 test images at most if you say `--test-size 1000`, else 
 to expect: not yet run here at a size that means anything; a GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-FOLDER = rme_tf.ImageRecipe(
+FOLDER = experiments.ImageRecipe(
     dataset="folder",
     path="data/images",
     size=64,
@@ -33,4 +33,4 @@ FOLDER = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(FOLDER, __doc__)
+    experiments.main(FOLDER, __doc__)

@@ -13,7 +13,7 @@ gaussian_d50.jsonl; the tables, with the learned scale, are in docs/gaussian.md.
 import dataclasses
 from typing import Any
 
-import rme_tf
+from rme_tf import experiments
 
 METHODS: dict[str, dict[str, Any]] = {
     "vae": {"components": 1, "algorithm": "elbo"},
@@ -24,7 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(rme_tf.ImageRecipe):
+class Study(experiments.ImageRecipe):
     """Several methods and sizes of the code; what a method does not set itself is as in the other flags.
 
     Args:
@@ -47,8 +47,10 @@ class Study(rme_tf.ImageRecipe):
 
 
 if __name__ == "__main__":
-    study = rme_tf.parse(Study(), __doc__)
+    study = experiments.parse(Study(), __doc__)
     for size in study.latent_dims:
         base = dataclasses.replace(study, latent_dim=size)
-        recipes = rme_tf.method_recipes(study.methods, rme_tf.ImageRecipe, base, methods=METHODS)
-        rme_tf.run_study(recipes, seeds=study.seeds, out=f"{study.out}_d{size}", results=f"{study.results}_d{size}")
+        recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, base, methods=METHODS)
+        experiments.run_study(
+            recipes, seeds=study.seeds, out=f"{study.out}_d{size}", results=f"{study.results}_d{size}"
+        )

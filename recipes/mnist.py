@@ -9,9 +9,9 @@ when the command is repeated. Number to expect: not yet run at this size; recipe
 methods at a reduced one, with recorded results.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-MNIST = rme_tf.ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
+MNIST = experiments.ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
 
 if __name__ == "__main__":
-    rme_tf.main(MNIST, __doc__)
+    experiments.main(MNIST, __doc__)

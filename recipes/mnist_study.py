@@ -14,7 +14,7 @@ docs/results/mnist_study.md.
 import dataclasses
 from typing import Any
 
-import rme_tf
+from rme_tf import experiments
 
 METHODS: dict[str, dict[str, Any]] = {
     "vae": {"components": 1, "algorithm": "elbo"},
@@ -29,7 +29,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(rme_tf.ImageRecipe):
+class Study(experiments.ImageRecipe):
     """Several methods on one data set; what a method does not set itself is as in the other flags.
 
     Args:
@@ -50,7 +50,7 @@ class Study(rme_tf.ImageRecipe):
 
 
 if __name__ == "__main__":
-    study = rme_tf.parse(Study(), __doc__)
-    recipes = rme_tf.method_recipes(study.methods, rme_tf.ImageRecipe, study, methods=METHODS)
+    study = experiments.parse(Study(), __doc__)
+    recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, study, methods=METHODS)
     out, results = (f"{folder}_d{study.latent_dim}" for folder in (study.out, study.results))
-    rme_tf.run_study(recipes, seeds=study.seeds, out=out, results=results)
+    experiments.run_study(recipes, seeds=study.seeds, out=out, results=results)

@@ -12,9 +12,9 @@ Published: NLL 108.11 for a VAE of MLPs with D = 50 (Burda et al., 2016, https:/
 for a VAE of their nets (van den Berg et al., https://arxiv.org/abs/1803.05649). Number to expect: not yet run here.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-OMNIGLOT = rme_tf.ImageRecipe(
+OMNIGLOT = experiments.ImageRecipe(
     dataset="omniglot",
     encoder="gated_conv",
     decoder="gated_conv",
@@ -26,4 +26,4 @@ OMNIGLOT = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(OMNIGLOT, __doc__)
+    experiments.main(OMNIGLOT, __doc__)

@@ -13,10 +13,10 @@ reconstructions in docs/images.md. The second wants a GPU, and has not been run.
 
 import dataclasses
 
-import rme_tf
+from rme_tf import experiments
 from rme_tf.data import cut_photographs
 
-PHOTOS = rme_tf.ImageRecipe(
+PHOTOS = experiments.ImageRecipe(
     dataset="folder",
     size=32,
     channels=3,
@@ -36,7 +36,7 @@ PHOTOS = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(PHOTOS, __doc__)
+    recipe = experiments.parse(PHOTOS, __doc__)
     path = recipe.path or str(cut_photographs(recipe.data_dir, recipe.size or 32))
     recipe = dataclasses.replace(recipe, path=path)
-    rme_tf.compare({recipe.model_name: recipe}, out=recipe.out, results=f"{recipe.out}/results")
+    experiments.compare({recipe.model_name: recipe}, out=recipe.out, results=f"{recipe.out}/results")

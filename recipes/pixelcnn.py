@@ -17,7 +17,7 @@ Recorded, at the second size, in recipes/results/pixelcnn.jsonl; table and figur
 import dataclasses
 from typing import Any
 
-import rme_tf
+from rme_tf import experiments
 
 ANNEALED: dict[str, Any] = {"annealing": "linear"}
 METHODS: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(rme_tf.ImageRecipe):
+class Study(experiments.ImageRecipe):
     """Several methods on one data set; what a method does not set itself is as in the other flags.
 
     Args:
@@ -48,7 +48,7 @@ class Study(rme_tf.ImageRecipe):
 
 
 if __name__ == "__main__":
-    study = rme_tf.parse(Study(), __doc__)
-    recipes = rme_tf.method_recipes(study.methods, rme_tf.ImageRecipe, study, methods=METHODS)
-    rme_tf.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
-    rme_tf.show_study(recipes, out=study.out)
+    study = experiments.parse(Study(), __doc__)
+    recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, study, methods=METHODS)
+    experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    experiments.show_study(recipes, out=study.out)

@@ -12,10 +12,10 @@ best weights; the fifth halving ends the training. The NLL has 500 importance sa
 Number to expect: not yet run here at this size; a GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-PTB = rme_tf.TextRecipe(
-    **rme_tf.HE_2019,
+PTB = experiments.TextRecipe(
+    **experiments.HE_2019,
     corpus="data/ptb",
     tokenizer="whitespace",
     vocabulary_size=10_000,
@@ -29,4 +29,4 @@ PTB = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(PTB, __doc__)
+    experiments.main(PTB, __doc__)

@@ -9,9 +9,9 @@ recipes/results/quickstart.jsonl, a recorded run; yours leaves its own records i
 
 import dataclasses
 
-import rme_tf
+from rme_tf import experiments
 
-DIGITS = rme_tf.ImageRecipe(
+DIGITS = experiments.ImageRecipe(
     dataset="digits",
     encoder="mlp",
     decoder="mlp",
@@ -27,8 +27,8 @@ DIGITS = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    recipe = rme_tf.parse(DIGITS, __doc__)
-    rme_tf.compare(
+    recipe = experiments.parse(DIGITS, __doc__)
+    experiments.compare(
         {
             "VAE": dataclasses.replace(recipe, components=1, algorithm="elbo", out=f"{recipe.out}/vae"),
             "RME": dataclasses.replace(recipe, out=f"{recipe.out}/rme"),

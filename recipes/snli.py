@@ -11,10 +11,10 @@ best weights; the fifth halving ends the training. The NLL has 500 importance sa
 Number to expect: not yet run here at this size; a GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-SNLI = rme_tf.TextRecipe(
-    **rme_tf.HE_2019,
+SNLI = experiments.TextRecipe(
+    **experiments.HE_2019,
     corpus="data/snli",
     vocabulary_size=10_000,
     max_length=60,
@@ -27,4 +27,4 @@ SNLI = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(SNLI, __doc__)
+    experiments.main(SNLI, __doc__)

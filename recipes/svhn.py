@@ -9,9 +9,9 @@ compare with those of other discrete likelihoods, and nats with no density's. Nu
 is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-SVHN = rme_tf.ImageRecipe(
+SVHN = experiments.ImageRecipe(
     dataset="svhn_cropped",
     binarization="none",
     likelihood="discretized_logistic_mixture",
@@ -28,4 +28,4 @@ SVHN = rme_tf.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(SVHN, __doc__)
+    experiments.main(SVHN, __doc__)

@@ -11,12 +11,12 @@ equal epochs. Every field of a recipe is a flag. The recorded tables are in docs
 import dataclasses
 from typing import Annotated
 
-import rme_tf
-from rme_tf.experiments.options import Hidden, arg
+from rme_tf import experiments
+from rme_tf.experiments.cli import Hidden, arg
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Table(rme_tf.ImageRecipe):
+class Table(experiments.ImageRecipe):
     """Methods and their seeds; what a method does not set itself is as in the other flags.
 
     Args:
@@ -42,11 +42,11 @@ class Table(rme_tf.ImageRecipe):
 
 
 if __name__ == "__main__":
-    table = rme_tf.parse(Table(), __doc__)
-    deadline = rme_tf.deadline_in(table.budget_minutes)
+    table = experiments.parse(Table(), __doc__)
+    deadline = experiments.deadline_in(table.budget_minutes)
     for size in table.latent_dims:
         base = dataclasses.replace(table, latent_dim=size)
-        recipes = rme_tf.method_recipes(table.methods, rme_tf.ImageRecipe, base, components=table.mixtures)
-        out, results = (f"{folder}_{rme_tf.setting_name(base)}" for folder in (table.out, table.results))
+        recipes = experiments.method_recipes(table.methods, experiments.ImageRecipe, base, components=table.mixtures)
+        out, results = (f"{folder}_{experiments.setting_name(base)}" for folder in (table.out, table.results))
         options = {"seeds": table.seeds, "deadline": deadline}
-        rme_tf.run_comparison(recipes, table.reference, out=out, results=results, **options)
+        experiments.run_comparison(recipes, table.reference, out=out, results=results, **options)

@@ -4,14 +4,14 @@
     python recipes/text.py --corpus FILE
     python recipes/text.py --tfds imdb_reviews --field text --max-length 100
 
-Every field of `rme_tf.TextRecipe` is a flag. The run's directory gets the tokenizer, the table's numbers, sentences
-that the model writes, curves of its diagnostics, and a SavedModel. The comparison of methods on one corpus is
+Each field of `experiments.TextRecipe` is a flag. The run's directory gets the tokenizer, the table's numbers,
+sentences that the model writes, curves of its diagnostics, and a SavedModel. The comparison of methods on one corpus is
 recipes/collapse.py.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-TEXT = rme_tf.TextRecipe(
+TEXT = experiments.TextRecipe(
     vocabulary_size=1500,
     components=3,
     latent_dim=16,
@@ -22,4 +22,4 @@ TEXT = rme_tf.TextRecipe(
 )
 
 if __name__ == "__main__":
-    rme_tf.main(TEXT, __doc__)
+    experiments.main(TEXT, __doc__)

@@ -14,9 +14,9 @@ Published for a VAE trained aggressively: NLL 326.6, KL 6.7, mutual information 
 here at this size. A GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-YAHOO = rme_tf.TextRecipe(**rme_tf.HE_2019_DOCUMENTS, corpus="data/yahoo", components=3, out="runs/yahoo")
+YAHOO = experiments.TextRecipe(**experiments.HE_2019_DOCUMENTS, corpus="data/yahoo", components=3, out="runs/yahoo")
 
 if __name__ == "__main__":
-    rme_tf.main(YAHOO, __doc__)
+    experiments.main(YAHOO, __doc__)

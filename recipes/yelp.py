@@ -15,9 +15,9 @@ Published for a VAE trained aggressively: NLL 355.9, KL 3.7, mutual information 
 size. A GPU is advisable.
 """
 
-import rme_tf
+from rme_tf import experiments
 
-YELP = rme_tf.TextRecipe(**rme_tf.HE_2019_DOCUMENTS, corpus="data/yelp", components=3, out="runs/yelp")
+YELP = experiments.TextRecipe(**experiments.HE_2019_DOCUMENTS, corpus="data/yelp", components=3, out="runs/yelp")
 
 if __name__ == "__main__":
-    rme_tf.main(YELP, __doc__)
+    experiments.main(YELP, __doc__)

@@ -8,8 +8,8 @@ import math
 
 import tensorflow as tf
 
-from rme_tf.registry import lookup
-from rme_tf.types import LogProbs
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import LogProbs
 
 LOG_ZERO = -1e9  # log weight of what does not count: exp gives 0, and no NaN gradient as -inf would
 LOG_NOTHING = -1e37  # the same beside densities of whatever size; finite, and so is its sum with any of them

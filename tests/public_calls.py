@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
-from rme_tf.evaluation import inference_milliseconds, summarize
+from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, summarize
 from rme_tf.refinements import elbo_gradient
 
 PIXELS, D, ROWS = 4, 2, 6

@@ -7,8 +7,8 @@ from scipy.special import ndtri
 
 import reference
 from rme_tf import objectives
+from rme_tf.core.types import LogProbs
 from rme_tf.objectives import KL_BOUNDS
-from rme_tf.types import LogProbs
 
 S, B, M = 5, 3, 4
 # float32 keeps 7 digits of terms of size 10 to 100, and a bound sums a few dozen of them.

@@ -4,7 +4,9 @@ from rme_tf.algorithms.aggressive import Aggressive, StopAggressive
 from rme_tf.algorithms.base import Algorithm
 from rme_tf.algorithms.boosted import Boosted
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.importance_weighted import ImportanceWeighted
+from rme_tf.algorithms.kl_annealing import CyclicalAnnealing, LinearAnnealing, SigmoidAnnealing
 from rme_tf.algorithms.recursive_mixture import RecursiveMixture
 from rme_tf.algorithms.subset_elbo import SubsetELBO
 
@@ -21,9 +23,13 @@ __all__ = [
     "Aggressive",
     "Algorithm",
     "Boosted",
+    "CyclicalAnnealing",
     "ELBO",
+    "FreeBits",
     "ImportanceWeighted",
+    "LinearAnnealing",
     "RecursiveMixture",
+    "SigmoidAnnealing",
     "StopAggressive",
     "SubsetELBO",
 ]

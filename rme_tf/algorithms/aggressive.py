@@ -6,8 +6,8 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.configured import Configured, is_number
-from rme_tf.updates import ends_update
+from rme_tf.core.optimizer_updates import ends_update
+from rme_tf.core.serializable import Configured, is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")

@@ -9,11 +9,11 @@ from typing import ClassVar
 import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import Aggressive
+from rme_tf.algorithms.free_bits import FreeBits
+from rme_tf.algorithms.kl_annealing import Annealing, check_kl_weight
 from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
-from rme_tf.annealing import Annealing, check_kl_weight
-from rme_tf.configured import Configured, is_number
-from rme_tf.free_bits import FreeBits
-from rme_tf.updates import updates_made
+from rme_tf.core.optimizer_updates import updates_made
+from rme_tf.core.serializable import Configured, is_number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

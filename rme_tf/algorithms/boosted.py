@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.recursive_mixture import Recursion
-from rme_tf.configured import is_number
+from rme_tf.core.serializable import is_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")

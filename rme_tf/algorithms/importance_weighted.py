@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
-from rme_tf.registry import lookup
-from rme_tf.types import LogProbs
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import LogProbs
 
 
 @keras.saving.register_keras_serializable("rme_tf")

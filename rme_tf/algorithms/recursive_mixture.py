@@ -30,10 +30,10 @@ from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.elbo import ELBO
 from rme_tf.algorithms.warm_start import begin_with_equal_weights
-from rme_tf.configured import is_number
-from rme_tf.registry import lookup
-from rme_tf.types import LogProbs
-from rme_tf.updates import OneUpdate, refuse_accumulation
+from rme_tf.core.optimizer_updates import OneUpdate, refuse_accumulation
+from rme_tf.core.registry import lookup
+from rme_tf.core.serializable import is_number
+from rme_tf.core.types import LogProbs
 
 MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
 

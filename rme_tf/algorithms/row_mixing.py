@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rme_tf.row_layers import known_apart
-from rme_tf.training_mode import ROWS, mixes_rows, mixing_layers
+from rme_tf.networks.row_layers import known_apart
+from rme_tf.networks.training_mode import ROWS, mixes_rows, mixing_layers
 
 
 def decoder_mixes_rows(model) -> bool:

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import Encoding
 from rme_tf.posteriors import UniformMixing
-from rme_tf.registry import lookup
-from rme_tf.types import Encoding
 
 
 @keras.saving.register_keras_serializable("rme_tf")

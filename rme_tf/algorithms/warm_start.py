@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rme_tf.copies import copy_vocabularies, refresh
+from rme_tf.networks.copies import copy_vocabularies, refresh
 
 
 def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:

@@ -13,13 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import evaluation
 from rme_tf.algorithms import RecursiveMixture
 from rme_tf.callbacks import ResumableCheckpoint
+from rme_tf.core.types import EOS, UNK
 from rme_tf.data.digits import load_digits
-from rme_tf.export import export_saved_model
+from rme_tf.evaluation import likelihood_bounds
 from rme_tf.models import VAE
-from rme_tf.types import EOS, UNK
+from rme_tf.serving.saved_model import export_saved_model
 
 SENTENCES = {"vocabulary_size": 50, "features": 16}
 TEXT = ["--units", "16", "--embedding-size", "12", "--max-length", "12", "--importance-samples", "4"]
@@ -144,7 +144,7 @@ def _life(build: Callable[[], VAE], x) -> str:
     loaded = keras.saving.load_model("model.keras")
     expected, outputs = model.predict(x, verbose=0), loaded.predict(x, verbose=0)
     _check("the loaded model's means", outputs["means"], expected["means"])
-    bounds = [model.evaluate(x, verbose=0)[0], evaluation.log_likelihood(model, x, num_samples=30).mean]
+    bounds = [model.evaluate(x, verbose=0)[0], likelihood_bounds.log_likelihood(model, x, num_samples=30).mean]
     _check("the bounds", bounds, bounds)
     export_saved_model(model, "saved_model", **({} if x.ndim > 2 else {"max_length": x.shape[1]}))
     served = tf.saved_model.load("saved_model")

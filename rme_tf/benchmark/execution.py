@@ -19,12 +19,12 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, keep
-from rme_tf.benchmark.measuring import images, take_turns
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.benchmark.timing import images, take_turns
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import EOS, UNK
 from rme_tf.data import evaluation_dataset
-from rme_tf.models import VAE
-from rme_tf.registry import lookup
-from rme_tf.types import EOS, UNK
+from rme_tf.models.vae import VAE
 
 JOINT = RecursiveMixture(warm_start_epochs=0)
 MLP = {"encoder": "mlp", "decoder": "mlp"}

@@ -19,10 +19,10 @@ import numpy as np
 import tyro
 from tabulate import tabulate
 
-from rme_tf import memory
 from rme_tf.algorithms import RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, keep
 from rme_tf.benchmark.processes import in_new_process
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.core import memory
 from rme_tf.data import load_folder, steps_per_epoch, training_dataset
 from rme_tf.models import VAE
 

@@ -22,7 +22,7 @@ import tensorflow as tf
 import tyro
 
 from rme_tf.benchmark import cells
-from rme_tf.registry import lookup
+from rme_tf.core.registry import lookup
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 MODES: dict[str, bool | None] = {"graph": False, "XLA": True, "default": None}

@@ -16,9 +16,9 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, keep
-from rme_tf.benchmark.measuring import images, memory_of_a_step, take_turns
 from rme_tf.benchmark.processes import in_new_process
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.benchmark.timing import images, memory_of_a_step, take_turns
 from rme_tf.data import evaluation_dataset
 from rme_tf.models import VAE
 

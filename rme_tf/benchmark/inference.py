@@ -15,9 +15,9 @@ import tensorflow as tf
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark.keeping import check_out, keep
-from rme_tf.benchmark.measuring import images, take_turns
-from rme_tf.models import VAE
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.benchmark.timing import images, take_turns
+from rme_tf.models.vae import VAE
 
 REFERENCE = "RME"
 # Name -> options of the model other than its networks; M components where there is no other number.

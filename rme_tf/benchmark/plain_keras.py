@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rme_tf.types import BOS, PAD
+from rme_tf.core.types import BOS, PAD
 
 
 class PlainLSTMVAE(keras.Model):

@@ -15,10 +15,10 @@ import tyro
 from tabulate import tabulate
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
-from rme_tf.benchmark.keeping import check_out, keep
-from rme_tf.benchmark.measuring import memory_of_a_step, take_turns
 from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.benchmark.processes import in_new_process
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.benchmark.timing import memory_of_a_step, take_turns
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
 from rme_tf.models import VAE
 

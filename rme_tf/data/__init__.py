@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 
+from rme_tf.core.registry import lookup
 from rme_tf.data.binarization import BINARIZATIONS, Binarization, binarize, evaluation_array, evaluation_rows
 from rme_tf.data.binarized_mnist import load_binarized_mnist
 from rme_tf.data.caltech_silhouettes import load_caltech_silhouettes
@@ -25,7 +26,6 @@ from rme_tf.data.omniglot import load_omniglot
 from rme_tf.data.omniglot_tfds import load_omniglot_tfds
 from rme_tf.data.photographs import cut_photographs
 from rme_tf.data.svhn_cropped import load_svhn_cropped
-from rme_tf.registry import lookup
 
 # A loader takes the keywords `data_dir` and `download`, of `path`, `size`, `channels` and `bits` those that mean
 # something to it, and returns ImageSplits: arrays in memory, or memory-mapped ones of what would not fit.

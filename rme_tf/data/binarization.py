@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rme_tf.registry import lookup
+from rme_tf.core.registry import lookup
 
 
 class Binarization(NamedTuple):

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.registry import lookup
 from rme_tf.data.binarization import BINARIZATIONS, check_images, evaluation_array, evaluation_rows
-from rme_tf.registry import lookup
 
 
 def row_reader(images, *, binarization, seed, fixed=False):

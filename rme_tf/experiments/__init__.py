@@ -1,23 +1,22 @@
 """Recipes, their runs, and what is made of them: what a recipe script needs.
 
-`recipe` says what a run is, `images` and `text` what it is on, `runner` runs it; `study` runs many, `compare` a few to
-look at, as `gallery` and `sentences` show them; `tables` and `figures` are of records, `report` puts them into the
-documents; `methods` are the field's, `comparison` their table, of what `loading` finds; `settings` are published ones.
+`recipes` configure runs, `runs` execute them, one or many, and `reports` render tables, figures and documents from the
+records; `cli` parses the command line.
 """
 
-from rme_tf.experiments.compare import compare, main
-from rme_tf.experiments.comparison import write_comparison
-from rme_tf.experiments.images import ImageRecipe
-from rme_tf.experiments.limits import deadline_in
-from rme_tf.experiments.loading import load_records, load_study
-from rme_tf.experiments.methods import method_recipes, setting_name
-from rme_tf.experiments.options import parse
-from rme_tf.experiments.recipe import Recipe
-from rme_tf.experiments.runner import run
-from rme_tf.experiments.settings import HE_2019, HE_2019_DOCUMENTS
-from rme_tf.experiments.study import run_comparison, run_study, show_study
-from rme_tf.experiments.task import Run
-from rme_tf.experiments.text import TextRecipe
+from rme_tf.experiments.cli import parse
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.images import ImageRecipe
+from rme_tf.experiments.recipes.published import HE_2019, HE_2019_DOCUMENTS
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.recipes.text import TextRecipe
+from rme_tf.experiments.reports.paired_comparison import write_comparison
+from rme_tf.experiments.reports.records import load_records, load_study
+from rme_tf.experiments.runs.methods import method_recipes, setting_name
+from rme_tf.experiments.runs.runner import run
+from rme_tf.experiments.runs.side_by_side import compare, main
+from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
+from rme_tf.experiments.runs.time_limits import deadline_in
 
 __all__ = [
     "HE_2019",

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.arrays import as_array, is_symbolic
+from rme_tf.core.arrays import as_array, is_symbolic
+from rme_tf.core.outer_calls import is_outer_call
+from rme_tf.core.validation import as_shape
 from rme_tf.likelihoods.support import check_support, guarded
-from rme_tf.outer_calls import is_outer_call
-from rme_tf.shapes import as_shape
 
 
 class Likelihood(keras.layers.Layer):

@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.types import PAD
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.softmax import token_log_prob
-from rme_tf.types import PAD
 
 
 @keras.saving.register_keras_serializable("rme_tf")

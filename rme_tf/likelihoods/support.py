@@ -6,7 +6,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.arrays import chunks_of
+from rme_tf.core.arrays import chunks_of
 
 LEAST_PIXEL = 16  # largest value of what looks like 8-bit pixels: labels and counts are mostly smaller
 REMEDIES = {  # by the parts of an observation

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from rme_tf.shapes import is_size
+from rme_tf.core.validation import is_size
 
 # Of a decoder's last layer, whatever the policy: 16 bits would round pixels by half a level, and gradients of a
 # likelihood to infinity.

@@ -6,9 +6,9 @@ N sequences, T tokens of the longest. A row is its tokens, then one EOS, then PA
 import keras
 import tensorflow as tf
 
+from rme_tf.core.registry import check_options
+from rme_tf.core.types import BOS, PAD, UNK
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
-from rme_tf.registry import check_options
-from rme_tf.types import BOS, PAD, UNK
 
 
 def recurrent_policy(dtype=None):

@@ -4,8 +4,8 @@ import math
 
 import keras
 
+from rme_tf.core.validation import as_shape, is_size
 from rme_tf.networks.images import PARAMS_DTYPE, check_weights
-from rme_tf.shapes import as_shape, is_size
 
 REMEDY = "Take smaller `units`, or a convolutional network"
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from rme_tf.core.types import Tensor
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
 from rme_tf.networks.conv import conv_decoder
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape
-from rme_tf.types import Tensor
 
 CONDITIONINGS = ("bias", "both", "map", "none")
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.gaussian import DiagonalNormal, diagonal_log_prob, noise_like_tfp
+from rme_tf.core.gaussian import DiagonalNormal, diagonal_log_prob, noise_like_tfp
 from rme_tf.posteriors.diagonal import DiagonalFamily
 
 

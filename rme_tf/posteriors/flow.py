@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.gaussian import DiagonalNormal
+from rme_tf.core.gaussian import DiagonalNormal
 from rme_tf.posteriors.base import PosteriorFamily, check_count
 
 MIN_MOMENT_PAIRS = 64  # draws, half of them mirrored, of which mean and standard deviation are estimated

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.configured import is_number
+from rme_tf.core.serializable import is_number
 from rme_tf.posteriors.diagonal import DiagonalFamily
 
 tfd = tfp.distributions

@@ -4,7 +4,7 @@ import numbers
 
 import keras
 
-from rme_tf.types import Inference
+from rme_tf.core.types import Inference
 
 
 class Prior(keras.layers.Layer):

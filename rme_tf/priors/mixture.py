@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.gaussian import DiagonalNormal
+from rme_tf.core.gaussian import DiagonalNormal
 from rme_tf.priors.base import Prior, check_count
 
 MIN_SCALE = 1e-3  # a component that closed in on one code would have a density without bound

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.types import Inference
 from rme_tf.priors.base import Prior, check_count
-from rme_tf.types import Inference
 
 EDGE = 0.02  # how near to an end of their interval pseudo-inputs start: at the ends a sigmoid has no gradient
 

@@ -15,12 +15,12 @@ Of a mixture, the params of all components are refined together, on ELBO(Q); the
 The recursion of `RecursiveMixture`, one objective a component, is not what this ascends, and refuses it.
 """
 
+from rme_tf.core.registry import instantiate
 from rme_tf.refinements.base import Refinement
 from rme_tf.refinements.dsvi import DSVI
 from rme_tf.refinements.gradient import GradientSteps, elbo_gradient
 from rme_tf.refinements.iterative import IterativeAmortised
 from rme_tf.refinements.semi_amortised import SemiAmortised
-from rme_tf.registry import instantiate
 
 REFINEMENTS: dict[str, type[Refinement]] = {"dsvi": DSVI, "iai": IterativeAmortised, "sa": SemiAmortised}
 

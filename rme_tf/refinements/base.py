@@ -5,8 +5,8 @@ import numbers
 import keras
 import tensorflow as tf
 
+from rme_tf.core.types import Encoding
 from rme_tf.posteriors import check_noise
-from rme_tf.types import Encoding
 
 EVALUATION_SEED = (0x5EED, 0x0F5A)  # of the noise of the steps outside training: the posterior is a function of x
 TRAINING_FOLD = 0x5A5A5A  # keeps the noise of the steps apart from that of the draw at their end

@@ -5,8 +5,8 @@ import math
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.core.types import Encoding
 from rme_tf.refinements.base import Refinement
-from rme_tf.types import Encoding
 
 
 def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weight=1.0):

@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core.types import Encoding
 from rme_tf.refinements.base import Refinement, for_inference_alone, stopped
 from rme_tf.refinements.gradient import elbo_gradient
-from rme_tf.types import Encoding
 
 GATE_BIAS = 3.0  # the gates start at 0.95: near what the encoder says
 

@@ -1,8 +1,8 @@
 """Writes the files beside it: tiny models and a checkpoint, with what they answered when they were saved.
 
 Made once, by the code of 08c9e3a, whose counters were int32, with `python tests/golden/make_golden.py` and the
-repository at that commit on PYTHONPATH. `tests/test_golden.py` loads them. They are not to be made again by later code,
-which would test that code by itself. The archives are compressed again, which changes none of their members.
+repository at that commit on PYTHONPATH. `test_golden.py` loads them. They are not to be made again by later code, which
+would test that code by itself. The archives are compressed again, which changes none of their members.
 """
 
 import os

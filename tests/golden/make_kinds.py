@@ -1,8 +1,8 @@
 """Writes `kinds/`: a tiny trained model of each kind that the library's tables offer, with its answers.
 
-Made once, by the code of ee62330, with `PYTHONPATH=tests:. python tests/golden/make_kinds.py` and the repository at
-that commit. `tests/test_golden_kinds.py` loads them. They are not to be made again by later code, which would test that
-code by itself; a choice that is added later needs none. `kinds.json` has the names in the tables of that commit, each
+Made once, by the code of ee62330, with `python tests/golden/make_kinds.py` and the repository at that commit on
+PYTHONPATH. `test_golden_kinds.py` loads them. They are not to be made again by later code, which would test that code
+by itself; a choice that is added later needs none. `kinds.json` has the names in the tables of that commit, each
 with what it leaves in a file's config: the registered name of a class, or the classes of a network's layers.
 """
 
@@ -15,12 +15,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
-from chosen_kinds import KINDS, RESUMED
-from make_golden import compress
 
 import rme_tf
+from chosen_kinds import KINDS, RESUMED
+from make_golden import compress
 from rme_tf.algorithms import ALGORITHMS
-from rme_tf.annealing import ANNEALINGS
+from rme_tf.algorithms.kl_annealing import ANNEALINGS
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS

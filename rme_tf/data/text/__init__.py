@@ -8,6 +8,7 @@
 One observation x is a row of ids: its tokens, then one EOS, then PAD on the right. BOS is not in x.
 """
 
+from rme_tf.core.types import BOS, EOS, PAD, UNK
 from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
 from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_file, read_files, read_folder, read_tfds
 from rme_tf.data.text.docs import load_docs
@@ -15,7 +16,6 @@ from rme_tf.data.text.kinds import TOKENIZERS, Kind
 from rme_tf.data.text.tokenizer import Tokenizer, load_tokenizer
 from rme_tf.data.text.tokenizer_training import VocabularySizeError, train_tokenizer
 from rme_tf.data.text.tokens import Tokens, sample_rows, tokenize
-from rme_tf.types import BOS, EOS, PAD, UNK
 
 __all__ = [
     "BOS",

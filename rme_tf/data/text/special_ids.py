@@ -1,6 +1,6 @@
 """SentencePiece models from elsewhere, brought to the special ids of this library."""
 
-from rme_tf.types import BOS, EOS, PAD, UNK
+from rme_tf.core.types import BOS, EOS, PAD, UNK
 
 KINDS = {"pad": PAD, "bos": BOS, "eos": EOS, "unk": UNK}
 

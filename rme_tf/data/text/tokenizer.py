@@ -7,11 +7,11 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from rme_tf.core.types import BOS, EOS, PAD, UNK
 from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import BETWEEN_SPACES, TOKENIZERS, kind_of
 from rme_tf.data.text.sources import as_path, is_file, shortened
 from rme_tf.data.text.special_ids import KINDS, special_ids, with_special_ids
-from rme_tf.types import BOS, EOS, PAD, UNK
 
 SPACE = "\u2581"  # SentencePiece's sign for a space
 

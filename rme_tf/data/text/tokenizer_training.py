@@ -7,11 +7,11 @@ import re
 
 import sentencepiece
 
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import BOS, EOS, PAD, UNK
 from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import TOKENIZERS, Kind, marked
 from rme_tf.data.text.tokenizer import SPACE, Tokenizer
-from rme_tf.registry import lookup
-from rme_tf.types import BOS, EOS, PAD, UNK
 
 _UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
 _LEAST_COVERAGE = 0.98  # that SentencePiece trains for

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rme_tf.core.types import EOS, PAD, UNK
 from rme_tf.data.text.corpus import Lines
-from rme_tf.types import EOS, PAD, UNK
 
 _CHUNK = 4096  # lines encoded at once
 _END = np.array([EOS], np.int32)

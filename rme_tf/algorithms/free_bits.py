@@ -1,0 +1,79 @@
+"""Free bits: a floor under the KL term, below which training does not push it."""
+
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+
+from rme_tf.core.serializable import Configured, is_number
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreeBits(Configured):
+    """Replaces each component's KL(q_m || p) by sum_g max(nats, mean_x KL_g), g the groups of latent dimensions.
+
+    The mean is over the minibatch. What is maximised for component m is then
+
+        E_q[log p(x|z)] - sum_g max(nats, mean_x E_q[log q_m(z_g|x) - log p(z_g)])
+
+    Args:
+        nats: the floor under each group's KL: the target rate is `nats` times the number of groups. Not negative.
+        groups: None makes every latent dimension a group (the family and the prior must be independent over
+            them), 1 makes one group of all, other numbers cut the D dimensions into so many groups.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    References:
+        Kingma et al. (2016), https://arxiv.org/abs/1606.04934; target rate: Li et al. (2019),
+        https://arxiv.org/abs/1909.00868
+    """
+
+    nats: float
+    groups: int | None = None
+
+    def __post_init__(self):
+        if not is_number(self.nats) or not 0.0 <= self.nats < math.inf:
+            raise ValueError(f"`nats` must be a number, finite and not negative. Received: {self.nats!r}.")
+        if self.groups is not None and (not is_number(self.groups) or self.groups < 1):
+            raise ValueError(f"`groups` must be at least 1. Received: {self.groups!r}.")
+
+    def refund(self, model, params, z):
+        """Returns the part of each component's KL that is below the floor, to be given back. In nats, [B, K].
+
+        KL(q_m || p) minus it has the gradient of the floored sum.
+
+        Args:
+            model: a `VAE`.
+            params: Shape [B, K, P].
+            z: a draw from each component. Shape [S, B, K, D].
+
+        Raises:
+            ValueError: if groups are wanted of a family or prior that is not independent over dimensions, or
+                their number does not divide D.
+        """
+        if self.groups == 1:
+            log_q = model.posterior_family.log_prob(params, z)
+            kl = (log_q - model.prior.distribution().log_prob(z))[..., tf.newaxis]
+        else:
+            kl = self._grouped(model, params, z)
+        kl = tf.reduce_mean(kl, axis=0)  # samples  [B, K, G]
+        below = tf.stop_gradient(tf.reduce_mean(kl, axis=0) < self.nats)  # batch  [K, G]
+        return tf.reduce_sum(tf.where(below, kl, 0.0), axis=-1)  # groups
+
+    def _grouped(self, model, params, z):
+        q, p = model.posterior_family.marginals(params), model.prior.marginals()
+        if q is None or p is None:
+            part = model.posterior_family if q is None else model.prior
+            raise ValueError(
+                "Free bits in groups need a posterior family and a prior that are independent over latent dimensions. "
+                f"Received: {type(part).__name__}. Pass `groups=1`."
+            )
+        kl = q.log_prob(z) - p.log_prob(z)  # [S, B, K, D]
+        groups = self.groups or model.latent_dim
+        if model.latent_dim % groups:
+            raise ValueError(f"`groups` must divide the latent dimensions. Received: {groups} of {model.latent_dim}.")
+        shape = tf.concat([tf.shape(kl)[:-1], [groups, model.latent_dim // groups]], axis=0)
+        return tf.reduce_sum(tf.reshape(kl, shape), axis=-1)

@@ -1,0 +1,131 @@
+"""Schedules of the weight of the KL term over training steps, against posterior collapse, and the table of them."""
+
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+
+from rme_tf.core.serializable import Configured, is_number
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Annealing(Configured):
+    """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
+
+    A training step is an update of the optimizer: with `gradient_accumulation_steps=k` it takes k minibatches, which
+    Keras's own schedules of the learning rate count one by one.
+
+    Args:
+        steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
+        start: the weight at first. Not negative.
+        end: the weight at last. Not negative.
+        delay: training steps at `start` before all that.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    To be implemented by subclasses:
+        * `progress(step)`: float scalar step after the delay -> the share of the way from `start` to `end`, in [0, 1].
+    """
+
+    steps: int
+    start: float = 0.0
+    end: float = 1.0
+    delay: int = 0
+
+    def __post_init__(self):
+        for name, least in (("steps", 1), ("delay", 0)):
+            value = getattr(self, name)
+            if not is_number(value) or value < least:
+                raise ValueError(f"`{name}` must be at least {least}. Received: {value!r}.")
+        for name in ("start", "end"):
+            check_kl_weight(getattr(self, name), name)
+
+    def __call__(self, step):
+        """Returns the weight, a float32 scalar, at training step `step`, counted from 0."""
+        step = tf.cast(step, tf.float32) - self.delay
+        share = tf.where(step < 0.0, 0.0, self.progress(tf.maximum(step, 0.0)))
+        return self.start + (self.end - self.start) * share
+
+    def progress(self, step):
+        """Returns the share of the way from `start` to `end`, for a step that is counted from the end of `delay`."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearAnnealing(Annealing):
+    """From `start` to `end` in a straight line; `start=0.1` is the monotone schedule of He et al.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
+        He et al. (2019), https://arxiv.org/abs/1901.05534
+    """
+
+    def progress(self, step):
+        """Returns step / steps, at most 1."""
+        return tf.minimum(step / self.steps, 1.0)
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SigmoidAnnealing(Annealing):
+    """Along a logistic curve, centred at half of `steps`.
+
+    Args:
+        steps, start, end, delay: see `Annealing`; 99% of the way, between 0.5% and 99.5%, takes `steps`.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
+    """
+
+    def progress(self, step):
+        """Returns the logistic function of the step."""
+        return tf.math.sigmoid((step / self.steps - 0.5) * 2.0 * math.log(199.0))
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CyclicalAnnealing(Annealing):
+    """Again and again from `start` to `end`: a straight line, then a rest at `end`; at `end` after the last cycle.
+
+    Args:
+        steps, start, end, delay: see `Annealing`; `steps` is the length of one cycle.
+        cycles: their number.
+        rise: the share of a cycle in which the weight rises. In (0, 1].
+
+    References:
+        Fu et al. (2019), https://arxiv.org/abs/1903.10145
+    """
+
+    cycles: int = 4
+    rise: float = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not is_number(self.cycles) or self.cycles < 1:
+            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles!r}.")
+        if not is_number(self.rise) or not 0.0 < self.rise <= 1.0:
+            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise!r}.")
+
+    def progress(self, step):
+        """Returns the progress within the cycle."""
+        within = tf.math.floormod(step, float(self.steps)) / self.steps
+        return tf.where(step >= self.steps * self.cycles, 1.0, tf.minimum(within / self.rise, 1.0))
+
+
+ANNEALINGS: dict[str, type[Annealing]] = {
+    "cyclical": CyclicalAnnealing,
+    "linear": LinearAnnealing,
+    "sigmoid": SigmoidAnnealing,
+}
+
+
+def check_kl_weight(weight, name: str = "kl_weight") -> None:
+    """Raises ValueError unless a weight is an `Annealing` or a number, finite and not negative."""
+    if isinstance(weight, Annealing):
+        return
+    if not is_number(weight) or not 0.0 <= weight < math.inf:
+        kinds = "an `Annealing` or a number" if name == "kl_weight" else "a number"
+        raise ValueError(f"`{name}` must be {kinds}, finite and not negative. Received: {weight!r}.")

@@ -1,0 +1,114 @@
+"""Learning rate halved on a plateau of the validation ELBO."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from rme_tf.callbacks.variable_checkpoints import last_checkpoint_of, restore
+from rme_tf.core.optimizer_state import copying_slots, weights_replaced
+
+
+class HalveOnPlateau(keras.callbacks.Callback):
+    """Halves the learning rate when the validation ELBO has not risen for some epochs; a resumed training goes on so.
+
+    With `best`, the training goes on from its best weights at each halving, compares with the epoch of the halving from
+    then on, and ends with its best weights. The optimizer's copies of them (averages of `use_ema`, say) are put back
+    with them; its momentum, counters and the random state are not.
+
+    Args:
+        learning_rate: the first one.
+        patience: those epochs.
+        history: dict of lists of the epochs before, as of `ResumableCheckpoint`.
+        start_epoch: earlier epochs, counted from 0, halve nothing.
+        max_halvings: with the last of so many the training ends; no limit unless given.
+        best: directory for the best weights so far, and for no other checkpoints.
+        best_from: earlier epochs are none of the best: those of a warm start, whose other components are no use.
+
+    Attributes:
+        halvings: their number until now.
+
+    References:
+        He et al. (2019), https://arxiv.org/abs/1901.05534, whose code begins with epoch 15 and ends with 5 halvings
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        patience: int,
+        history: Mapping[str, Sequence[float]],
+        *,
+        start_epoch: int = 0,
+        max_halvings: int | None = None,
+        best=None,
+        best_from: int = 0,
+    ):
+        super().__init__()
+        self.learning_rate, self.patience = learning_rate, patience
+        self.start_epoch, self.max_halvings, self.best_from = start_epoch, max_halvings, best_from
+        self.directory = best
+        self.halvings, self._wait = 0, 0
+        self._reference = self._best = -math.inf
+        for epoch, value in enumerate(history.get("val_elbo", [])):
+            self._observe(epoch, value)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the training has come to its end."""
+        return self.halvings == self.max_halvings
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next epoch."""
+        return self.learning_rate * 0.5**self.halvings
+
+    def _observe(self, epoch: int, value: float) -> tuple[bool, bool]:
+        """Returns whether an epoch is the best until now, and whether the learning rate is halved after it."""
+        is_best = epoch >= self.best_from and value > self._best
+        self._best = value if is_best else self._best
+        rises = value > self._reference
+        self._wait = 0 if rises else self._wait + 1
+        halves = self._wait >= self.patience and epoch >= self.start_epoch
+        if rises or (halves and self.directory is not None):
+            self._reference = value
+        if halves:
+            self.halvings, self._wait = self.halvings + 1, 0
+        return is_best, halves
+
+    def on_train_begin(self, logs=None):
+        """Sets the learning rate that the epochs before have led to."""
+        self.model.optimizer.learning_rate = self.rate
+        if self.directory is not None:
+            weights = [variable.value for variable in _without_counters(self.model)]
+            kept = [slot.variable.value for slot in copying_slots(self.model.optimizer)]
+            self._parts = {"weights": weights, **({"copies": kept} if kept else {})}
+            self._manager = last_checkpoint_of(self._parts, self.directory, later="copies")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares; adds the learning rate of the epoch to the logs."""
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = self.rate
+        is_best, halves = self._observe(epoch, logs["val_elbo"])
+        self.model.optimizer.learning_rate = self.rate
+        self.model.stop_training = self.model.stop_training or self.is_over
+        if self.directory is None:
+            return
+        if is_best:
+            self._manager.save(checkpoint_number=epoch + 1)
+        last = self.is_over or epoch + 1 == self.params["epochs"]
+        if (halves or last) and self._manager.latest_checkpoint:
+            self._restore(self._manager.latest_checkpoint)
+
+    def _restore(self, path):
+        if any(name.startswith("copies/") for name, _ in tf.train.list_variables(path)):
+            restore(path, self._parts)
+            return
+        with weights_replaced(self.model):  # kept without copies
+            restore(path, {"weights": self._parts["weights"]})
+
+
+def _without_counters(model) -> list:
+    """Returns the weights of a model's networks and distributions: none of those that say how far a training is."""
+    counters = (model.num_active, model.epochs_trained, model.non_finite, *model.inner_loop.weights)
+    return [variable for variable in model.weights if not any(variable is counter for counter in counters)]

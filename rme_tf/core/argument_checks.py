@@ -1,0 +1,107 @@
+"""Checks of the observations and codes that a model's public methods take, when users call them."""
+
+import functools
+import inspect
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf.core.arrays import as_array, is_symbolic
+from rme_tf.core.outer_calls import InnerCalls, is_outer_call
+
+OBSERVED = ("x", "x_first", "x_second")
+LATENT = ("z",)
+
+
+def checks_inputs(method=None, *, lead: bool = False):
+    """Check the observations and codes that a method of a `VAE` takes.
+
+    They are the arguments named in `OBSERVED` and `LATENT`. Arrays of every kind become tensors. The methods that it
+    calls in turn do not check again.
+
+    Args:
+        method: method of a model with a `likelihood` and a `latent_dim`.
+        lead: whether x may have any leading axes.
+
+    Raises:
+        ValueError: on the call, for observations outside the support, or codes of another size or not finite.
+    """
+    if method is None:
+        return functools.partial(checks_inputs, lead=lead)
+    signature = inspect.signature(method)
+    taken = [name for name in signature.parameters if name in (*OBSERVED, *LATENT)]
+
+    @tf.autograph.experimental.do_not_convert
+    def checked_arguments(model, args, kwargs):
+        """Returns the arguments, checked."""
+        given = signature.bind(model, *args, **kwargs)
+        for name in taken:
+            value = given.arguments.get(name)
+            if name not in given.arguments or (value is None and signature.parameters[name].default is None):
+                continue
+            if name in LATENT:
+                given.arguments[name] = as_codes(value, model.latent_dim, name)
+            else:
+                given.arguments[name] = model.likelihood.observations(value, name, lead=lead)
+        return given.args[1:], given.kwargs
+
+    @functools.wraps(method)
+    def call(self, *args, **kwargs):
+        if is_outer_call():
+            args, kwargs = checked_arguments(self, args, kwargs)
+        with InnerCalls():
+            return method(self, *args, **kwargs)
+
+    return call
+
+
+@tf.autograph.experimental.do_not_convert
+def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
+    """Return latent codes [..., D] as a float32 tensor, checked.
+
+    Of a tensor in a graph, whose values are unknown, the shape alone is checked.
+
+    Args:
+        z: array, tensor, anything with `__array__`, or nested lists of numbers. Shape [..., D].
+        latent_dim: D.
+        name: name of the argument, for messages.
+        rank: number of axes; None for any number from 1 on.
+
+    Raises:
+        ValueError: for another shape or number of axes, none at all, and for values that are not finite real numbers.
+    """
+    expected = f"latent codes of shape [{'...' if rank is None else 'N'}, {latent_dim}]"
+    z = as_array(_from_lists(z), name, expected)
+    if not isinstance(z, tf.Tensor):
+        z = np.asarray(z)
+    if isinstance(z, tf.Tensor) and z.shape.rank is None:
+        return tf.cast(z, tf.float32)
+    fits = len(z.shape) > 0 if rank is None else len(z.shape) == rank
+    if not fits or z.shape[-1] not in (None, latent_dim):
+        raise ValueError(f"`{name}` must be {expected}. Received: {z.shape}.")
+    if is_outer_call() and not is_symbolic(z):
+        _check_finite(z, name)
+    return tf.cast(z, tf.float32)
+
+
+def _from_lists(z):
+    """Returns nested lists of numbers as an array; what else there is, or is no such lists, as it is."""
+    if not isinstance(z, list | tuple):
+        return z
+    try:
+        return np.asarray(z)
+    except ValueError:  # of different lengths
+        return z
+
+
+def _check_finite(z, name: str) -> None:
+    with tf.init_scope():
+        values = np.asarray(tf.cast(z, tf.float32))
+    if values.size == 0:
+        raise ValueError(f"`{name}` is empty. Expected at least one latent code.")
+    finite = np.isfinite(values)
+    if not finite.all():
+        share = 100.0 * (1.0 - finite.mean())
+        raise ValueError(
+            f"`{name}` must be finite. Received: {values[~finite].flat[0]} among its values ({share:.2f}% of them)."
+        )

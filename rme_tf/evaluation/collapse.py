@@ -1,0 +1,272 @@
+"""What a model's latent codes are worth on a set of observations: has its posterior, or its mixture, collapsed?
+
+Letters: N observations, B minibatch, S draws from each component, M components, D latent dimensions, C codes.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf import objectives, priors
+from rme_tf.core.compiled import compiled
+from rme_tf.core.outer_calls import InnerCalls
+from rme_tf.evaluation import diagnostics
+from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
+
+CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CollapseReport:
+    """How much the posterior Q(z|x) says of x, its components of each other, and the decoder of z.
+
+    Everything is in nats, a mean over observations, but the counts, `usage` and `largest_share`.
+    """
+
+    num_observations: int  # N: also the size of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n)
+    batch_size: int  # B, of `mutual_information_batch`
+    kl: float  # E_Q[log Q(z|x) - log p(z)]
+    kl_aggregate: float  # KL(q(z) || p(z)) = kl - mutual_information
+    kl_per_component: np.ndarray  # KL(q_m || p)  [M]
+    kl_per_dimension: np.ndarray | None  # closed form  [M, D]; None unless q is a diagonal Gaussian and p N(0, I)
+    active_units: int  # of D
+    mutual_information: float  # I_q(x; z); never above log N, which it underestimates when near it
+    mutual_information_batch: float  # the same within minibatches of B; never above log B
+    mixing_entropy: float  # mean_x H(alpha(x))
+    usage_entropy: float  # H(mean_x alpha(x)); the difference of the two is I(m; x)
+    usage: np.ndarray  # mean_x alpha_m(x)  [M]
+    largest_share: np.ndarray  # share of observations whose largest weight is alpha_m; ties count in parts  [M]
+    component_kl: np.ndarray  # KL(q_m || q_j)  [M, M]
+    component_information: float  # I(m; z|x), from the densities of the components alone
+    reconstruction: float  # E_Q[log p(x|z)]
+    prior_log_likelihood: float  # E_p[log p(x|z)]: the code says nothing of x
+    reliance: float  # what log p(x|z) loses when z is the next observation's; NaN if every batch is one row
+
+    def as_dict(self) -> dict[str, float]:
+        """Returns plain floats: arrays entry by entry, `usage_0` or `component_kl_0_1`; None is left out."""
+        flat = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            for index, entry in np.ndenumerate(value):
+                flat["_".join([field.name, *map(str, index)])] = float(entry)
+        return flat
+
+
+class Draws(NamedTuple):
+    """One draw from each component for each of B observations; log-probabilities in nats."""
+
+    params: np.ndarray  # [B, M, P]
+    log_alpha: np.ndarray  # [B, M]
+    z: np.ndarray  # [B, M, D]
+    log_q_all: np.ndarray  # log q_j(z_m)  [B, M, M]
+    log_prior: np.ndarray  # log p(z)  [B, M]
+    log_lik: np.ndarray  # log p(x|z)  [B, M]
+    prior_log_lik: np.ndarray  # log p(x|z), z from the prior  [B]
+    shuffled_log_lik: np.ndarray  # E[log p(x|z)] under the Q of the row before  [B]; NaN if B is 1
+
+
+def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_size=64, seed=0) -> CollapseReport:
+    """Returns a `CollapseReport` of the first N observations.
+
+    The cost grows with S N^2 M^2 D, for the aggregate posterior, and S N M decoded codes; the memory
+    with S N M (M + D). Components that have not joined yet (during a warm start) have weight zero.
+
+    Args:
+        model: a `VAE`, or what has its `encode`, `sample_components`, `component_log_probs`, `log_joint`,
+            `prior`, `posterior_family`, `num_components` and `latent_dim`; its `likelihood` checks the data.
+        data: array [N, ...], or a `tf.data.Dataset` of batches [B, ...] or of tuples that begin with one;
+            the rows that follow each other should be unrelated, or `reliance` is underestimated. It may be endless.
+        num_samples: S.
+        max_observations: N at most.
+        batch_size: B, of the minibatch's mutual information, and into which an array is cut.
+        seed: integer.
+
+    Raises:
+        ValueError: for a number less than 1, fewer than two observations, or data that do not fit the likelihood.
+    """
+    sizes = {"num_samples": num_samples, "max_observations": max_observations, "batch_size": batch_size}
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+    data = checked_first(model, data, max_observations)
+    with InnerCalls(), data_errors_as_value_errors():
+        draws = _draw_all(model, _first_batches(model, data, batch_size, max_observations), num_samples, seed)
+    return CollapseReport(
+        num_observations=len(draws.log_alpha),
+        batch_size=batch_size,
+        **_information(model, draws, batch_size),
+        **_codes(model, draws),
+        **_mixture(draws),
+        **_decoder(draws),
+    )
+
+
+def checked_first(model, data, max_observations: int):
+    """Returns the data, an array cut to its first observations, checked against the model's likelihood if it has one.
+
+    Raises:
+        ValueError: for empty data, a wrong shape, or values outside the support.
+    """
+    likelihood = getattr(model, "likelihood", None)
+    if likelihood is not None:
+        return checked_whole(data, likelihood, "data", first=max_observations)
+    return data if isinstance(data, tf.data.Dataset | list | tuple) else data[:max_observations]
+
+
+# Graph code, traced once for all reports on a model.
+
+
+def _draw(model, x, seed) -> Draws:
+    params, log_alpha = model.encode(x)
+    count, num_rows = model.num_components, tf.shape(log_alpha)[0]
+    z = model.sample_components(params, 1, seed)  # [1, B, M, D]
+    prior_seed = tf.random.fold_in(seed, count)  # the components fold in 0 ... M-1
+    prior_z = model.prior.distribution().sample([1, num_rows, 1], seed=prior_seed)
+    codes = tf.concat([z, tf.roll(z, 1, axis=1), prior_z], axis=2)  # decoded at once
+    log_lik, log_prior = model.log_joint(x, codes)
+    log_lik, rolled_log_lik, prior_log_lik = tf.split(log_lik, [count, count, 1], axis=2)
+    rolled_alpha = tf.roll(tf.exp(log_alpha), 1, axis=0)
+    shuffled = tf.reduce_sum(rolled_alpha * rolled_log_lik[0], axis=-1)  # components
+    return Draws(
+        params,
+        log_alpha,
+        z[0],
+        model.component_log_probs(params, z)[0],
+        log_prior[0, :, :count],
+        log_lik[0],
+        prior_log_lik[0, :, 0],
+        shuffled,
+    )
+
+
+def _log_densities(model, params, log_alpha, codes):
+    shape = [1, tf.shape(params)[0], tf.shape(codes)[0], model.latent_dim]
+    log_q = model.component_log_probs(params, tf.broadcast_to(codes, shape))[0]  # [B, C, M]
+    return objectives.log_mixture(log_alpha[:, tf.newaxis], log_q)
+
+
+# Draws: `Draws` whose arrays, but params and log_alpha, have a leading axis of S.
+
+
+def _first_batches(model, data, batch_size: int, max_observations: int) -> Iterator:
+    """Yields batches of observations, `max_observations` in all at most."""
+    left, likelihood = max_observations, getattr(model, "likelihood", None)
+    for batch in batches(data, batch_size):
+        x = tf.convert_to_tensor(batch)[:left]
+        x = tf.cast(x, tf.float32) if x.dtype.is_floating else x
+        yield x if likelihood is None else likelihood.cast(x)
+        left -= len(x)
+        if left == 0:
+            return
+
+
+def _draw_all(model, batches, num_samples: int, seed: int) -> Draws:
+    draw = compiled(_draw, model)
+    parts = []
+    for index, x in enumerate(batches):
+        seeds = (tf.constant([seed, index * num_samples + s], tf.int32) for s in range(num_samples))
+        samples = [[part.numpy() for part in draw(x, draw_seed)] for draw_seed in seeds]
+        if len(x) == 1:  # which has no other row to take a code from
+            samples = [[*parts_of[:-1], np.full_like(parts_of[-1], np.nan)] for parts_of in samples]
+        params, log_alpha = samples[0][:2]
+        parts.append([params, log_alpha, *(np.stack(column) for column in list(zip(*samples, strict=True))[2:])])
+    if sum(len(part[0]) for part in parts) < 2:
+        raise ValueError("`data` must hold at least two observations. Received fewer.")
+    columns = zip(*parts, strict=True)
+    return Draws(*(np.concatenate(column, axis=0 if i < 2 else 1) for i, column in enumerate(columns)))
+
+
+def _mean(draws: Draws, values) -> float:
+    """Returns mean_n sum_m alpha_nm mean_s of values [S, N, M]."""
+    return float(np.mean(np.sum(np.exp(draws.log_alpha) * values.mean(axis=0, dtype=np.float64), axis=-1)))
+
+
+# The parts of a report.
+
+
+def _information(model, draws: Draws, batch_size: int) -> dict:
+    own, aggregate, minibatch = _mixture_densities(model, draws, batch_size)  # [S, N, M]
+    num_samples, num_observations = own.shape[:2]
+
+    def rows(values):
+        return np.moveaxis(values, 0, -1).reshape(num_observations, -1)  # [N, M*S]
+
+    weights = np.repeat(np.exp(draws.log_alpha) / num_samples, num_samples, axis=-1)  # [N, M*S]
+    return {
+        "kl": _mean(draws, own - draws.log_prior),
+        "kl_aggregate": _mean(draws, aggregate - draws.log_prior),
+        "mutual_information": diagnostics.mutual_information(rows(own), rows(aggregate), weights),
+        "mutual_information_batch": diagnostics.mutual_information(rows(own), rows(minibatch), weights),
+    }
+
+
+def _mixture_densities(model, draws: Draws, batch_size: int):
+    """Returns log Q(z|x) of its own x, log 1/N sum_n Q(z|x_n), and the same within minibatches.
+
+    Minibatches are blocks of B observations in their order; the last may be smaller. Each [S, N, M].
+    """
+    num_samples, num_observations, num_components, latent_dim = draws.z.shape
+    results = np.empty([3, num_samples, num_observations, num_components])
+    for start in range(0, num_observations, batch_size):
+        block = slice(start, min(start + batch_size, num_observations))
+        for s in range(num_samples):
+            codes = draws.z[s, block].reshape(-1, latent_dim)  # [B*M, D]
+            table = _table(model, draws, codes)  # [N, B*M]
+            own = table[np.repeat(np.arange(block.start, block.stop), num_components), np.arange(len(codes))]
+            aggregates = [diagnostics.aggregate_log_density(part) for part in (table, table[block])]
+            results[:, s, block] = np.reshape([own, *aggregates], [3, -1, num_components])
+    return results
+
+
+def _table(model, draws: Draws, codes):
+    """Returns log Q(z_c|x_n) [N, C], computed a few observations at a time."""
+    log_densities = compiled(_log_densities, model)
+    step = max(1, CHUNK // (codes.size * draws.params.shape[1]))
+    starts = range(0, len(draws.params), step)
+    parts = [
+        log_densities(draws.params[start : start + step], draws.log_alpha[start : start + step], codes)
+        for start in starts
+    ]
+    return np.concatenate(parts, axis=0)
+
+
+def _codes(model, draws: Draws) -> dict:
+    means, stddevs = (moment.numpy() for moment in model.posterior_family.moments(draws.params))
+    own = np.diagonal(draws.log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
+    per_dimension = None
+    if model.posterior_family.diagonal_gaussian and isinstance(model.prior, priors.StandardNormal):
+        per_dimension = diagnostics.kl_per_dimension(means, stddevs)
+    return {
+        "active_units": diagnostics.active_units(np.exp(draws.log_alpha), means),
+        "kl_per_component": np.mean(own - draws.log_prior, axis=(0, 1), dtype=np.float64),
+        "kl_per_dimension": per_dimension,
+    }
+
+
+def _mixture(draws: Draws) -> dict:
+    alpha = np.exp(draws.log_alpha.astype(np.float64))
+    usage = diagnostics.component_usage(alpha)
+    return {
+        "mixing_entropy": diagnostics.mixing_entropy(alpha),
+        "usage_entropy": diagnostics.mixing_entropy(usage.mean[np.newaxis]),
+        "usage": usage.mean,
+        "largest_share": usage.largest,
+        "component_kl": diagnostics.component_kl(draws.log_q_all),
+        "component_information": diagnostics.component_divergence(draws.log_q_all, alpha),
+    }
+
+
+def _decoder(draws: Draws) -> dict:
+    reconstruction = np.sum(np.exp(draws.log_alpha) * draws.log_lik, axis=-1)  # [S, N]
+    loss = reconstruction - draws.shuffled_log_lik
+    paired = loss[np.isfinite(loss)]  # rows that had another to take a code from
+    return {
+        "reconstruction": float(reconstruction.mean(dtype=np.float64)),
+        "prior_log_likelihood": float(draws.prior_log_lik.mean(dtype=np.float64)),
+        "reliance": float(paired.mean(dtype=np.float64)) if paired.size else float("nan"),
+    }

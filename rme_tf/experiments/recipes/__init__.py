@@ -1,0 +1,3 @@
+"""Recipes: the configuration of a run on images or on sentences."""
+
+__all__: list[str] = []

@@ -1,0 +1,99 @@
+"""The figures of finished runs: from models and data to the plain arrays that `plots` draws."""
+
+import pathlib
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf import plots
+from rme_tf.core.compiled import compiled
+from rme_tf.experiments.recipes.run import Run
+
+NUM_IMAGES = 10
+NUM_PANELS = 4
+CODES_PER_CHUNK = 900  # of a panel's grid, decoded at once: bounds the memory, and divides both grids
+
+
+def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
+    """Draws runs of one data set side by side and returns the paths of the figures.
+
+    Learning curves, originals beside reconstructions, prior samples and component usage of each model; for
+    a 2-D latent also the true posterior with each component and the mixture over it, for the test images
+    on which the first model's posterior is furthest from the true one.
+
+    Args:
+        runs: finished runs by the model's name.
+        out: directory of the figures.
+    """
+    out = pathlib.Path(out)
+    x = next(iter(runs.values())).task.example
+    options = {"verbose": sys.stderr.isatty()}  # of pixels drawn one after another, which takes a while
+    figures = {"learning_curves": plots.learning_curves({name: run.history for name, run in runs.items()})}
+    originals = x[:NUM_IMAGES]
+    redrawn = {name: run.model.reconstruct(originals, **options).numpy() for name, run in runs.items()}
+    figures["reconstructions"] = plots.reconstructions(originals, redrawn)
+    for name, run in runs.items():
+        samples = run.model.sample(5 * NUM_IMAGES, **options).numpy()
+        figures[f"samples_{name}"] = plots.image_grid(samples, NUM_IMAGES)
+        if run.model.num_components > 1:
+            weights = run.model.predict(x, verbose=0)["weights"]
+            figures[f"component_usage_{name}"] = plots.component_usage(weights)
+    if all(run.model.latent_dim == 2 for run in runs.values()):
+        figures["posteriors"] = plots.posterior_2d(posterior_panels(runs, x))
+    paths = []
+    for name, figure in figures.items():
+        paths.append(out / f"{name}.png")
+        plots.save(figure, paths[-1])
+    return paths
+
+
+def posterior_panels(runs: Mapping[str, Run], x) -> dict[str, list[plots.PosteriorPanel]]:
+    """Returns the panels of `plots.posterior_2d`: a few images for each model.
+
+    The images are those, among the first 100 of x, with the largest KL(Q || p) under the first model.
+    """
+    first = next(iter(runs.values())).model
+    gaps = [posterior_panel(first, image, num=60)[1] for image in x[:100]]
+    chosen = np.argsort(gaps)[::-1][:NUM_PANELS]
+    return {name: [posterior_panel(run.model, x[index])[0] for index in chosen] for name, run in runs.items()}
+
+
+def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]:
+    """Returns the panel of one image and KL(Q(z|x) || p(z|x)) in nats, by quadrature on its grid.
+
+    Args:
+        model: a `VAE` with D = 2.
+        image: Shape [*event_shape].
+        num: points of the grid on a side.
+    """
+    x = tf.constant(image[np.newaxis])
+    inferred = {name: value.numpy()[0] for name, value in compiled(_inferred, model)(x).items()}
+    grid_x, grid_y = plots.grid_around(inferred["means"], inferred["scales"], num)
+    z = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 1, 1, 2).astype(np.float32)
+    chunks = (tf.constant(z[start : start + CODES_PER_CHUNK]) for start in range(0, len(z), CODES_PER_CHUNK))
+    log_densities = [compiled(_log_densities, model)(x, chunk) for chunk in chunks]
+    log_joint, log_q = (np.concatenate(parts) for parts in zip(*log_densities, strict=True))
+    area = (grid_x[1] - grid_x[0]) * (grid_y[1] - grid_y[0])
+    log_evidence = np.logaddexp.reduce(log_joint) + np.log(area)
+    kl = float(np.sum(np.exp(log_q) * (log_q - log_joint + log_evidence)) * area)
+    panel = plots.PosteriorPanel(
+        image=image,
+        grid_x=grid_x,
+        grid_y=grid_y,
+        log_joint=log_joint.reshape(num, num),
+        title=f"KL(Q||p) = {kl:.2f} nats",
+        log_mixture=None if model.posterior_family.diagonal_gaussian else log_q.reshape(num, num),
+        **inferred,
+    )
+    return panel, kl
+
+
+def _inferred(model, x):
+    return model.call(x)
+
+
+def _log_densities(model, x, z):
+    """Returns log p(x, z) and log Q(z|x) of an observation [1, ...] and codes [C, 1, 1, D]. Both [C]."""
+    return sum(model.log_joint(x, z))[:, 0, 0], model.posterior(x).log_prob(z[:, :, 0])[:, 0]

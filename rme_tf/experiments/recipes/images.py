@@ -1,0 +1,220 @@
+"""Recipes of images."""
+
+import dataclasses
+import functools
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rme_tf import data
+from rme_tf.data import BINARIZATIONS, DATASETS
+from rme_tf.evaluation.collapse import collapse_report
+from rme_tf.experiments.recipes import image_gallery
+from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
+from rme_tf.experiments.recipes.monitors import monitors
+from rme_tf.experiments.recipes.task import Task
+from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.likelihoods.normal import SCALES
+from rme_tf.networks import DECODERS, ENCODERS
+
+MONITORED = 500  # validation images diagnosed after each epoch, at most
+TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
+EXAMPLE_SIZE = 1000  # images of a memory-mapped test set that are drawn from in figures
+EVALUATION_BATCH = 128  # images of a memory-mapped split that are evaluated at once
+
+
+def _without(table: Mapping, *names: str) -> dict:
+    """Returns a table without what is for sentences alone."""
+    return {name: value for name, value in table.items() if name not in names}
+
+
+def is_density(likelihood: str) -> bool:
+    """Returns whether a likelihood, by name, is a density: of its nats, levels have their share by dequantisation."""
+    return LIKELIHOODS[likelihood].bits_offset > 0.0
+
+
+def check_values(likelihood: str, binarization: str) -> None:
+    """Raises ValueError for a likelihood, by name, of values that a binarization does not make."""
+    made = BINARIZATIONS[binarization].values
+    if made == "binary" and likelihood != "bernoulli":
+        raise ValueError(
+            f"Pixels that are 0 or 1, of the binarization {binarization!r}, need the likelihood 'bernoulli': of levels "
+            f"two would be seen, and a density has no limit there. Received: {likelihood!r}, which needs the "
+            "binarization 'none' or, if it is a density, 'dequantized'."
+        )
+    if made == "real" and not is_density(likelihood):
+        densities = sorted(name for name in LIKELIHOODS if is_density(name))
+        raise ValueError(f"Pixels that are {binarization!r} need a density: {densities}. Received: {likelihood!r}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageRecipe(Recipe):
+    """A training run on images.
+
+    Args:
+        dataset: name of the data set.
+        binarization: "dynamic" (redrawn for each training batch), "static", "threshold": 0 and 1, for "bernoulli";
+            "none": the 256 levels; "dequantized": real numbers, with noise in the place of what was rounded off.
+        likelihood: p(x|z). Of a density there are bits per dimension where the pixels are "dequantized" alone.
+        path: folder or file of a data set that is kept where you say: see data/README.md.
+        size: pixels on a side, of the data sets "celeb_a" and "folder".
+        channels: 1 (grey) or 3 (RGB), of the data set "folder".
+        bits: of the values in files of 16 bits, of the data set "folder": 16, or what a TIFF says, unless given.
+        decoder_scale: of the likelihood "normal": "shared", "per_pixel", "per_image", "decoded" or "fixed".
+        mlp_units: hidden layers of the networks "mlp".
+        mlp_activation: theirs, by Keras's name.
+        pixelcnn_layers: gated layers of the decoder "pixelcnn".
+        pixelcnn_filters: filters of the decoder "pixelcnn".
+        diagnosed: test images of the report on collapse; no report, and no monitor in training, unless given.
+    """
+
+    TABLES: ClassVar[dict[str, Mapping]] = {
+        **Recipe.TABLES,
+        "encoder": _without(ENCODERS, "constant", "lstm"),
+        "decoder": _without(DECODERS, "lstm"),
+        "binarization": BINARIZATIONS,
+        "dataset": DATASETS,
+        "likelihood": _without(LIKELIHOODS, "categorical_sequence"),
+    }
+    PATHS: ClassVar[tuple[str, ...]] = ("path",)
+
+    dataset: str = "mnist"
+    binarization: str = "dynamic"
+    likelihood: str = "bernoulli"
+    path: str | None = None
+    size: int | None = None
+    channels: int | None = None
+    bits: int | None = None
+    decoder_scale: str = "shared"
+    mlp_units: tuple[int, ...] = (256, 256)
+    mlp_activation: str = "relu"
+    pixelcnn_layers: int = 5
+    pixelcnn_filters: int = 32
+    diagnosed: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_values(self.likelihood, self.binarization)
+        data.given_options(self.dataset, **self.data_options)
+        self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
+        self.check_at_least(9, "bits")
+        self.check_at_least(2, "diagnosed")
+        if not self.mlp_units or min(self.mlp_units) < 1:
+            raise ValueError(f"`mlp_units` must be sizes of at least 1. Received: {self.mlp_units}.")
+        keras.activations.get(self.mlp_activation)
+        if self.decoder_scale not in SCALES:
+            raise ValueError(f"`decoder_scale` must be one of {SCALES}. Received: {self.decoder_scale!r}.")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """What some data sets alone are asked for."""
+        return {"path": self.path, "size": self.size, "channels": self.channels, "bits": self.bits}
+
+    def model_options(self, input_shape) -> dict[str, Any]:
+        """Returns arguments of `VAE.from_names`."""
+        options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
+        if self.likelihood == "normal":
+            options["likelihood_options"] = {"scale": self.decoder_scale}
+        sizes = {
+            "mlp": {"units": self.mlp_units, "activation": self.mlp_activation},
+            "pixelcnn": {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters},
+        }
+        for part in ("encoder", "decoder"):
+            if (network := getattr(self, part)) in sizes:
+                options[f"{part}_options"] = sizes[network]
+        return options
+
+    def images(self) -> tuple[data.ImageSplits, list[str]]:
+        """Returns the splits, and what the loader warned of, which it prints: the files that were passed over, say."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            splits = data.load_images(
+                self.dataset,
+                data_dir=self.data_dir,
+                download=self.download,
+                train_size=None if self.smoke else self.train_size,
+                test_size=self.test_size,
+                **self.data_options,
+            )
+        warned = list(dict.fromkeys(str(warning.message) for warning in caught))
+        if warned:
+            print("\n".join(warned))
+        return self.diagnosable(splits._replace(train=splits.train[: self.train_size])), warned
+
+    def load(self) -> Task:
+        """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
+        splits, warned = self.images()
+        observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
+        held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
+
+        def evaluated(images):
+            """What is evaluated: data in memory, or read from where memory-mapped images are."""
+            if isinstance(images, np.memmap):
+                return held_out(images, batch_size=EVALUATION_BATCH)
+            return observations(images)
+
+        batches = functools.partial(
+            data.training_dataset,
+            splits.train,
+            batch_size=self.batch_of(len(splits.train)),
+            binarization=self.binarization,
+            seed=self.seed,
+        )
+        test = evaluated(splits.test)
+        example = observations(splits.test[:EXAMPLE_SIZE]) if isinstance(test, tf.data.Dataset) else test
+        size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(splits.test))
+
+        def callbacks(history):
+            """The monitor, and what listens to it."""
+            if self.diagnosed is None:
+                return []
+            return monitors(self, observations(splits.validation[:MONITORED]), history)
+
+        return Task(
+            model_options=self.model_options(splits.train.shape[1:]),
+            steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_of(len(splits.train))),
+            batches=lambda epoch: batches(first_epoch=epoch),
+            validation=held_out(splits.validation, batch_size=256),
+            evaluations={"test": test, "train": evaluated(splits.train[:size])},
+            example=example,
+            callbacks=callbacks,
+            metrics=lambda model, split, bounds: self.more_metrics(model, split, example),
+            facts={
+                **{split: len(images) for split, images in splits._asdict().items()},
+                **({"warnings": warned} if warned else {}),
+            },
+            export_options={},
+            keep=lambda out: None,
+            show=image_gallery.draw,
+        )
+
+    def diagnosable(self, splits: data.ImageSplits) -> data.ImageSplits:
+        """Returns splits large enough for the report on collapse, if there is one; raises ValueError if one is not.
+
+        In a run of seconds, training images stand for those that a split lacks.
+        """
+        small = [name for name in ("validation", "test") if len(getattr(splits, name)) < 2]
+        if self.diagnosed is None or not small:
+            return splits
+        if not self.smoke:
+            raise ValueError(f"`diagnosed` needs two images at least. Received: one, in the split {small[0]!r}.")
+        return splits._replace(**dict.fromkeys(small, splits.train))
+
+    def more_metrics(self, model, split: str, example) -> dict[str, Any]:
+        """Returns of the test set the report on collapse, and a Gaussian decoder's scale; NaN for meaningless bits."""
+        quantized = is_density(self.likelihood) and BINARIZATIONS[self.binarization].values != "real"
+        found: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
+        if split != "test":
+            return found
+        scale = getattr(model.likelihood, "scale", None)
+        if scale is not None:
+            found["decoder_scale"] = float(tf.reduce_mean(scale))
+        if self.diagnosed is not None:
+            report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
+            found["collapse"] = report.as_dict()
+        return found

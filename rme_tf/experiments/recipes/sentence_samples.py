@@ -1,0 +1,49 @@
+"""What there is to see of finished runs on sentences: what they write, and their diagnostics over training."""
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from rme_tf import plots
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.generation.codes import mixture_means
+from rme_tf.generation.sequences import generate, interpolate, nearest_neighbours
+
+NUM_SENTENCES = 8
+NUM_STEPS = 6
+
+
+def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
+    """Writes sentences.txt, and draws learning curves and diagnostics, of runs on one corpus."""
+    out.mkdir(parents=True, exist_ok=True)
+    texts = [f"# {name}\n\n{examples(run)}" for name, run in runs.items()]
+    (out / "sentences.txt").write_text("\n".join(texts), encoding="utf-8")
+    plots.save(plots.learning_curves({name: run.history for name, run in runs.items()}), out / "learning_curves.png")
+    records = [{"method": name, "history": run.history} for name, run in runs.items()]
+    if any("mi" in run.history for run in runs.values()):
+        draw_diagnostics(records, out / "diagnostics.png")
+
+
+def examples(run: Run) -> str:
+    """Returns samples, reconstructions, a line from one sentence to another, and neighbours in the latent space."""
+    model, x = run.model, run.task.example
+    options = run.task.export_options
+    tokenizer, choices = options["tokenizer"], {"max_length": options["max_length"]}
+    sampled = model.sample(NUM_SENTENCES, strategy="sample", temperature=0.8, **choices)
+    parts = ["From the prior, at temperature 0.8:\n", *tokenizer.decode(np.asarray(sampled)), ""]
+    if getattr(run.recipe, "language_model", False):
+        return "\n".join(parts)
+    shown = x[:NUM_SENTENCES]
+    inferred = model.predict(x, verbose=0)
+    codes = mixture_means(inferred["weights"], inferred["means"])  # those of `VAE.codes`
+    searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
+    nearest = nearest_neighbours(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
+    pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}
+    columns = {name: tokenizer.decode(np.asarray(rows)) for name, rows in pairs.items()}
+    for index, original in enumerate(tokenizer.decode(shown)):
+        parts += [original, *(f"    {name}: {lines[index]}" for name, lines in columns.items())]
+    path = interpolate(model, codes[0], codes[1], steps=NUM_STEPS, **choices)
+    parts += ["", "From the first to the second:\n", *tokenizer.decode(np.asarray(path)), ""]
+    return "\n".join(parts)

@@ -1,0 +1,282 @@
+"""Recipes of sentences."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import itertools
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rme_tf.data import text
+from rme_tf.data.text.tokenizer_training import check_training
+from rme_tf.evaluation.collapse import collapse_report
+from rme_tf.evaluation.likelihood_bounds import perplexity
+from rme_tf.experiments.recipes import sentence_samples
+from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
+from rme_tf.experiments.recipes.factories import draw_uniformly
+from rme_tf.experiments.recipes.monitors import monitors
+from rme_tf.experiments.recipes.task import Task
+from rme_tf.experiments.recipes.tokenizers import keep_tokenizer, make_tokenizer, tokenizer_of_run
+from rme_tf.networks import DECODERS, ENCODERS
+from rme_tf.posteriors import DiagNormal
+
+EMBEDDED = "docs"
+EVALUATION_BATCH = 64  # rows of like length
+MONITORED = 500  # validation sentences diagnosed after each epoch
+TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported beside the test set's
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextRecipe(Recipe):
+    """A training run on sentences, one a line.
+
+    Args:
+        corpus: a folder with train.txt, validation.txt and test.txt; one file, of which 5% of the lines are to validate
+            and 5% to test; or "docs": prose that comes with Python.
+        train: file of training sentences, in place of the folder's.
+        validation: file of validation sentences.
+        test: file of test sentences.
+        tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
+        field: of its examples: the one with the text.
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
+            .model file.
+        vocabulary_size: V, of a tokenizer that is trained; where the corpus is too small for it, the largest there can
+            be, with a warning.
+        tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
+            if None.
+        coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
+        lowercase: whether that tokenizer folds upper case into lower.
+        max_length: most tokens of a sentence, EOS counted; a longer one is cut.
+        units: of the LSTMs.
+        embedding_size: of a token.
+        features: of the decoder for a token, from which the logits are made; `units` unless given.
+        bidirectional: whether the encoders read from both ends.
+        tied: whether logits and embeddings share their weights; `features` is then `embedding_size`.
+        skip: whether z joins the outputs of the decoder's LSTM too.
+        word_dropout: share of the words before that are hidden from the decoder in training.
+        input_dropout: rate on the inputs of the LSTMs.
+        encoder_dropout: rate on those of the encoders, where it is another.
+        output_dropout: rate on the outputs of the decoder's LSTM.
+        weight_range: weights and biases start uniform within this of zero, also in a decoder that is reset; as Keras
+            has them unless given.
+        embedding_range: embeddings likewise; as other weights unless given.
+        mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
+        language_model: no latent code at all: the LSTM language model of the same decoder.
+        diagnosed: test sentences of the report on collapse, the aggregate posterior's N.
+    """
+
+    TABLES: ClassVar[dict[str, Mapping]] = {
+        **Recipe.TABLES,
+        "decoder": {"lstm": DECODERS["lstm"]},
+        "encoder": {"lstm": ENCODERS["lstm"]},
+    }
+    PATHS: ClassVar[tuple[str, ...]] = ("corpus", "train", "validation", "test", "tokenizer")
+
+    corpus: str = EMBEDDED
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    tfds: str | None = None
+    field: str = "text"
+    tokenizer: str = "word"
+    vocabulary_size: int = 2000
+    tokenizer_lines: int | None = 1_000_000
+    coverage: float = 0.9995
+    lowercase: bool = False
+    max_length: int = 50
+    units: int = 128
+    embedding_size: int = 128
+    features: int | None = None
+    bidirectional: bool = False
+    tied: bool = False
+    skip: bool = False
+    word_dropout: float = 0.0
+    input_dropout: float = 0.0
+    encoder_dropout: float | None = None
+    output_dropout: float = 0.0
+    weight_range: float | None = None
+    embedding_range: float | None = None
+    mean_scale: float | None = None
+    language_model: bool = False
+    diagnosed: int = 1000
+    encoder: str = "lstm"
+    decoder: str = "lstm"
+    latent_dim: int = 16
+    components: int = 3
+    epochs: int = 10
+    batch_size: int = 32
+    warm_start_epochs: int = 1
+    importance_samples: int = 500
+    out: str = "runs/text"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.check_at_least(1, "units", "embedding_size", "features", "tokenizer_lines")
+        self.check_at_least(2, "diagnosed", "max_length")
+        check_training(self.vocabulary_size, self.coverage)
+        for name in ("weight_range", "embedding_range"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+        if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
+            raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        if self.later_width != 1.0:
+            raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
+        if self.embedding_range is not None and self.weight_range is None:
+            raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
+        if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
+            raise ValueError(
+                "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
+                f"Received: {self.components} and {self.algorithm!r}."
+            )
+        if any(self._files) != all(self._files):
+            raise ValueError(f"Expected `train`, `validation` and `test`, or none of them. Received: {self._files}.")
+
+    @property
+    def model_name(self) -> str:
+        """As of `Recipe`; "LM" of a language model."""
+        return "LM" if self.language_model else super().model_name
+
+    @property
+    def _files(self) -> tuple[str | None, ...]:
+        return self.train, self.validation, self.test
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the corpus is the one that comes with Python."""
+        return self.tfds is None and not any(self._files) and self.corpus == EMBEDDED
+
+    def read(self) -> text.TextSplits:
+        """Returns the lines of the three splits; raises ValueError if they are not to be had."""
+        if self.tfds is not None:
+            return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
+        if all(self._files):
+            return text.read_files(*self._files)
+        if self.is_embedded:
+            return text.load_docs()
+        is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a name as long as a paragraph
+        return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
+
+    def read_splits(self) -> text.TextSplits:
+        """Returns the splits, each large enough to be diagnosed; raises ValueError as `read` does, and if one is not.
+
+        In a run of seconds, training sentences stand for those that a split lacks.
+        """
+        lines = self.read()
+        small = [name for name in ("validation", "test") if len(list(itertools.islice(getattr(lines, name), 2))) < 2]
+        if small and not self.smoke:
+            raise ValueError(f"Expected two sentences at least to diagnose. Received: one, in the split {small[0]!r}.")
+        return lines._replace(**dict.fromkeys(small, lines.train) if self.smoke else {})
+
+    def make_tokenizer(self, lines) -> text.Tokenizer:
+        """Returns the tokenizer, trained on the lines or loaded: see `tokenizers.make_tokenizer`."""
+        return make_tokenizer(self, lines)
+
+    def model_options(self, vocabulary_size: int) -> dict[str, Any]:
+        """Returns arguments of `VAE.from_names`."""
+        features = self.embedding_size if self.tied else self.features or self.units
+        sizes = {"units": self.units, "embedding_size": self.embedding_size}
+        dropout = self.input_dropout if self.encoder_dropout is None else self.encoder_dropout
+        rates = ("word_dropout", "input_dropout", "output_dropout")
+        options: dict[str, Any] = {
+            "input_shape": (None,),
+            "likelihood": "categorical_sequence",
+            "likelihood_options": {"vocabulary_size": vocabulary_size, "features": features, "tied": self.tied},
+            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": dropout},
+            "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
+        }
+        if self.refinement == "sa":  # which needs second derivatives
+            options["decoder_options"]["use_cudnn"] = False
+        if self.mean_scale is not None:
+            options["encoder_options"]["mean_scale"] = self.mean_scale
+        if self.language_model:
+            options["encoder"], options["posterior"] = "constant", DiagNormal(self.latent_dim, initial_scale=1.0)
+            options["decoder_options"]["use_latent"] = False
+        return options
+
+    def initialise(self, parts, seed):
+        """Draws the weights within the ranges that are given."""
+        if self.weight_range is not None:
+            draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
+
+    def load(self) -> Task:
+        """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
+        lines = self.read_splits()
+        tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, whatever part is trained on
+        sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
+        cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
+        return _task(self, lines._replace(**cut), tokenizer)
+
+
+def _first(lines, size: int) -> text.Lines:
+    return text.Lines(list(itertools.islice(lines, size)), name=lines.name)
+
+
+def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer) -> Task:
+    """Returns the task of tokenized splits."""
+    tokens = {name: _tokens(recipe, getattr(lines, name), tokenizer, name) for name in lines._fields}
+    sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
+    evaluated = {"test": tokens["test"], "train": sample}
+    print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
+    monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
+    diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
+    batch_size = recipe.batch_of(len(tokens["train"]))
+
+    def callbacks(history):
+        """The monitor, and what listens to it."""
+        return [] if recipe.language_model else monitors(recipe, monitored, history)
+
+    def metrics(model, split, bounds):
+        """Perplexities, and of the test set the report on collapse."""
+        counts = {"token": evaluated[split].num_tokens, "word": evaluated[split].num_words}
+        values: dict[str, Any] = {
+            f"perplexity_per_{unit}": perplexity(bounds.log_likelihood, n) for unit, n in counts.items()
+        }
+        if split == "test":
+            values["collapse"] = collapse_report(model, diagnosed, seed=EVALUATION_SEED).as_dict()
+        return values
+
+    return Task(
+        model_options=recipe.model_options(tokenizer.vocabulary_size),
+        steps_per_epoch=text.steps_per_epoch(tokens["train"], batch_size),
+        batches=lambda epoch: text.training_dataset(
+            tokens["train"], batch_size=batch_size, seed=recipe.seed, first_epoch=epoch
+        ),
+        validation=text.evaluation_dataset(tokens["validation"], EVALUATION_BATCH)[0],
+        evaluations={name: text.evaluation_dataset(split, EVALUATION_BATCH)[0] for name, split in evaluated.items()},
+        example=diagnosed,
+        callbacks=callbacks,
+        metrics=metrics,
+        facts={
+            "vocabulary_size": tokenizer.vocabulary_size,
+            **{name: tokens[name].report for name in lines._fields},
+        },
+        export_options={
+            "tokenizer": tokenizer,
+            "max_length": recipe.max_length,
+            "strings": importlib.util.find_spec("tensorflow_text") is not None,
+        },
+        keep=lambda out: keep_tokenizer(tokenizer, out),
+        show=sentence_samples.show,
+    )
+
+
+def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, split: str) -> text.Tokens:
+    """Returns a split's tokens; those of a corpus on the disk are kept there, under `data_dir`."""
+    folder = None
+    cut = recipe.train_size if split == "train" else recipe.test_size
+    if recipe.data_dir is not None and cut is None and not recipe.is_embedded:
+        digest = hashlib.sha256(tokenizer.model).hexdigest()[:12]
+        folder = pathlib.Path(recipe.data_dir) / "tokens" / f"{digest}-{recipe.max_length}" / split
+    return text.tokenize(lines, tokenizer, max_length=recipe.max_length, directory=folder)
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """Returns what a split holds, in words."""
+    return (
+        f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
+        f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "
+        f"row, {report['truncated_share']:.2%} of the rows cut short."
+    )

@@ -1,0 +1,3 @@
+"""Reports on recorded runs: tables, figures, documents."""
+
+__all__: list[str] = []

@@ -1,0 +1,177 @@
+"""Tables and figures of recorded runs in the documents.
+
+    python -m rme_tf.experiments.reports.documents
+
+renders them anew from the records.
+"""
+
+import os
+import pathlib
+import re
+from typing import NamedTuple
+
+from rme_tf.core.registry import lookup
+from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
+from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
+from rme_tf.experiments.reports.records import load_records, load_study
+from rme_tf.experiments.reports.study_files import SUFFIX
+from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_rows, summary_rows
+
+DOCUMENTS = (
+    "README.md",
+    "docs/benchmark.md",
+    "docs/collapse.md",
+    "docs/gaussian.md",
+    "docs/gpu.md",
+    "docs/images.md",
+    "docs/results/digits.md",
+    "docs/results/mnist.md",
+    "docs/results/mnist_study.md",
+    "docs/results/photographs.md",
+)
+RESULTS = pathlib.Path("recipes/results")
+FIGURES = pathlib.Path("docs/figures")
+TABLES = pathlib.Path("docs/results")
+BLOCK = re.compile(
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison): (?P<study>\S+)( (?P<reference>\S+))? -->\n)"
+    r".*?(?P<end><!-- end of results -->)",
+    re.DOTALL,
+)
+FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
+
+
+def render(text: str, results=RESULTS, document="README.md") -> str:
+    """Returns a document with its blocks rendered anew from the records.
+
+    `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
+    runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the
+    tables of methods, with their differences from the method REFERENCE. All but benchmarks are shown in tables of at
+    most six columns, with a link to the CSV of all columns, which `csv_files` returns.
+
+    Args:
+        text: text of the document.
+        results: folder of the studies.
+        document: path of the document, from which the link goes.
+    """
+
+    def block(match):
+        path = study_path(match["study"], results)
+        if match["kind"] == "benchmark":
+            rendered = _benchmark(path)
+        else:
+            link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
+            rows, tables = _rows_and_tables(match["kind"], path, match["reference"])
+            rendered = (
+                f"{page_text(rows, tables)}\n\nAll columns: [{match['study']}.csv]({pathlib.Path(link).as_posix()})."
+            )
+        return f"{match['begin']}\n{rendered}\n\n{match['end']}"
+
+    return BLOCK.sub(block, text)
+
+
+def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
+    """Returns the CSV of each study in a document, by its path.
+
+    Raises:
+        ValueError: if two blocks of one study have different tables.
+    """
+    files: dict[pathlib.Path, str] = {}
+    for match in BLOCK.finditer(text):
+        if match["kind"] == "benchmark":
+            continue
+        rows, _ = _rows_and_tables(match["kind"], study_path(match["study"], results), match["reference"])
+        path = TABLES / f"{match['study']}.csv"
+        if files.setdefault(path, table := csv_text(rows)) != table:
+            raise ValueError(f"Expected one table for each study of a document. Received: two that differ, for {path}.")
+    return files
+
+
+def study_path(study: str, results=RESULTS) -> pathlib.Path:
+    """Returns the file of a study, or the folder of its records.
+
+    Raises:
+        ValueError: if there are both, of which one is out of date.
+    """
+    file, folder = pathlib.Path(results) / f"{study}{SUFFIX}", pathlib.Path(results) / study
+    if file.exists() and folder.exists():
+        raise ValueError(f"Expected one form of the study {study}. Received: {file} and {folder}. Remove one.")
+    return file if file.exists() else folder
+
+
+def _benchmark(path: pathlib.Path) -> str:
+    """Returns the table of a benchmark, or the command that measures it."""
+    if path.exists():
+        return benchmark_table(load_study(path)[0])
+    return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
+
+
+def _rows_and_tables(kind: str, path: pathlib.Path, reference: str | None) -> tuple[list[dict], tuple[PageTable, ...]]:
+    """Returns all rows and columns of a marked block, and the tables that show some of them."""
+    if kind == "comparison":
+        records = load_records([path])
+        rows = comparison_rows(records, str(reference))
+        return rows, comparison_tables_for(str(reference), *comparison_captions(records))
+    records = load_study(path)
+    rows = study_rows(records) if kind == "results" else summary_rows({record["method"]: record for record in records})
+    return rows, tables_for(rows)
+
+
+class Figures(NamedTuple):
+    """Figures that one mark in a document stands for."""
+
+    kind: str
+    study: str
+    methods: list[str]  # methods to draw; empty for all
+    paths: list[pathlib.Path]
+
+
+def figures_of(text: str, folder=FIGURES) -> list[Figures]:
+    """Returns the figures that a document marks.
+
+    `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
+    STUDY_trade_off.png. Methods to draw may follow STUDY; without any, all are drawn.
+    """
+    endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
+    return [
+        Figures(kind, study, methods.split(), [pathlib.Path(folder) / f"{study}{end}.png" for end in endings[kind]])
+        for kind, study, methods in (match.group("kind", "study", "methods") for match in FIGURE.finditer(text))
+    ]
+
+
+def choose(records: list, methods: list[str]) -> list:
+    """Returns the records of some methods.
+
+    Args:
+        records: records of a study.
+        methods: names of methods; empty for all.
+
+    Raises:
+        ValueError: for a method without a record.
+    """
+    groups = by_method(records)
+    for method in methods:
+        lookup(groups, method, "method of a figure")
+    return [record for record in records if not methods or record["method"] in methods]
+
+
+def main() -> None:
+    """Render the tables of all documents, and draw their figures."""
+    for document in map(pathlib.Path, DOCUMENTS):
+        before = document.read_text(encoding="utf-8")
+        after = render(before, document=document)
+        document.write_text(after, encoding="utf-8")
+        for path, table in csv_files(after).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(table, encoding="utf-8")
+        for kind, study, methods, paths in figures_of(after):
+            if kind == "diagnostics":
+                draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)
+            else:
+                records = choose(load_records([study_path(study)]), methods)
+                draw_comparison(records, curves=paths[0], trade_off=paths[1])
+        print(f"{document}: {'rendered anew' if after != before else 'unchanged'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Records of finished runs, read from runs, folders and study files."""
+
+import pathlib
+import re
+from collections.abc import Iterable
+
+from rme_tf.core.files import read_json
+from rme_tf.experiments.reports.configuration import differences, field
+from rme_tf.experiments.reports.study_files import SUFFIX, read_study_file
+from rme_tf.experiments.reports.tables import Record
+
+# Fields of recipes that identify the data; records from before a field existed lack it.
+DATA = (
+    *("dataset", "path", "size", "channels", "bits", "binarization"),
+    *("corpus", "train", "validation", "test", "tfds", "field"),
+)
+
+
+def load_study(path) -> list[Record]:
+    """Returns the records of a study.
+
+    Args:
+        path: folder of records (JSON), which come in the order of their names, or file of a study (.jsonl), whose
+            records come in the order of its lines.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == SUFFIX and path.is_file():
+        return read_study_file(path)
+    paths = sorted(path.glob("*.json"))
+    if not paths:
+        raise ValueError(
+            "Expected JSON records of runs in a folder, or the file of a study (.jsonl). "
+            f"Received: {path}, which has none."
+        )
+    return [read_json(path) for path in paths]
+
+
+def load_records(paths: Iterable) -> list[Record]:
+    """Returns the records of runs, checked to be comparable.
+
+    Args:
+        paths: folders of runs, records (.json), folders of records, and files of studies (.jsonl). A record that two of
+            them hold, such as a run and its record, is returned once.
+
+    Raises:
+        ValueError: for another path, or a run that has not been finished; if the records are of several data sets, or
+            two of one method and seed differ in their configuration.
+    """
+    records: list[Record] = []
+    paths = [pathlib.Path(path) for path in paths]
+    for path in paths:
+        if (path / "config.yaml").exists():
+            records.append(_record_of_run(path))
+        elif (path.is_dir() and any(path.glob("*.json"))) or (path.suffix == SUFFIX and path.is_file()):
+            records += load_study(path)
+        elif path.suffix == ".json" and path.is_file():
+            records.append(read_json(path))
+        else:
+            raise ValueError(
+                f"Expected a run, a record (.json), a folder of records or a study (.jsonl). Received: {path}."
+            )
+    wrong = [record for record in records if not {"method", "metrics", "history"} <= record.keys()]
+    if wrong or not records:
+        raise ValueError(f"Expected records of runs. Received others, or none, in {', '.join(map(str, paths))}.")
+    return _of_one_comparison(records)
+
+
+def _of_one_comparison(records: list[Record]) -> list[Record]:
+    """Returns each record once, checked to be comparable with the others: see `load_records`."""
+    data = {tuple(field(record, name) for name in DATA) for record in records}
+    if len(data) > 1:
+        shown = sorted(", ".join(str(value) for value in values if value is not None) for values in data)
+        raise ValueError(f"Expected records on one data set. Received: {'; '.join(shown)}.")
+    first: dict[tuple, Record] = {}
+    for record in records:
+        seed = field(record, "seed")
+        known = first.setdefault((record["method"], seed), record)
+        if different := differences(known["config"], record["config"]):
+            raise ValueError(
+                "Expected one configuration for each method and seed. Received two records of "
+                f"{record['method']!r} under seed {seed}, which differ in {', '.join(different)}."
+            )
+    return list(first.values())
+
+
+def _record_of_run(path: pathlib.Path) -> Record:
+    if not (path / "metrics.json").exists():
+        raise ValueError(f"Expected a finished run, with metrics.json. Received: {path}.")
+    history = read_json(path / "checkpoints" / "history.json")
+    return {"method": re.sub(r"-seed\d+$", "", path.name), **read_json(path / "metrics.json"), "history": history}

@@ -1,0 +1,161 @@
+"""The methods that a claim about a posterior is compared with: what each sets of a recipe, by its name.
+
+Those that leave `components` open are run for each M that is asked for, and named after it: rme3, me5; bvi_0.1_m5,
+where the method's own name ends in a number. Where a name stands for one value of a row of numbers (iaf is iaf2, sa is
+sa8, bvi is bvi with a lambda of 1, rme has a C of 3), that is the recipe's own default.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from rme_tf.core.registry import lookup
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.images import ImageRecipe
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
+SA: dict[str, Any] = {**ONE, "refinement": "sa"}
+BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
+MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2}
+BVI: dict[str, Any] = {"algorithm": "boosted"}
+ANNEALED: dict[str, Any] = {"annealing": "linear"}  # as the VampPrior and hierarchies were trained by their authors
+POLISHED: dict[str, Any] = {"polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
+
+METHODS: dict[str, dict[str, Any]] = {
+    # One Gaussian, or a transformation of one.
+    "vae": ONE,
+    "vae_annealed": {**ONE, **ANNEALED},
+    "vae_5_samples": {**ONE, "num_samples": 5},  # as many passes through the decoder as five components take
+    "full_normal": {**ONE, "posterior": "full_normal"},
+    "sylvester": {**ONE, "posterior": "sylvester"},
+    "householder": {**ONE, "posterior": "householder"},
+    "householder1": {**ONE, "posterior": "householder", "flow_steps": 1},
+    "householder2": {**ONE, "posterior": "householder", "flow_steps": 2},
+    "householder4": {**ONE, "posterior": "householder", "flow_steps": 4},
+    "householder8": {**ONE, "posterior": "householder", "flow_steps": 8},
+    "iaf": {**ONE, "posterior": "iaf"},
+    "iaf1": {**ONE, "posterior": "iaf", "flow_steps": 1},
+    "iaf2": {**ONE, "posterior": "iaf", "flow_steps": 2},
+    "iaf4": {**ONE, "posterior": "iaf", "flow_steps": 4},
+    "iaf8": {**ONE, "posterior": "iaf", "flow_steps": 8},
+    "iwae": {**BOUND, "components": 1, "num_samples": 5},
+    "iwae50": {**BOUND, "components": 1, "num_samples": 50},
+    "iwae_dreg": {**BOUND, "components": 1, "num_samples": 5, "gradient": "dreg"},
+    # One Gaussian, refined for each observation.
+    "sa": SA,
+    "sa1": {**SA, "refinement_steps": 1},
+    "sa2": {**SA, "refinement_steps": 2},
+    "sa4": {**SA, "refinement_steps": 4},
+    "sa8": {**SA, "refinement_steps": 8},
+    "dsvi": {**ONE, "refinement": "dsvi"},
+    "iai": {**ONE, "refinement": "iai"},
+    # One Gaussian, and a prior that is learned.
+    "vae_mixture_prior": {**ONE, "prior": "mixture"},
+    "vae_vamp": {**ONE, "prior": "vamp"},
+    "vae_vamp_annealed": {**ONE, **ANNEALED, "prior": "vamp"},
+    "vae_hierarchical": {**ONE, "prior": "hierarchical"},
+    "vae_hierarchical_annealed": {**ONE, **ANNEALED, "prior": "hierarchical"},
+    # Mixtures that ascend a bound of the whole.
+    "me": {"algorithm": "elbo"},
+    "me_shared": {"algorithm": "elbo", "trunk": "shared"},
+    "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
+    "siwae": {**BOUND, "num_samples": 2},
+    "misvae": MISVAE,
+    "misvae_s2s": {**MISVAE, "estimator": "s2s"},
+    "misvae20": {**MISVAE, "components": 20},
+    "misvae50": {**MISVAE, "components": 50},
+    # The recursion.
+    "rme": {},
+    "rme_sequential": {"update": "sequential"},
+    "rme1_sequential": {"update": "sequential", "components": 1},  # the VAE, by the paper's alternating updates
+    "rme_clamp": {"bound": "clamp"},
+    "rme_c1": {"kl_bound": 1.0},
+    "rme_c5": {"kl_bound": 5.0},
+    "rme_c500": {"kl_bound": 500.0},
+    "rme_learned": {"mixing": "learned"},
+    "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
+    "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
+    "rme_smaller": {"later_width": 0.5},
+    "rme_polished": POLISHED,
+    "rme_polished_learned": {**POLISHED, "mixing": "learned", "weights_from_polish": True},
+    "rme_annealed": ANNEALED,
+    "rme_vamp": {"prior": "vamp"},
+    "rme_vamp_annealed": {**ANNEALED, "prior": "vamp"},
+    "rme_hierarchical": {"prior": "hierarchical"},
+    "rme_hierarchical_annealed": {**ANNEALED, "prior": "hierarchical"},
+    "rme_shared": {"trunk": "shared"},
+    "rme_conditioned": {"trunk": "conditioned"},
+    "rme_recurrent": {"trunk": "recurrent"},
+    "rme_amortised": {"trunk": "amortised"},
+    "bvi": BVI,
+    "bvi_0.1": {**BVI, "entropy_weight": 0.1},
+    "bvi_0.3": {**BVI, "entropy_weight": 0.3},
+    "bvi_3": {**BVI, "entropy_weight": 3.0},
+}
+
+
+def in_epochs(fields: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
+    """Returns the fields of a method with the shares of the epochs as epochs; a polish comes after the warm start."""
+    least = {"polish_epoch": base.warm_start_epochs + 1}
+    return {
+        name: max(least.get(name, 0), math.ceil(value * base.epochs)) if isinstance(value, Fraction) else value
+        for name, value in fields.items()
+    }
+
+
+def method_recipes(
+    names: Iterable[str],
+    kind: type[AnyRecipe],
+    base: Recipe,
+    *,
+    components: Iterable[int] = (),
+    methods: Mapping[str, Mapping[str, Any]] = METHODS,
+) -> dict[str, AnyRecipe]:
+    """Returns the recipes of methods, by name, as changes to a base recipe.
+
+    Args:
+        names: of the methods to return.
+        kind: class of the recipes.
+        base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
+        components: every M to run a method with that does not set it; that of `base` alone unless given.
+        methods: name -> fields. A `Fraction` is a share of the epochs, rounded up: the epoch at which something begins.
+
+    Raises:
+        ValueError: for an unknown name (the message lists the choices), and as the recipes do.
+    """
+    shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
+    recipes = {}
+    for name in names:
+        fields = in_epochs(lookup(methods, name, "method"), base)
+        sizes = [{"components": number} for number in components if "components" not in fields]
+        separator = "_m" if name[-1].isdigit() else ""
+        for size in sizes or [{}]:
+            method = f"{name}{separator}{size['components']}" if size else name
+            recipes[method] = kind(**{**shared, **fields, **size})
+    return recipes
+
+
+def setting_name(base: ImageRecipe) -> str:
+    """Returns a name for what the methods of a table share: data set, D, and some choices where they are no defaults.
+
+    These are the likelihood, the binarization, the networks, the training observations, the minutes of training, and
+    "smoke" for runs of seconds. Where settings differ in what is not named, `run_study` refuses the second one's runs.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(base)}
+    parts = [base.dataset, f"d{base.latent_dim}"]
+    if base.likelihood != defaults["likelihood"]:
+        parts.append(base.likelihood)
+    usual = defaults["binarization"] if base.likelihood == defaults["likelihood"] else "none"
+    if base.binarization != usual:
+        parts.append(base.binarization)
+    if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
+        parts.append(base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}")
+    if base.train_size is not None:
+        parts.append(f"train{base.train_size}")
+    if base.train_minutes is not None:
+        parts.append(f"{base.train_minutes:g}min")
+    return "_".join([*parts, *(["smoke"] if base.smoke else [])])

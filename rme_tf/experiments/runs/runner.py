@@ -1,0 +1,228 @@
+"""Runs a recipe: data, model, training that can be killed and resumed, evaluation, report."""
+
+import dataclasses
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import yaml
+
+from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
+from rme_tf.core.files import check_writable, commit, hardware, read_json, write_json
+from rme_tf.core.memory import PeakMemory
+from rme_tf.core.types import PAD
+from rme_tf.evaluation import likelihood_bounds
+from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
+from rme_tf.experiments.recipes.factories import make_model
+from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.recipes.task import Task
+from rme_tf.experiments.runs.run_folder import delete_run, describes_run, read_config, refuse_foreign
+from rme_tf.experiments.runs.time_limits import StopAfter
+from rme_tf.models.vae import VAE
+
+
+def write_record(path, method: str, finished: Run) -> None:
+    """Keeps the record of a finished run, with its method's name and its history, as one JSON file."""
+    write_json(path, {"method": method, **finished.record, "history": finished.history})
+
+
+def prepare(recipe: Recipe) -> pathlib.Path:
+    """Makes the run's directory, or checks that the one that is there belongs to this recipe.
+
+    Raises:
+        ValueError: if it cannot be written, or was made with another configuration.
+    """
+    out = pathlib.Path(recipe.out)
+    refuse_unusable(recipe, out)
+    if recipe.overwrite and out.exists():
+        delete_run(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / "config.yaml").exists():
+            return out
+        partial = out / "config.yaml.partial"
+        partial.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
+    os.replace(partial, out / "config.yaml")
+    return out
+
+
+def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
+    """Raises ValueError if `out` cannot be written, or holds what this recipe must not touch."""
+    config = out / "config.yaml"
+    if not (out / "metrics.json").exists():  # a finished run is only read
+        check_writable(out, "out")
+    if recipe.overwrite:
+        refuse_foreign(out)
+    if recipe.overwrite or not config.exists():
+        return
+    before = read_config(out)
+    if not describes_run(before):
+        raise ValueError(f"{config} does not describe a run. Choose another `out`.")
+    changed = [f"{name}: {there!r} there, {now!r} now" for name, (there, now) in recipe.differences(before).items()]
+    if changed:
+        raise ValueError(
+            f"{out} holds a run with another configuration ({'; '.join(changed)}). "
+            "Choose another `out`, or pass `overwrite`."
+        )
+
+
+def initialise_prior(model: VAE, task: Task) -> None:
+    """Lets a prior that is made of the posterior start from observations of the first training batches."""
+    if not model.prior.uses_posterior:
+        return
+    rows: list[np.ndarray] = []
+    share = -(-model.prior.num_components // task.steps_per_epoch)  # of many batches: sentences of one are alike
+    for batch in task.batches(0):
+        rows.extend(np.asarray(batch)[:share])
+        if len(rows) >= model.prior.num_components:
+            break
+    longest = max(len(row) for row in rows)  # of sentences; images are all alike
+    padded = [np.pad(row, [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1), constant_values=PAD) for row in rows]
+    model.prior.initialise(np.stack(padded))
+
+
+def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, list]:
+    """Trains, or goes on training from the last epoch that `out` holds; returns the history.
+
+    `more` are callbacks that see each epoch when it has been saved.
+    """
+    checkpoint = ResumableCheckpoint(model, out / "checkpoints")
+    callbacks = task.callbacks(checkpoint.history)
+    if recipe.reset_decoder_epoch is not None:
+        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch, recipe.initialise))
+    plateau = make_plateau(recipe, model, checkpoint.history, out)
+    if plateau is not None:
+        callbacks.append(plateau)
+    if recipe.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    stop = StopAfter(recipe.train_minutes, checkpoint.history)
+    if checkpoint.epoch < recipe.epochs and not stop.is_over and not (plateau and plateau.is_over):
+        model.fit(
+            task.batches(checkpoint.epoch),
+            epochs=recipe.epochs,
+            initial_epoch=checkpoint.epoch,
+            steps_per_epoch=task.steps_per_epoch,
+            validation_data=task.validation,
+            callbacks=[*callbacks, checkpoint, stop, *more],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+        warn_if_unpolished(recipe, checkpoint.epoch)
+    return checkpoint.history
+
+
+def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
+    """Returns what halves the learning rate, if anything does."""
+    if recipe.patience is None:
+        return None
+    return HalveOnPlateau(
+        recipe.learning_rate,
+        recipe.patience,
+        history,
+        start_epoch=recipe.halve_from_epoch,
+        max_halvings=recipe.max_halvings,
+        best=out / "best" if recipe.restore_best else None,
+        best_from=model.algorithm.warm_start_epochs,
+    )
+
+
+def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
+    """Returns the metrics of a trained model: `test` and `train` summaries, parameters."""
+    metrics: dict[str, Any] = {}
+    for split, x in task.evaluations.items():
+        bounds = likelihood_bounds.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
+        metrics[split] = {
+            **likelihood_bounds.summarize(model, x, bounds),
+            **task.metrics(model, split, bounds),
+            "num_observations": len(bounds.elbo),
+        }
+    if recipe.more_importance_samples is not None:
+        metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
+    trainable, generative = (
+        sum(variable.value.shape.num_elements() for variable in variables)
+        for variables in (model.trainable_variables, model.generative_variables)
+    )
+    metrics["inference_parameters"] = trainable - generative
+    metrics["generative_parameters"] = generative
+    return metrics
+
+
+def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
+    """Returns the log-likelihood of the test set by so many samples, and its standard error, by names that say so."""
+    found = likelihood_bounds.log_likelihood(
+        model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED
+    )
+    name = f"log_likelihood_{num_samples}"
+    return {name: found.mean, f"{name}_standard_error": found.standard_error}
+
+
+def run(recipe: Recipe, callbacks=()) -> Run:
+    """Runs a recipe, from where `recipe.out` stands: anew, resumed, or, if it is finished, not again.
+
+    Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
+
+    TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back. With
+    `jit_compile` they are not: Keras compiles nothing by XLA where they are.
+
+    Args:
+        recipe: what to run.
+        callbacks: more callbacks of `fit`, which see each epoch when it has been saved.
+
+    Raises:
+        ValueError: for an impossible recipe, one whose epochs end in its warm start or before its polish, a missing
+            data set, or a directory that cannot be used.
+    """
+    recipe = recipe.resolved()
+    if not (pathlib.Path(recipe.out) / "metrics.json").exists() or recipe.overwrite:  # a finished run is only read
+        check_growth({recipe.model_name: recipe})
+    refuse_unusable(recipe, pathlib.Path(recipe.out))
+    keras.utils.set_random_seed(recipe.seed)
+    if not recipe.jit_compile:  # which Keras would turn off
+        tf.config.experimental.enable_op_determinism()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
+    try:
+        return _run(recipe, callbacks)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _run(recipe: Recipe, callbacks) -> Run:
+    """Runs a resolved recipe under its own dtype policy."""
+    task = recipe.load()
+    memory = PeakMemory()
+    model = make_model(recipe, task.model_options, task.steps_per_epoch)
+    initialise_prior(model, task)
+    out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
+    task.keep(out)
+    history = train(recipe, model, task, out, callbacks)
+    peak_memory = memory.as_record()  # of a run that was resumed, since then
+    if (out / "metrics.json").exists():
+        return Run(recipe, model, read_json(out / "metrics.json"), history, task)
+    start = time.perf_counter()
+    metrics = assess(recipe, model, task)
+    record = {
+        "config": recipe.identity,
+        "commit": commit(),
+        "hardware": hardware(),
+        "data": task.facts,
+        "metrics": metrics,
+        "epochs": len(history["seconds"]),
+        "seconds": {
+            "training": sum(history["seconds"]),
+            "last_epoch": history["seconds"][-1],
+            "evaluation": time.perf_counter() - start,
+        },
+        **peak_memory,
+        "inference_milliseconds_per_batch_of_128": likelihood_bounds.inference_milliseconds(model, task.example),
+    }
+    model.save(out / "model.keras")
+    write_json(out / "metrics.json", record)
+    return Run(recipe, model, read_json(out / "metrics.json"), history, task)

@@ -1,0 +1,70 @@
+"""Runs recipes side by side and reports on them together."""
+
+import pathlib
+import shutil
+from collections.abc import Mapping
+
+from rme_tf.core.files import check_writable, write_json
+from rme_tf.experiments.cli import parse
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.growth import check_growth
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.tables import summary_table
+from rme_tf.experiments.runs.run_folder import CONFIG
+from rme_tf.experiments.runs.runner import run, write_record
+from rme_tf.serving.saved_model import export_saved_model
+
+
+def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
+    """Runs every recipe, then writes figures, metrics and the last one's model, and prints the table.
+
+    `out` receives what the recipe shows (figures, sentences), `metrics.json`, and of the last model `model.keras`
+    and `saved_model/`; a recipe's own run is kept where its `out` says.
+
+    Args:
+        recipes: by the model's name; all of images, or all of sentences.
+        out: directory.
+        results: directory of records to keep, one JSON file a model; none unless given.
+
+    Raises:
+        ValueError: as `run` does, and if a directory cannot be written, one of the mixtures would not grow, or `out` is
+            the directory of a run, unless that is the only recipe's.
+    """
+    check_growth(recipes)
+    for name, folder in (("out", out), ("results", results)):
+        if folder is not None:
+            check_writable(folder, name)
+    out = pathlib.Path(out)
+    _refuse_run_of_others(recipes, out)
+    runs = {name: run(recipe) for name, recipe in recipes.items()}
+    records = {name: finished.record for name, finished in runs.items()}
+    last = list(runs.values())[-1]
+    last.task.show(runs, out)
+    export_saved_model(last.model, out / "saved_model", **last.task.export_options)
+    saved = pathlib.Path(last.recipe.out) / "model.keras"
+    if saved.resolve() != (out / "model.keras").resolve():
+        shutil.copyfile(saved, out / "model.keras")
+        write_json(out / "metrics.json", records)
+    if results is not None:
+        for name, finished in runs.items():
+            write_record(pathlib.Path(results) / f"{name}.json", name, finished)
+    print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
+    return runs
+
+
+def _refuse_run_of_others(recipes: Mapping[str, Recipe], out: pathlib.Path) -> None:
+    """Raises ValueError for the directory of a run, whose record would be replaced; not for that of the only recipe."""
+    directories = [pathlib.Path(recipe.out).resolve() for recipe in recipes.values()]
+    if directories != [out.resolve()] and ((out / CONFIG).exists() or out.resolve() in directories):
+        raise ValueError(f"`out` must not be the directory of a run, whose record would be replaced. Received: {out}.")
+
+
+def main(defaults: Recipe, description: str | None) -> None:
+    """Runs the one recipe of a command line, and writes what `compare` does into the run's own directory.
+
+    Args:
+        defaults: what holds without flags.
+        description: what `--help` begins with.
+    """
+    recipe = parse(defaults, description)
+    compare({recipe.model_name: recipe}, out=recipe.out)

@@ -1,0 +1,191 @@
+"""A study: several recipes under several seeds, one record a run, tables rendered from the records."""
+
+import dataclasses
+import math
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import keras
+from tqdm import tqdm
+
+from rme_tf.core.files import check_writable, read_json
+from rme_tf.core.registry import lookup
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.growth import check_growth
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.paired_comparison import write_comparison
+from rme_tf.experiments.reports.records import DATA, load_records
+from rme_tf.experiments.reports.tables import by_method, study_table
+from rme_tf.experiments.runs.runner import run, write_record
+from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress
+
+TRAIN_SIZE, TEST_SIZE = 50_000, 10_000  # observations of a data set, to estimate a time by where nobody says
+EVALUATED = 1_000  # training observations that are evaluated, at most
+PASS = 3  # forward, and about twice that backward
+
+
+def run_study(
+    methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, deadline: float = math.inf
+) -> list[pathlib.Path]:
+    """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
+
+    Shows how much is done and an estimate of the time that is left. Then prints the table of what is finished and,
+    where training was monitored, draws `out`/diagnostics.png.
+
+    Args:
+        methods: recipes by the name of the method; their `seed` and `out` are set here.
+        seeds: the number of seeds.
+        out: directory of the runs.
+        results: directory of the records, one JSON file a run.
+        deadline: of `time.monotonic`: no run is begun after it, and the one that it finds in training stops with its
+            epoch, to go on another time. See `deadline_in`.
+
+    Returns:
+        The paths of the records that are there.
+
+    Raises:
+        ValueError: before any run, if a mixture would not grow to all its components (`check_growth`), if a record is
+            there that belongs to another configuration, or that of another method to other data, or if a directory
+            cannot be written.
+    """
+    check_growth(methods)
+    for name, folder in (("out", out), ("results", results)):
+        check_writable(folder, name)
+    cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
+    missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
+    for path in cells.keys() - missing.keys():
+        _check_same(cells[path][1], path)
+    for path in filter(pathlib.Path.exists, missing):  # to be overwritten
+        _config_in(path)
+    for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
+        _check_same_data(list(methods.values()), path)
+    _run_missing(missing, deadline)
+    paths = [path for path in cells if path.exists()]
+    records = [read_json(path) for path in sorted(paths)]
+    if len(paths) < len(cells):
+        print(f"\n{len(cells) - len(paths)} of {len(cells)} runs were left for lack of time.")
+    if records:
+        print(f"\n{study_table(records)}\n\nRecords: {results}/")
+    if any("mi" in record["history"] for record in records):
+        draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
+    return paths
+
+
+def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, *, out: str, **options) -> None:
+    """Runs a study, then writes the comparison of its methods into `out`, and prints it.
+
+    Args:
+        methods: as of `run_study`.
+        reference: name of the method that differences are from; the first unless given.
+        out: directory of the runs.
+        **options: of `run_study`.
+
+    Raises:
+        ValueError: for an unknown reference, before anything is run, and as `run_study` does.
+    """
+    reference = next(iter(methods)) if reference is None else reference
+    lookup(methods, reference, "reference")
+    paths = run_study(methods, out=out, **options)
+    records = load_records(paths) if paths else []
+    if reference in by_method(records):
+        print(f"\n{write_comparison(records, reference, out)}\n\nTables and figures: {out}/")
+    else:
+        print(f"\nNothing to compare with yet: no run of {reference} is finished.")
+
+
+def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
+    """Writes into `out`/shown what the recipes show of the study's first seed: of images the figures of `gallery`.
+
+    Args:
+        methods: recipes by the name of the method, as `run_study` had them; one whose run is not in `out`, finished,
+            is left out.
+        out: directory of the runs.
+    """
+    runs: dict[str, Run] = {}
+    for method, recipe in methods.items():
+        folder = pathlib.Path(out) / f"{method}-seed0"
+        if (folder / "metrics.json").exists():
+            runs[method] = run(dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False))
+    if runs:
+        next(iter(runs.values())).task.show(runs, pathlib.Path(out) / "shown")
+
+
+def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
+    """Returns the method and the recipe of every run, by the path of its record, in the order of running."""
+    cells = {}
+    for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
+        for method, recipe in methods.items():
+            name = f"{method}-seed{seed}"
+            cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
+    return cells
+
+
+def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
+    """Runs cells and writes their records until the deadline, showing how far that is."""
+    costs = {path: _cost(recipe) for path, (_, recipe) in missing.items()}
+    total = sum(cost.epochs * cost.epoch + cost.evaluation for cost in costs.values())
+    with tqdm(total=total, unit="code", unit_scale=True, smoothing=0.0, desc="study") as bar:
+        for path, (method, recipe) in missing.items():
+            if time.monotonic() >= deadline:
+                return
+            bar.set_postfix_str(path.stem)
+            keras.utils.clear_session()
+            progress = Progress(bar, costs[path].epochs, costs[path].epoch)
+            try:
+                finished = run(recipe, [Deadline(deadline), progress])
+            except OutOfTime:
+                return
+            write_record(path, method, finished)
+            progress.leave_out(progress.left)
+            bar.update(costs[path].evaluation)
+
+
+class Cost(NamedTuple):
+    """What the time of a run is estimated by: the latent codes that its decoder is given, those of training thrice."""
+
+    epochs: int
+    epoch: int
+    evaluation: int
+
+
+def _cost(recipe: Recipe) -> Cost:
+    """Returns the cost of a recipe."""
+    recipe = recipe.resolved()
+    steps = 0 if recipe.refinement is None else recipe.refinement_steps
+    epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * (recipe.num_samples or 1) * (1 + steps)
+    size = recipe.test_size or TEST_SIZE
+    return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
+
+
+def _config_in(path) -> dict:
+    """Returns the configuration in a record; raises ValueError if the file is none."""
+    try:
+        record = read_json(path)
+        return dict(record["config"]) if record["method"] else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected the record of a run. Received: {path}, which is none. Choose another directory of results."
+        ) from error
+
+
+def _check_same(recipe: Recipe, path) -> None:
+    different = recipe.resolved().differences(_config_in(path))
+    if different:
+        raise ValueError(
+            f"{path} records a run of another configuration (it differs in {', '.join(different)}). "
+            "Choose another directory of results, or remove it."
+        )
+
+
+def _check_same_data(recipes: list[Recipe], path) -> None:
+    """Raises ValueError if another study's record is on data that none of the recipes is on."""
+    config = _config_in(path)
+    differences = [recipe.resolved().differences(config).keys() & {*DATA, "train_size"} for recipe in recipes]
+    if different := min(differences, key=len):
+        raise ValueError(
+            f"{path} records a run on other data (it differs in {', '.join(sorted(different))}). "
+            "Choose another directory of results, or remove it."
+        )

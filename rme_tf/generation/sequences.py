@@ -1,0 +1,257 @@
+"""Observations from latent codes, by an autoregressive decoder, batched and compiled.
+
+Sequences go token by token: greedy, sampled or by beam search. Images go pixel by pixel: see `pixel_generation`.
+N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EOS, then PAD.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf.core.argument_checks import as_codes
+from rme_tf.core.compiled import compiled
+from rme_tf.core.registry import lookup
+from rme_tf.core.types import BOS, EOS, PAD
+from rme_tf.generation.pixels import generate_pixels
+from rme_tf.objectives import LOG_ZERO
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generation:
+    """How sequences are generated from p(x|z).
+
+    Args:
+        strategy: "greedy" (the likeliest token each time), "sample" or "beam".
+        max_length: T, the most tokens, EOS counted.
+        temperature: of "sample": logits are divided by it.
+        top_k: of "sample": only the k likeliest tokens; all unless given.
+        top_p: of "sample": only the likeliest tokens that together have probability p; all unless less than 1.
+        num_beams: W, of "beam".
+        length_penalty: of "beam": scores are divided by length^penalty.
+
+    Raises:
+        ValueError: if a number is out of range or the strategy is unknown.
+
+    References:
+        top_p: Holtzman et al. (2020), https://arxiv.org/abs/1904.09751
+    """
+
+    strategy: str = "greedy"
+    max_length: int = 50
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    num_beams: int = 5
+    length_penalty: float = 0.0
+
+    def __post_init__(self):
+        lookup(STRATEGIES, self.strategy, "strategy of generation")
+        for name in ("max_length", "num_beams", "top_k"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+        if not 0.0 < self.temperature < math.inf:
+            raise ValueError(f"`temperature` must be positive. Received: {self.temperature}.")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"`top_p` must be in (0, 1]. Received: {self.top_p}.")
+
+
+def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choices):
+    """Returns token ids, int32 [N, T], or images, float32 [N, H, W, C]: one for each latent code z [N, D].
+
+    Args:
+        model: a `VAE` whose decoder has `initial_state` and `step`.
+        z: Shape [N, D].
+        seed: stateless seed, shape [2]; of images, and of sequences with the strategy "sample".
+        options: of sequences, a `Generation`.
+        **choices: fields of `Generation`, which win over it; of images `verbose`, for a progress bar over the rows.
+
+    Raises:
+        ValueError: if the decoder does not go token by token or pixel by pixel, z are no codes [N, D], or an option is
+            unknown or out of range.
+    """
+    if not hasattr(model.decoder, "step"):
+        raise ValueError(
+            "Expected a decoder that goes token by token or pixel by pixel, with `initial_state` and `step`. "
+            f"Received: {type(model.decoder).__name__}."
+        )
+    z = as_codes(z, model.latent_dim, rank=2)
+    if model.likelihood.parts == "pixels":
+        check_image_choices({**choices, **({} if options is None else {"options": options})})
+        return generate_pixels(model, z, seed=seed, **choices)
+    options = _chosen(options, choices)
+    return compiled(STRATEGIES[options.strategy], model, options)(z, tf.cast(seed, tf.int32))
+
+
+def check_image_choices(choices) -> None:
+    """Raises ValueError for options of sequences where images are rendered."""
+    if set(choices) - {"verbose"}:
+        raise ValueError(f"Images are rendered with no option but `verbose`. Received: {sorted(choices)}.")
+
+
+def _chosen(options: Generation | None, choices) -> Generation:
+    """Returns the options, with the choices in the place of theirs."""
+    known = [field.name for field in dataclasses.fields(Generation)]
+    if unknown := sorted(set(choices) - set(known)):
+        raise ValueError(f"Unknown option of generation. Expected: {', '.join(known)}. Received: {unknown}.")
+    return dataclasses.replace(options or Generation(), **choices)
+
+
+def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
+    """Returns logits [..., V] of what "sample" draws from: `LOG_ZERO` for the tokens that are left out."""
+    logits = logits / temperature
+    if top_k is not None:
+        least = tf.math.top_k(logits, min(top_k, logits.shape[-1])).values[..., -1:]
+        logits = tf.where(logits < least, LOG_ZERO, logits)
+    if top_p < 1.0:
+        ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
+        before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # the first one always stays
+        least = tf.reduce_min(tf.where(before < top_p, ordered, ordered.dtype.max), axis=-1, keepdims=True)
+        logits = tf.where(logits < least, LOG_ZERO, logits)
+    return logits
+
+
+def _next_logits(model, previous, state, z):
+    """Returns the logits [N, V] of the next token, which is neither PAD nor BOS, and the state after it."""
+    features, state = model.decoder.step(previous, state, z)
+    logits = model.likelihood.logits(tf.cast(features, tf.float32))
+    never = tf.reduce_sum(tf.one_hot([PAD, BOS], logits.shape[-1]), axis=0)
+    return tf.where(never > 0.0, LOG_ZERO, logits), _in_32_bits(state)
+
+
+def _in_32_bits(state):
+    """Returns the parts of a decoder's state as the loop keeps them, whatever the decoder computes in."""
+    return [tf.cast(part, tf.float32) for part in state]
+
+
+def _one_by_one(model, z, options, choose: Callable):
+    """Returns tokens [N, T], each chosen as `choose(logits [N, V], step)` says."""
+    num_rows = tf.shape(z)[0]
+    state = _in_32_bits(model.decoder.initial_state(z))
+    tokens = tf.TensorArray(tf.int32, size=options.max_length, element_shape=[None])
+
+    def body(step, previous, state, done, tokens):
+        """Adds a token to every row; PAD to those that have ended."""
+        logits, state = _next_logits(model, previous, state, z)
+        chosen = tf.cast(choose(logits, step), tf.int32)
+        last = tf.equal(step, options.max_length - 1)
+        chosen = tf.where(last, EOS, chosen)
+        chosen = tf.where(done, PAD, chosen)
+        return step + 1, chosen, state, tf.logical_or(done, tf.equal(chosen, EOS)), tokens.write(step, chosen)
+
+    start = (tf.constant(0), tf.fill([num_rows], BOS), state, tf.zeros([num_rows], tf.bool), tokens)
+    *_, tokens = tf.while_loop(
+        lambda step, *_: step < options.max_length, body, start, maximum_iterations=options.max_length
+    )
+    return tf.transpose(tokens.stack())
+
+
+def _greedy(model, z, seed, options):
+    del seed
+    return _one_by_one(model, z, options, lambda logits, step: tf.argmax(logits, axis=-1))
+
+
+def _sample(model, z, seed, options):
+    def choose(logits, step):
+        logits = filtered_logits(logits, temperature=options.temperature, top_k=options.top_k, top_p=options.top_p)
+        return tf.random.stateless_categorical(logits, 1, tf.random.fold_in(seed, step))[:, 0]
+
+    return _one_by_one(model, z, options, choose)
+
+
+def _beam(model, z, seed, options):
+    """The best of W hypotheses a code; a finished one keeps its score and is extended by PAD alone."""
+    del seed
+    width, num_rows = options.num_beams, tf.shape(z)[0]
+    size = model.likelihood.vocabulary_size
+    codes = tf.repeat(z, width, axis=0)  # [N W, D]
+    offsets = tf.range(num_rows)[:, tf.newaxis] * width  # of a code's hypotheses among all
+
+    def body(step, tokens, scores, lengths, state, done):
+        """Extends every hypothesis by every token, and keeps the W best of each code."""
+        logits, state = _next_logits(model, tokens[:, step], state, codes)
+        log_probs = tf.reshape(tf.nn.log_softmax(logits), [num_rows, width, size])
+        closed = tf.one_hot(PAD, size, on_value=0.0, off_value=LOG_ZERO)
+        only_eos = tf.one_hot(EOS, size, on_value=0.0, off_value=LOG_ZERO)
+        log_probs += tf.where(step + 1 == options.max_length, only_eos, 0.0)
+        log_probs = tf.where(done[..., tf.newaxis], closed, log_probs)
+        totals = scores[..., tf.newaxis] + log_probs  # [N, W, V]
+        new_lengths = lengths + tf.cast(~done, tf.float32)
+        ranks = totals / (new_lengths[..., tf.newaxis] ** options.length_penalty)
+        _, best = tf.math.top_k(tf.reshape(ranks, [num_rows, -1]), width)  # [N, W]
+        parents, chosen = best // size, best % size
+        rows = tf.reshape(offsets + parents, [-1])
+        tokens = tf.gather(tokens, rows)
+        column = tf.one_hot(step + 1, options.max_length + 1, dtype=tf.int32)
+        tokens += column * tf.reshape(chosen, [-1, 1])
+        pick = {"indices": parents, "batch_dims": 1}
+        done = tf.logical_or(tf.gather(done, **pick), tf.equal(chosen, EOS))
+        scores = tf.gather(tf.reshape(totals, [num_rows, -1]), best, batch_dims=1)
+        state = [tf.gather(part, rows) for part in state]
+        return _shaped_as(start, (step + 1, tokens, scores, tf.gather(new_lengths, **pick), state, done))
+
+    first = tf.one_hot(tf.zeros([num_rows], tf.int32), width, on_value=0.0, off_value=LOG_ZERO)
+    tokens = tf.pad(tf.fill([num_rows * width, 1], BOS), [[0, 0], [0, options.max_length]], constant_values=PAD)
+    state = _in_32_bits(model.decoder.initial_state(codes))
+    start = (tf.constant(0), tokens, first, tf.zeros_like(first), state, tf.zeros_like(first, tf.bool))
+    _, tokens, *_ = tf.while_loop(
+        lambda step, *_: step < options.max_length, body, start, maximum_iterations=options.max_length
+    )
+    return tf.reshape(tokens, [num_rows, width, -1])[:, 0, 1:]
+
+
+def _shaped_as(before, after):
+    """Returns `after` with the static shapes of `before`, which the loop wants kept."""
+    return tf.nest.map_structure(lambda old, new: tf.ensure_shape(new, old.shape), before, after)
+
+
+STRATEGIES = {"beam": _beam, "greedy": _greedy, "sample": _sample}
+
+
+def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices):
+    """Returns what the codes on the straight line from each first to its second code stand for: a homotopy.
+
+    Args:
+        model: a `VAE`.
+        first: Shape [..., D].
+        second: of the same shape.
+        steps: codes of a line, both ends among them.
+        seed: as of `VAE.render`.
+        **choices: as of `VAE.render`.
+
+    Returns:
+        rendered: token ids [..., steps, T], or of images [..., steps, *event_shape].
+
+    Raises:
+        ValueError: if the codes are no such pair, `steps` is below 2, or as `VAE.render` does.
+
+    References:
+        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
+    """
+    if steps < 2:
+        raise ValueError(f"`steps` must be at least 2. Received: {steps}.")
+    first, second = (as_codes(z, model.latent_dim, name) for name, z in (("first", first), ("second", second)))
+    if not first.shape.is_compatible_with(second.shape):
+        raise ValueError(f"`second` must have the shape of `first`, {first.shape}. Received: {second.shape}.")
+    share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+    line = (1.0 - share) * first[..., tf.newaxis, :] + share * second[..., tf.newaxis, :]  # [..., steps, D]
+    rendered = model.render(tf.reshape(line, [-1, model.latent_dim]), seed, **choices)
+    return tf.reshape(rendered, tf.concat([tf.shape(line)[:-1], tf.shape(rendered)[1:]], axis=0))
+
+
+def nearest_neighbours(codes, queries, k: int = 5):
+    """Returns the indices [Q, k] of the latent codes [N, D] nearest to each query [Q, D], the nearest first.
+
+    Raises:
+        ValueError: if these are no codes of one size, or there are less than k.
+    """
+    shape = codes.shape if hasattr(codes, "shape") else np.shape(codes)
+    if len(shape) != 2 or not 1 <= k <= shape[0]:
+        raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {shape}.")
+    codes = as_codes(codes, shape[1], "codes", rank=2)
+    queries = as_codes(queries, codes.shape[1], "queries", rank=2)
+    squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)
+    return tf.math.top_k(-squared, k).indices

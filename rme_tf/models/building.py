@@ -1,0 +1,266 @@
+"""Builds the networks and other parts of a VAE from names."""
+
+import inspect
+import numbers
+from collections.abc import Iterable, Mapping
+
+import keras
+
+from rme_tf.core.registry import check_options, instantiate, lookup
+from rme_tf.likelihoods import LIKELIHOODS, Likelihood
+from rme_tf.models.compatibility import check_network, check_weights_apart, input_shapes, is_autoregressive, named
+from rme_tf.networks import (
+    COMPONENT_NETWORKS,
+    DECODERS,
+    ENCODERS,
+    ComponentNetwork,
+    mlp_encoder,
+    with_normalized_means,
+)
+from rme_tf.networks.copies import copies_of
+from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
+from rme_tf.priors import PRIORS, Prior
+
+SHARED = "shared"  # the name of a trunk with a last layer a component
+
+KINDS: dict[str, tuple] = {
+    "posterior": (POSTERIORS, PosteriorFamily),
+    "likelihood": (LIKELIHOODS, Likelihood),
+    "mixing": (MIXINGS, Mixing),
+    "prior": (PRIORS, Prior),
+}
+
+
+def choose_parts(choices, **options) -> dict:
+    """Returns the parts of a VAE that are no networks, by kind: names are looked up, instances pass.
+
+    Args:
+        choices: kind, of `KINDS` -> name or instance.
+        **options: kind -> dict of arguments of what has a name.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the choices.
+    """
+    return {
+        kind: instantiate(table, choices[kind], kind, base=base, **options.get(kind, {}))
+        for kind, (table, base) in KINDS.items()
+    }
+
+
+def parts_beside(networks: Mapping, choices: Mapping) -> dict:
+    """Returns what `choose_parts` does beside ready networks: sizes that a name needs are read off the networks.
+
+    D is that of a posterior or prior that is an instance, else of the decoder's input; the shape of x is that of the
+    input of the trunk, or of the first encoder.
+
+    Args:
+        networks: "encoders", "decoder" and "trunk".
+        choices: as of `choose_parts`; a prior of None is "standard_normal".
+
+    Raises:
+        ValueError: for an unknown name, and for one that needs what no network says.
+    """
+    choices = {**choices, "prior": "standard_normal" if choices["prior"] is None else choices["prior"]}
+    for kind in ("posterior", "likelihood", "prior"):
+        if isinstance(choices[kind], str):
+            lookup(KINDS[kind][0], choices[kind], kind)
+    if isinstance(choices["posterior"], str):
+        known = choices["prior"].latent_dim if isinstance(choices["prior"], Prior) else _code_size(networks["decoder"])
+        choices["posterior"] = _by_name("posterior", choices["posterior"], latent_dim=known)
+    if isinstance(choices["prior"], str) and isinstance(choices["posterior"], PosteriorFamily):
+        choices["prior"] = _by_name("prior", choices["prior"], latent_dim=choices["posterior"].latent_dim)
+    if isinstance(choices["likelihood"], str):
+        shape = _observation_shape(networks["trunk"], networks["encoders"])
+        choices["likelihood"] = _by_name("likelihood", choices["likelihood"], event_shape=shape)
+    return choose_parts(choices)
+
+
+def _by_name(kind: str, name: str, **known):
+    """Returns the part of that name; raises ValueError if it needs more than what is known and not None."""
+    found = KINDS[kind][0][name]
+    arguments = inspect.signature(found).parameters.values()
+    needed = {each.name for each in arguments if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    known = {argument: value for argument, value in known.items() if value is not None}
+    if needed - set(known):
+        missing = ", ".join(f"`{argument}`" for argument in sorted(needed - set(known)))
+        raise ValueError(
+            f"The {kind} {name!r} needs {missing}, which the networks do not say. Expected an instance of "
+            f"{found.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
+        )
+    return found(**known)
+
+
+def _code_size(decoder) -> int | None:
+    """Returns D, the size of a decoder's first input; None if it does not say."""
+    named_size = getattr(decoder, "config", {}).get("latent_dim")  # of one that goes part by part
+    shapes = input_shapes(decoder)
+    fits = len(shapes) == 1 + is_autoregressive(decoder) and len(shapes[0]) == 1
+    return named_size or (shapes[0][0] if fits else None)
+
+
+def _observation_shape(trunk, encoders) -> tuple | None:
+    """Returns the shape of an observation, which the trunk or the first encoder reads; None if they do not say."""
+    network = getattr(trunk, "network", trunk)  # of all components
+    if network is None:
+        network = encoders[0] if isinstance(encoders, list | tuple) and encoders else encoders
+    shapes = input_shapes(network)
+    return shapes[0] if len(shapes) == 1 else None
+
+
+def as_encoders(encoders, num_components=None, trunk=None) -> list:
+    """Returns the list of M encoders: the given list, or one network and M - 1 copies; none for a `ComponentNetwork`.
+
+    Raises:
+        ValueError: if M is less than 1 or does not agree with the list, or with the network of all components.
+    """
+    check_num_components(num_components)
+    if isinstance(trunk, ComponentNetwork):
+        if encoders or num_components not in (None, trunk.num_components):
+            raise ValueError(
+                f"The trunk gives the params of all {trunk.num_components} components: expected no encoders, and no "
+                f"other number of components. Received: {len(encoders)} encoders, num_components={num_components}."
+            )
+        return []
+    if isinstance(encoders, keras.Layer):
+        return [encoders, *copies_of(encoders, (num_components or 1) - 1)]
+    if isinstance(encoders, str | Mapping) or not isinstance(encoders, Iterable):
+        check_network(encoders, "encoder, or each of a list of them,")
+    encoders = list(encoders)
+    if len(encoders) != (num_components or len(encoders)) or not encoders:
+        raise ValueError(
+            f"Expected one encoder for each of {num_components or 'one or more'} components. Received: {len(encoders)}."
+        )
+    if len({id(encoder) for encoder in encoders}) < len(encoders):
+        raise ValueError("Every component needs an encoder of its own. Received the same object more than once.")
+    networks = named(encoders)
+    for name, encoder in networks.items():
+        check_network(encoder, name)
+    check_weights_apart(networks)
+    return encoders
+
+
+def check_num_components(num_components) -> None:
+    """Raises ValueError unless M is an integer of at least 1, or None."""
+    if num_components is None:
+        return
+    if not isinstance(num_components, numbers.Integral) or int(num_components) < 1:
+        raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components!r}.")
+
+
+def count_components(encoder, num_components=None, trunk=None) -> int:
+    """Returns M: the number that is given, else of a `ComponentNetwork` or of a list of encoders, else 1."""
+    check_num_components(num_components)
+    if num_components is not None:
+        return num_components
+    if isinstance(trunk, ComponentNetwork):
+        return trunk.num_components
+    return len(encoder) if isinstance(encoder, list | tuple) else 1
+
+
+def build_networks(
+    encoder, decoder, parts, *, trunk, trunk_options, num_components, encoder_options, decoder_options
+) -> dict:
+    """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
+
+    For the parts of `choose_parts`. The mixing network is built like the first encoder where they have a name, as one
+    layer on the features of a trunk, and as an MLP else. Beside the builder's own, `encoder_options` may have
+    `mean_scale`: see `networks.NormalizedMeans`.
+    """
+    check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
+    if trunk_options and trunk not in COMPONENT_NETWORKS:
+        raise ValueError(f"`trunk_options` are for one of {sorted(COMPONENT_NETWORKS)}. Received: trunk {trunk!r}.")
+    check_known(encoder, decoder, encoder_options, decoder_options)
+    posterior, likelihood, mixing = (parts[name] for name in ("posterior", "likelihood", "mixing"))
+    options = options_of_each(encoder_options, num_components)
+    mean_scales = [each.pop("mean_scale", None) for each in options]
+    by_name = isinstance(encoder, str)
+
+    def encoder_like(output_size, name, m=0):
+        build = lookup(ENCODERS, encoder, "encoder") if by_name else mlp_encoder
+        given = {**likelihood.network_options, **options[m]} if by_name else {}
+        return build(likelihood.event_shape, output_size, name=name, **given)
+
+    encoders = encoder
+    if by_name:
+        trunk, encoders = wire(trunk, encoder_like, num_components, posterior.num_params, trunk_options or {})
+    if mean_scales[0] is not None:
+        encoders = [with_normalized_means(each, posterior.num_means, mean_scales[0]) for each in encoders]
+    if isinstance(decoder, str):
+        given = {**likelihood.network_options, **decoder_options}
+        build_decoder = lookup(DECODERS, decoder, "decoder")
+        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **given)
+    mixing_network = None
+    if mixing.learned and num_components > 1:
+        on_features = trunk is not None and not isinstance(trunk, ComponentNetwork)
+        build = last_layer if on_features else encoder_like
+        mixing_network = build(num_components - 1, "mixing_network")
+    return {"encoders": encoders, "trunk": trunk, "decoder": decoder, "mixing_network": mixing_network}
+
+
+def check_known(encoder, decoder, encoder_options, decoder_options) -> None:
+    """Raises ValueError for options that the builders of networks by name do not have."""
+    if isinstance(encoder, str):
+        several = [encoder_options] if isinstance(encoder_options, Mapping) else encoder_options
+        for options in several:
+            check_options(lookup(ENCODERS, encoder, "encoder"), options, f"encoder {encoder!r}", also=("mean_scale",))
+    if isinstance(decoder, str):
+        check_options(lookup(DECODERS, decoder, "decoder"), decoder_options, f"decoder {decoder!r}")
+
+
+def wire(trunk, encoder_like, num_components: int, num_params: int, options: Mapping) -> tuple:
+    """Returns the trunk that a name stands for (None: none), and the encoders behind it.
+
+    Args:
+        trunk: None, "shared" or a name in `networks.COMPONENT_NETWORKS`.
+        encoder_like: function of the size of the output (None: features), a name and m -> Keras model.
+        num_components: M.
+        num_params: P.
+        options: further arguments of a network in that table.
+    """
+    if trunk is None:
+        return None, [encoder_like(num_params, f"encoder_{m}", m) for m in range(num_components)]
+    if trunk == SHARED:
+        return encoder_like(None, "trunk"), [last_layer(num_params, f"encoder_{m}") for m in range(num_components)]
+    network = lookup(COMPONENT_NETWORKS, trunk, "trunk")
+    return network(encoder_like(None, "features"), num_components, num_params, name="trunk", **options), []
+
+
+def last_layer(output_size: int, name: str):
+    """Returns what turns a trunk's features into an output of that size."""
+    return keras.layers.Dense(output_size, name=name)
+
+
+def options_of_each(encoder_options, num_components: int) -> list[dict]:
+    """Returns the options of each encoder: the given M of them, or M times the same."""
+    if isinstance(encoder_options, Mapping):
+        return [dict(encoder_options) for _ in range(num_components)]
+    if len(encoder_options) != num_components:
+        raise ValueError(
+            f"`encoder_options` must be a dict, or a list of one for each component. Expected {num_components}. "
+            f"Received: {len(encoder_options)}."
+        )
+    return [dict(each) for each in encoder_options]
+
+
+def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> None:
+    """Raises ValueError for options of a ready network, and for a trunk that the encoders do not go with."""
+    for kind, network, options in (("encoder", encoder, encoder_options), ("decoder", decoder, decoder_options)):
+        if options and not isinstance(network, str):
+            raise ValueError(
+                f"`{kind}_options` are for a network that is built by name. Received: {options} and a ready {kind}."
+            )
+    by_name = isinstance(trunk, str)
+    if by_name and trunk not in (SHARED, *COMPONENT_NETWORKS):
+        names = ", ".join(repr(name) for name in (SHARED, *COMPONENT_NETWORKS))
+        raise ValueError(f"`trunk` must be None, a Keras model, or one of {names}. Received: {trunk!r}.")
+    if trunk is not None and by_name != isinstance(encoder, str):
+        raise ValueError(
+            "A trunk by name needs the name of an encoder, and a trunk of your own needs encoders of your own, "
+            f"features -> params. Received: trunk {trunk!r} and encoder {encoder!r}."
+        )
+    several = not isinstance(encoder_options, Mapping)
+    if trunk is not None and (several or (trunk != SHARED and "mean_scale" in encoder_options)):
+        raise ValueError(
+            "Encoders that have a trunk in common take options in common, and `mean_scale` only behind a shared one. "
+            f"Received: trunk {trunk!r} and {encoder_options}."
+        )

@@ -1,0 +1,33 @@
+"""Options of Keras's `compile`: those that a VAE takes, and those that it refuses."""
+
+from rme_tf.models.step_groups import checked_group_size
+
+COMPILE_OPTIONS = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")
+OF_OTHER_MODELS = {
+    "loss": "the algorithm is the loss, `compile(optimizer, algorithm=...)`, and see `rme_tf.algorithms.ALGORITHMS`",
+    "loss_weights": "the algorithm is the loss, and weighs its terms (`kl_weight`, `free_bits`)",
+    "metrics": "the epoch log has the loss, the ELBO and its parts; compute others in a callback, from "
+    "`model.evaluate(x)`, `model.reconstruct(x)` or `rme_tf.bounds(model, x, ...)`",
+    "weighted_metrics": "every observation counts once, and other metrics than the epoch log's are a callback's",
+}
+
+
+def checked_compile_options(options) -> dict:
+    """Returns the keywords of `compile` for Keras, whose `steps_per_execution` is an int.
+
+    Raises:
+        ValueError: for an option that has no use in a VAE, an unknown one, or a bad `steps_per_execution`.
+    """
+    options = {name: value for name, value in options.items() if name not in OF_OTHER_MODELS or value is not None}
+    for name in options:
+        if name in OF_OTHER_MODELS:
+            raise ValueError(
+                f"`compile` of a VAE takes no `{name}`: {OF_OTHER_MODELS[name]}. Received: {options[name]!r}."
+            )
+    unknown = sorted(set(options) - set(COMPILE_OPTIONS))
+    if unknown:
+        known = ", ".join(f"`{name}`" for name in ("optimizer", "algorithm", *COMPILE_OPTIONS))
+        raise ValueError(f"Unknown arguments of `compile`: {', '.join(unknown)}. Expected among: {known}.")
+    if "steps_per_execution" in options:
+        options["steps_per_execution"] = checked_group_size(options["steps_per_execution"])
+    return options

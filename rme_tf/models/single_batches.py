@@ -1,0 +1,59 @@
+"""Calls on single batches: Keras's own, whose observations are checked first."""
+
+import keras
+
+from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.outer_calls import internal
+from rme_tf.models.fit_callbacks import refuse_weights, stop_if_not_finite
+
+
+class BatchwiseModel(keras.Model):
+    """Calls of a model on one batch: `model(x)` and the methods `*_on_batch`.
+
+    To be implemented by subclasses:
+        * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.
+    """
+
+    @checks_inputs
+    def __call__(self, x, *args, **kwargs):
+        """Return what `call` returns, as a Keras layer does."""
+        return super().__call__(x, *args, **kwargs)
+
+    @checks_inputs
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Train on one batch; return the quantities of the epoch log.
+
+        Args:
+            x: Shape [B, *event_shape].
+            y: labels, ignored.
+            sample_weight: not supported.
+            class_weight: not supported.
+            return_dict: whether to return a dict instead of a list.
+
+        Raises:
+            ValueError: for observations that are none of the likelihood's.
+            FloatingPointError: if the loss is not finite; the message names the first such term.
+        """
+        refuse_weights(sample_weight, class_weight)
+        self._assert_compile_called("train_on_batch")
+        self.non_finite.assign(0)
+        logs = super().train_on_batch(x, y, return_dict=True)
+        stop_if_not_finite(self, logs["loss"], "in `train_on_batch`")
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    @checks_inputs
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Return the quantities of the epoch log for one batch."""
+        refuse_weights(sample_weight)
+        return super().test_on_batch(x, y, return_dict=return_dict)
+
+    @checks_inputs
+    def predict_on_batch(self, x):
+        """Return NumPy arrays by name: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
+        return super().predict_on_batch(x)
+
+    @internal
+    def predict_step(self, data):
+        """Return what `call` returns for a checked batch."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return super().predict_step(self.likelihood.cast(x))

@@ -1,0 +1,262 @@
+"""The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+from rme_tf import algorithms, objectives
+from rme_tf.algorithms.aggressive import InnerLoop
+from rme_tf.algorithms.warm_start import copy_first_encoder
+from rme_tf.core import optimizer_state
+from rme_tf.core.outer_calls import internal
+from rme_tf.core.registry import instantiate
+from rme_tf.likelihoods.input_checks import checked, checked_pair, data_errors_as_value_errors
+from rme_tf.models.compile_options import checked_compile_options
+from rme_tf.models.execution import check_recurrent_precision, default_jit_compile
+from rme_tf.models.fit_callbacks import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
+from rme_tf.models.running_means import RunningMeans, all_named
+from rme_tf.models.single_batches import BatchwiseModel
+from rme_tf.models.step_groups import GroupedModel
+
+LOGGED = ("loss", "elbo", "reconstruction", "kl")
+LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
+
+
+class TrainableModel(GroupedModel, BatchwiseModel):
+    """The training half of `rme_tf.VAE`; the forward maths are the other half.
+
+    To be implemented by subclasses:
+        * `encoders`, `trunk`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state`.
+        * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
+    """
+
+    def _create_training_state(self, seed):
+        """Creates seeds, counters and metrics: Keras refuses new state once a model is built."""
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.active_components = self.num_components  # K of the training step, fixed when it is traced
+        self.phase = 0  # of the algorithm, fixed likewise
+        # Not int32, which TensorFlow keeps in the host's memory: XLA refuses a step on a GPU that touches it.
+        counter = {"shape": (), "dtype": "int64", "initializer": "zeros", "trainable": False}
+        self.num_active = self.add_weight(name="num_active", **counter)
+        self.num_active.assign(self.num_components)
+        self.epochs_trained = self.add_weight(name="epochs_trained", **counter)
+        self.non_finite = self.add_weight(name="non_finite", **counter)
+        self.jit_compile = False  # until it is compiled
+        self.inner_loop = InnerLoop()
+        indexed = [f"{name}_{m}" for name in ("elbo", "alpha") for m in range(self.num_logged)]
+        self.running_means = RunningMeans([*LOGGED, *indexed])
+
+    @property
+    def num_logged(self) -> int:
+        """How many components the epoch log has lines for: all, or none where they are too many to be read."""
+        return self.num_components if self.num_components <= LOGGED_COMPONENTS else 0
+
+    @property
+    def metrics(self):
+        """The running means that the epoch log shows, all in nats but `alpha_m`."""
+        return [self.running_means]
+
+    def compile(self, optimizer="adam", algorithm="recursive_mixture", **kwargs):
+        """Configures training.
+
+        Args:
+            optimizer: as in Keras.
+            algorithm: an `Algorithm` or a name in `algorithms.ALGORITHMS`: what each parameter ascends.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras; the default
+                of `jit_compile`, "auto", is `execution.default_jit_compile`.
+
+        Raises:
+            ValueError: for an unknown name, an algorithm that cannot train this model or with this optimizer, or an
+                option that has no use here: the algorithm is the loss, and `metrics` are those of the epoch log.
+        """
+        kwargs = checked_compile_options(kwargs)
+        algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
+        algorithm.check(self)
+        optimizer = keras.optimizers.get(optimizer)
+        algorithm.check_optimizer(optimizer)
+        check_recurrent_precision(self)
+        super().compile(optimizer=optimizer, **kwargs)
+        self.chooses_jit_compile = kwargs.get("jit_compile", "auto") == "auto"
+        if self.chooses_jit_compile:
+            self.jit_compile = default_jit_compile(self).jit_compile
+        self.algorithm, self.auto_scale_loss = algorithm, kwargs.get("auto_scale_loss", True)
+        optimizer_state.build(self.optimizer, self.trainable_variables)
+
+    def get_compile_config(self):
+        """Returns what `compile_from_config` needs: optimizer, algorithm, execution options."""
+        if not self.compiled:
+            return {}
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "optimizer": serialize(self.optimizer),
+            "algorithm": serialize(self.algorithm),
+            "jit_compile": "auto" if self.chooses_jit_compile else self.jit_compile,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "auto_scale_loss": self.auto_scale_loss,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as `get_compile_config` says; called when a saved model is loaded."""
+        choices = keras.saving.deserialize_keras_object(config)
+        self.compile(**{**choices, "algorithm": choices["algorithm"].of_saved(self)})
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        **kwargs,
+    ):
+        """Trains as Keras does; labels are ignored. Returns the `History`.
+
+        Arrays are checked against the likelihood's support before anything else, `tf.data` batches as
+        they come. Endless data need `steps_per_epoch`, and `validation_steps`; of a generator nobody knows.
+
+        Raises:
+            ValueError: for empty or endless data, a wrong shape, or values outside the likelihood's support.
+            FloatingPointError: once the loss is not finite; the message names the first such term.
+        """
+        self._assert_compile_called("fit")
+        refuse_weights(**kwargs)
+        x = checked(x, self.likelihood, steps=("steps_per_epoch", kwargs.get("steps_per_epoch")))
+        steps = ("validation_steps", kwargs.get("validation_steps"))
+        validation_data = checked_pair(validation_data, self.likelihood, "validation_data", steps=steps)
+        refuse_weights_in(x, validation_data)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
+        self.non_finite.assign(0)
+        callbacks = prepared_callbacks(self, callbacks)
+        with contextlib.closing(callbacks[0]), data_errors_as_value_errors():
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                **kwargs,
+            )
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what the epoch log shows, in the order of what `evaluate` returns."""
+        return list(self.running_means.names)
+
+    def _flatten_metrics_in_order(self, logs):
+        """Keras's own, for one metric of several values: of `evaluate`, `train_on_batch` and `test_on_batch`."""
+        return [logs[name] for name in self.metrics_names]
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
+        refuse_weights(**kwargs)
+        if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
+            x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
+            refuse_weights_in(x)
+        with data_errors_as_value_errors():
+            return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """Returns a dict of NumPy arrays: `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
+        x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
+        with data_errors_as_value_errors():
+            return super().predict(x, **kwargs)
+
+    # Steps.
+
+    @internal
+    def train_step(self, data):
+        """Lets the algorithm move the weights; returns the running means."""
+        x = self._unpack(data)
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        log_probs = self.algorithm.step(self, x, seed)
+        terms = objectives.mixture_terms(log_probs)
+        if self.algorithm.aggressive is not None:
+            self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
+        code = first_non_finite(log_probs)
+        self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
+        of_all = log_probs.log_alpha.shape[-1] == self.active_components  # else which they are is not told
+        return self._track(terms, joined=self.active_components if of_all else None)
+
+    @internal
+    def test_step(self, data):
+        """Returns the running means without moving a weight; the noise is the same in every evaluation."""
+        x = self._unpack(data)
+        self.forget_losses()
+        seed = tf.stack([0, tf.cast(self.running_means.observations, tf.int32)])
+        log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
+        return self._track(objectives.mixture_terms(log_probs), joined=self.num_components)
+
+    def forget_losses(self):
+        """Drops what layers have added to `losses` in earlier calls, which may belong to another graph.
+
+        Keras does so for the layers that are called next, and a step need not call every component.
+        """
+        self._clear_losses()
+
+    def forget_functions(self):
+        """Drops what has been traced, where what layers keep beside their weights is a constant."""
+        self.train_function = self.test_function = self.predict_function = None
+
+    def _unpack(self, data):
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        refuse_weights(sample_weight=sample_weight)
+        return self.likelihood.cast(x)
+
+    def _track(self, terms, joined: int | None):
+        """Returns the running means, after a batch, of what is known: `joined` components; None: of none what it is."""
+        terms = {**terms, "loss": sum(self.losses) - terms["elbo"]}
+        overall = tf.stack([terms[name] for name in LOGGED], axis=-1)
+        bounds = [m < (joined or 0) for m in range(self.num_logged)]
+        known = [*[True] * len(LOGGED), *bounds, *[joined is not None] * self.num_logged]  # others have weight 0
+        missing = [[0, 0], [0, self.num_components - terms["alpha"].shape[-1]]]
+        of_each = [tf.pad(terms[name], missing)[:, : self.num_logged] for name in ("component_elbo", "alpha")]
+        values = tf.concat([overall, *of_each], axis=-1)
+        self.running_means.update_state(tf.where(known, values, 0.0), known)
+        means = self.running_means.result()
+        return {name: mean for (name, mean), has in zip(means.items(), known, strict=True) if has}
+
+    # The schedule of the mixture.
+
+    def make_train_function(self, force=False):
+        """Traces the step for the components and the phase of now, again if either has changed."""
+        optimizer_state.begin_copies(self.optimizer)
+        now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
+        changed = now != (self.active_components, self.phase)
+        self.active_components, self.phase = now
+        before = self.train_function
+        super().make_train_function(force=force or changed)
+        if self.train_function is not None and self.train_function is not before:
+            self.train_function = all_named(self.train_function, self.metrics_names)
+
+    def begin_epoch(self):
+        """Sets how many components train in this epoch: one during the warm start, then all M.
+
+        The warm start covers the first epochs of the model's life, however many calls of `fit` they
+        take; when it ends, the other encoders of its shape become noisy copies of encoder 0.
+        """
+        before = int(self.num_active.numpy())
+        warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
+        now = 1 if warming else self.num_components
+        with optimizer_state.weights_replaced(self):
+            if int(self.epochs_trained.numpy()) == 0:
+                self.algorithm.begin(self)
+            if before < now:
+                self._copy_first_component(seed=int(self.seed_generator.next()[1]))
+        self.num_active.assign(now)
+        self.make_train_function()
+
+    def _copy_first_component(self, seed: int):
+        noise = self.algorithm.warm_start_noise
+        if not self.encoders:
+            self.trunk.copy_first(noise=noise, seed=seed)
+        elif copy_first_encoder(self.encoders, noise=noise, seed=seed):
+            self.forget_functions()

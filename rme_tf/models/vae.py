@@ -1,0 +1,295 @@
+"""The variational autoencoder whose posterior is a mixture: its weights and its forward maths."""
+
+import keras
+import tensorflow as tf
+
+from rme_tf import objectives, posteriors
+from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.types import Encoding, LogProbs
+from rme_tf.generation.codes import codes_of, ends_of
+from rme_tf.generation.sequences import check_image_choices, generate, interpolate
+from rme_tf.models import building, compatibility, pseudo_inputs
+from rme_tf.models.assembly import AssembledModel
+from rme_tf.networks import component_params, copies
+from rme_tf.refinements import as_refinement
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+class VAE(AssembledModel):
+    """A VAE with posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x), one encoder for each component.
+
+    The encoders share nothing, or a trunk: then they, and the mixing network, read its features in the place of x.
+
+    Called on x [B, *event_shape] it returns what it infers: a dict of `weights` [B, M], `means` and
+    `scales` [B, M, D]. `from_names` builds the networks, too, from names.
+
+    Args:
+        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which all components get copies,
+            with whatever it has learned, a little noise on the weights that train, and random numbers of their own.
+        decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
+        trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
+            gives the params of all components: then `encoders` is an empty list.
+        posterior: a `PosteriorFamily` or its name, for the size of the decoder's input.
+        likelihood: a `Likelihood` or its name, for the shape of the encoders' input.
+        prior: a `Prior` or its name, standard normal unless given.
+        mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
+        mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
+        num_components: M; read off the list of encoders unless given.
+        refinement: a `Refinement` of what the encoders say, or its name; None for none. See `rme_tf.refinements`.
+        seed: of the noise of training. None draws one (reproducible after `keras.utils.set_random_seed`).
+
+    Raises:
+        ValueError: if a part does not fit: component counts, output sizes, unknown names.
+    """
+
+    def __init__(
+        self,
+        encoders,
+        decoder,
+        *,
+        trunk=None,
+        posterior,
+        likelihood,
+        prior=None,
+        mixing="uniform",
+        mixing_network=None,
+        num_components=None,
+        refinement=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**{"autocast": False, **kwargs})
+        parts = building.parts_beside(
+            {"encoders": encoders, "decoder": decoder, "trunk": trunk},
+            {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing},
+        )
+        self.posterior_family, self.likelihood, self.prior = (
+            parts[kind] for kind in ("posterior", "likelihood", "prior")
+        )
+        self.trunk = trunk
+        self.encoders = building.as_encoders(encoders, num_components, trunk)
+        self.decoder = decoder
+        self.mixing = parts["mixing"]
+        mixes = self.mixing.learned and self.num_components > 1
+        self.mixing_network = mixing_network if mixes else None
+        self.refinement = as_refinement(refinement, self.posterior_family.num_params)
+        self._create_training_state(seed)
+        compatibility.check_parts(self)
+        if isinstance(encoders, keras.Layer):
+            copies.spread(self.encoders, seed=int(self.seed_generator.state.numpy()[0]))
+        self.likelihood.bind(decoder)
+        if self.prior.uses_posterior:
+            self.prior.bind(pseudo_inputs.inference_of(self))
+        self.built = True  # as all its parts are
+
+    @property
+    def num_components(self) -> int:
+        """M."""
+        return len(self.encoders) or self.trunk.num_components
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return self.posterior_family.latent_dim
+
+    @property
+    def autoregressive(self) -> bool:
+        """Whether the decoder sees, beside z, the parts of x before the one that it speaks of."""
+        return compatibility.is_autoregressive(self.decoder)
+
+    @property
+    def generative_variables(self) -> list:
+        """The trainable variables theta of p(x, z): decoder, likelihood and prior."""
+        parts = (self.decoder, self.likelihood, self.prior)
+        return [variable for part in parts for variable in part.trainable_variables]
+
+    @property
+    def active_variables(self) -> list:
+        """The trainable variables but those of components that have not joined yet."""
+        idle = list(self.encoders[self.active_components :])
+        if self.mixing_network is not None and self.active_components == 1:
+            idle.append(self.mixing_network)
+        waiting = {id(variable) for network in idle for variable in network.trainable_variables}
+        return [variable for variable in self.trainable_variables if id(variable) not in waiting]
+
+    # Forward maths.
+
+    @checks_inputs
+    def encode(self, x, *, seed=None, **options) -> Encoding:
+        """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
+        encoding = self.amortised(x, **options)
+        if self.refinement is None:
+            return encoding
+        return self.refinement.refine(self, x, encoding, seed)
+
+    def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
+        """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
+
+        Args:
+            x: what the networks read, unchecked: the pseudo-inputs of a prior, too. Shape [B, *event_shape].
+            num_components: K, whose mixture is Q_{K-1}. None means all M, where those that have not
+                joined yet (during a warm start) have weight zero.
+            training: as in Keras.
+            mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
+            read: function (network, x) -> output, for the networks that see x where they are not to be called on it.
+        """
+        count = num_components or self.num_components
+        params, features, read = component_params(self.trunk, self.encoders, x, count, training, read)
+        if self.mixing_network is not None and count > 1:
+            features = features if mixing_moves_trunk else tf.stop_gradient(features)
+            logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]
+        else:
+            logits = tf.zeros([tf.shape(x)[0], count - 1])
+        log_alpha = self.mixing.log_alpha(logits)
+        if num_components is None:
+            joined = tf.range(count, dtype=tf.int64) < self.num_active.value
+            log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
+        return Encoding(tf.cast(params, tf.float32), log_alpha)
+
+    @checks_inputs
+    def posterior(self, x):
+        """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
+        return posteriors.mixture_distribution(self.posterior_family, self.encode(x))
+
+    def sample_components(self, params, num_samples: int, seed, first=0):
+        """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P].
+
+        `first` is m of the first of them, where they are some of the mixture's.
+        """
+        return posteriors.sample_components(self.posterior_family, params, num_samples, seed, first)
+
+    @checks_inputs
+    def component_log_probs(self, params, z):
+        """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
+        return posteriors.component_log_probs(self.posterior_family, params, z)
+
+    def sample_with_log_probs(self, params, num_samples: int, seed, **block):
+        """Returns z as `sample_components` and log q_j(z_m) [S, B, K, K], for params [B, K, P].
+
+        With `first` and `count` z is of so many components from there on. See `posteriors.sample_with_log_probs`.
+        """
+        return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed, **block)
+
+    @checks_inputs(lead=True)
+    def likelihood_params(self, z, x=None, *, training=False):
+        """Returns the decoder's outputs [..., *params_shape].
+
+        Args:
+            z: Shape [..., D].
+            x: what an autoregressive decoder sees; broadcasts against z. Shape [..., *event_shape].
+            training: as in Keras.
+
+        Raises:
+            ValueError: if the decoder is autoregressive and there is no x.
+        """
+        if self.autoregressive and x is None:
+            raise ValueError("An autoregressive decoder needs `x` beside z; `render(z)` generates one. Received: None.")
+        lead = tf.shape(z)[:-1]
+        inputs = tf.reshape(z, [-1, self.latent_dim])
+        if self.autoregressive:
+            event = tf.shape(x)[-len(self.likelihood.event_shape) :]
+            observed = tf.broadcast_to(x, tf.concat([lead, event], axis=0))
+            inputs = [inputs, tf.reshape(observed, tf.concat([[-1], event], axis=0))]
+        outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
+        shape = [size or tf.shape(outputs)[i + 1] for i, size in enumerate(self.likelihood.params_shape)]
+        return tf.reshape(outputs, tf.concat([lead, shape], axis=0))
+
+    @checks_inputs(lead=True)
+    def decode(self, z, x=None, *, training=False):
+        """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
+        return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
+
+    @checks_inputs
+    def log_joint(self, x, z, *, training=False, prior=None):
+        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
+
+        `prior` is a distribution in the place of p(z): `self.prior.held()`, say.
+        """
+        x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
+        log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
+        prior = self.prior.distribution() if prior is None else prior
+        return log_lik, prior.log_prob(z)
+
+    @checks_inputs
+    def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
+        """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.
+
+        Args:
+            x: Shape [B, *event_shape].
+            num_samples: S.
+            seed: stateless seed, shape [2].
+            num_components: see `amortised`.
+            training: as in Keras.
+        """
+        encoding = self.encode(x, num_components=num_components, training=training)
+        draws = self.sample_with_log_probs(encoding.params, num_samples, seed)
+        return self.log_probs_at(x, encoding, *draws, training=training)
+
+    @checks_inputs
+    def log_probs_at(self, x, encoding: Encoding, z, log_q_all=None, *, training=False) -> LogProbs:
+        """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`; takes their densities."""
+        log_lik, log_prior = self.log_joint(x, z, training=training)
+        if log_q_all is None:
+            log_q_all = self.component_log_probs(encoding.params, z)
+        return LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
+
+    @checks_inputs
+    def call(self, x, training=False):
+        """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
+        return posteriors.mixture_moments(self.posterior_family, self.encode(x, training=training))
+
+    @checks_inputs
+    def render(self, z, seed=(0, 0), **choices):
+        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
+
+        Of an autoregressive decoder: a draw of an image [N, H, W, C], or a sequence [N, T].
+
+        Args:
+            z: latent codes.
+            seed: stateless seed, shape [2], of what is drawn.
+            **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
+
+        Raises:
+            ValueError: if z are no codes of this model, or it has no such choices.
+        """
+        if self.autoregressive:
+            return generate(self, z, seed=seed, **choices)
+        check_image_choices(choices)
+        return self.decode(z).mean()
+
+    @checks_inputs
+    def codes(self, x, which=None, seed=None):
+        """Returns latent codes z [B, D] of x [B, *event_shape].
+
+        `which`: the "mean" of Q(z|x), the default; "heaviest", the mean of its heaviest component; "components", the
+        means of all [B, M, D]; or "draw", by a stateless `seed` [2]. See `codes.codes_of` for what each leaves out.
+        """
+        return codes_of(self, x, which, seed)
+
+    @checks_inputs
+    def reconstruct(self, x, seed=(0, 0), **choices):
+        """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
+        return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
+
+    @checks_inputs
+    def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
+        """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
+
+        Args:
+            x_first: Shape [B, *event_shape].
+            x_second: Shape [B, *event_shape]; of sentences, T may be another.
+            steps: codes of a line, both ends among them.
+            draw: whether the ends are drawn from Q(z|x).
+            which: of `codes`, which gives the ends, the means of Q(z|x) by default. Of "components" there are lines
+                [B, M, steps, ...], each from a component to the same one.
+            seed: stateless seed, shape [2].
+            **choices: as of `render`.
+        """
+        ends = ends_of(self, x_first, x_second, which=which, draw=draw, seed=seed)
+        return interpolate(self, *ends, steps=steps, seed=tf.random.fold_in(seed, 2), **choices)
+
+    @checks_inputs
+    def sample(self, num_samples: int, seed=(0, 0), **choices):
+        """Returns `render(z)` for `num_samples` draws from the prior."""
+        z = self.prior.distribution().sample(num_samples, seed=seed)
+        return self.render(z, tf.random.fold_in(seed, 1), **choices)

@@ -1,0 +1,76 @@
+"""The activation that a network ends in, read off its graph: of a layer, of an operation or of a function."""
+
+import keras
+import tensorflow as tf
+
+from rme_tf.networks.row_layers import is_graph, is_own
+
+VALUES = {  # of an operation of TensorFlow
+    "Elu": "above -1",
+    "Exp": "above 0",
+    "Relu": "of at least 0",
+    "Relu6": "from 0 to 6",
+    "Selu": "above -1.76",
+    "Sigmoid": "from 0 to 1",
+    "Softmax": "from 0 to 1",
+    "Softplus": "above 0",
+    "Softsign": "from -1 to 1",
+    "Tanh": "from -1 to 1",
+}
+PASSED_OVER = {  # which change no value, or cut some off
+    "BroadcastTo",
+    "Cast",
+    "CheckNumerics",
+    "ClipByValue",
+    "EnsureShape",
+    "ExpandDims",
+    "GatherV2",
+    "Identity",
+    "IdentityN",
+    "Maximum",
+    "Minimum",
+    "Reshape",
+    "Slice",
+    "Squeeze",
+    "StopGradient",
+    "StridedSlice",
+    "Tile",
+    "Transpose",
+}
+LINEAR = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+SHAPING = (keras.layers.Cropping2D, keras.layers.Flatten, keras.layers.Reshape)
+
+
+def output_activation(network, inputs) -> str | None:
+    """Returns the operation, of `VALUES`, that a network's output comes from; None if from none, or it is not known.
+
+    Args:
+        network: a Keras layer, built.
+        inputs: for its call: a tensor or several.
+    """
+    if is_own(network) or _ends_in_linear_layer(network):
+        return None  # at once: a trace takes longer
+    try:
+        traced = tf.function(lambda: network(inputs, training=False), autograph=False).get_concrete_function()
+    except Exception:  # of a network that runs eagerly alone: whatever it raises, this is a look and no more
+        return None
+    finally:
+        network._clear_losses()  # those of activities, which belong to the graph
+    tensor = traced.graph.outputs[0]
+    while tensor.op.type in PASSED_OVER and tensor.op.inputs:
+        tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
+    return tensor.op.type if tensor.op.type in VALUES else None
+
+
+def _ends_in_linear_layer(network) -> bool:
+    """Returns whether the layers of a functional network say that it ends in a linear one, and in shapes."""
+    outputs = network.outputs if is_graph(network) else None
+    while outputs is not None and len(outputs) == 1:
+        layer, node, _ = outputs[0]._keras_history
+        if is_graph(layer):
+            outputs = layer.outputs
+        elif type(layer) in SHAPING:
+            outputs = layer._inbound_nodes[node].input_tensors
+        else:
+            return type(layer) in LINEAR and layer.activation is keras.activations.linear
+    return False

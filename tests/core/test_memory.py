@@ -1,0 +1,71 @@
+"""What a process took, and where nothing can be told."""
+
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rme_tf.benchmark.processes import in_new_process
+from rme_tf.core import memory
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")
+def test_the_peak_holds_what_was_freed_and_can_be_reset():
+    memory.reset_peak()
+    before = memory.peak()
+    np.ones(128 * 2**20 // 8).sum()  # 128 MiB: from the system, and back to it
+    high = memory.peak()
+    assert 100 < high - before < 300
+    memory.reset_peak()
+    assert memory.peak() < high - 50
+
+
+def test_a_system_that_does_not_tell_is_no_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(memory, "CLEAR", tmp_path / "no" / "clear_refs")
+    memory.reset_peak()
+    assert memory.peak() is None
+    memory.STATUS.write_text("Name: python", encoding="ascii")
+    assert memory.peak() is None
+
+
+def allocations():
+    peaks, held = [], []
+    for _ in range(2):
+        memory_of = memory.PeakMemory()
+        held.append(tf.ones([2**20]))  # 4 MiB, held by the second's beginning
+        tf.ones([4 * 2**20])  # 16 MiB, freed at once
+        peaks.append({**memory_of.as_record(), "device": memory_of.device})
+    return peaks
+
+
+@pytest.mark.slow
+def test_the_peak_of_tensors_is_counted_from_where_it_begins():
+    """And so does not depend on what was held, or freed, before.
+
+    In a process of its own: what the threads of other tests allocate in the background counts too.
+    """
+    peaks = in_new_process(allocations)
+    assert [peak["peak_memory_of"] for peak in peaks] == [f"tensors on {peak['device']}" for peak in peaks]
+    assert [peak["peak_memory_mib"] for peak in peaks] == pytest.approx([20.0, 20.0], abs=1.0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells")
+def test_where_tensors_are_not_counted_the_process_is(monkeypatch):
+    def refuse(device):
+        raise ValueError(f"No statistics of {device}.")
+
+    monkeypatch.setattr(tf.config.experimental, "reset_memory_stats", refuse)
+    memory_of = memory.PeakMemory()
+    np.ones(128 * 2**20 // 8).sum()
+    found = memory_of.as_record()
+    assert found["peak_memory_of"] == "the process"
+    assert 100 < found["peak_memory_mib"] < 300
+
+
+def test_where_nobody_tells_nothing_is_recorded(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
+    memory_of = memory.PeakMemory()
+    memory_of.of = "the process"
+    assert memory_of.as_record()["peak_memory_mib"] is None

@@ -1,0 +1,200 @@
+"""The loaders, on made files of the true format: what they read, where they cut, what they say of a missing file."""
+
+import hashlib
+import importlib
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import io
+
+from rme_tf.data import BINARIZATIONS, DATASETS, evaluation_array, load_images
+
+README = (Path(__file__).parents[2] / "data" / "README.md").read_text(encoding="utf-8")
+SIZES = {
+    "binarized_mnist": (50_000, 10_000, 10_000),
+    "caltech_silhouettes": (4_100, 2_264, 2_307),
+    "celeb_a": (162_770, 19_867, 19_962),
+    "cifar10": (45_000, 5_000, 10_000),
+    "digits": (1_257, 180, 360),
+    "fashion_mnist": (50_000, 10_000, 10_000),
+    "frey_faces": (1_565, 200, 200),
+    "mnist": (50_000, 10_000, 10_000),
+    "omniglot": (23_000, 1_345, 8_070),
+    "omniglot_tfds": (18_000, 1_280, 13_180),
+    "svhn_cropped": (66_000, 7_257, 26_032),
+}
+FILES = {
+    "caltech_silhouettes": "caltech101_silhouettes_28_split1.mat",
+    "frey_faces": "frey_rawface.mat",
+    "omniglot": "chardata.mat",
+}
+
+
+def module_of(name):
+    return importlib.import_module(f"rme_tf.data.{name}")
+
+
+def sizes_of(splits):
+    return tuple(map(len, splits))
+
+
+def rows_of(*arrays):
+    return sorted(image.tobytes() for images in arrays for image in images)
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_the_readme_says_what_is_known_of_a_set(name):
+    assert f"| `{name}` |" in README
+    if name in SIZES:
+        assert " / ".join(f"{size:,}" for size in SIZES[name]) in README
+    text = README.split(f"## {name}\n")[1].split("\n## ")[0]
+    for word in ("**Source**", "**Split**", "**Licence**", "**Checksum", "**Citation**"):
+        assert word in text or name == "folder", word
+
+
+# Files of MATLAB
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A directory of such files, of the true sizes; and the images that are in them."""
+    folder, rng = tmp_path_factory.mktemp("made"), np.random.default_rng(0)
+
+    def images(count, high, shape=(28, 28)):
+        return rng.integers(0, high + 1, (count, *shape), dtype=np.uint8)
+
+    def columns(images):  # MATLAB's order: down each column of an image
+        return images.swapaxes(1, 2).reshape(len(images), -1)
+
+    omniglot = images(24_345, 255), images(8_070, 255)
+    arrays = {"data": columns(omniglot[0]).T / 255.0, "testdata": columns(omniglot[1]).T / 255.0}
+    keep(folder, "omniglot", {name: array.astype(np.float32) for name, array in arrays.items()})
+    frey = images(1_965, 255, (28, 20))
+    keep(folder, "frey_faces", {"ff": frey.reshape(1_965, 560).T})
+    caltech = [images(size, 1) for size in SIZES["caltech_silhouettes"]]
+    names = ("train_data", "val_data", "test_data")
+    keep(folder, "caltech_silhouettes", dict(zip(names, map(columns, caltech), strict=True)))
+    return folder, {"omniglot": omniglot, "frey_faces": (frey,), "caltech_silhouettes": caltech}
+
+
+def keep(folder, name, arrays):
+    (folder / name).mkdir()
+    io.savemat(folder / name / FILES[name], arrays)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_matlab_file_is_read_upright_and_split_as_published(name, made):
+    folder, images = made
+    splits = load_images(name, data_dir=folder, download=False)
+    assert sizes_of(splits) == SIZES[name]
+    assert {part.shape[1:] for part in splits} == {(28, 20, 1) if name == "frey_faces" else (28, 28, 1)}
+    assert {part.dtype for part in splits} == {np.dtype(np.uint8)}
+    expected = [255 * (1 - part) for part in images[name]] if name == "caltech_silhouettes" else images[name]
+    assert rows_of(*splits) == rows_of(*expected)  # every image once, so that no two splits share one
+    if name == "caltech_silhouettes":
+        for part, original in zip(splits, expected, strict=True):
+            np.testing.assert_array_equal(part[..., 0], original)
+    else:
+        assert (splits.train[:50, ..., 0] != expected[0][:50]).any()  # shuffled
+    if name == "omniglot":
+        np.testing.assert_array_equal(splits.test[..., 0], expected[1])
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_file_may_be_anywhere_and_loads_the_same_twice(name, made, tmp_path):
+    folder, _ = made
+    path = folder / name / FILES[name]
+    first, again = (load_images(name, data_dir=where, path=path, download=False) for where in (folder, tmp_path))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_reported_with_its_source(name, tmp_path):
+    for choices in ({}, {"path": tmp_path / "away.mat"}):
+        with pytest.raises(ValueError, match="is not there") as error:
+            load_images(name, data_dir=tmp_path, download=False, **choices)
+        assert module_of(name).URL in str(error.value)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_another_file_is_refused(name, made, tmp_path):
+    path = tmp_path / "x.mat"
+    path.write_bytes(b"<html>not found</html>")
+    with pytest.raises(ValueError, match="Expected a MATLAB file. Received: .*x.mat"):
+        load_images(name, path=path)
+    io.savemat(path, {"other": np.zeros((3, 3))})
+    with pytest.raises(ValueError, match="Expected an array '.*' of shape .* Received: None"):
+        load_images(name, path=path)
+    arrays = io.loadmat(made[0] / name / FILES[name])
+    short = {key: value[:700, :700] for key, value in arrays.items() if not key.startswith("_")}
+    if name == "frey_faces":
+        short = {"ff": arrays["ff"][:, :700]}
+    io.savemat(path, short)
+    with pytest.raises(ValueError, match="Expected 1,965 images|Expected an array"):
+        load_images(name, path=path)
+
+
+def test_grey_beyond_its_range_is_refused(tmp_path):
+    path = tmp_path / "x.mat"
+    io.savemat(path, {"data": np.full((784, 3), 7.0), "testdata": np.zeros((784, 3))})
+    with pytest.raises(ValueError, match="Expected grey from 0 to 1 in .*Received: 7.0 to 7.0"):
+        load_images("omniglot", path=path)
+    io.savemat(path, dict.fromkeys(("train_data", "val_data", "test_data"), np.full((3, 784), 2)))
+    with pytest.raises(ValueError, match="Expected pixels of 0 and 1"):
+        load_images("caltech_silhouettes", path=path)
+
+
+def test_a_url_is_fetched_once_and_compared_with_its_checksum(made, tmp_path):
+    source = made[0] / "frey_faces" / FILES["frey_faces"]
+    checksum = hashlib.sha256(source.read_bytes()).hexdigest()
+    with pytest.raises(ValueError, match=f"Expected the SHA-256 {'0' * 64} .* Received: {checksum}"):
+        load_images("frey_faces", data_dir=tmp_path, path=f"{source.as_uri()}#sha256={'0' * 64}")
+    assert not list((tmp_path / "frey_faces").iterdir())
+    with pytest.raises(ValueError, match="`download` is False"):
+        load_images("frey_faces", data_dir=tmp_path, path=source.as_uri(), download=False)
+    fetched = load_images("frey_faces", data_dir=tmp_path, path=f"{source.as_uri()}#sha256={checksum}")
+    kept = load_images("frey_faces", data_dir=tmp_path, download=False)
+    np.testing.assert_array_equal(fetched.test, kept.test)
+    with pytest.raises(ValueError, match="could not be downloaded .*URLError"):
+        load_images("frey_faces", data_dir=tmp_path, path=(tmp_path / "away.mat").as_uri())
+
+
+# Larochelle's files
+
+
+@pytest.mark.slow
+def test_the_static_mnist_is_read_from_its_files_and_no_binarization_changes_it(tmp_path):
+    folder, rng, written = tmp_path / "binarized_mnist", np.random.default_rng(0), []
+    folder.mkdir()
+    files = module_of("binarized_mnist").FILES
+    for name, size in zip(files, SIZES["binarized_mnist"], strict=True):
+        digits = rng.integers(0, 2, (size, 784), dtype=np.uint8)
+        lines = np.full((size, 2 * 784), ord(" "), np.uint8)
+        lines[:, ::2], lines[:, -1] = digits + ord("0"), ord("\n")
+        lines.tofile(folder / name)
+        written.append(digits.reshape(-1, 28, 28, 1))
+    splits = load_images("binarized_mnist", data_dir=tmp_path, download=False)
+    for images, digits in zip(splits, written, strict=True):
+        np.testing.assert_array_equal(images, 255 * digits)
+    for binarization in set(BINARIZATIONS) - {"dequantized"}:
+        np.testing.assert_array_equal(evaluation_array(splits.test[:99], binarization, 1), written[2][:99])
+    for change in (lambda lines: lines[: 10 * 1568], lambda lines: lines.replace(b"1", b"2"), lambda lines: lines[1:]):
+        content = (folder / files[2]).read_bytes()
+        (folder / files[2]).write_bytes(change(content[: 50 * 1568]))
+        with pytest.raises(ValueError, match=r"Expected (10,000 images|lines of 784 digits)"):
+            load_images("binarized_mnist", path=folder)
+    for file in folder.iterdir():
+        file.unlink()
+    with pytest.raises(ValueError, match=r"binarized_mnist_train.amat, .*larocheh.* is not there"):
+        load_images("binarized_mnist", path=folder)
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_options_that_mean_nothing_to_a_set_are_refused(name):
+    for option, value in {"path": "x", "size": 20, "channels": 1, "bits": 12}.items():
+        if option not in inspect.signature(DATASETS[name]).parameters:
+            with pytest.raises(ValueError, match=rf"`{option}` must be None for the data set '{name}'"):
+                load_images(name, **{option: value})

@@ -1,0 +1,67 @@
+"""Records of runs: where they are found, and which do not go together."""
+
+import pytest
+
+from rme_tf.core.files import write_json
+from rme_tf.experiments import load_records
+from test_comparison import SCORES, made
+
+
+@pytest.fixture
+def records():
+    return [made(method, seed, score) for method, scores in SCORES.items() for seed, score in enumerate(scores)]
+
+
+def test_records_are_found_in_runs_files_and_folders(records, tmp_path):
+    run = tmp_path / "runs" / "rme3-seed1"
+    write_json(run / "metrics.json", {name: records[5][name] for name in ("config", "metrics", "seconds")})
+    write_json(run / "checkpoints" / "history.json", records[5]["history"])
+    (run / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
+    for index, each in enumerate(records[:2]):
+        write_json(tmp_path / "results" / f"{index}.json", each)
+    found = load_records([run, tmp_path / "results", tmp_path / "results" / "0.json"])
+    assert [(each["method"], each["config"]["seed"]) for each in found] == [
+        ("rme3", 1),
+        ("vae", 0),
+        ("vae", 1),
+    ]  # and what is named twice counts once
+    assert found[0]["history"] == records[5]["history"]
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
+    write_json(tmp_path / "other" / "table.json", {"table": []})
+    for path, message in (
+        ("run", "a finished run, with metrics.json"),
+        ("nowhere", "a record .* Received: .*nowhere"),
+        ("other", "records of runs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_records([tmp_path / path])
+    with pytest.raises(ValueError, match="or none"):
+        load_records([])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latent_dim": 10}, "two records of 'vae' under seed 0, which differ in latent_dim"),
+        ({"seed": 7, "dataset": "digits"}, "on one data set. Received: digits, dynamic; mnist, dynamic"),
+        ({"seed": 7, "binarization": "static"}, "on one data set. Received: mnist, dynamic; mnist, static"),
+    ],
+)
+def test_records_that_cannot_be_compared_are_refused(tmp_path, changes, message):
+    record = made("vae", 0, -90.0)
+    record["config"] |= {"dataset": "mnist", "binarization": "dynamic"}
+    write_json(tmp_path / "first.json", record)
+    write_json(tmp_path / "second.json", {**record, "config": {**record["config"], **changes}})
+    with pytest.raises(ValueError, match=message):
+        load_records([tmp_path])
+
+
+def test_a_field_that_one_record_is_too_old_to_have_makes_no_difference(tmp_path):
+    record = made("vae", 0, -90.0)
+    write_json(tmp_path / "old.json", record)
+    write_json(tmp_path / "young.json", {**record, "config": {**record["config"], "train_minutes": None}})
+    assert len(load_records([tmp_path])) == 1
