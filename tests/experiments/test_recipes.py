@@ -74,7 +74,7 @@ def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_
     printed = run_here(*table)
     for word in ("vae", "sa", "rme2", "rme3", "less rme3's", "test log p(x)", "peak MiB"):
         assert word in printed
-    runs, results = (tmp_path / folder / "table_digits_d2_mlp_smoke" for folder in ("runs", "recipes/results"))
+    runs, results = (tmp_path / folder / "table_digits_d2_mlp_smoke" for folder in ("runs", "runs/results"))
     records = {path: path.stat().st_mtime_ns for path in results.iterdir()}
     assert len(records) == 8
     assert {"table.md", "table.csv", "table.tex", "curves.png"} <= {path.name for path in runs.iterdir()}
@@ -105,7 +105,7 @@ def test_the_text_recipe_leaves_what_it_promises(run_here, tmp_path):
 def test_the_study_of_collapse_records_what_it_runs(run_here, tmp_path):
     methods = ["lm", "vae_aggressive", "vae_pretrained", "rme3_shared"]
     printed = run_here("collapse.py", "--smoke", *SMALL, *AT_ONCE, "--methods", *methods)
-    results = tmp_path / "recipes" / "results" / "collapse"
+    results = tmp_path / "runs" / "results" / "collapse"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "collapse" / "diagnostics.png").exists()
     for word in (*methods, "NLL", "PPL/word", "I(x; z)"):
@@ -157,7 +157,7 @@ def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
     options = ["--dataset", "digits", "--pixelcnn-layers", "2", "--pixelcnn-filters", "4", "--importance-samples", "4"]
     methods = ["vae_annealed", "rme3"]
     printed = run_here("pixelcnn.py", "--smoke", *options, *AT_ONCE, "--methods", *methods)
-    results = tmp_path / "recipes" / "results" / "pixelcnn"
+    results = tmp_path / "runs" / "results" / "pixelcnn"
     assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
     assert (tmp_path / "runs" / "pixelcnn" / "diagnostics.png").exists()
     for word in (*methods, "NLL", "KL", "I(x; z)", "active units", "reliance on z", "bits/dim"):

@@ -155,7 +155,7 @@ def test_what_was_half_deleted_is_deleted_the_next_time(run, monkeypatch):
 def test_every_recorded_configuration_is_one_of_a_run():
     paths = [path for path in RESULTS.glob("*.jsonl") if not path.name.startswith("benchmark")]
     configs = [(path, record["config"]) for path in paths for record in load_study(path)]
-    assert len(configs) > 50
+    assert len(configs) > 300
     for path, config in configs:
         assert describes_run({**config, "out": "runs/run"}), path
 
