@@ -94,7 +94,7 @@ def start(folder, data_dir, options: Options) -> Start:
     Args:
         folder: folder of the files.
         data_dir: folder of the prepared pixels, which are read if they exist.
-        options: sizes.
+        options: sizes and numbers of the timings.
     """
     memory.reset_peak()
     before, begin = memory.peak(), time.perf_counter()

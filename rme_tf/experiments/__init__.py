@@ -1,4 +1,4 @@
-"""Recipes, their runs, and what is made of them: what a recipe script needs.
+"""Recipes, the runs of them, and reports on their records.
 
 `recipes` configure runs, `runs` execute them, one or many, and `reports` render tables, figures and documents from the
 records; `cli` parses the command line.

@@ -8,7 +8,7 @@ from rme_tf.plots.style import COLORS, MARKERS, color, line, require, styled
 LEGEND_ROWS = 18  # of one column next to the panels
 LEGEND_WIDTH = 2.4  # inches of a further column
 SPAN = 10.0  # factor that the logarithmic axis covers at least
-LABELLED = 10  # largest number of methods with their names within the panel
+MAX_LABELS = 10  # largest number of methods with their names within the panel
 FAR = 3.0  # values this far below the usual minimum, in ranges of the curves, are not shown
 
 
@@ -68,7 +68,7 @@ def trade_off(points, *, x, y):
     for index, (name, (first, second)) in enumerate(points.items()):
         marker = MARKERS[index // len(COLORS) % len(MARKERS)]
         axes.scatter(first, second, s=18, color=color(index), marker=marker, alpha=0.8, linewidth=0, label=name)
-        if len(points) > LABELLED:
+        if len(points) > MAX_LABELS:
             continue
         where = (np.exp(np.mean(np.log(first))), np.mean(second))
         axes.annotate(name, where, xytext=(5, 4), textcoords="offset points", fontsize=8, color=color(index))
@@ -78,7 +78,7 @@ def trade_off(points, *, x, y):
         axes.set_xlim(np.sqrt(low * high / SPAN), np.sqrt(low * high * SPAN))
     axes.grid(color="#e3e3e3", which="both")
     axes.spines[["top", "right"]].set_visible(False)
-    if len(points) > LABELLED:
+    if len(points) > MAX_LABELS:
         _legend(figure, axes)
     return figure
 

@@ -1,0 +1,142 @@
+"""Plain English in the library and the recipes: docstrings, comments and identifiers. The rules are in prose.py."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from prose import count_words, entries_of, faults_of
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [path for folder in ("rme_tf", "recipes") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+# Files not yet mended, by the start of their path. An entry without a fault is taken out: the list only shrinks.
+PENDING = {
+    "recipes/",
+    "rme_tf/algorithms/",
+    "rme_tf/callbacks/",
+    "rme_tf/core/",
+    "rme_tf/data/",
+    "rme_tf/evaluation/",
+    "rme_tf/experiments/cli.py",
+    "rme_tf/experiments/recipes/",
+    "rme_tf/experiments/runs/",
+    "rme_tf/generation/",
+    "rme_tf/likelihoods/",
+    "rme_tf/models/",
+    "rme_tf/networks/",
+    "rme_tf/objectives.py",
+    "rme_tf/posteriors/",
+    "rme_tf/priors/",
+    "rme_tf/refinements/",
+    "rme_tf/serving/",
+}
+# British identifiers that stay: aliases of public names, and names that saved files have.
+ALLOWED = frozenset(
+    [
+        "AmortisedComponents",
+        "SemiAmortised",
+        "amortised",
+        "initialise",
+        "initialise_prior",
+        "nearest_neighbours",
+        "rme_amortised",
+        "semi_amortised",
+    ]
+)
+CLASSES = {
+    node.name: node
+    for path in SOURCES
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef)
+}
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def faults_in(path):
+    return faults_of(path.read_text(encoding="utf-8"), CLASSES, ALLOWED, path.stem)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_prose_is_plain(path):
+    if not name_of(path).startswith(tuple(PENDING)):
+        faults = [f"{name_of(path)}:{fault.line}: {fault.rule}: {fault.text}" for fault in faults_in(path)]
+        assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("start", sorted(PENDING))
+def test_what_is_pending_has_a_fault(start):
+    assert any(faults_in(path) for path in SOURCES if name_of(path).startswith(start)), "Take it out of PENDING."
+
+
+# The checker itself.
+
+GOOD = [
+    '"""The importance-weighted lower bound on log p(x), in nats."""',
+    '"""Returns `a b c d e f g h i j k l m` [B, M, D, P, T] -> p(x | z, in nats) of one, two, three."""',
+    'def f(x, seed):\n    """Returns x.\n\n    Args:\n        x: a batch.\n        seed: a seed.\n    """',
+    'def f(x, y, z):\n    """Returns x."""',
+    'def f(x, y, **z):\n    """Returns x.\n\n    Args:\n        x, y: two tensors.\n        **z: some options.\n    """',
+    'class A:\n    """A class.\n\n    Args:\n        x: a number.\n    """\n\n    x: int\n\n\n'
+    'class B(A):\n    """A subclass.\n\n    Args:\n        x: a number.\n    """',
+    'def f():\n    """Returns a report.\n\n    Raises:\n        ValueError: if x is negative.\n    """',
+    'def _f():\n    """What a private function does may take a line of more than a dozen words of prose."""',
+    'x = "behaviour"  # strings are data',
+    "realistic_promise = 1  # the optimistic, wise advice: an exercise in precision",
+    '"""Model of `AmortisedComponents`, a name of saved files."""',
+    "amortised = 1",
+]
+BAD = [
+    ("first line of more than", '"""One two three four five six seven eight nine ten eleven twelve thirteen."""'),
+    ("first line of more than", 'class A:\n    def f(self):\n        """A b c d e f g h i j k l m."""'),
+    ("first line that begins", '"""What the networks have in common."""'),
+    ("first line that begins", 'class A:\n    """How a batch is made."""'),
+    ("phrase", '"""The sum, unless given."""'),
+    ("phrase", 'def _f():\n    """Returns the weights in\n    the first place, and those of z."""'),
+    ("phrase", "x = 1  # what the loop wants"),
+    ("fragment in Args", 'def f(x):\n    """Returns x.\n\n    Args:\n        x: those epochs.\n    """'),
+    ("fragment in Args", 'def f(x):\n    """Returns x.\n\n    Args:\n        x: of the optimizer.\n    """'),
+    ("fragment in Returns", 'def f(x):\n    """Returns x.\n\n    Returns:\n        its square root.\n    """'),
+    ("less than two words", 'def f(x):\n    """Returns x.\n\n    Args:\n        x: M.\n    """'),
+    ("less than two words", 'def f(x):\n    """Returns x.\n\n    Raises:\n        ValueError: sometimes.\n    """'),
+    ("argument that", 'def f(x):\n    """Returns x.\n\n    Args:\n        y: a number.\n    """'),
+    ("argument that", 'class A:\n    """A class.\n\n    Args:\n        y: a number.\n    """\n\n    x: int'),
+    ("argument without", 'def f(x, y, *, z):\n    """Returns x.\n\n    Args:\n        x, y: two numbers.\n    """'),
+    ("British spelling", '"""Normalises the colours."""'),
+    ("British spelling", "x = 1  # of the neighbours"),
+    ("British identifier", "centre_of_mass = 1"),
+    ("British identifier", "def f(initialiser): ..."),
+    ("British identifier", "class AmortisedThings: ..."),
+    ("British identifier", "self.behaviour = 1"),
+    ("identifier that names nothing", "def f(given): ..."),
+    ("identifier that names nothing", "x = [each for each in y]"),
+    ("identifier that names nothing", "def f():\n    for own, (other, kept) in x: ..."),
+]
+
+
+@pytest.mark.parametrize("source", GOOD, ids=map(str, range(len(GOOD))))
+def test_the_checker_passes_plain_prose(source):
+    assert not faults_of(source, allowed=ALLOWED)
+
+
+@pytest.mark.parametrize(("rule", "source"), BAD, ids=map(str, range(len(BAD))))
+def test_the_checker_sees_faults(rule, source):
+    assert [fault.rule for fault in faults_of(source, allowed=ALLOWED) if fault.rule.startswith(rule)]
+
+
+def test_the_checker_sees_the_name_of_a_module():
+    assert faults_of("", module="behaviour")
+    assert not faults_of("", module="behavior")
+
+
+def test_code_counts_as_one_word():
+    assert count_words("Returns `a b c`, [B, M] -> f(x, y): two - words.") == 6
+
+
+def test_entries_are_read_with_their_continuation():
+    docstring = "F.\n\nArgs:\n    x, y: one\n        two.\n    **z:\n        three.\n\nReturns:\n    A sum."
+    expected = [("Args", ["x", "y"], "one two."), ("Args", ["**z"], "three."), ("Returns", [], "A sum.")]
+    assert entries_of(docstring) == expected
