@@ -155,6 +155,30 @@ def importance_weighted_bound(log_joint, log_mixture_density, log_alpha):
     return total - tf.math.log(num_samples)
 
 
+def renyi_bound(log_joint, log_mixture_density, log_alpha, order: float):
+    """Returns the stratified variational Renyi bound of an order a, in nats.
+
+        1 / (1 - a) log sum_m alpha_m mean_s (p(x, z_ms) / Q(z_ms|x))^(1 - a)
+
+    Args:
+        log_joint: Shape [S, B, M].
+        log_mixture_density: Shape [S, B, M].
+        log_alpha: Shape [B, M].
+        order: a. 1 is the limit, the mixture's ELBO, and 0 the importance-weighted bound. Near 1 the value and its
+            gradient in log_alpha have an error of the order of the float type's epsilon over the distance from 1.
+
+    Returns:
+        Shape [B]. Never increases in the order. On average over draws, at most log p(x) for orders from 0 to 1.
+
+    References:
+        Li and Turner (2016), https://arxiv.org/abs/1602.02311
+    """
+    if order == 1.0:
+        return mixture_elbo(log_joint, log_mixture_density, log_alpha)
+    power = 1.0 - order
+    return importance_weighted_bound(power * log_joint, power * log_mixture_density, log_alpha) / power
+
+
 def unbounded_kl(log_q, log_q_before, kl_bound=None):
     """Returns KL(q || Q) = mean_s [log q - log Q], in nats; `kl_bound` is ignored. Shape [B, ...]."""
     del kl_bound

@@ -125,6 +125,21 @@ def importance_weighted_bound(log_joint, log_density, alpha):
     return result
 
 
+def renyi_bound(log_joint, log_density, alpha, order):
+    """1 / (1 - a) log sum_m alpha_m mean_s (p(x, z_ms) / Q(z_ms))^(1 - a), and its limit at a = 1."""
+    if order == 1.0:
+        return mixture_elbo(log_joint, log_density, alpha)
+    num_samples, batch, num_components = np.shape(log_joint)
+    result = np.zeros(batch)
+    for b in range(batch):
+        terms = []
+        for s, m in itertools.product(range(num_samples), range(num_components)):
+            power = (1.0 - order) * (log_joint[s][b][m] - log_density[s][b][m])
+            terms.append(math.log(alpha[b][m] / num_samples) + power)
+        result[b] = log_sum_exp(terms) / (1.0 - order)
+    return result
+
+
 def kl_none(log_q, log_before, kl_bound=None):
     """mean_s [log q - log Q], for [S, B]."""
     del kl_bound

@@ -1,4 +1,4 @@
-"""What every training algorithm is: a rule that says which parameters ascend which objective."""
+"""The contract of a training algorithm: a rule for which parameters ascend which objective."""
 
 import dataclasses
 import math
@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from rme_tf.algorithms import capabilities
 from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.kl_annealing import Annealing, check_kl_weight
@@ -20,11 +21,13 @@ from rme_tf.core.serializable import Configured, is_number
 class Algorithm(Configured):
     """A rule for one training step of a `rme_tf.VAE`, given to `compile(algorithm=...)`.
 
+    Most algorithms ascend one bound in all weights: see `BoundAlgorithm`, of which one method is to be written.
+
     Args:
         num_samples: S, latent samples drawn from each component in a step.
-        warm_start_epochs: for so many epochs q_0 and the decoder train alone, as a plain VAE; then the
+        warm_start_epochs: number of first epochs in which q_0 and the decoder train alone, as a plain VAE; then the
             other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
-            whose weights are not of the shapes of q_0's starts where it was initialised.
+            whose weights are not of the shapes of q_0's starts where it was initialized.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`, which counts updates of the
             optimizer. The functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z),
@@ -33,21 +36,28 @@ class Algorithm(Configured):
         aggressive: an `Aggressive`, or None: several steps of the encoders for one of the decoder.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or an argument has no effect on this algorithm.
 
     To be implemented by subclasses:
-        * `step(model, x, seed)`: moves the model's weights, and returns the `LogProbs` of the draw
-          that it used. x [B, ...], seed [2]. `model.active_components` is how many components train.
+        * `step(model, x, seed)`: moves the model's weights by `ascend`, and returns the `LogProbs` of the draw
+          that it used, with K columns for K components. x [B, ...], seed [2].
+        * `honors`: the settings that the step honors, by name; every other one is refused.
+            "num_samples"        draws `self.num_samples` samples from each component
+            "warm_start_epochs"  trains the first `model.active_components` components only
+            "kl_weight"          weighs log p(z) and log Q by `self.kl_weight_now(model)`
+            "free_bits"          adds `self.kl_below_floor(model, params, z)`, so weighed
+            "mixing_penalty"     subtracts `model.mixing.penalty(log_alpha)`
+            "aggressive"         moves all weights by `ascend`
+            "refinement"         trains a refined model by `model.refinement.objective`
 
     May be overridden:
         * `begin(model)`: what it does to a model before the first epoch of its life.
-        * `check(model)`: raises ValueError for a model that it cannot train, beside what it raises here.
+        * `check(model)`: raises ValueError for a model that it cannot train, in addition to the checks here.
         * `exact_for_any_decoder(model)`: if it handles the gradient at each code by itself.
         * `check_optimizer(optimizer)`: raises ValueError for an optimizer that cannot take its steps.
-        * `refines`: whether the step trains a model with a `Refinement`, by its `objective`.
     """
 
-    refines: ClassVar[bool] = False
+    honors: ClassVar[frozenset[str]] = frozenset()
 
     num_samples: int = 1
     warm_start_epochs: int = 0
@@ -55,6 +65,10 @@ class Algorithm(Configured):
     kl_weight: float | Annealing = 1.0
     free_bits: FreeBits | None = None
     aggressive: Aggressive | None = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        capabilities.check_declared(cls)
 
     def __post_init__(self):
         for name, least in (("num_samples", 1), ("warm_start_epochs", 0)):
@@ -68,15 +82,11 @@ class Algorithm(Configured):
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             if not isinstance(getattr(self, name), kind | None):
                 raise ValueError(f"`{name}` must be of {kind.__name__} or None. Received: {getattr(self, name)!r}.")
+        capabilities.check_arguments(self)
 
     def check(self, model):
         """Raises ValueError if the algorithm cannot train this `rme_tf.VAE`; called by its `compile`."""
-        if model.refinement is not None and not self.refines:
-            raise ValueError(
-                f"{type(self).__name__} does not train a model with a refinement, which ascends ELBO(Q) in all "
-                "components at once. Expected algorithm='elbo'. Received: refinement "
-                f"{type(model.refinement).__name__}."
-            )
+        capabilities.check_parts(self, model)
         remedy = self.exact_for_any_decoder(model)
         if remedy and decoder_mixes_rows(model):
             raise ValueError(mixed_rows_message(self, model, remedy))
@@ -125,8 +135,8 @@ class Algorithm(Configured):
         """Returns the weight of the KL term after the updates that the optimizer has made."""
         return self.kl_weight(updates_made(model.optimizer)) if callable(self.kl_weight) else self.kl_weight
 
-    def refund(self, model, params, z):
-        """Returns what free bits give back of each component's KL, in nats, [B, K]; zero without them.
+    def kl_below_floor(self, model, params, z):
+        """Returns the KL of each component below the free-bits floor, in nats, [B, K]; zero without free bits.
 
         Args:
             model: a `VAE`.
@@ -135,7 +145,9 @@ class Algorithm(Configured):
         """
         if self.free_bits is None:
             return tf.zeros(tf.shape(params)[:2])
-        return self.free_bits.refund(model, params, z)
+        return self.free_bits.kl_below_floor(model, params, z)
+
+    refund = kl_below_floor  # its former name
 
 
 def ascend(model, variables, objective, *, regularise=True):

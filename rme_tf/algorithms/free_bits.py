@@ -14,14 +14,14 @@ from rme_tf.core.serializable import Configured, is_number
 class FreeBits(Configured):
     """Replaces each component's KL(q_m || p) by sum_g max(nats, mean_x KL_g), g the groups of latent dimensions.
 
-    The mean is over the minibatch. What is maximised for component m is then
+    The mean is over the minibatch. The objective of component m is then
 
         E_q[log p(x|z)] - sum_g max(nats, mean_x E_q[log q_m(z_g|x) - log p(z_g)])
 
     Args:
         nats: the floor under each group's KL: the target rate is `nats` times the number of groups. Not negative.
-        groups: None makes every latent dimension a group (the family and the prior must be independent over
-            them), 1 makes one group of all, other numbers cut the D dimensions into so many groups.
+        groups: number of groups into which the D dimensions are cut. None makes every latent dimension a group (the
+            family and the prior must be independent over them), 1 makes one group of all.
 
     Raises:
         ValueError: if a number is out of range.
@@ -40,10 +40,10 @@ class FreeBits(Configured):
         if self.groups is not None and (not is_number(self.groups) or self.groups < 1):
             raise ValueError(f"`groups` must be at least 1. Received: {self.groups!r}.")
 
-    def refund(self, model, params, z):
-        """Returns the part of each component's KL that is below the floor, to be given back. In nats, [B, K].
+    def kl_below_floor(self, model, params, z):
+        """Returns the KL of each component that lies below the floor, in nats, [B, K].
 
-        KL(q_m || p) minus it has the gradient of the floored sum.
+        KL(q_m || p) minus it has the gradient of the floored sum, so training adds it to the bound.
 
         Args:
             model: a `VAE`.
@@ -51,8 +51,8 @@ class FreeBits(Configured):
             z: a draw from each component. Shape [S, B, K, D].
 
         Raises:
-            ValueError: if groups are wanted of a family or prior that is not independent over dimensions, or
-                their number does not divide D.
+            ValueError: if the family or the prior is not independent over dimensions and `groups` is not 1, or if the
+                number of groups does not divide D.
         """
         if self.groups == 1:
             log_q = model.posterior_family.log_prob(params, z)
@@ -62,6 +62,8 @@ class FreeBits(Configured):
         kl = tf.reduce_mean(kl, axis=0)  # samples  [B, K, G]
         below = tf.stop_gradient(tf.reduce_mean(kl, axis=0) < self.nats)  # batch  [K, G]
         return tf.reduce_sum(tf.where(below, kl, 0.0), axis=-1)  # groups
+
+    refund = kl_below_floor  # its former name
 
     def _grouped(self, model, params, z):
         q, p = model.posterior_family.marginals(params), model.prior.marginals()

@@ -6,15 +6,14 @@ import keras
 import tensorflow as tf
 
 from rme_tf import objectives
-from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.bound import BoundAlgorithm, Draw, weighted
 from rme_tf.core.registry import lookup
-from rme_tf.core.types import LogProbs
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportanceWeighted(Algorithm):
-    """All parameters ascend the importance-weighted bound on log p(x), in nats, stratified over the components.
+class ImportanceWeighted(BoundAlgorithm):
+    """Ascent of all parameters on the importance-weighted bound, in nats, stratified over the components.
 
         log sum_m alpha_m mean_s w_ms,   w = p(x|z) (p(z) / Q(z|x))^kl_weight
 
@@ -29,13 +28,13 @@ class ImportanceWeighted(Algorithm):
         num_samples: S, samples of each component in a step.
         kl_weight: see `Algorithm`. The bound has no KL term: this is the power of p(z) / Q(z|x) in each weight, and
             unless it is 1 the value is no bound on log p(x).
-        gradient: of the encoders: "pathwise", or "dreg", doubly reparameterised: the same on average, with less
-            variance, for one component. (Of several, the samples of one component weigh the densities of the
+        gradient: gradient of the encoders: "pathwise", or "dreg", doubly reparameterized: the same on average, with
+            less variance, for one component. (Of several, the samples of one component weigh the densities of the
             others, and to these no path leads back.)
-        warm_start_epochs, warm_start_noise, aggressive: see `Algorithm`. Free bits are refused.
+        warm_start_epochs, warm_start_noise, aggressive: see `Algorithm`.
 
     Raises:
-        ValueError: if a number is out of range, a name is unknown, or free bits are given.
+        ValueError: if a number is out of range, a name is unknown, or there are free bits: the bound has no KL term.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
@@ -50,18 +49,13 @@ class ImportanceWeighted(Algorithm):
     def __post_init__(self):
         super().__post_init__()
         lookup(GRADIENTS, self.gradient, "gradient")
-        if self.free_bits is not None:
-            raise ValueError(
-                "`free_bits` is a floor under a KL term, and the importance-weighted bound has none. "
-                f"Expected: None. Received: {self.free_bits}."
-            )
 
     def check(self, model):
         """Raises ValueError for "dreg" with several components, or with a posterior family that owns weights."""
         super().check(model)
         if self.gradient == "dreg" and (model.num_components > 1 or model.posterior_family.trainable_variables):
             raise ValueError(
-                "The doubly reparameterised gradient is of one component, from a family without weights of its own. "
+                "The doubly reparameterized gradient is of one component, from a family without weights of its own. "
                 f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
                 "Pass `gradient='pathwise'`."
             )
@@ -70,63 +64,36 @@ class ImportanceWeighted(Algorithm):
         """Returns the pathwise gradient: "dreg" rescales the gradient at each code."""
         return {"gradient": "pathwise"} if self.gradient == "dreg" else {}
 
-    def step(self, model, x, seed):
-        """Moves every weight one step up the bound; returns `LogProbs`."""
+    def bound(self, log_joint, log_mixture_density, log_alpha):
+        """Returns the importance-weighted bound."""
+        return objectives.importance_weighted_bound(log_joint, log_mixture_density, log_alpha)
 
-        def objective():
-            """Returns the bound and the `LogProbs`."""
-            encoding = model.encode(x, num_components=model.active_components, training=True)
-            value, log_probs = self.bound(model, x, encoding, seed)
-            return value - model.mixing.penalty(encoding.log_alpha), log_probs
-
-        return ascend(model, model.active_variables, objective)
-
-    def bound(self, model, x, encoding, seed):
-        """Returns the bound, in nats, shape [B], with the wanted gradient, and the `LogProbs` of its draw.
-
-        Args:
-            model: a compiled `VAE`.
-            x: Shape [B, ...].
-            encoding: the `Encoding` of x.
-            seed: Shape [2].
-        """
+    def draw(self, model, x, encoding, seed):
+        """Returns samples of each component, with the gradient of that name."""
         return GRADIENTS[self.gradient](self, model, x, encoding, seed)
 
-    def log_weighted(self, model, log_probs: LogProbs):
-        """Returns what `objectives.importance_weighted_bound` takes: log_joint, log Q [S, B, K], log_alpha [B, K]."""
-        kl_weight = self.kl_weight_now(model)
-        log_alpha = log_probs.log_alpha
-        log_density = kl_weight * objectives.log_mixture(log_alpha[:, tf.newaxis], log_probs.log_q_all)
-        return log_probs.log_lik + kl_weight * log_probs.log_prior, log_density, log_alpha
 
-
-def _pathwise(algorithm: ImportanceWeighted, model, x, encoding, seed):
-    draws = model.sample_with_log_probs(encoding.params, algorithm.num_samples, seed)
-    log_probs = model.log_probs_at(x, encoding, *draws, training=True)
-    return objectives.importance_weighted_bound(*algorithm.log_weighted(model, log_probs)), log_probs
-
-
-def _doubly_reparameterised(algorithm: ImportanceWeighted, model, x, encoding, seed):
-    """The bound with the gradient of Tucker et al., for v_s = w_s / sum_s w_s and b the weight of the KL term.
+def _doubly_reparameterized(algorithm: ImportanceWeighted, model, x, encoding, seed) -> Draw:
+    """Samples with the gradient of Tucker et al., for v_s = w_s / sum_s w_s and b the weight of the KL term.
 
         sum_s (b v_s^2 + (1 - b) v_s) (d log w_s / dz_s) (dz_s / dphi)
 
-    The pathwise gradient has v_s instead, and beside it -b v_s (d log q(z_s) / dphi at fixed z_s), a score
-    function, which is reparameterised in its turn. That of theta is as it was.
+    The pathwise gradient has v_s instead, and in addition -b v_s (d log q(z_s) / dphi at fixed z_s), a score
+    function, which is reparameterized in its turn. The gradient of theta stays as it is.
     """
-    z = model.sample_components(encoding.params, algorithm.num_samples, seed)
-    z, factor = _scale_gradient_later(z)
+    z, factor = _scaled_gradient(model.sample_components(encoding.params, algorithm.num_samples, seed))
     stopped = encoding._replace(params=tf.stop_gradient(encoding.params))
     log_probs = model.log_probs_at(x, stopped, z, training=True)
-    log_joint, log_density, log_alpha = algorithm.log_weighted(model, log_probs)
-    shares = tf.nn.softmax(tf.stop_gradient(log_joint - log_density), axis=0)  # samples  [S, B, 1]
+    log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
     kl_weight = algorithm.kl_weight_now(model)
+    log_joint, weighted_density, _ = weighted(log_probs, log_density, kl_weight)
+    shares = tf.nn.softmax(tf.stop_gradient(log_joint - weighted_density), axis=0)  # samples  [S, B, 1]
     factor.append((kl_weight * shares + 1.0 - kl_weight)[..., tf.newaxis])
-    return objectives.importance_weighted_bound(log_joint, log_density, log_alpha), log_probs
+    return Draw(encoding.params, z, log_probs, log_density)
 
 
-def _scale_gradient_later(x):
-    """Returns x, and an empty list: by what is put there, its gradient is multiplied when it is taken."""
+def _scaled_gradient(x):
+    """Returns the identity of x and an empty list, whose first entry, filled in later, multiplies x's gradient."""
     factor: list = []
 
     @tf.custom_gradient
@@ -136,4 +103,4 @@ def _scale_gradient_later(x):
     return identity(x), factor
 
 
-GRADIENTS = {"dreg": _doubly_reparameterised, "pathwise": _pathwise}
+GRADIENTS = {"dreg": _doubly_reparameterized, "pathwise": BoundAlgorithm.draw}

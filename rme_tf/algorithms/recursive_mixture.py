@@ -22,11 +22,13 @@ forward and one backward pass.
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.algorithms import capabilities
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.elbo import ELBO
 from rme_tf.algorithms.warm_start import begin_with_equal_weights
@@ -59,6 +61,8 @@ class Recursion(Algorithm):
     To be implemented by subclasses:
         * `reward_beside(log_q, log_before)`: what component m > 0 gains from being apart from Q_{m-1}.
     """
+
+    honors: ClassVar[frozenset[str]] = capabilities.SETTINGS - {"refinement"}
 
     update: str = "joint"
     decoder_weights: str = "alpha"
@@ -201,7 +205,7 @@ def _sequential(algorithm: Recursion, model, x, seed) -> LogProbs:
         log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, last - first + 1]
         log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
         bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
-        value = tf.reduce_sum(bound + kl_weight * algorithm.refund(model, params, z), axis=-1)  # components
+        value = tf.reduce_sum(bound + kl_weight * algorithm.kl_below_floor(model, params, z), axis=-1)  # components
         for i, m in enumerate(range(first, last + 1)):
             value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], encoding.log_alpha, m)
         return value + lent(), None
@@ -274,7 +278,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z alone
 
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
-        own = kl_weight * (algorithm.refund(model, params, z) - tf.reduce_mean(log_q, axis=0))
+        own = kl_weight * (algorithm.kl_below_floor(model, params, z) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * own, axis=-1)
         if count > 1:
             log_before = objectives.log_mixtures_before(tf.stop_gradient(log_alpha), log_q_all)

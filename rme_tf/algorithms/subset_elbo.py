@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from rme_tf import objectives
-from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.bound import BoundAlgorithm, Draw
 from rme_tf.core.registry import lookup
 from rme_tf.core.types import Encoding
 from rme_tf.posteriors import UniformMixing
@@ -15,8 +16,8 @@ from rme_tf.posteriors import UniformMixing
 
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SubsetELBO(Algorithm):
-    """All parameters ascend an estimate of ELBO(Q) from a subset I of S of the A components, drawn anew each step.
+class SubsetELBO(BoundAlgorithm):
+    """Ascent of all parameters on an estimate of ELBO(Q) from a subset I of S of the A components, drawn each step.
 
         s2a   1/S sum_{m in I} E_{q_m}[log p(x, z) - log 1/A sum_{all j} q_j(z)], on average ELBO(Q)
         s2s   1/S sum_{m in I} E_{q_m}[log p(x, z) - log 1/S sum_{j in I} q_j(z)], the ELBO of the mixture of I, on
@@ -38,6 +39,8 @@ class SubsetELBO(Algorithm):
         Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
     """
 
+    honors: ClassVar[frozenset[str]] = BoundAlgorithm.honors - {"mixing_penalty", "refinement"} | {"free_bits"}
+
     subset_size: int = 1
     estimator: str = "s2a"
 
@@ -56,24 +59,23 @@ class SubsetELBO(Algorithm):
                 f"Received: {type(model.mixing).__name__}."
             )
 
-    def step(self, model, x, seed):
-        """Moves every weight one step up the estimate; returns the `LogProbs` of the components of the subset."""
-        kl_weight = self.kl_weight_now(model)
+    def bound(self, log_joint, log_mixture_density, log_alpha):
+        """Returns the mean over the subset."""
+        return objectives.mixture_elbo(log_joint, log_mixture_density, log_alpha)
 
-        def objective():
-            """Returns the estimate and the `LogProbs`."""
-            encoding = model.encode(x, num_components=model.active_components, training=True)
-            chosen, params = self.choose(encoding, seed)
-            z = model.sample_components(chosen.params, self.num_samples, seed)
-            log_probs = model.log_probs_at(x, chosen, z, training=True)
-            log_q = ESTIMATORS[self.estimator](model, params, z, log_probs)  # of all, or of those chosen
-            log_density = tf.reduce_logsumexp(log_q, axis=-1) - math.log(log_q.shape[-1])
-            log_joint = log_probs.log_lik + kl_weight * log_probs.log_prior
-            bound = objectives.mixture_elbo(log_joint, kl_weight * log_density, chosen.log_alpha)
-            refund = kl_weight * self.refund(model, chosen.params, z)
-            return bound + tf.reduce_mean(refund, axis=-1), log_probs
+    def draw(self, model, x, encoding, seed):
+        """Returns samples of the components of the subset."""
+        chosen, params = self.choose(encoding, seed)
+        z = model.sample_components(chosen.params, self.num_samples, seed)
+        log_probs = model.log_probs_at(x, chosen, z, training=True)
+        log_q = ESTIMATORS[self.estimator](model, params, z, log_probs)
+        log_density = tf.reduce_logsumexp(log_q, axis=-1) - math.log(log_q.shape[-1])
+        return Draw(chosen.params, z, log_probs, log_density)
 
-        return ascend(model, model.active_variables, objective)
+    def component_mean(self, values, log_alpha):
+        """Returns the mean [B] of values [B, K] over the subset, whose weights are equal."""
+        del log_alpha
+        return tf.reduce_mean(values, axis=-1)
 
     def choose(self, encoding: Encoding, seed):
         """Returns the encoding of the subset that the seed draws, with equal weights, and all params [B, A, P]."""
@@ -89,7 +91,7 @@ class SubsetELBO(Algorithm):
 
 
 SUBSET_FOLD = 0x5B5E7  # keeps the draw of the subset apart from that of z
-# What the densities in the mixture are, [S, B, K, A] or [S, B, K, K].
+# Densities in the mixture: of all components [S, B, K, A], or of the subset [S, B, K, K].
 ESTIMATORS = {
     "s2a": lambda model, params, z, log_probs: model.component_log_probs(params, z),
     "s2s": lambda model, params, z, log_probs: log_probs.log_q_all,

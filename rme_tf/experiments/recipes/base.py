@@ -179,8 +179,9 @@ class Recipe(Optimization, Remedies):
         for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
             if getattr(self, name) is not None:
                 lookup(table, getattr(self, name), name)
-        if self.refinement is not None and not ALGORITHMS[self.algorithm].refines:
-            raise ValueError(f"`refinement` needs the algorithm 'elbo'. Received: {self.algorithm!r}.")
+        refining = sorted(name for name, kind in ALGORITHMS.items() if "refinement" in kind.honors)
+        if self.refinement is not None and self.algorithm not in refining:
+            raise ValueError(f"`refinement` needs an algorithm of {refining}. Received: {self.algorithm!r}.")
         for name in POSITIVE:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):

@@ -1,0 +1,46 @@
+"""Renyi's bound: between the ELBO and log p(x), or beyond, by its order."""
+
+import dataclasses
+import math
+
+import keras
+
+from rme_tf import objectives
+from rme_tf.algorithms.bound import BoundAlgorithm
+from rme_tf.core.serializable import is_number
+
+
+@keras.saving.register_keras_serializable("rme_tf")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Renyi(BoundAlgorithm):
+    """Ascent of all parameters on the variational Renyi bound, stratified over the components.
+
+    Args:
+        order: alpha of Renyi's divergence. 1 is the ELBO, 0 the importance-weighted bound; between them the posterior
+            covers more of the mass the smaller the order is, above 1 it seeks the mode. Negative orders estimate an
+            upper bound on log p(x).
+        num_samples: S, samples of each component in a step. One sample of one component makes every order the ELBO.
+        kl_weight: see `Algorithm`; the power of p(z) / Q(z|x) in each weight.
+        warm_start_epochs, warm_start_noise, aggressive: see `Algorithm`.
+
+    Raises:
+        ValueError: if a number is out of range, if the order is within 0.001 of 1 but not 1 (float32 has no digits
+            left of such a bound), or if there are free bits: the bound has no KL term.
+
+    References:
+        Li and Turner (2016), https://arxiv.org/abs/1602.02311
+    """
+
+    order: float = 0.5
+    num_samples: int = 5
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not is_number(self.order) or not math.isfinite(self.order) or 0.0 < abs(self.order - 1.0) < 0.999e-3:
+            raise ValueError(
+                f"`order` must be a finite number, 1 or at least 0.001 away from it. Received: {self.order!r}."
+            )
+
+    def bound(self, log_joint, log_mixture_density, log_alpha):
+        """Returns the bound of this order."""
+        return objectives.renyi_bound(log_joint, log_mixture_density, log_alpha, order=self.order)
