@@ -36,7 +36,8 @@ class RealNormal(Normal):
 
 
 def algorithm(**choices):
-    return RecursiveMixture(**{"warm_start_epochs": 0, "kl_bound": KL_BOUND, **choices})
+    bounded = {} if choices.get("bound") == "none" else {"kl_bound": KL_BOUND}
+    return RecursiveMixture(**{"warm_start_epochs": 0, **bounded, **choices})
 
 
 class Recorder(keras.optimizers.SGD):

@@ -150,10 +150,10 @@ class Algorithm(Configured):
     refund = kl_below_floor  # its former name
 
 
-def ascend(model, variables, objective, *, regularise=True):
+def ascend(model, variables, objective, *, regularize=True):
     """Moves `variables` one optimizer step up the mean of `objective()`.
 
-    The model's regularisation losses are subtracted, each reaching its own variables alone. Variables
+    The model's regularization losses are subtracted, each reaching its own variables alone. Variables
     that the objective does not depend on stay as they are, their optimizer slots too. Several calls in one step are
     one update within `updates.OneUpdate`.
 
@@ -161,7 +161,7 @@ def ascend(model, variables, objective, *, regularise=True):
         model: a compiled `rme_tf.VAE`.
         variables: list of Keras variables.
         objective: function without arguments -> (objective [B] in nats, anything to hand back).
-        regularise: whether to subtract the regularisation losses.
+        regularize: whether to subtract the regularization losses.
 
     Returns:
         What `objective` gave back second.
@@ -169,7 +169,7 @@ def ascend(model, variables, objective, *, regularise=True):
     model.forget_losses()
     with tf.GradientTape() as tape:
         value, result = objective()
-        loss = -tf.reduce_mean(value) + (sum(model.losses) if regularise else 0.0)
+        loss = -tf.reduce_mean(value) + (sum(model.losses) if regularize else 0.0)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync  # the optimizer sums over them
         loss = model.optimizer.scale_loss(loss / replicas)
     gradients = tape.gradient(loss, [variable.value for variable in variables])

@@ -1,4 +1,4 @@
-"""Boosted variational inference, amortised: the recursion with an entropy in the place of the bounded KL."""
+"""Boosted variational inference, amortized: the recursion with an entropy instead of the bounded KL."""
 
 import dataclasses
 import math
@@ -48,6 +48,6 @@ class Boosted(Recursion):
         if not is_number(self.entropy_weight) or not 0.0 < self.entropy_weight < math.inf:
             raise ValueError(f"`entropy_weight` must be positive and finite. Received: {self.entropy_weight!r}.")
 
-    def reward_beside(self, log_q, log_before):
+    def diversity_reward(self, log_q, log_mixture_before):
         """Returns KL(q_m || Q_{m-1}) + entropy_weight H(q_m)."""
-        return objectives.unbounded_kl(log_q, log_before) - self.entropy_weight * tf.reduce_mean(log_q, axis=0)
+        return objectives.unbounded_kl(log_q, log_mixture_before) - self.entropy_weight * tf.reduce_mean(log_q, axis=0)

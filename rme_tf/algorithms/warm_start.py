@@ -1,4 +1,4 @@
-"""How a mixture begins: its components, after a warm start, as noisy copies of the first; its weights equal."""
+"""The end of a warm start: the other components begin as noisy copies of the first."""
 
 import numpy as np
 
@@ -8,17 +8,16 @@ from rme_tf.networks.copies import copy_vocabularies, refresh
 def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:
     """Copies the weights of encoder 0 into the others, adding noise to the trainable ones.
 
-    All of them or none: an encoder that has not the same number of weights, of the same shapes, stays as it is, which
-    in a model's life is as it was initialised. Of a network of another size, some weights would mean nothing.
-    What layers keep beside their weights, `Normalization` and vocabularies, is copied with them.
+    An encoder without the same number of weights, of the same shapes, stays as it is: as it was initialized. The state
+    that layers keep in addition to their weights, of `Normalization` and vocabularies, is copied with them.
 
     Args:
         encoders: list of M Keras models.
         noise: standard deviation of the Gaussian noise.
-        seed: of the noise.
+        seed: seed of the noise.
 
     Returns:
-        Whether an encoder keeps something beside its weights, which functions traced before then hold as it was.
+        Whether a copied encoder has state in addition to its weights: functions traced before hold its old value.
     """
     generator = np.random.default_rng(seed)
     changed = False
@@ -34,23 +33,3 @@ def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:
         changed |= copy_vocabularies(encoders[0], encoder)
         changed |= refresh(encoder)
     return changed
-
-
-def begin_with_equal_weights(model) -> None:
-    """Sets the last layer of the mixing network to zero, whose logits of zero mean equal weights.
-
-    Raises:
-        ValueError: if its output is not zero then.
-    """
-    layer = model.mixing_network
-    while getattr(layer, "layers", None):
-        layer = layer.layers[-1]
-    for weight in layer.weights:
-        weight.assign(np.zeros(weight.shape))
-    log_alpha = model.encode(model.likelihood.example(), num_components=model.num_components).log_alpha.numpy()
-    equal = model.mixing.log_alpha(np.zeros([1, model.num_components - 1], np.float32)).numpy()
-    if not np.array_equal(log_alpha, equal):
-        raise ValueError(
-            "Mixing weights that wait for the polish need a mixing network whose last layer is a linear one. "
-            f"Received: {type(layer).__name__}, with which log alpha is {log_alpha[0]} where {equal[0]} was expected."
-        )

@@ -152,8 +152,18 @@ def test_weights_that_cannot_wait_are_refused(tiny_model):
     model.mixing_network.layers[-1].activation = keras.activations.sigmoid  # of zero it is no zero
     with pytest.raises(ValueError, match="last layer is a linear one. Received: Dense"):
         waiting().begin(model)
-    waiting().begin(tiny_model(3))  # uniform for good
+    with pytest.raises(ValueError, match="`weights_from_polish` needs .* learned.* Received: UniformMixing"):
+        tiny_model(3).compile("sgd", waiting())
     waiting().begin(tiny_model(1, mixing="learned"))
+
+
+def test_a_model_saved_with_weights_of_no_effect_that_wait_is_loaded_without(tiny_model, monkeypatch, tmp_path):
+    model = tiny_model(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecursiveMixture, "check", lambda self, model: None)
+        model.compile("sgd", waiting())
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").algorithm == polished()
 
 
 @pytest.mark.slow

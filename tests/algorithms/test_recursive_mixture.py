@@ -21,6 +21,7 @@ from definition import (
     gradients_by_definition,
     recorded_gradients,
 )
+from rme_tf import RecursiveMixture
 from rme_tf.likelihoods import Bernoulli
 from rme_tf.posteriors import DiagLaplace, DiagNormal, DiagStudentT, RecursiveMixing, UniformMixing
 from rme_tf.priors import StandardNormal
@@ -231,3 +232,10 @@ def test_a_weight_of_zero_leaves_all_gradients_finite(tiny_model, binary_data, u
     bias.assign(tf.fill(bias.shape, logit))
     for gradient in recorded_gradients(model, algorithm(update=update), x).values():
         assert np.isfinite(gradient).all()
+
+
+def test_a_bound_on_the_kl_of_no_effect_is_refused_and_saved_ones_are_loaded():
+    with pytest.raises(ValueError, match="`kl_bound` has no effect with bound='none'. Expected: 3.0.* Received: 5.0"):
+        RecursiveMixture(bound="none", kl_bound=5.0)
+    unbounded = RecursiveMixture(bound="none", num_samples=2)
+    assert RecursiveMixture.from_config({**unbounded.get_config(), "kl_bound": 5.0}) == unbounded

@@ -1,0 +1,50 @@
+"""The polish: a last phase of recursive mixture estimation, in which all weights ascend ELBO(Q)."""
+
+import dataclasses
+
+import numpy as np
+
+from rme_tf.algorithms.elbo import ELBO
+
+
+def check_polish(epoch, warm_start_epochs: int, weights_from_polish: bool) -> None:
+    """Raises ValueError for a polish that begins before the recursion, and for weights that wait for none.
+
+    Args:
+        epoch: epoch of the model's life in which the polish begins, counted from 0, or None.
+        warm_start_epochs: number of epochs before the recursion.
+        weights_from_polish: whether the mixing weights wait for the polish.
+    """
+    least = warm_start_epochs + 1
+    if epoch is not None and (not isinstance(epoch, int) or epoch < least):
+        raise ValueError(
+            "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
+            f"recursion. Expected: at least {least}. Received: {epoch!r}."
+        )
+    if weights_from_polish and epoch is None:
+        raise ValueError("`weights_from_polish` needs a `polish_epoch`. Received: None.")
+
+
+def polishing(algorithm) -> ELBO:
+    """Returns the algorithm of the polish: the ELBO, with the arguments that it shares with a `Recursion`."""
+    return ELBO(**{field.name: getattr(algorithm, field.name) for field in dataclasses.fields(ELBO)})
+
+
+def begin_with_equal_weights(model) -> None:
+    """Sets the last layer of the mixing network to zero, whose logits of zero mean equal weights.
+
+    Raises:
+        ValueError: if its output is not zero then.
+    """
+    layer = model.mixing_network
+    while getattr(layer, "layers", None):
+        layer = layer.layers[-1]
+    for weight in layer.weights:
+        weight.assign(np.zeros(weight.shape))
+    log_alpha = model.encode(model.likelihood.example(), num_components=model.num_components).log_alpha.numpy()
+    equal = model.mixing.log_alpha(np.zeros([1, model.num_components - 1], np.float32)).numpy()
+    if not np.array_equal(log_alpha, equal):
+        raise ValueError(
+            "Mixing weights that wait for the polish need a mixing network whose last layer is a linear one. "
+            f"Received: {type(layer).__name__}, with which log alpha is {log_alpha[0]} where {equal[0]} was expected."
+        )

@@ -1,0 +1,105 @@
+"""The sequential update of recursive mixture estimation: the loop of the paper over one minibatch."""
+
+import tensorflow as tf
+
+from rme_tf import objectives
+from rme_tf.algorithms.base import ascend
+from rme_tf.core.optimizer_updates import OneUpdate
+from rme_tf.core.types import LogProbs
+
+
+class SequentialUpdate:
+    """One pass of the loop: each stage moves some weights, and sees what the stages before it have just learned.
+
+    All stages together are one update of the optimizer.
+
+    Args:
+        algorithm: a `Recursion`.
+        model: a compiled `rme_tf.VAE`.
+        x: Shape [B, ...].
+        seed: stateless seed of every stage. Shape [2].
+    """
+
+    def __init__(self, algorithm, model, x, seed):
+        self.algorithm, self.model, self.x, self.seed = algorithm, model, x, seed
+        self.update = OneUpdate(model.optimizer)
+        self.kl_weight = algorithm.kl_weight_now(model)
+
+    def run(self) -> LogProbs:
+        """Moves every weight; returns the `LogProbs` of the last stage."""
+        model, last = self.model, self.model.active_components - 1
+        for m in range(last + 1):
+            self.stage(self.component_variables(m), lambda m=m: self.component_objective(m, m))
+            if m > 0 and self.algorithm.moves_weights(model):
+                # The network has one weight decay, but many stages.
+                variables = model.mixing_network.trainable_variables
+                self.stage(variables, lambda m=m: self.mixing_objective(m), regularize=m == last)
+        if model.trunk is not None:
+            self.stage(model.trunk.trainable_variables, lambda: self.component_objective(0, last))
+        log_probs = self.stage(model.generative_variables, self.generative_objective)
+        self.update.end()
+        return log_probs
+
+    def stage(self, variables, objective, regularize=True):
+        """Moves variables one step up an objective; returns what the objective gives back second."""
+        return self.update.part(ascend, self.model, variables, objective, regularize=regularize)
+
+    def component_variables(self, m: int) -> list:
+        """Returns the variables of component m only: no encoder where one network serves all components."""
+        model = self.model
+        encoder = model.encoders[m].trainable_variables if model.encoders else []
+        return encoder + model.posterior_family.trainable_variables  # a family has some only if M = 1: see `check`
+
+    def component_objective(self, first: int, last: int):
+        """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
+        algorithm, model, kl_weight = self.algorithm, self.model, self.kl_weight
+        encoding, z, log_lik, log_prior = self.draw(last + 1, first)
+        params = encoding.params[:, first:]
+        log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, last - first + 1]
+        log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
+        bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
+        value = tf.reduce_sum(bound + kl_weight * algorithm.kl_below_floor(model, params, z), axis=-1)  # components
+        for i, m in enumerate(range(first, last + 1)):
+            value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], encoding.log_alpha, m)
+        return value + self.posterior_prior_term(), None
+
+    def mixing_objective(self, m: int):
+        """Returns ELBO(Q_m)."""
+        model, kl_weight = self.model, self.kl_weight
+        encoding, z, log_lik, log_prior = self.draw(m + 1)
+        log_q_all = model.component_log_probs(encoding.params, z)
+        value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
+        if m + 1 == model.active_components:  # the network has one penalty and one part in p(z), but many stages
+            value += self.posterior_prior_term() - model.mixing.penalty(encoding.log_alpha)
+        return value, None
+
+    def generative_objective(self):
+        """Returns E_Q[log p(x, z)], or the uniform average, and the `LogProbs`."""
+        model = self.model
+        encoding, z, log_lik, log_prior = self.draw(model.active_components, prior=model.prior.distribution)
+        log_q_all = model.component_log_probs(encoding.params, z)
+        weights = self.algorithm.generative_weights(encoding.log_alpha)
+        value = tf.reduce_sum(weights * tf.reduce_mean(log_lik + self.kl_weight * log_prior, axis=0), axis=-1)
+        return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
+
+    def draw(self, num_components: int, first: int = 0, prior=None):
+        """Encodes with the first components, samples and decodes the components from `first` on."""
+        model = self.model
+        encoding = model.encode(self.x, num_components=num_components, training=True, mixing_moves_trunk=False)
+        z = model.sample_components(encoding.params[:, first:], self.algorithm.num_samples, self.seed, first)
+        held = (prior or model.prior.held)()
+        log_lik, log_prior = model.log_joint(self.x, z, training=True, prior=held)
+        return encoding, z, log_lik, log_prior
+
+    def posterior_prior_term(self):
+        """Returns the part of E_Q[log p(z)] that a prior made of the posterior has in the objectives of Q, in nats.
+
+        Weighted, with Q held fixed; zero for every other prior. Shape [B].
+        """
+        model = self.model
+        if not model.prior.uses_posterior:
+            return 0.0
+        params, log_alpha = model.encode(self.x, num_components=model.active_components, training=True)
+        z = tf.stop_gradient(model.sample_components(params, self.algorithm.num_samples, self.seed))
+        log_prior = tf.reduce_mean(model.prior.distribution().log_prob(z), axis=0)  # samples
+        return self.kl_weight * tf.reduce_sum(tf.stop_gradient(tf.exp(log_alpha)) * log_prior, axis=-1)
