@@ -2,9 +2,9 @@
 
     python recipes/compare.py RUN RUN ... --out runs/comparison
 
-A RUN is a directory that a recipe wrote, a record, or a directory of records. Writes curves.png,
-quality_and_time.png, table.md, table.csv and table.tex; differences are from the first run's method, or from that of
---reference rme5.
+A RUN is a folder that a recipe wrote, a record, a folder of records, or the file of a study (.jsonl). Writes
+curves.png, quality_and_time.png, table.md, table.csv and table.tex; differences are from the first run's method, or
+from the method of --reference rme5.
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ from rme_tf.experiments.cli import Positional
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What to compare.
+    """Runs to compare.
 
     Args:
-        runs: directories of runs, records, or directories of records.
-        reference: the method that differences are from; that of the first run unless given.
-        out: directory of the table and the figures.
+        runs: folders of runs, records (.json), folders of records, or files of studies (.jsonl).
+        reference: method that differences are from; None for the method of the first run.
+        out: folder of the table and the figures.
     """
 
     runs: Positional[tuple[str, ...]] = ()

@@ -8,6 +8,7 @@ import pytest
 import rme_tf.experiments.runs.study
 from rme_tf.core.files import read_json
 from rme_tf.experiments import ImageRecipe, Run, deadline_in, run_comparison, run_study, show_study
+from rme_tf.experiments.reports import pack
 from rme_tf.experiments.runs.study import _cost
 from rme_tf.experiments.runs.time_limits import OutOfTime
 from test_report import record
@@ -81,6 +82,15 @@ def test_what_has_a_record_is_not_run_again(ran, tmp_path):
     assert study(tmp_path, seeds=2)[:2] == first
     assert [(recipe.components, recipe.seed) for recipe in ran] == [(1, 0), (3, 0), (1, 1), (3, 1)]
     assert [path.stat().st_mtime_ns for path in first] == before
+
+
+def test_a_study_that_pack_restored_goes_on(ran, tmp_path):
+    study(tmp_path, seeds=1)
+    pack.convert(tmp_path / "results", tmp_path / "some.jsonl")
+    pack.convert(tmp_path / "some.jsonl", tmp_path / "restored")
+    paths = run_study(METHODS, seeds=2, out=str(tmp_path / "runs"), results=str(tmp_path / "restored"))
+    assert [(recipe.components, recipe.seed) for recipe in ran] == [(1, 0), (3, 0), (1, 1), (3, 1)]
+    assert sorted(paths) == sorted((tmp_path / "restored").iterdir())
 
 
 def test_overwrite_runs_again(ran, tmp_path):

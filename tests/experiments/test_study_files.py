@@ -50,6 +50,7 @@ def nested(seed, bound, components=2, **other):
 
 STUDIES = {
     "nested": [nested(0, 3.0), nested(1, 3.0), nested(0, 3, commit="def"), nested(0, True, hardware={"cores": 2})],
+    "numbers that Python takes for equal": [nested(0, 1), nested(1, 1.0), nested(2, True)],
     "one run": [nested(5, None)],
     "a part that one run lacks": [nested(0, 3.0), {**nested(1, 3.0), "data": {"train": 10}}],
     "images": [compared("vae", -90.0, 0), compared("vae", -90.0, 1), compared("rme", -89.0, 0)],
@@ -165,3 +166,9 @@ def test_pack_refuses_what_it_cannot_convert(tmp_path):
         with pytest.raises(ValueError, match=message):
             pack.convert(tmp_path / source, tmp_path / target)
     assert not (tmp_path / "new").exists()
+
+
+def test_pack_needs_a_source_and_a_target(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["pack", "runs"])
+    with pytest.raises(ValueError, match="a source and a target. Received: 'runs' and ''"):
+        pack.main()

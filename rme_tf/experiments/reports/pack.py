@@ -70,6 +70,8 @@ def _name(record: Record) -> str:
 def main() -> None:
     """Convert the study that the command line names."""
     options = parse(Options(), __doc__)
+    if not options.source or not options.target:
+        raise ValueError(f"Expected a source and a target. Received: {options.source!r} and {options.target!r}.")
     convert(options.source, options.target)
     print(f"{options.source} -> {options.target}")
 
