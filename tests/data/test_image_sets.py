@@ -2,56 +2,20 @@
 
 import hashlib
 import importlib
-import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import io
 
-from rme_tf.data import BINARIZATIONS, DATASETS, evaluation_array, load_images
+from data_sources import MATLAB_FILES as FILES
+from data_sources import facts_of, rows_of, sizes_of, write_matlab_files
+from rme_tf.data import BINARIZATIONS, evaluation_array, load_images
 
-README = (Path(__file__).parents[2] / "data" / "README.md").read_text(encoding="utf-8")
-SIZES = {
-    "binarized_mnist": (50_000, 10_000, 10_000),
-    "caltech_silhouettes": (4_100, 2_264, 2_307),
-    "celeb_a": (162_770, 19_867, 19_962),
-    "cifar10": (45_000, 5_000, 10_000),
-    "digits": (1_257, 180, 360),
-    "fashion_mnist": (50_000, 10_000, 10_000),
-    "frey_faces": (1_565, 200, 200),
-    "mnist": (50_000, 10_000, 10_000),
-    "omniglot": (23_000, 1_345, 8_070),
-    "omniglot_tfds": (18_000, 1_280, 13_180),
-    "svhn_cropped": (66_000, 7_257, 26_032),
-}
-FILES = {
-    "caltech_silhouettes": "caltech101_silhouettes_28_split1.mat",
-    "frey_faces": "frey_rawface.mat",
-    "omniglot": "chardata.mat",
-}
+SIZES = {name: facts.sizes for name, facts in facts_of().items()}
 
 
 def module_of(name):
     return importlib.import_module(f"rme_tf.data.{name}")
-
-
-def sizes_of(splits):
-    return tuple(map(len, splits))
-
-
-def rows_of(*arrays):
-    return sorted(image.tobytes() for images in arrays for image in images)
-
-
-@pytest.mark.parametrize("name", sorted(DATASETS))
-def test_the_readme_says_what_is_known_of_a_set(name):
-    assert f"| `{name}` |" in README
-    if name in SIZES:
-        assert " / ".join(f"{size:,}" for size in SIZES[name]) in README
-    text = README.split(f"## {name}\n")[1].split("\n## ")[0]
-    for word in ("**Source**", "**Split**", "**Licence**", "**Checksum", "**Citation**"):
-        assert word in text or name == "folder", word
 
 
 # Files of MATLAB
@@ -60,28 +24,8 @@ def test_the_readme_says_what_is_known_of_a_set(name):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A directory of such files, of the true sizes; and the images that are in them."""
-    folder, rng = tmp_path_factory.mktemp("made"), np.random.default_rng(0)
-
-    def images(count, high, shape=(28, 28)):
-        return rng.integers(0, high + 1, (count, *shape), dtype=np.uint8)
-
-    def columns(images):  # MATLAB's order: down each column of an image
-        return images.swapaxes(1, 2).reshape(len(images), -1)
-
-    omniglot = images(24_345, 255), images(8_070, 255)
-    arrays = {"data": columns(omniglot[0]).T / 255.0, "testdata": columns(omniglot[1]).T / 255.0}
-    keep(folder, "omniglot", {name: array.astype(np.float32) for name, array in arrays.items()})
-    frey = images(1_965, 255, (28, 20))
-    keep(folder, "frey_faces", {"ff": frey.reshape(1_965, 560).T})
-    caltech = [images(size, 1) for size in SIZES["caltech_silhouettes"]]
-    names = ("train_data", "val_data", "test_data")
-    keep(folder, "caltech_silhouettes", dict(zip(names, map(columns, caltech), strict=True)))
-    return folder, {"omniglot": omniglot, "frey_faces": (frey,), "caltech_silhouettes": caltech}
-
-
-def keep(folder, name, arrays):
-    (folder / name).mkdir()
-    io.savemat(folder / name / FILES[name], arrays)
+    folder = tmp_path_factory.mktemp("made")
+    return folder, write_matlab_files(folder, facts_of())
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -190,11 +134,3 @@ def test_the_static_mnist_is_read_from_its_files_and_no_binarization_changes_it(
         file.unlink()
     with pytest.raises(ValueError, match=r"binarized_mnist_train.amat, .*larocheh.* is not there"):
         load_images("binarized_mnist", path=folder)
-
-
-@pytest.mark.parametrize("name", sorted(DATASETS))
-def test_options_that_mean_nothing_to_a_set_are_refused(name):
-    for option, value in {"path": "x", "size": 20, "channels": 1, "bits": 12}.items():
-        if option not in inspect.signature(DATASETS[name]).parameters:
-            with pytest.raises(ValueError, match=rf"`{option}` must be None for the data set '{name}'"):
-                load_images(name, **{option: value})

@@ -7,29 +7,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_sources import builders_of, facts_of, rows_of, section_of, sizes_of
 from rme_tf.data import DATASETS, celeb_a, load, load_images, prepared
-from test_image_sets import README, module_of, rows_of, sizes_of
+from test_image_sets import module_of
 
-SIZES = {  # of the training and test splits there, and of the splits here
-    "cifar10": ((50_000, 10_000), (45_000, 5_000, 10_000)),
-    "fashion_mnist": ((60_000, 10_000), (50_000, 10_000, 10_000)),
-    "mnist": ((60_000, 10_000), (50_000, 10_000, 10_000)),
-    "svhn_cropped": ((73_257, 26_032), (66_000, 7_257, 26_032)),
-}
+FACTS = facts_of()
+# Their loaders are `load_train_and_test` under a name.
+CUT = [name for name in FACTS if hasattr(module_of(name), "load_train_and_test")]
 
 
-@pytest.mark.parametrize("name", sorted(SIZES))
+@pytest.mark.parametrize("name", CUT)
 def test_the_last_training_images_are_held_out(name, monkeypatch):
     class Builder:
         def as_dataset(self, split, batch_size):
             assert (split, batch_size) == (["train", "test"], -1)
             return [{"image": tf.reshape(tf.range(size), [size, 1, 1, 1])} for size in there]
 
-    there, here = SIZES[name]
-
+    train, validation, test = FACTS[name].sizes
+    there = train + validation, test
     monkeypatch.setattr(prepared, "prepared_builder", lambda name, **_: Builder())
     splits = DATASETS[name]()
-    assert sizes_of(splits) == here
+    assert sizes_of(splits) == FACTS[name].sizes
     for images, count in ((np.concatenate(splits[:2]), there[0]), (splits.test, there[1])):
         np.testing.assert_array_equal(images.ravel(), np.arange(count))
 
@@ -121,17 +119,14 @@ def test_faces_are_cropped_averaged_and_read_from_the_disk(tmp_path):
         load_images("celeb_a", data_dir=tmp_path, download=False, size=32)
 
 
-@pytest.mark.parametrize(
-    "name", ["binarized_mnist", "celeb_a", "cifar10", "fashion_mnist", "mnist", "omniglot_tfds", "svhn_cropped"]
-)
+@pytest.mark.parametrize("name", [name for name in FACTS if builders_of(name)])
 def test_the_readme_has_the_checksums_of_what_is_downloaded(name):
     tfds = pytest.importorskip("tensorflow_datasets")
-    root, theirs = Path(tfds.__file__).parent, name.removesuffix("_tfds")
+    root, (theirs,) = Path(tfds.__file__).parent, builders_of(name)
     known = [root / "url_checksums" / f"{theirs}.txt", root / "datasets" / theirs / "checksums.tsv"]
     lines = [
         line.split("\t") for path in known if path.is_file() for line in path.read_text(encoding="utf-8").splitlines()
     ]
-    section = README.split(f"## {name}\n")[1].split("\n## ")[0]
-    said = set(re.findall(r"`([0-9a-f]{64})`", section))
+    said = set(re.findall(r"`([0-9a-f]{64})`", section_of(name)))
     assert said
     assert said <= {checksum for _, _, checksum, *_ in lines}
