@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from rme_tf.core.files import check_writable, commit, hardware, write_json
+from rme_tf.core.files import check_writable, write_json
+from rme_tf.core.provenance import commit, hardware
 
 
 def check_out(out: str | None) -> None:

@@ -15,12 +15,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
+from rme_tf.annealing import ANNEALINGS
 
 import rme_tf
 from chosen_kinds import KINDS, RESUMED
 from make_golden import compress
 from rme_tf.algorithms import ALGORITHMS
-from rme_tf.algorithms.kl_annealing import ANNEALINGS
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import MIXINGS, POSTERIORS

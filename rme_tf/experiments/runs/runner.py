@@ -13,8 +13,9 @@ import tensorflow as tf
 import yaml
 
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
-from rme_tf.core.files import check_writable, commit, hardware, read_json, write_json
+from rme_tf.core.files import check_writable, read_json, write_json
 from rme_tf.core.memory import PeakMemory
+from rme_tf.core.provenance import commit, hardware
 from rme_tf.core.types import PAD
 from rme_tf.evaluation import likelihood_bounds
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe

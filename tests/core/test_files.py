@@ -1,15 +1,12 @@
-"""Records are written whole or not at all, and say where they come from."""
+"""Files are written whole or not at all."""
 
 import json
 import math
-import re
-from importlib import metadata
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from rme_tf.core.files import PACKAGES, commit, hardware, read_json, write_json
+from rme_tf.core.files import read_json, write_json
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -49,31 +46,3 @@ def test_the_file_appears_at_once(tmp_path, monkeypatch):
     write_json(path, {"a": 2})
     assert seen == [({"a": 1}, {"a": 2}, path)]
     assert read_json(path) == {"a": 2}
-
-
-def test_the_commit_is_a_hash_or_unknown(monkeypatch):
-    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", commit())
-    monkeypatch.setenv("PATH", "")  # no git
-    assert commit() == "unknown"
-
-
-def test_the_hardware_is_what_computes():
-    result = hardware()
-    assert set(result) == {"processor", "cores", "gpus", "python", *PACKAGES}
-    assert result["cores"] >= 1
-    assert isinstance(result["gpus"], list)
-    assert result["processor"]
-    assert all(re.match(r"\d+\.\d+", result[name]) for name in ("python", *PACKAGES))
-    json.dumps(result)
-
-
-def test_versions_are_those_of_the_modules_whatever_their_packages_are_called(monkeypatch):
-    """TensorFlow is also installed as tensorflow-cpu, tensorflow-rocm or tf-nightly."""
-
-    def version(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", version)
-    monkeypatch.setattr(tf, "__version__", "9.9.0-dev20300101")
-    assert hardware()["tensorflow"] == "9.9.0-dev20300101"
-    assert hardware()["numpy"] == np.__version__

@@ -1,0 +1,46 @@
+"""Commit and hardware of a run, for its record."""
+
+import os
+import pathlib
+import platform
+import subprocess
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+# The version of a module holds whatever name it was installed under: tensorflow-cpu, tf-nightly.
+PACKAGES = {"tensorflow": tf, "keras": keras, "tensorflow-probability": tfp, "numpy": np}
+
+
+def commit() -> str:
+    """Returns the commit of the working copy, "-dirty" if it has other changes, or "unknown"."""
+    root = pathlib.Path(__file__).resolve().parent
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def hardware() -> dict:
+    """Returns the processor, its cores, the accelerators and the versions of the packages."""
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus],
+        "python": platform.python_version(),
+        **{package: module.__version__ for package, module in PACKAGES.items()},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
