@@ -1,4 +1,6 @@
-"""Bounds on log p(x) as pure functions of log-probabilities: nats in, nats out, no average over the batch.
+"""Bounds on log p(x) as pure functions of log-probabilities, in nats.
+
+They do not average over the batch.
 
 Letters: S samples, B batch, M components. `log_q_all[s, b, m, j]` is log q_j at the sample that component m
 drew.
@@ -12,7 +14,7 @@ from rme_tf.core.registry import lookup
 from rme_tf.core.types import LogProbs
 
 LOG_ZERO = -1e9  # log weight of what does not count: exp gives 0, and no NaN gradient as -inf would
-LOG_NOTHING = -1e37  # the same beside densities of whatever size; finite, and so is its sum with any of them
+LOG_NOTHING = -1e37  # the same for densities of any size; finite, and so is its sum with any of them
 
 
 def log_mixture(log_alpha, log_q):
@@ -29,30 +31,33 @@ def log_mixture(log_alpha, log_q):
 
 
 def diagonal(values):
-    """Returns [..., K], the diagonal of [..., K, K]; differentiable where shapes are but partly known, as in XLA.
+    """Returns the diagonal [..., K] of [..., K, K].
 
-    The gradient of `tf.linalg.diag_part` fails there if the shape of the values is known and that of what comes
-    back is not.
+    Differentiable where shapes are only partly known, as in XLA: there the gradient of `tf.linalg.diag_part` fails if
+    the shape of the values is known and the shape of the incoming gradient is not.
     """
     index = tf.range(tf.shape(values)[-1])
     return tf.reduce_sum(tf.where(index[:, tf.newaxis] == index, values, 0.0), axis=-1)
 
 
 def prefix_log_alpha(log_alpha, num_components: int):
-    """Returns the log weights, shape [B, K], of the mixture Q_{K-1} of the first K components.
+    """Returns the log weights [B, K] of the mixture Q_{K-1}, of K components.
 
-    By the recursion they are the first K of the M weights, renormalised.
+    By the recursion they are the first K of the M weights, normalized again.
     """
     first = log_alpha[:, :num_components]
     return first - tf.reduce_logsumexp(first, axis=-1, keepdims=True)
 
 
 def log_mixtures_before(log_alpha, log_q_all):
-    """Returns log Q_{m-1}(z_m), in nats, of every component but the first: m = 1 ... K-1. Shape [S, B, K-1].
+    """Returns log Q_{m-1}(z_m), in nats, for m = 1 ... K-1.
 
     Args:
         log_alpha: Shape [B, K].
         log_q_all: log q_j(z_m). Shape [S, B, K, K].
+
+    Returns:
+        Shape [S, B, K-1].
     """
     index = tf.range(log_alpha.shape[-1])
     earlier = index < index[1:, tf.newaxis]  # [K-1, K]
@@ -95,13 +100,15 @@ def mixture_elbo(log_joint, log_mixture_density, log_alpha):
 
 
 def joining_elbo(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
-    """Returns ELBO(Q_m) as a function of eps_m alone, the share with which component m joins Q_{m-1}, in nats.
+    """Returns ELBO(Q_m) as a function of eps_m only, in nats.
+
+    eps_m is the share with which component m joins Q_{m-1}.
 
     Args:
         log_joint: log p(x|z) + kl_weight log p(z). Shape [S, B, K], K > m; no gradient is passed to it.
         log_q_all: Shape [S, B, K, K]; no gradient is passed to it.
         log_alpha: Shape [B, K].
-        m: the component that joins, at least 1.
+        m: index of the component that joins, at least 1.
         kl_weight: weight of log Q_m.
 
     Returns:
@@ -117,10 +124,12 @@ def joining_elbo(log_joint, log_q_all, log_alpha, m: int, kl_weight=1.0):
 
 
 def log_importance_weight(log_joint, log_mixture_density, log_alpha):
-    """Returns log sum_m alpha_m sum_s w_ms, w = p(x, z) / Q(z|x): the sum, not the mean, over S.
+    """Returns the log of the summed importance weights, in nats.
 
-    Subtract log S for the stratified importance-weighted bound (multiple importance sampling with
-    the balance heuristic); leave it, to accumulate over chunks of samples.
+        log sum_m alpha_m sum_s w_ms,   w = p(x, z) / Q(z|x)
+
+    That is the sum, not the mean, over S. Subtract log S for the stratified importance-weighted bound (multiple
+    importance sampling with the balance heuristic); leave it, to accumulate over chunks of samples.
 
     Args:
         log_joint: Shape [S, B, M].
@@ -180,7 +189,7 @@ def renyi_bound(log_joint, log_mixture_density, log_alpha, order: float):
 
 
 def unbounded_kl(log_q, log_q_before, kl_bound=None):
-    """Returns KL(q || Q) = mean_s [log q - log Q], in nats; `kl_bound` is ignored. Shape [B, ...]."""
+    """Returns KL(q || Q) = mean_s [log q - log Q], in nats, [B, ...]. `kl_bound` is ignored."""
     del kl_bound
     return tf.reduce_mean(log_q - log_q_before, axis=0)  # samples
 
@@ -200,7 +209,9 @@ def clamped_kl(log_q, log_q_before, kl_bound: float):
 
 
 def skewed_kl(log_q, log_q_before, kl_bound: float):
-    """Returns KL(q || (1 - d) Q + d q) with d = exp(-C), in nats: smooth, and never above C.
+    """Returns KL(q || (1 - d) Q + d q) with d = exp(-C), in nats.
+
+    Smooth, and never above C.
 
     Args:
         log_q: log q(z_s) at samples of q. Shape [S, B, ...].
@@ -212,7 +223,7 @@ def skewed_kl(log_q, log_q_before, kl_bound: float):
     """
     if kl_bound == 0.0:
         return tf.zeros_like(log_q[0])
-    # Of the ratio, not of the two densities, whose rounding would show beside C.
+    # Of the ratio, not of the two densities, whose rounding would be visible in small values of C.
     log_ratio = log_q_before - log_q + math.log(-math.expm1(-kl_bound))
     pair = tf.stack([log_ratio, tf.zeros_like(log_ratio) - kl_bound], axis=-1)
     kl = -tf.reduce_mean(tf.reduce_logsumexp(pair, axis=-1), axis=0)  # samples
@@ -223,15 +234,22 @@ KL_BOUNDS = {"clamp": clamped_kl, "none": unbounded_kl, "skew": skewed_kl}
 
 
 def bounded_kl(log_q, log_q_before, *, bound: str, kl_bound: float):
-    """Returns BKL(q || Q), in nats, shape [B, ...], by the bound of that name in `KL_BOUNDS`."""
+    """Returns BKL(q || Q), in nats, [B, ...], by a name in `KL_BOUNDS`.
+
+    Args:
+        log_q: log q(z_s) at samples of q. Shape [S, B, ...].
+        log_q_before: log Q(z_s). Shape [S, B, ...].
+        bound: name of the bound in `KL_BOUNDS`.
+        kl_bound: C, in nats.
+    """
     return lookup(KL_BOUNDS, bound, "bound on the KL")(log_q, log_q_before, kl_bound)
 
 
 def mixture_terms(log_probs: LogProbs) -> dict:
-    """Returns what an epoch log shows, in nats, of one draw.
+    """Returns the terms of the epoch log, in nats, for one draw.
 
     Returns:
-        elbo, reconstruction = E_Q[log p(x|z)] and kl = E_Q[log Q(z|x) - log p(z)], shape [B], with
+        A dict of elbo, reconstruction = E_Q[log p(x|z)] and kl = E_Q[log Q(z|x) - log p(z)], shape [B], with
         elbo = reconstruction - kl; component_elbo, ELBO(q_m), shape [B, M]; alpha [B, M].
     """
     alpha = tf.exp(log_probs.log_alpha)
@@ -240,11 +258,11 @@ def mixture_terms(log_probs: LogProbs) -> dict:
     bound = mixture_elbo(log_joint, log_density, log_probs.log_alpha)
     log_lik = tf.reduce_mean(log_probs.log_lik, axis=0)  # samples
     reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)  # components
-    own = diagonal(log_probs.log_q_all)  # log q_m(z_m)
+    log_q = diagonal(log_probs.log_q_all)  # log q_m(z_m)
     return {
         "elbo": bound,
         "reconstruction": reconstruction,
         "kl": reconstruction - bound,
-        "component_elbo": elbo(log_joint, own),
+        "component_elbo": elbo(log_joint, log_q),
         "alpha": alpha,
     }

@@ -1,4 +1,4 @@
-"""Training algorithms, rules for which parameters ascend which objective, and the table of them."""
+"""Training algorithms: rules for which parameters ascend which objective."""
 
 from rme_tf.algorithms.aggressive import Aggressive, StopAggressive
 from rme_tf.algorithms.base import Algorithm

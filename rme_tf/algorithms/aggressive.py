@@ -1,4 +1,4 @@
-"""Aggressive training of the inference networks: the decoder waits while they catch up with its posterior."""
+"""Aggressive training: several updates of the encoders for one of the decoder."""
 
 import dataclasses
 import math
@@ -13,17 +13,18 @@ from rme_tf.core.serializable import Configured, is_number
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Aggressive(Configured):
-    """Several steps of the encoders for one of the decoder, given to `Algorithm(aggressive=...)`.
+    """Schedule of aggressive training, given to `Algorithm(aggressive=...)`.
 
-    Of He et al.'s loop each minibatch is a step of `fit`: the encoders move in every one, the decoder in the
-    last of an inner loop, which ends when the bound's mean over `window` steps is no better than over the
-    `window` before, or after `max_steps`. `StopAggressive` among the callbacks of `fit` ends it all. So an epoch,
-    which is as many minibatches as ever, gives the decoder fewer steps than theirs, whose inner loops draw more.
-    Minibatches whose gradients an optimizer accumulates for one update are one step.
+    The decoder waits while the encoders catch up with its posterior. Each minibatch of He et al.'s loop is a step of
+    `fit`: the encoders move in every step, the decoder in the last one of an inner loop. That ends when the mean of
+    the bound over `window` steps is no better than over the `window` steps before, or after `max_steps`.
+    `StopAggressive` among the callbacks of `fit` ends the schedule. An epoch has the usual number of minibatches, so
+    the decoder makes fewer steps in it than in He et al.'s code, whose inner loops draw more minibatches. Minibatches
+    whose gradients an optimizer accumulates for one update are one step.
 
     Args:
-        window: steps whose bounds are averaged.
-        max_steps: the longest inner loop.
+        window: number of steps whose bounds are averaged.
+        max_steps: largest number of steps of an inner loop.
 
     Raises:
         ValueError: if a number is less than 1.
@@ -43,10 +44,10 @@ class Aggressive(Configured):
 
 
 class InnerLoop(keras.layers.Layer):
-    """Where a model stands in the inner loop of aggressive training; saved and resumed with it.
+    """State of a model in the inner loop of aggressive training.
 
     Attributes:
-        on: whether the training is aggressive still.
+        on: whether the training is still aggressive.
         decoder_moves: whether the decoder moves in the next step.
     """
 
@@ -65,9 +66,14 @@ class InnerLoop(keras.layers.Layer):
         return tf.logical_or(self.decoder_moves.value > 0.0, self.on.value == 0.0)
 
     def advance(self, elbo, rule: Aggressive, optimizer) -> None:
-        """Counts a step whose minibatch had this bound, a scalar, and decides about the next.
+        """Counts a step, and decides whether the decoder moves next.
 
         Minibatches whose gradients `optimizer` accumulates for one update are one step.
+
+        Args:
+            elbo: bound of the step's minibatch, a scalar.
+            rule: schedule of the training.
+            optimizer: optimizer of the model.
         """
         whole = ends_update(optimizer)
         ended = tf.logical_and(whole, self.decoder_moves.value > 0.0)
@@ -84,11 +90,11 @@ class InnerLoop(keras.layers.Layer):
 
 
 class StopAggressive(keras.callbacks.Callback):
-    """Ends aggressive training after the first epoch in which a diagnostic has not risen.
+    """Ends aggressive training once a diagnostic has not risen in an epoch.
 
     Args:
         monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
-        best: its best value so far, where a training is resumed.
+        best: best value of the diagnostic before a training that is resumed.
 
     References:
         He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.

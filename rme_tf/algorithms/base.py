@@ -1,4 +1,4 @@
-"""The contract of a training algorithm: a rule for which parameters ascend which objective."""
+"""The contract of a training algorithm."""
 
 import dataclasses
 import math
@@ -30,8 +30,8 @@ class Algorithm(Configured):
             whose weights are not of the shapes of q_0's starts where it was initialized.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`, which counts updates of the
-            optimizer. The functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) says what it weighs: log p(z),
-            every log q and log Q.
+            optimizer. By the functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) it weighs log p(z), every
+            log q and log Q.
         free_bits: a `FreeBits`, or None: a floor under the KL of each component.
         aggressive: an `Aggressive`, or None: several steps of the encoders for one of the decoder.
 
@@ -51,7 +51,7 @@ class Algorithm(Configured):
             "refinement"         trains a refined model by `model.refinement.objective`
 
     May be overridden:
-        * `begin(model)`: what it does to a model before the first epoch of its life.
+        * `begin(model)`: prepares a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, in addition to the checks here.
         * `exact_for_any_decoder(model)`: if it handles the gradient at each code by itself.
         * `check_optimizer(optimizer)`: raises ValueError for an optimizer that cannot take its steps.
@@ -85,23 +85,24 @@ class Algorithm(Configured):
         capabilities.check_arguments(self)
 
     def check(self, model):
-        """Raises ValueError if the algorithm cannot train this `rme_tf.VAE`; called by its `compile`."""
+        """Raises ValueError for a `rme_tf.VAE` that the algorithm cannot train."""
         capabilities.check_parts(self, model)
         remedy = self.exact_for_any_decoder(model)
         if remedy and decoder_mixes_rows(model):
             raise ValueError(mixed_rows_message(self, model, remedy))
 
     def exact_for_any_decoder(self, model) -> dict:
-        """Returns the arguments with which the gradients are exact for a decoder that mixes the rows of its batch.
+        """Returns the arguments that make the gradients exact for decoders mixing rows.
 
-        Nothing where they are so already: where the step differentiates its objective as it is. Batch normalization
-        mixes rows. What rescales the gradient that arrives at a code takes it for the gradient of that row alone.
+        Such a decoder, with batch normalization say, has outputs of one code that depend on the other codes of the
+        batch. A step that rescales the gradient at each code is wrong for it; a step that differentiates its objective
+        as it is, is exact, and needs no other arguments.
         """
         del model
         return {}
 
     def of_saved(self, model) -> "Algorithm":
-        """Returns what goes on with a model that was saved with this algorithm, before `check` refused its decoder."""
+        """Returns the algorithm of a loaded model, as `check` accepts it."""
         remedy = self.exact_for_any_decoder(model)
         if not remedy or not decoder_mixes_rows(model):
             return self
@@ -109,11 +110,11 @@ class Algorithm(Configured):
         return dataclasses.replace(self, **remedy)
 
     def check_optimizer(self, optimizer):
-        """Raises ValueError if the algorithm cannot train with this optimizer: never unless overridden."""
+        """Raises ValueError for an optimizer that the algorithm cannot use."""
         del optimizer
 
     def begin(self, model):
-        """Does what is to be done before the first epoch of a model's life: nothing unless overridden."""
+        """Prepares a model before the first epoch of its life."""
         del model
 
     def step(self, model, x, seed):
@@ -121,22 +122,24 @@ class Algorithm(Configured):
         raise NotImplementedError
 
     def phase(self, epochs_trained: int) -> int:
-        """Returns which phase of the algorithm begins or goes on after so many epochs; 0 unless overridden.
+        """Returns the phase of the algorithm after a number of epochs.
 
-        A step finds it in `model.phase`, and is traced anew when it changes.
+        It is 0 for most. A step reads it from `model.phase`, and is traced anew when it changes.
 
         Args:
-            epochs_trained: of the model's life, however many calls of `fit` they took.
+            epochs_trained: number of epochs in the model's life, over all calls of `fit`.
         """
         del epochs_trained
         return 0
 
     def kl_weight_now(self, model):
-        """Returns the weight of the KL term after the updates that the optimizer has made."""
+        """Returns the weight of the KL term at the optimizer's present update."""
         return self.kl_weight(updates_made(model.optimizer)) if callable(self.kl_weight) else self.kl_weight
 
     def kl_below_floor(self, model, params, z):
-        """Returns the KL of each component below the free-bits floor, in nats, [B, K]; zero without free bits.
+        """Returns the KL of each component below the free-bits floor, in nats.
+
+        Shape [B, K]. Zero without free bits.
 
         Args:
             model: a `VAE`.
@@ -153,18 +156,18 @@ class Algorithm(Configured):
 def ascend(model, variables, objective, *, regularize=True):
     """Moves `variables` one optimizer step up the mean of `objective()`.
 
-    The model's regularization losses are subtracted, each reaching its own variables alone. Variables
+    The model's regularization losses are subtracted, each reaching its own variables only. Variables
     that the objective does not depend on stay as they are, their optimizer slots too. Several calls in one step are
-    one update within `updates.OneUpdate`.
+    one update within `OneUpdate`.
 
     Args:
         model: a compiled `rme_tf.VAE`.
         variables: list of Keras variables.
-        objective: function without arguments -> (objective [B] in nats, anything to hand back).
+        objective: function () -> (objective [B] in nats, result).
         regularize: whether to subtract the regularization losses.
 
     Returns:
-        What `objective` gave back second.
+        The result of `objective`.
     """
     model.forget_losses()
     with tf.GradientTape() as tape:
@@ -179,7 +182,7 @@ def ascend(model, variables, objective, *, regularize=True):
 
 
 def _apply(model, pairs) -> None:
-    """Hands (gradient, variable) pairs to the optimizer; in an inner loop without those of the decoder."""
+    """Applies (gradient, variable) pairs; while the decoder waits, the pairs of the other networks only."""
 
     def apply(chosen):
         if chosen:

@@ -1,4 +1,4 @@
-"""Boosted variational inference, amortized: the recursion with an entropy instead of the bounded KL."""
+"""Amortized boosted variational inference: the recursion with an entropy term."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ from rme_tf.core.serializable import is_number
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Boosted(Recursion):
-    """Boosted variational inference (BVI), with the networks and the updates of recursive mixture estimation.
+    """Boosted variational inference (BVI) by the networks and updates of the recursion.
 
     Component m > 0 ascends, in nats and with Q_{m-1} held fixed,
 
@@ -23,8 +23,8 @@ class Boosted(Recursion):
 
     whose optimum over all densities is q ~ (p(z|x) / Q_{m-1}(z|x))^(1 / entropy_weight). There is one only where
     Q_{m-1} has the heavier tails. Nothing bounds the reward, and Gaussians narrower than the prior have lighter
-    tails than most posteriors: there q_m runs away from Q_{m-1}, whatever the weight of the entropy, until
-    its ELBO is of thousands of nats. That is the case which the bound of `RecursiveMixture` is for. q_0
+    tails than most posteriors: there q_m runs away from Q_{m-1}, at every weight of the entropy, until its
+    ELBO is of thousands of nats. The bound of `RecursiveMixture` is for that case. q_0
     ascends ELBO(q_0).
 
     Args:

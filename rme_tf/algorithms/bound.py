@@ -72,7 +72,9 @@ class BoundAlgorithm(Algorithm):
         return tf.reduce_sum(tf.exp(log_alpha) * values, axis=-1)
 
     def bound_at(self, model, x, encoding: Encoding, seed):
-        """Returns the bound with free bits and penalty at an encoding, in nats, [B], and the `LogProbs` of its draw.
+        """Returns the bound at an encoding, and the `LogProbs` of its draw.
+
+        The bound has free bits added, and the penalty of the mixing subtracted. Shape [B], in nats.
 
         Args:
             model: a compiled `rme_tf.VAE`.
@@ -91,11 +93,11 @@ class BoundAlgorithm(Algorithm):
     def step(self, model, x, seed):
         """Moves every weight one step up the bound; returns `LogProbs`.
 
-        Of a model with a refinement, it is the refinement that decides at which params each network ascends the bound.
+        In a model with a refinement, its `objective` decides at which params each network ascends the bound.
         """
 
         def objective():
-            """Returns what the networks ascend, and the `LogProbs` of the refined posterior."""
+            """Returns the objective of all networks, and the `LogProbs` of the (refined) posterior."""
             encoding = model.amortised(x, num_components=model.active_components, training=True)
             if model.refinement is None:
                 return self.bound_at(model, x, encoding, seed)

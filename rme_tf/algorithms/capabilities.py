@@ -1,4 +1,4 @@
-"""Settings of training that an algorithm declares to honor, and the refusal of the others."""
+"""Settings of training that an algorithm honors, and refusal of the others."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ SETTINGS = frozenset({*ARGUMENTS, *PARTS})
 
 
 def check_declared(algorithm: type) -> None:
-    """Raises ValueError if the class of an algorithm declares a setting that does not exist."""
+    """Raises ValueError for an unknown setting in the `honors` of an algorithm."""
     honors = algorithm.honors  # type: ignore[attr-defined]
     unknown = sorted(set(honors) - SETTINGS)
     if unknown:
@@ -27,7 +27,7 @@ def check_declared(algorithm: type) -> None:
 
 
 def check_arguments(algorithm) -> None:
-    """Raises ValueError for an argument of an algorithm that would change nothing, as its step does not read it."""
+    """Raises ValueError for an argument that the algorithm does not honor."""
     for name, (meaning, neutral) in ARGUMENTS.items():
         value = getattr(algorithm, name)
         if name not in algorithm.honors and value != neutral:
@@ -38,7 +38,7 @@ def check_arguments(algorithm) -> None:
 
 
 def check_parts(algorithm, model) -> None:
-    """Raises ValueError for a part of a model that would change nothing in training."""
+    """Raises ValueError for a model's parts that the algorithm does not honor."""
     name = type(algorithm).__name__
     if "refinement" not in algorithm.honors and model.refinement is not None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The evidence lower bound: the plain VAE for one component, the mixture encoder (ME) for several."""
+"""The evidence lower bound of a VAE or a mixture encoder (ME)."""
 
 import dataclasses
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Free bits: a floor under the KL term, below which training does not push it."""
+"""Free bits: a floor under the KL term in training."""
 
 import dataclasses
 import math
@@ -12,9 +12,10 @@ from rme_tf.core.serializable import Configured, is_number
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FreeBits(Configured):
-    """Replaces each component's KL(q_m || p) by sum_g max(nats, mean_x KL_g), g the groups of latent dimensions.
+    """Floor under each component's KL(q_m || p) in training, by groups of latent dimensions.
 
-    The mean is over the minibatch. The objective of component m is then
+    The KL is replaced by sum_g max(nats, mean_x KL_g) over groups g of latent dimensions, with the mean over the
+    minibatch. The objective of component m is then
 
         E_q[log p(x|z)] - sum_g max(nats, mean_x E_q[log q_m(z_g|x) - log p(z_g)])
 
@@ -41,7 +42,7 @@ class FreeBits(Configured):
             raise ValueError(f"`groups` must be at least 1. Received: {self.groups!r}.")
 
     def kl_below_floor(self, model, params, z):
-        """Returns the KL of each component that lies below the floor, in nats, [B, K].
+        """Returns the KL of each component below the floor, in nats, [B, K].
 
         KL(q_m || p) minus it has the gradient of the floored sum, so training adds it to the bound.
 

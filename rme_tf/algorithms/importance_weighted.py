@@ -1,4 +1,4 @@
-"""The importance-weighted bound: the IWAE for one component, its stratified form (SIWAE) for several."""
+"""The importance-weighted bound of one component (IWAE) or several (SIWAE)."""
 
 import dataclasses
 
@@ -13,7 +13,9 @@ from rme_tf.core.registry import lookup
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImportanceWeighted(BoundAlgorithm):
-    """Ascent of all parameters on the importance-weighted bound, in nats, stratified over the components.
+    """Ascent of all parameters on the stratified importance-weighted bound.
+
+    In nats,
 
         log sum_m alpha_m mean_s w_ms,   w = p(x|z) (p(z) / Q(z|x))^kl_weight
 
@@ -51,7 +53,7 @@ class ImportanceWeighted(BoundAlgorithm):
         lookup(GRADIENTS, self.gradient, "gradient")
 
     def check(self, model):
-        """Raises ValueError for "dreg" with several components, or with a posterior family that owns weights."""
+        """Raises ValueError for "dreg" with several components, or a family with weights."""
         super().check(model)
         if self.gradient == "dreg" and (model.num_components > 1 or model.posterior_family.trainable_variables):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Schedules of the weight of the KL term over training steps, against posterior collapse, and the table of them."""
+"""Schedules of the weight of the KL term over training steps."""
 
 import dataclasses
 import math
@@ -11,16 +11,16 @@ from rme_tf.core.serializable import Configured, is_number
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Annealing(Configured):
-    """The weight of the KL term at each training step, given to `Algorithm(kl_weight=...)`.
+    """Schedule of the KL weight over training steps, given to `Algorithm(kl_weight=...)`.
 
     A training step is an update of the optimizer: with `gradient_accumulation_steps=k` it takes k minibatches, which
     Keras's own schedules of the learning rate count one by one.
 
     Args:
-        steps: training steps until the weight is `end`; of one cycle, for `CyclicalAnnealing`.
-        start: the weight at first. Not negative.
-        end: the weight at last. Not negative.
-        delay: training steps at `start` before all that.
+        steps: number of training steps until the weight is `end`; length of a cycle in `CyclicalAnnealing`.
+        start: initial weight. Not negative.
+        end: final weight. Not negative.
+        delay: number of training steps at the initial weight before the schedule begins.
 
     Raises:
         ValueError: if a number is out of range.
@@ -49,14 +49,16 @@ class Annealing(Configured):
         return self.start + (self.end - self.start) * share
 
     def progress(self, step):
-        """Returns the share of the way from `start` to `end`, for a step that is counted from the end of `delay`."""
+        """Returns the share of the way from `start` to `end`, after `delay`."""
         raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LinearAnnealing(Annealing):
-    """From `start` to `end` in a straight line; `start=0.1` is the monotone schedule of He et al.
+    """Linear schedule from `start` to `end`.
+
+    With `start=0.1` it is the monotone schedule of He et al.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
@@ -71,7 +73,7 @@ class LinearAnnealing(Annealing):
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SigmoidAnnealing(Annealing):
-    """Along a logistic curve, centred at half of `steps`.
+    """Logistic schedule, centered at half of `steps`.
 
     Args:
         steps, start, end, delay: see `Annealing`; 99% of the way, between 0.5% and 99.5%, takes `steps`.
@@ -88,12 +90,14 @@ class SigmoidAnnealing(Annealing):
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CyclicalAnnealing(Annealing):
-    """Again and again from `start` to `end`: a straight line, then a rest at `end`; at `end` after the last cycle.
+    """Cyclical schedule: repeated linear rises from `start` to `end`.
+
+    In each cycle the weight rises, then stays at `end`, where it remains after the last cycle.
 
     Args:
         steps, start, end, delay: see `Annealing`; `steps` is the length of one cycle.
-        cycles: their number.
-        rise: the share of a cycle in which the weight rises. In (0, 1].
+        cycles: number of cycles.
+        rise: share of a cycle in which the weight rises. In (0, 1].
 
     References:
         Fu et al. (2019), https://arxiv.org/abs/1903.10145
@@ -123,7 +127,7 @@ ANNEALINGS: dict[str, type[Annealing]] = {
 
 
 def check_kl_weight(weight, name: str = "kl_weight") -> None:
-    """Raises ValueError unless a weight is an `Annealing` or a number, finite and not negative."""
+    """Raises ValueError unless a weight is an `Annealing` or a nonnegative number."""
     if isinstance(weight, Annealing):
         return
     if not is_number(weight) or not 0.0 <= weight < math.inf:

@@ -1,4 +1,4 @@
-"""The polish: a last phase of recursive mixture estimation, in which all weights ascend ELBO(Q)."""
+"""The polish: a last phase in which all weights ascend ELBO(Q)."""
 
 import dataclasses
 
@@ -8,7 +8,9 @@ from rme_tf.algorithms.elbo import ELBO
 
 
 def check_polish(epoch, warm_start_epochs: int, weights_from_polish: bool) -> None:
-    """Raises ValueError for a polish that begins before the recursion, and for weights that wait for none.
+    """Raises ValueError for an impossible epoch of the polish.
+
+    There must be a recursion before it, and a polish if mixing weights wait for it.
 
     Args:
         epoch: epoch of the model's life in which the polish begins, counted from 0, or None.
@@ -26,15 +28,15 @@ def check_polish(epoch, warm_start_epochs: int, weights_from_polish: bool) -> No
 
 
 def polishing(algorithm) -> ELBO:
-    """Returns the algorithm of the polish: the ELBO, with the arguments that it shares with a `Recursion`."""
+    """Returns the algorithm of the polish: `ELBO` with the same arguments."""
     return ELBO(**{field.name: getattr(algorithm, field.name) for field in dataclasses.fields(ELBO)})
 
 
 def begin_with_equal_weights(model) -> None:
-    """Sets the last layer of the mixing network to zero, whose logits of zero mean equal weights.
+    """Sets the last layer of the mixing network to zero: equal weights.
 
     Raises:
-        ValueError: if its output is not zero then.
+        ValueError: if the mixing weights are not equal then.
     """
     layer = model.mixing_network
     while getattr(layer, "layers", None):

@@ -9,8 +9,8 @@ For each minibatch (Kim and Pavlovic, NeurIPS 2020), with Q_m = (1 - eps_m) Q_{m
     theta <- ascend E_{Q_{M-1}}[log p(x, z)]
 
 A trunk that the components share is a part of every q_m: it ascends the sum of their objectives (as weights that
-are tied do), each with its own Q_{m-1} stopped, and not that of eps_m, for which the components are fixed. Once
-a step, after the components: within the loop, what one of them learns would move those before it.
+are tied do), each with its own Q_{m-1} stopped, and not the objective of eps_m, for which the components are fixed.
+That is once a step, after the components: within the loop, each of them would move the ones before it.
 
 A prior that is made of the posterior (`Prior.uses_posterior`) is a part of p(x, z), and the inference networks then
 are parameters of p, too: as such they ascend what theta ascends, E_Q[log p(x, z)] with Q held fixed. As parameters of
@@ -81,7 +81,7 @@ class Recursion(Algorithm):
         return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
 
     def begin(self, model):
-        """Makes mixing weights uniform that wait for the polish; raises ValueError if they cannot be made so."""
+        """Makes mixing weights uniform that wait for the polish."""
         if self.weights_from_polish and model.mixing_network is not None:
             begin_with_equal_weights(model)
 
@@ -90,7 +90,7 @@ class Recursion(Algorithm):
         return model.mixing.learned and not self.weights_from_polish
 
     def check(self, model):
-        """Raises ValueError where the recursion cannot tell whose the weights of a posterior family or prior are."""
+        """Raises ValueError for a prior or family that the recursion cannot train."""
         super().check(model)
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
@@ -110,16 +110,16 @@ class Recursion(Algorithm):
             )
 
     def of_saved(self, model):
-        """Returns the algorithm without arguments of no effect, which earlier versions did not refuse."""
+        """Returns the algorithm of a loaded model, without arguments of no effect."""
         waits = self.weights_from_polish and model.mixing.learned
         return super(Recursion, dataclasses.replace(self, weights_from_polish=waits)).of_saved(model)
 
     def exact_for_any_decoder(self, model):
-        """Returns the paper's loop: the joint update of several components rescales the gradient at each code."""
+        """Returns the paper's loop: the joint update rescales gradients at codes."""
         return {"update": "sequential"} if self.update == "joint" and model.num_components > 1 else {}
 
     def check_optimizer(self, optimizer):
-        """Raises ValueError for the paper's loop and an optimizer whose gradients wait for later minibatches."""
+        """Raises ValueError for the paper's loop with an optimizer that accumulates gradients."""
         if self.update == "sequential":
             refuse_accumulation(optimizer, instead="`update='joint'`")
 
@@ -130,11 +130,16 @@ class Recursion(Algorithm):
         return UPDATES[self.update](self, model, x, seed)
 
     def generative_weights(self, log_alpha):
-        """Returns the weights of the components in the objective of theta: [B, K], summing to one, without gradient."""
+        """Returns the weights of the components in the objective of theta.
+
+        Shape [B, K], summing to one, without gradient.
+        """
         return tf.stop_gradient(DECODER_WEIGHTS[self.decoder_weights](log_alpha))
 
     def reward(self, log_q, log_q_all, log_alpha, m: int):
-        """Returns what component m ascends in addition to ELBO(q_m), in nats, shape [B]; zero for m = 0.
+        """Returns the reward of component m, added to ELBO(q_m), in nats.
+
+        Shape [B]; zero for m = 0.
 
         Args:
             log_q: log q_m(z_m), differentiable in q_m. Shape [S, B].
@@ -148,7 +153,15 @@ class Recursion(Algorithm):
         return self.diversity_reward(log_q, objectives.log_mixture(log_alpha, log_q_all[..., :m]))
 
     def diversity_reward(self, log_q, log_mixture_before):
-        """Returns the reward [B, ...], in nats, from log q_m(z_m) and log Q_{m-1}(z_m), each [S, B, ...]."""
+        """Returns the reward for the distance from Q_{m-1}, in nats.
+
+        Args:
+            log_q: log q_m(z_m). Shape [S, B, ...].
+            log_mixture_before: log Q_{m-1}(z_m). Shape [S, B, ...].
+
+        Returns:
+            A tensor of shape [B, ...].
+        """
         raise NotImplementedError
 
 
@@ -188,7 +201,7 @@ class RecursiveMixture(Recursion):
 
     @classmethod
     def from_config(cls, config: dict):
-        """Returns the algorithm with these fields; files of earlier versions may have a `kl_bound` of no effect."""
+        """Returns the algorithm with these fields, without a `kl_bound` of no effect."""
         ignored = {"kl_bound"} if config.get("bound") == "none" else set()
         return super().from_config({name: value for name, value in config.items() if name not in ignored})
 

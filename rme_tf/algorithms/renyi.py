@@ -1,4 +1,4 @@
-"""Renyi's bound: between the ELBO and log p(x), or beyond, by its order."""
+"""The variational Renyi bound, from the ELBO to the importance-weighted bound."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ from rme_tf.core.serializable import is_number
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Renyi(BoundAlgorithm):
-    """Ascent of all parameters on the variational Renyi bound, stratified over the components.
+    """Ascent of all parameters on the stratified variational Renyi bound.
 
     Args:
         order: alpha of Renyi's divergence. 1 is the ELBO, 0 the importance-weighted bound; between them the posterior

@@ -1,4 +1,4 @@
-"""Decoders that mix the rows of their batch in training, under algorithms that rescale the gradient at each code."""
+"""Decoders that mix the rows of their batch in training."""
 
 import numpy as np
 
@@ -7,7 +7,10 @@ from rme_tf.networks.training_mode import ROWS, mixes_rows, mixing_layers
 
 
 def decoder_mixes_rows(model) -> bool:
-    """Returns whether in training the decoder's output for one code depends on the other codes of its batch."""
+    """Returns whether the decoder mixes the rows of its batch in training.
+
+    That is, whether its output for one code depends on the other codes of the batch.
+    """
     if known_apart(model.decoder):
         return False  # without a look at its gradients, which takes longer
     z = np.random.default_rng(0).normal(size=(ROWS, model.latent_dim)).astype("float32")
@@ -16,7 +19,13 @@ def decoder_mixes_rows(model) -> bool:
 
 
 def mixed_rows_message(algorithm, model, remedy: dict) -> str:
-    """Returns what to say of an algorithm that would give wrong gradients, and with which arguments it does not."""
+    """Returns the message for an algorithm whose gradients would be wrong.
+
+    Args:
+        algorithm: an `Algorithm`.
+        model: a `VAE` whose decoder mixes rows.
+        remedy: arguments of the algorithm with which its gradients are exact.
+    """
     name = type(algorithm).__name__
     instead = ", ".join(f"{argument}={value!r}" for argument, value in remedy.items())
     chosen = ", ".join(f"{argument}={getattr(algorithm, argument)!r}" for argument in remedy)

@@ -1,4 +1,4 @@
-"""The sequential update of recursive mixture estimation: the loop of the paper over one minibatch."""
+"""The sequential update of recursive mixture estimation: the paper's loop."""
 
 import tensorflow as tf
 
@@ -9,9 +9,10 @@ from rme_tf.core.types import LogProbs
 
 
 class SequentialUpdate:
-    """One pass of the loop: each stage moves some weights, and sees what the stages before it have just learned.
+    """One pass of the paper's loop over a minibatch.
 
-    All stages together are one update of the optimizer.
+    Each stage moves some weights, and sees what the stages before it have learned. All stages together are one update
+    of the optimizer.
 
     Args:
         algorithm: a `Recursion`.
@@ -41,11 +42,14 @@ class SequentialUpdate:
         return log_probs
 
     def stage(self, variables, objective, regularize=True):
-        """Moves variables one step up an objective; returns what the objective gives back second."""
+        """Moves variables one step up an objective; returns the objective's result."""
         return self.update.part(ascend, self.model, variables, objective, regularize=regularize)
 
     def component_variables(self, m: int) -> list:
-        """Returns the variables of component m only: no encoder where one network serves all components."""
+        """Returns the variables that only component m has.
+
+        No encoder is among them where one network serves all components.
+        """
         model = self.model
         encoder = model.encoders[m].trainable_variables if model.encoders else []
         return encoder + model.posterior_family.trainable_variables  # a family has some only if M = 1: see `check`
@@ -83,7 +87,13 @@ class SequentialUpdate:
         return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     def draw(self, num_components: int, first: int = 0, prior=None):
-        """Encodes with the first components, samples and decodes the components from `first` on."""
+        """Returns an encoding, z, log p(x|z) and log p(z).
+
+        Args:
+            num_components: number of components of the encoding.
+            first: index of the first component that is sampled.
+            prior: function () -> distribution p(z). None holds the prior's weights fixed.
+        """
         model = self.model
         encoding = model.encode(self.x, num_components=num_components, training=True, mixing_moves_trunk=False)
         z = model.sample_components(encoding.params[:, first:], self.algorithm.num_samples, self.seed, first)
@@ -92,9 +102,9 @@ class SequentialUpdate:
         return encoding, z, log_lik, log_prior
 
     def posterior_prior_term(self):
-        """Returns the part of E_Q[log p(z)] that a prior made of the posterior has in the objectives of Q, in nats.
+        """Returns E_Q[log p(z)] for a prior made of the posterior, Q held fixed.
 
-        Weighted, with Q held fixed; zero for every other prior. Shape [B].
+        Weighted, in nats, [B]: the objective of the inference networks as parameters of p. Zero for other priors.
         """
         model = self.model
         if not model.prior.uses_posterior:

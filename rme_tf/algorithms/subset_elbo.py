@@ -1,4 +1,4 @@
-"""The ELBO of a mixture from some of its components a step (MISVAE): hundreds of them at the cost of a few."""
+"""The ELBO of a mixture from a subset of its components (MISVAE)."""
 
 import dataclasses
 import math
@@ -17,13 +17,15 @@ from rme_tf.posteriors import UniformMixing
 @keras.saving.register_keras_serializable("rme_tf")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SubsetELBO(BoundAlgorithm):
-    """Ascent of all parameters on an estimate of ELBO(Q) from a subset I of S of the A components, drawn each step.
+    """Ascent of all parameters on an estimate of ELBO(Q) from some components.
+
+    Each step draws a subset I of S of the A components.
 
         s2a   1/S sum_{m in I} E_{q_m}[log p(x, z) - log 1/A sum_{all j} q_j(z)], on average ELBO(Q)
         s2s   1/S sum_{m in I} E_{q_m}[log p(x, z) - log 1/S sum_{j in I} q_j(z)], the ELBO of the mixture of I, on
               average a lower bound on ELBO(Q), which it meets where the components are the same or S = A
 
-    The decoder runs S times, not A times; the densities of all components are cheap beside it. The weights of the
+    The decoder runs S times, not A times; the densities of all components are cheap in comparison. The weights of the
     mixture must be uniform. Best with a posterior from one network, `trunk="amortised"`. In training the log shows
     the ELBO of the mixture of I, and nothing of single components.
 
@@ -73,12 +75,12 @@ class SubsetELBO(BoundAlgorithm):
         return Draw(chosen.params, z, log_probs, log_density)
 
     def component_mean(self, values, log_alpha):
-        """Returns the mean [B] of values [B, K] over the subset, whose weights are equal."""
+        """Returns the plain mean [B] of values [B, K] over the subset."""
         del log_alpha
         return tf.reduce_mean(values, axis=-1)
 
     def choose(self, encoding: Encoding, seed):
-        """Returns the encoding of the subset that the seed draws, with equal weights, and all params [B, A, P]."""
+        """Returns the encoding of a random subset, and all params [B, A, P]."""
         params, size = encoding.params, encoding.params.shape[1]
         count = min(self.subset_size, size)
         chosen = params
@@ -90,7 +92,7 @@ class SubsetELBO(BoundAlgorithm):
         return Encoding(chosen, log_alpha), params
 
 
-SUBSET_FOLD = 0x5B5E7  # keeps the draw of the subset apart from that of z
+SUBSET_FOLD = 0x5B5E7  # makes the draw of the subset independent of the draw of z
 # Densities in the mixture: of all components [S, B, K, A], or of the subset [S, B, K, K].
 ESTIMATORS = {
     "s2a": lambda model, params, z, log_probs: model.component_log_probs(params, z),

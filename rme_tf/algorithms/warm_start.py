@@ -1,4 +1,4 @@
-"""The end of a warm start: the other components begin as noisy copies of the first."""
+"""The end of a warm start: noisy copies of the first component."""
 
 import numpy as np
 
@@ -6,8 +6,9 @@ from rme_tf.networks.copies import copy_vocabularies, refresh
 
 
 def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:
-    """Copies the weights of encoder 0 into the others, adding noise to the trainable ones.
+    """Copies the weights of encoder 0 into the others, with noise.
 
+    The noise is added to trainable weights.
     An encoder without the same number of weights, of the same shapes, stays as it is: as it was initialized. The state
     that layers keep in addition to their weights, of `Normalization` and vocabularies, is copied with them.
 

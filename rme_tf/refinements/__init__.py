@@ -1,18 +1,18 @@
-"""Refinement of what the encoders say of an observation by steps up its own ELBO, and the table of the methods.
+"""Refinement of the encoders' output by steps up each observation's ELBO.
 
-An encoder leaves an amortisation gap: for one x there are better params of Q(z|x) than its output. All three methods
-start there and look at the gradient of ELBO(Q) in the params, `steps` times; the refined params are the model's
-posterior, in training and ever after. They differ in the step, and in what the networks learn from:
+An encoder leaves an amortization gap: for one x there are better params of Q(z|x) than its output. All three methods
+start there and take the gradient of ELBO(Q) in the params `steps` times; the refined params are the model's posterior,
+in training and in use. They differ in the step, and in the objectives of the networks:
 
     sa    gradient steps with momentum. All networks ascend the ELBO at the refined params, through the steps: their
           second derivatives enter, as Hessian-vector products.
-    dsvi  the same steps, through which nothing is differentiated. The decoder ascends the ELBO at the refined
+    dsvi  the same steps, which are not differentiated. The decoder ascends the ELBO at the refined
           params, the encoders at their own output.
     iai   a network is fed params and gradient and emits the update: no step size, no second derivative. The decoder
           ascends the ELBO at the refined params, the encoders and the network its mean over the path there.
 
 Of a mixture, the params of all components are refined together, on ELBO(Q); the mixing weights stay as they are.
-The recursion of `RecursiveMixture`, one objective a component, is not what this ascends, and refuses it.
+The recursion of `RecursiveMixture` has one objective a component instead, and refuses a refinement.
 """
 
 from rme_tf.core.registry import instantiate
@@ -26,12 +26,12 @@ REFINEMENTS: dict[str, type[Refinement]] = {"dsvi": DSVI, "iai": IterativeAmorti
 
 
 def as_refinement(choice, num_params: int, options: dict | None = None) -> Refinement | None:
-    """Returns the refinement of params [..., num_params] that a name, a `Refinement` or None stands for.
+    """Returns the `Refinement` of a name or None, built for its params.
 
     Args:
         choice: a name in `REFINEMENTS`, a `Refinement`, or None.
-        num_params: P.
-        options: arguments of the one that is chosen by name.
+        num_params: P, number of params of a component.
+        options: arguments of a refinement by name.
 
     Raises:
         ValueError: for an unknown name, and for options without a name.

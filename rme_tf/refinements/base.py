@@ -1,4 +1,4 @@
-"""The contract of a refinement: from what the encoders say of x to the posterior, and what training ascends."""
+"""The contract of a refinement."""
 
 import numbers
 
@@ -9,29 +9,29 @@ from rme_tf.core.types import Encoding
 from rme_tf.posteriors import check_noise
 
 EVALUATION_SEED = (0x5EED, 0x0F5A)  # of the noise of the steps outside training: the posterior is a function of x
-TRAINING_FOLD = 0x5A5A5A  # keeps the noise of the steps apart from that of the draw at their end
+TRAINING_FOLD = 0x5A5A5A  # makes the noise of the steps independent of the draw after them
 
 
 class Refinement(keras.layers.Layer):
-    """Moves the params of Q(z|x) from the encoders' output towards those of a larger ELBO, given x.
+    """Steps from the encoders' output to params of a larger ELBO.
 
     A part of a `rme_tf.VAE`, whose `encode` it ends. It is a Keras layer so that it may own weights; it is never
     called as one. The decoder is not in training mode during the steps: no dropout, no batch statistics.
 
     Args:
-        steps: T; with 0 the model is the plain VAE.
-        num_samples: S, draws from each component for the gradient of one step.
+        steps: T, number of steps; with 0 the model is the plain VAE.
+        num_samples: S, number of draws from each component for the gradient of one step.
 
     Raises:
         ValueError: if a number is out of range.
 
     To be implemented by subclasses:
         * `path(model, x, encoding, seed, kl_weight)`: T + 1 `Encoding`s, from the encoders' to the refined one.
-        * `objective(model, bound, path)`: what training ascends, [B] in nats, and what `bound` handed back for the
-          refined encoding. `bound(encoding)` -> (ELBO(Q) [B], anything), as the algorithm has it.
+        * `objective(model, bound, path)`: the objective of training, [B] in nats, and the result of `bound` for the
+          refined encoding. `bound(encoding)` -> (bound [B] of the algorithm, result).
 
     May be overridden:
-        * `build(shape)`, if it owns weights; shape is that of params, (None, None, P).
+        * `build(shape)`, if it owns weights; shape is the params' one, (None, None, P).
         * `check(family)`, if it does not climb along draws from noise.
     """
 
@@ -44,12 +44,12 @@ class Refinement(keras.layers.Layer):
         self.num_samples = int(num_samples)
 
     def check(self, family) -> None:
-        """Raises ValueError for a posterior family whose draws from noise are not those of its distribution."""
+        """Raises ValueError for a posterior family without draws from noise."""
         if self.steps > 0:
             check_noise(family)
 
     def path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
-        """Returns the encodings from the given one, which is the first, to the refined one, which is the last.
+        """Returns the encodings from the given to the refined one.
 
         Args:
             model: a `VAE`.
@@ -61,15 +61,15 @@ class Refinement(keras.layers.Layer):
         raise NotImplementedError
 
     def objective(self, model, bound, path: list[Encoding]):
-        """Returns what training ascends, in nats, [B], and what `bound` handed back for the refined encoding."""
+        """Returns the objective of training [B] and the result of `bound`."""
         raise NotImplementedError
 
     def refine(self, model, x, encoding: Encoding, seed=None) -> Encoding:
-        """Returns the refined `Encoding`; the same every time unless a seed [2] is given."""
+        """Returns the refined `Encoding`; without a seed, a function of x."""
         return self.path(model, x, encoding, EVALUATION_SEED if seed is None else seed)[-1]
 
     def training_path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
-        """Returns `path` with noise that is independent of a draw by the same seed."""
+        """Returns `path` with noise independent of a draw by the same seed."""
         return self.path(model, x, encoding, tf.random.fold_in(seed, TRAINING_FOLD), kl_weight)
 
     def get_config(self):
@@ -83,9 +83,10 @@ def stopped(encoding: Encoding) -> Encoding:
 
 
 def for_inference_alone(bound, encoding: Encoding):
-    """Returns zeros [B] whose gradient is that of `bound(encoding)`, but in the weights of the decoder, where it is 0.
+    """Returns zeros [B] with the gradient of `bound` in inference networks only.
 
-    The bound's gradient in params and log_alpha, a constant times these: what lies before them follows.
+    They are the bound's gradient in params and log_alpha, a constant, times these, which the networks compute. The
+    gradient in the weights of the decoder is 0.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(encoding)

@@ -8,7 +8,9 @@ from rme_tf.refinements.gradient import GradientSteps
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DSVI(GradientSteps):
-    """`dsvi`: the decoder ascends the ELBO at the refined params, the encoders ascend it at their own output.
+    """Stochastic variational inference from the encoder's output (`dsvi`).
+
+    The decoder ascends the ELBO at the refined params, the encoders ascend it at their output.
 
     The inference networks, mixing weights included, get the gradient of the plain VAE. All networks move at once,
     where the paper lets the encoder see the decoder that has just moved.
@@ -21,7 +23,10 @@ class DSVI(GradientSteps):
     """
 
     def objective(self, model, bound, path):
-        """Returns the bound at the refined params, with a gradient for each side of the model from its own place."""
-        own = for_inference_alone(bound, path[0])
+        """Returns the bound at the refined params, and the result of `bound`.
+
+        The gradient of the decoder is taken there, the gradient of the encoders at their output.
+        """
+        inference = for_inference_alone(bound, path[0])
         value, result = bound(stopped(path[-1]))
-        return value + own, result
+        return value + inference, result

@@ -1,4 +1,4 @@
-"""The gradient of ELBO(Q) in the params of Q(z|x), and steps along it: what `sa` and `dsvi` have in common."""
+"""Gradients of ELBO(Q) in the params, and steps along them."""
 
 import math
 
@@ -10,12 +10,13 @@ from rme_tf.refinements.base import Refinement
 
 
 def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weight=1.0):
-    """Returns an estimate of the gradient of ELBO(Q) in the params, the weights held fixed. Shape [B, K, P].
+    """Returns an estimate [B, K, P] of the gradient of ELBO(Q) in the params.
 
-    In nats per unit of a param; that of component m has the factor alpha_m. Only the path through the draws counts:
-    what is left out, the score of Q, has mean zero, and without it the estimate has no variance where Q is the exact
-    posterior. The noise is the same for all rows, so that what is inferred of x does not depend on its batch.
-    The estimate itself is differentiable, in params, weights of the mixture and weights of the decoder alike.
+    The mixing weights are held fixed. In nats per unit of a param; component m has the factor alpha_m. Only the path
+    through the draws counts: the term that is left out, the score of Q, has mean zero, and without it the estimate has
+    no variance where Q is the exact posterior. The noise is the same for all rows, so that the posterior of x does not
+    depend on its batch. The estimate itself is differentiable, in params, weights of the mixture and weights of the
+    decoder alike.
 
     Args:
         model: a `VAE`.
@@ -42,29 +43,34 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
 
 
 def clipped(gradient, norm: float, num_means: int):
-    """Returns the gradient [B, K, P], of which each row's two blocks are scaled down to `norm` if they are longer.
+    """Returns the gradient [B, K, P] with each row clipped to a norm.
 
-    The blocks are the first `num_means` params and the rest, each over all K components.
+    Args:
+        gradient: Shape [B, K, P].
+        norm: largest norm of each of a row's two blocks.
+        num_means: number of params in the first block; the second one has the others. Both are over all K components.
     """
     blocks = tf.split(gradient, [num_means, gradient.shape[-1] - num_means], axis=-1)
     squared = [tf.reduce_sum(block**2, axis=[-2, -1], keepdims=True) for block in blocks]  # components, params
-    scales = [norm * tf.math.rsqrt(tf.maximum(each, norm**2)) for each in squared]  # 1 if short; no 0/0 in a derivative
+    scales = [norm * tf.math.rsqrt(tf.maximum(square, norm**2)) for square in squared]  # no 0/0 in a derivative
     return tf.concat([block * scale for block, scale in zip(blocks, scales, strict=True)], axis=-1)
 
 
 class GradientSteps(Refinement):
-    """Gradient ascent on ELBO(Q) with momentum, v <- momentum v + clip(gradient), params <- params + rate v.
+    """Gradient ascent on ELBO(Q) with momentum.
+
+        v <- momentum v + clip(gradient),   params <- params + rate v
 
     Args:
-        steps: T.
-        learning_rate: of the ELBO of one observation. (The authors' code takes steps of 1.0 on the mean of a batch,
-            of 32 sentences or 50 images, which is 1/32 here.)
-        momentum: in [0, 1).
-        clip_norm: largest norm of one observation's gradient in the means, and of that in all other params, over all
+        steps: T, number of steps.
+        learning_rate: rate for the ELBO of one observation. (The authors' code takes steps of 1.0 on the mean of a
+            batch, of 32 sentences or 50 images, which is 1/32 here.)
+        momentum: factor of the velocity, in [0, 1).
+        clip_norm: largest norm of one observation's gradient in the means, and in all other params, over all
             components; None for no limit. (The authors' code cuts the gradients of a batch's mean in the means and in
             the log variances, each over the whole batch, to 5. A row of the mean is 1/B of an observation's gradient,
             and B rows of norm g make a norm of sqrt(B) g, so that is g = 5 sqrt(B) here: 28 for B = 32.)
-        num_samples: S.
+        num_samples: S, number of draws from each component.
 
     Raises:
         ValueError: if a number is out of range.
@@ -86,7 +92,7 @@ class GradientSteps(Refinement):
         self.built = True
 
     def path(self, model, x, encoding, seed, kl_weight=1.0):
-        """Returns T + 1 encodings, each a step above the one before it."""
+        """Returns the first and the last of the T + 1 encodings."""
         options = {"num_samples": self.num_samples, "kl_weight": kl_weight}
         unroll = model.jit_compile  # XLA compiles no second derivative of a loop
 

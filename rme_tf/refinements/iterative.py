@@ -1,4 +1,4 @@
-"""Iterative amortised inference: a network turns params and their gradient into the next params."""
+"""Iterative amortized inference: a network of params and their gradient."""
 
 import keras
 import tensorflow as tf
@@ -7,23 +7,26 @@ from rme_tf.core.types import Encoding
 from rme_tf.refinements.base import Refinement, for_inference_alone, stopped
 from rme_tf.refinements.gradient import elbo_gradient
 
-GATE_BIAS = 3.0  # the gates start at 0.95: near what the encoder says
+GATE_BIAS = 3.0  # the gates start at 0.95: near the output of the encoder
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class IterativeAmortised(Refinement):
-    """`iai`: params <- gate params + (1 - gate) proposal, both emitted by a network of params and ELBO gradient.
+    """Iterative amortized inference (`iai`).
 
-    The two inputs are normalised each by itself, so that neither the gradient's scale nor a step size matters. One
-    network serves all steps and components. Each step's output is held to the ELBO, and no gradient passes from one
-    step to the step before it, nor through the gradients that are fed in. The first params are the encoders' (the
-    paper's are the prior's), which ascend the ELBO at their own output.
+        params <- gate params + (1 - gate) proposal
+
+    Gate and proposal are outputs of a network of params and ELBO gradient. These two inputs are normalized, each by
+    itself, so that neither the gradient's scale nor a step size matters. One network serves all steps and components.
+    Each step's output is held to the ELBO, and no gradient passes from one step to the step before it, nor through the
+    gradients that are fed in. The first params are the encoders' (the paper's are the prior's), which ascend the ELBO
+    at their own output.
 
     Args:
-        steps: T.
-        num_samples: S.
+        steps: T, number of steps.
+        num_samples: S, number of draws from each component for one gradient.
         units: sizes of the network's hidden layers.
-        activation: of the hidden layers.
+        activation: activation of the hidden layers.
 
     References:
         Marino, Yue and Mandt (2018), https://arxiv.org/abs/1807.09356
@@ -61,7 +64,7 @@ class IterativeAmortised(Refinement):
         return tf.reshape(gate * rows[0] + (1.0 - gate) * self.proposal(hidden), tf.shape(params))
 
     def path(self, model, x, encoding, seed, kl_weight=1.0):
-        """Returns T + 1 encodings, each the network's answer to the one before it."""
+        """Returns T + 1 encodings, each the network's output for the one before."""
         path = [encoding]
         for step in range(self.steps):
             options = {"num_samples": self.num_samples, "kl_weight": kl_weight}
@@ -71,7 +74,10 @@ class IterativeAmortised(Refinement):
         return path
 
     def objective(self, model, bound, path):
-        """Returns the bound at the refined params for the decoder, with its mean over the path for the rest."""
+        """Returns the bound at the refined params, and the result of `bound`.
+
+        The gradient of the decoder is taken there; the other networks ascend the mean of the bound over the path.
+        """
         inference = sum(for_inference_alone(bound, encoding) for encoding in path) / len(path)
         value, result = bound(stopped(path[-1]))
         return value + inference, result

@@ -1,4 +1,4 @@
-"""Semi-amortised inference: gradient steps from the encoder's output, trained through the steps."""
+"""Semi-amortized inference: gradient steps from the encoder's output, trained through the steps."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,9 @@ from rme_tf.refinements.gradient import GradientSteps
 
 @keras.saving.register_keras_serializable("rme_tf")
 class SemiAmortised(GradientSteps):
-    """`sa`: every network ascends the ELBO at the refined params, and is differentiated through all steps.
+    """Semi-amortized variational inference (`sa`).
+
+    Every network ascends the ELBO at the refined params, and is differentiated through all steps.
 
     So the encoder learns to start where the steps lead far. The products of second derivatives and vectors come from
     nested tapes and are exact, where the authors take finite differences; the scaling by `clip_norm` is differentiated
@@ -22,14 +24,17 @@ class SemiAmortised(GradientSteps):
     """
 
     def objective(self, model, bound, path):
-        """Returns the bound at the refined params, a function of all that came before."""
+        """Returns the bound at the refined params, through all steps."""
         if self.steps > 0:
             check_second_derivatives(model.decoder)
         return bound(path[-1])
 
 
 def check_second_derivatives(decoder) -> None:
-    """Raises ValueError if the decoder has a recurrent layer that cuDNN would run, which differentiates only once."""
+    """Raises ValueError for a decoder with recurrent layers that cuDNN would run.
+
+    cuDNN has no second derivatives.
+    """
     if not tf.config.list_physical_devices("GPU"):
         return
     for layer in getattr(decoder, "layers", []):
