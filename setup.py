@@ -18,8 +18,8 @@ REQUIREMENTS = [
     f"tf-keras{TENSORFLOW_BOUNDS}",
     # It stays on Keras 2 and imports distutils: try a later release before allowing it.
     "tensorflow-probability>=0.25,<0.26",
-    # The layers and models here are written for Keras 3; its last major release broke such code.
-    "keras>=3.15,<4",
+    # A minor release of Keras may rename the private names in rme_tf/core/keras_compat.py, which lists what was tested.
+    "keras>=3.15,<3.17",
     "tensorflow-datasets>=4.9.9",
     # tensorflow-datasets imports importlib_resources and does not ask for it.
     "importlib_resources>=6.4",

@@ -5,6 +5,8 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.keras_compat import DrawHooks
+
 LOG_2_PI = math.log(2.0 * math.pi)
 
 
@@ -31,18 +33,19 @@ def diagonal_log_prob(x, mean, scale):
     return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + 0.5 * LOG_2_PI, axis=-1)
 
 
-class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
+class DiagonalNormal(DrawHooks, tfp.distributions.MultivariateNormalDiag):
     """TFP's `MultivariateNormalDiag`, with draws, densities and moments of a few operations each.
 
     TFP composes them of a base distribution and of bijectors, which takes long to trace, and broadcasts the moments by
     an operation that ONNX does not have. The draws are TFP's own, for the same seed; scales are positive.
     """
 
-    def _call_sample_n(self, sample_shape, seed, **kwargs):
+    def draws(self, sample_shape, seed):
+        """Return draws [*sample_shape, ..., D], the draws of TFP."""
         mean, scale = self._moments()
         shape = _broadcast_shape(mean, scale)
-        draws = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
-        return mean + scale * noise_like_tfp(draws, shape, tfp.random.sanitize_seed(seed), self.dtype)
+        sizes = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
+        return mean + scale * noise_like_tfp(sizes, shape, tfp.random.sanitize_seed(seed), self.dtype)
 
     def _log_prob(self, x, **kwargs):
         return diagonal_log_prob(x, *self._moments())
@@ -56,7 +59,7 @@ class DiagonalNormal(tfp.distributions.MultivariateNormalDiag):
         return scale + tf.zeros_like(mean)
 
     def _moments(self):
-        return tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self._scale_diag)
+        return tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale.diag)
 
 
 def _broadcast_shape(one, other):

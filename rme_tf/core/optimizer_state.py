@@ -12,9 +12,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from rme_tf.core.keras_compat import averages_of, lists_of, weights_of
 from rme_tf.core.optimizer_updates import leaves, updates_made
-
-BOOKKEEPING = ("_variables", "_trainable_variables")  # lists of an optimizer that are no slots
 
 
 class Slot(NamedTuple):
@@ -91,7 +90,7 @@ def _fresh(optimizer):
     """Returns an optimizer of the same configuration, built on the same weights, and its slots."""
     fresh = type(optimizer).from_config(optimizer.get_config())
     with _noting(fresh) as references:
-        fresh.build(list(optimizer._trainable_variables))
+        fresh.build(weights_of(optimizer))
     return fresh, _slots(fresh, references)
 
 
@@ -114,11 +113,11 @@ def _noting(optimizer):
 
 def _slots(optimizer, references) -> list[Slot]:
     """Returns the slots: those made from weights, and lists with a variable for each of them (Adafactor's rows)."""
-    weights = list(optimizer._trainable_variables)
+    weights = weights_of(optimizer)
     slots = [Slot(*reference) for reference in references]
     known = {id(slot.variable) for slot in slots}
-    for name, kept in vars(optimizer).items():
-        if name in BOOKKEEPING or not isinstance(kept, list | tuple) or len(kept) != len(weights):
+    for name, kept in lists_of(optimizer).items():
+        if len(kept) != len(weights):
             continue
         pairs = zip(kept, weights, strict=True)
         slots += [Slot(v, w, name) for v, w in pairs if isinstance(v, keras.Variable) and id(v) not in known]
@@ -131,8 +130,7 @@ def _copies(optimizer, slots) -> list[Slot]:
     for slot in slots:
         kinds.setdefault(slot.kind, []).append(slot)
     # Keras's averages start at 0, and are the weights after the first update.
-    averages = getattr(optimizer, "_model_variables_moving_average", []) if optimizer.use_ema else []
-    averaged = {id(average) for average in averages}
+    averaged = {id(average) for average in averages_of(optimizer)}
     return [
         slot
         for group in kinds.values()

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core import keras_compat
+
 
 def leaves(optimizer) -> list:
     """Returns the optimizers that move weights themselves.
@@ -46,7 +48,7 @@ def ends_update(optimizer):
     steps = accumulation_steps(optimizer)
     if steps == 1:
         return tf.constant(True)
-    applied = leaves(optimizer)[0]._iterations.value  # minibatches, where `iterations` are updates
+    applied = keras_compat.minibatches_applied(leaves(optimizer)[0])  # minibatches, where `iterations` are updates
     return tf.equal(tf.math.floormod(applied, tf.cast(steps, applied.dtype)), 0)
 
 
@@ -87,11 +89,10 @@ class OneUpdate:
 
 def _move_averages(optimizer) -> None:
     """The part of Keras's `apply` that is about averages."""
-    weights = optimizer._trainable_variables
-    optimizer._update_model_variables_moving_average(weights)
+    keras_compat.move_averages(optimizer)
     if optimizer.ema_overwrite_frequency:
         keras.ops.cond(
             (updates_made(optimizer) + 1) % optimizer.ema_overwrite_frequency == 0,
-            lambda: optimizer._overwrite_model_variables_with_average_value(weights),
+            lambda: keras_compat.overwrite_with_averages(optimizer),
             lambda: None,
         )

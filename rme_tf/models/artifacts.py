@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 
 from rme_tf.core import invalid_inputs
+from rme_tf.core.keras_compat import layers_of
 
 REMEDY = "`rme_tf.export_saved_model(model, path)` writes any model, for TensorFlow to serve."
 
@@ -49,7 +50,7 @@ def write_artifact(model, write: Callable, filepath, *, format, input_signature,
 @contextlib.contextmanager
 def without_cudnn(model):
     """Within it no recurrent layer of the model is traced as cuDNN's, which a host without a GPU could not serve."""
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    layers = [layer for layer in layers_of(model) if hasattr(layer, "use_cudnn")]
     before = [layer.use_cudnn for layer in layers]
     try:
         for layer in layers:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.networks import ComponentNetwork
 from rme_tf.networks.copies import has_files
 from rme_tf.networks.output_activation import VALUES, output_activation
@@ -103,7 +104,7 @@ def check_weights_apart(parts: dict) -> None:
     owners: dict[int, str] = {}
     for name, part in parts.items():
         state = {id(variable): variable.path for variable in part.weights}
-        state |= {id(layer): layer.name for layer in part._flatten_layers() if has_files(layer)}
+        state |= {id(layer): layer.name for layer in layers_of(part) if has_files(layer)}
         for key, path in state.items():
             owner = owners.setdefault(key, name)
             if owner != name:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.posteriors import DiagNormal
 
 
@@ -38,7 +39,7 @@ def default_jit_compile(model) -> Choice:
 
 def recurrent_layers(model) -> list:
     """Returns the layers of a model that have a cuDNN kernel: LSTM and GRU, however deep they are."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.LSTM | keras.layers.GRU)]
+    return [layer for layer in layers_of(model) if isinstance(layer, keras.layers.LSTM | keras.layers.GRU)]
 
 
 def check_recurrent_precision(model) -> None:

@@ -21,6 +21,12 @@ LOGGERS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
 RISING = re.compile(r"(val_)?(elbo(_\d+)?|reconstruction)")  # names in the epoch log of what is to be maximised
 
 
+def check_compiled(model, method: str) -> None:
+    """Raise ValueError before a method that needs a compiled model, on one that is not."""
+    if not model.compiled:
+        raise ValueError(f"You must call `compile()` before calling `{method}()`.")
+
+
 def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
     """Raises ValueError if observations are given weights; other keywords pass."""
     del others

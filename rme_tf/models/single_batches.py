@@ -3,11 +3,12 @@
 import keras
 
 from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.keras_compat import TrainerHooks
 from rme_tf.core.outer_calls import internal
-from rme_tf.models.fit_callbacks import refuse_weights, stop_if_not_finite
+from rme_tf.models.fit_callbacks import check_compiled, refuse_weights, stop_if_not_finite
 
 
-class BatchwiseModel(keras.Model):
+class BatchwiseModel(TrainerHooks):
     """Calls of a model on one batch: `model(x)` and the methods `*_on_batch`.
 
     To be implemented by subclasses:
@@ -35,11 +36,11 @@ class BatchwiseModel(keras.Model):
             FloatingPointError: if the loss is not finite; the message names the first such term.
         """
         refuse_weights(sample_weight, class_weight)
-        self._assert_compile_called("train_on_batch")
+        check_compiled(self, "train_on_batch")
         self.non_finite.assign(0)
         logs = super().train_on_batch(x, y, return_dict=True)
         stop_if_not_finite(self, logs["loss"], "in `train_on_batch`")
-        return logs if return_dict else self._flatten_metrics_in_order(logs)
+        return logs if return_dict else self.logs_in_order(logs)
 
     @checks_inputs
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):

@@ -4,8 +4,9 @@ import itertools
 import math
 import numbers
 
-import keras
 import tensorflow as tf
+
+from rme_tf.core import keras_compat
 
 
 def checked_group_size(steps_per_execution) -> int:
@@ -23,7 +24,7 @@ def checked_group_size(steps_per_execution) -> int:
     return int(steps_per_execution)
 
 
-class GroupedModel(keras.Model):
+class GroupedModel(keras_compat.TrainerHooks):
     """A Keras model that takes exactly the steps of an epoch, whatever `steps_per_execution`.
 
     Keras runs whole groups: of 10 steps an epoch and groups of 4, on data that do not end, it takes 12. Here the last
@@ -33,15 +34,12 @@ class GroupedModel(keras.Model):
 
     steps_per_execution: int
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Keras's own, called by `fit` and `evaluate` with the iterator of their epochs: shortens its last group."""
-        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
-        if iterator is not None:
-            iterator._enumerate_iterator = lambda: _exact_groups(iterator)
+    def prepare_epochs(self, epochs) -> None:
+        """Shorten the last group of each epoch of a `fit` or an `evaluate`."""
+        keras_compat.replace_groups(epochs, lambda: _exact_groups(epochs))
 
-    def _make_function(self, step_function):
-        """Keras's own, of `make_train_function` and `make_test_function`: the result takes a `StepGroup`, too."""
-        function = super()._make_function(step_function)
+    def wrapped_function(self, function):
+        """Return a train or test function that takes a `StepGroup`, too."""
         return _of_groups(function, alone=self.steps_per_execution == 1, run_eagerly=self.run_eagerly)
 
     def predict(self, x, *, steps=None, **kwargs):
@@ -70,21 +68,22 @@ class StepGroup:
         self.iterator, self.steps, self.taken = iterator, steps, steps
 
 
-def _exact_groups(epoch_iterator):
+def _exact_groups(epochs):
     """Yields first step, last step and `StepGroup` of each group of an epoch, as Keras's iterator does its groups.
 
     It corrects Keras's count of the batches seen, which decides where finite data begin anew, to that of single steps.
     """
-    size, seen = epoch_iterator.steps_per_execution, None
-    for begin, _, iterator in type(epoch_iterator)._enumerate_iterator(epoch_iterator):
-        seen = epoch_iterator._steps_seen - size if seen is None else seen
-        of_epoch, of_data = epoch_iterator.steps_per_epoch, epoch_iterator._num_batches
+    size, seen = epochs.steps_per_execution, None
+    for begin, _, iterator in keras_compat.groups_of(epochs):
+        seen = keras_compat.batches_seen(epochs) - size if seen is None else seen
+        of_epoch, of_data = epochs.steps_per_epoch, keras_compat.batches_of_data(epochs)
         steps = min(size, of_epoch - begin if of_epoch else size, of_data - seen if of_data else size)
         group = StepGroup(iterator, steps)
-        epoch_iterator._steps_seen = seen + (steps if of_data else 1)  # data of unknown length may end right here
+        # Data of unknown length may end right here.
+        keras_compat.set_batches_seen(epochs, seen + (steps if of_data else 1))
         yield begin, begin + steps - 1, group
         seen += group.taken
-        epoch_iterator._steps_seen = seen if group.taken == steps else seen + 1
+        keras_compat.set_batches_seen(epochs, seen if group.taken == steps else seen + 1)
         if group.taken < steps:
             raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras awaits it
 

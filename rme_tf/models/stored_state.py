@@ -51,7 +51,7 @@ class StoredModel(keras.Model):
         pairs = []
         for group, values in state_tree.items():
             if group != "optimizer_variables" or _variables(self, group):
-                pairs += _matched(self, group, self._flatten_nested_dict(values))
+                pairs += _matched(self, group, _flat(values))
         for variable, value in pairs:
             variable.assign(value)
 
@@ -76,6 +76,14 @@ class StoredModel(keras.Model):
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         if difference:
             self.num_active.assign(active)  # that of the file counts other components
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    """Returns the leaves of nested dicts by their paths, as "layer/kernel"."""
+    flat: dict = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
 
 
 def _variables(model, group: str) -> list:

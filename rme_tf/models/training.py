@@ -9,12 +9,19 @@ from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.core import optimizer_state
+from rme_tf.core.keras_compat import clear_losses, is_validation
 from rme_tf.core.outer_calls import internal
 from rme_tf.core.registry import instantiate
 from rme_tf.likelihoods.input_checks import checked, checked_pair, data_errors_as_value_errors
 from rme_tf.models.compile_options import checked_compile_options
 from rme_tf.models.execution import check_recurrent_precision, default_jit_compile
-from rme_tf.models.fit_callbacks import first_non_finite, prepared_callbacks, refuse_weights, refuse_weights_in
+from rme_tf.models.fit_callbacks import (
+    check_compiled,
+    first_non_finite,
+    prepared_callbacks,
+    refuse_weights,
+    refuse_weights_in,
+)
 from rme_tf.models.running_means import RunningMeans, all_named
 from rme_tf.models.single_batches import BatchwiseModel
 from rme_tf.models.step_groups import GroupedModel
@@ -123,7 +130,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             ValueError: for empty or endless data, a wrong shape, or values outside the likelihood's support.
             FloatingPointError: once the loss is not finite; the message names the first such term.
         """
-        self._assert_compile_called("fit")
+        check_compiled(self, "fit")
         refuse_weights(**kwargs)
         x = checked(x, self.likelihood, steps=("steps_per_epoch", kwargs.get("steps_per_epoch")))
         steps = ("validation_steps", kwargs.get("validation_steps"))
@@ -151,14 +158,14 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         """The names of what the epoch log shows, in the order of what `evaluate` returns."""
         return list(self.running_means.names)
 
-    def _flatten_metrics_in_order(self, logs):
-        """Keras's own, for one metric of several values: of `evaluate`, `train_on_batch` and `test_on_batch`."""
+    def logs_in_order(self, logs) -> list:
+        """Return the values of `metrics_names`, the result of `evaluate`, `train_on_batch` and `test_on_batch`."""
         return [logs[name] for name in self.metrics_names]
 
     def evaluate(self, x=None, y=None, **kwargs):
         """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
         refuse_weights(**kwargs)
-        if not kwargs.get("_use_cached_eval_dataset"):  # else `fit` has checked it
+        if not is_validation(kwargs):  # else `fit` has checked it
             x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
         with data_errors_as_value_errors():
@@ -200,7 +207,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
         Keras does so for the layers that are called next, and a step need not call every component.
         """
-        self._clear_losses()
+        clear_losses(self)
 
     def forget_functions(self):
         """Drops what has been traced, where what layers keep beside their weights is a constant."""

@@ -5,6 +5,8 @@ import tempfile
 import keras
 import numpy as np
 
+from rme_tf.core.keras_compat import layers_of, own_variables
+
 NOISE = 0.01  # of a copy's weight, as a share of that weight's root mean square
 
 
@@ -87,7 +89,7 @@ def refresh(network) -> bool:
         Whether any layer keeps something, which functions traced before then hold as it was.
     """
     changed = False
-    for layer in network._flatten_layers():
+    for layer in layers_of(network):
         before = dict(vars(layer))
         _pass_variables(layer, layer)
         now = vars(layer).items()
@@ -97,15 +99,10 @@ def refresh(network) -> bool:
 
 def layer_pairs(source, target) -> list[tuple]:
     """Returns the pairs of layers of two networks with variables of the same shapes; none if their types differ."""
-    layers, others = source._flatten_layers(), target._flatten_layers()
+    layers, others = layers_of(source), layers_of(target)
     if [type(layer) for layer in layers] != [type(layer) for layer in others]:
         return []
     return [pair for pair in zip(layers, others, strict=True) if _shapes(pair[0]) == _shapes(pair[1])]
-
-
-def own_variables(layer) -> list:
-    """Returns the weights of a layer without those of the layers in it."""
-    return layer._trainable_variables + layer._non_trainable_variables
 
 
 def _shapes(layer) -> list:

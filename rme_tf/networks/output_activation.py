@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core.keras_compat import clear_losses, inputs_of_origin, origin
 from rme_tf.networks.row_layers import is_graph, is_own
 
 VALUES = {  # of an operation of TensorFlow
@@ -55,7 +56,7 @@ def output_activation(network, inputs) -> str | None:
     except Exception:  # of a network that runs eagerly alone: whatever it raises, this is a look and no more
         return None
     finally:
-        network._clear_losses()  # those of activities, which belong to the graph
+        clear_losses(network)  # those of activities, which belong to the graph
     tensor = traced.graph.outputs[0]
     while tensor.op.type in PASSED_OVER and tensor.op.inputs:
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
@@ -66,11 +67,11 @@ def _ends_in_linear_layer(network) -> bool:
     """Returns whether the layers of a functional network say that it ends in a linear one, and in shapes."""
     outputs = network.outputs if is_graph(network) else None
     while outputs is not None and len(outputs) == 1:
-        layer, node, _ = outputs[0]._keras_history
+        layer = origin(outputs[0])
         if is_graph(layer):
             outputs = layer.outputs
         elif type(layer) in SHAPING:
-            outputs = layer._inbound_nodes[node].input_tensors
+            outputs = inputs_of_origin(outputs[0])
         else:
             return type(layer) in LINEAR and layer.activation is keras.activations.linear
     return False

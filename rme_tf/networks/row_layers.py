@@ -2,6 +2,8 @@
 
 import keras
 
+from rme_tf.core.keras_compat import layers_of
+
 layers = keras.layers
 APART = frozenset(
     [
@@ -43,7 +45,7 @@ OWN = "rme_tf.networks."  # modules whose layers are made of these
 
 def known_apart(network) -> bool:
     """Returns whether a network surely treats its rows independently; False where only a call can tell."""
-    return all(_is_apart(layer) for layer in network._flatten_layers())
+    return all(_is_apart(layer) for layer in layers_of(network))
 
 
 def is_graph(network) -> bool:

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.keras_compat import layers_of
+
 ROWS, SEEN = 8, (0, 2, 5, 6)  # of the probe; neighbours, halves of the batch and its reverse are all split
 SHARE = 1e-6  # of the largest gradient: rounding is less
 SPREAD = 0.1  # of the weights of the probe: those that start at zero would hide what is behind them
@@ -26,7 +28,7 @@ def mixing_layers(network) -> list[str]:
     """Returns the names of the layers known to normalize over the batch in training."""
     return [
         layer.name
-        for layer in network._flatten_layers()
+        for layer in layers_of(network)
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
 

@@ -1,0 +1,219 @@
+"""Private names of Keras and TensorFlow Probability that the library uses.
+
+No other module reads or overrides one. `USES` has a line for each, with the feature that ends without it; the functions
+and classes below give them public names. Names that a subclass of a distribution or bijector implements, by TFP's
+documentation, are in `EXTENSION_POINTS`.
+"""
+
+import keras
+
+# Releases that the test suite, or its part on these names, was run with. The bounds in setup.py follow from them.
+TESTED = {
+    "keras": ("3.15.0", "3.15.1", "3.16.0.dev2026102704"),
+    "tensorflow": ("2.21.0",),
+    "tensorflow-probability": ("0.25.0",),
+}
+
+# (owner, name) -> the feature that needs it.
+USES = {
+    ("keras.Layer", "_clear_losses"): "steps that do not add regularization losses of another graph",
+    (
+        "keras.Layer",
+        "_flatten_layers",
+    ): "copies of encoders, export without cuDNN, checks of shared weights",
+    ("keras.Layer", "_inbound_nodes"): "the check for a decoder that ends in a sigmoid",
+    ("keras.Layer", "_non_trainable_variables"): "copies of encoders with their moving statistics",
+    ("keras.Layer", "_trainable_variables"): "copies of encoders with their weights",
+    ("keras.KerasTensor", "_keras_history"): "the check for a decoder that ends in a sigmoid",
+    ("keras.Model", "_flatten_metrics_in_order"): "the results of `evaluate` and of `*_on_batch` as lists",
+    ("keras.Model", "_make_function"): "`steps_per_execution` with exact groups of steps",
+    ("keras.Model", "_maybe_symbolic_build"): "`steps_per_execution` with exact groups of steps",
+    ("keras.Model.evaluate", "_use_cached_eval_dataset"): "validation data that `fit` checks once, not every epoch",
+    ("keras EpochIterator", "_enumerate_iterator"): "`steps_per_execution` with exact groups of steps",
+    ("keras EpochIterator", "_num_batches"): "`steps_per_execution` with exact groups of steps",
+    ("keras EpochIterator", "_steps_seen"): "`steps_per_execution` with exact groups of steps",
+    ("keras.Optimizer", "_iterations"): "updates counted under `gradient_accumulation_steps`",
+    ("keras.Optimizer", "_model_variables_moving_average"): "`use_ema` where encoders are copied or reset",
+    ("keras.Optimizer", "_overwrite_model_variables_with_average_value"): "`use_ema` in updates of several stages",
+    ("keras.Optimizer", "_trainable_variables"): "momentum that is reset with the decoder, and `use_ema`",
+    ("keras.Optimizer", "_update_model_variables_moving_average"): "`use_ema` in updates of several stages",
+    ("keras.Optimizer", "_variables"): "momentum that is reset with the decoder",
+    ("tfp.distributions.Distribution", "_call_sample_n"): "draws of diagonal Gaussians that are quick to trace",
+}
+
+# Methods that TFP asks subclasses to implement: `_log_prob` is behind `log_prob`, and so on.
+EXTENSION_POINTS = {
+    "tfp.distributions.Distribution": (
+        "_batch_shape",
+        "_batch_shape_tensor",
+        "_event_shape",
+        "_event_shape_tensor",
+        "_log_prob",
+        "_mean",
+        "_parameter_properties",
+        "_sample_and_log_prob",
+        "_sample_n",
+        "_stddev",
+        "_variance",
+    ),
+    "tfp.bijectors.Bijector": ("_forward", "_inverse", "_parameter_properties"),
+}
+
+
+# Layers.
+
+
+def layers_of(network) -> list:
+    """Return a layer and all layers within it, however deep."""
+    return network._flatten_layers()
+
+
+def own_variables(layer) -> list:
+    """Return the weights of a layer without the weights of layers within it."""
+    return layer._trainable_variables + layer._non_trainable_variables
+
+
+def clear_losses(layer) -> None:
+    """Drop the losses that earlier calls of a layer, and of the layers within it, have added."""
+    layer._clear_losses()
+
+
+def origin(tensor):
+    """Return the layer whose call a symbolic tensor is an output of."""
+    return tensor._keras_history.operation
+
+
+def inputs_of_origin(tensor) -> list:
+    """Return the symbolic inputs of the call that a symbolic tensor is an output of."""
+    layer, node, _ = tensor._keras_history
+    return layer._inbound_nodes[node].input_tensors
+
+
+# Optimizers.
+
+
+def weights_of(optimizer) -> list:
+    """Return the weights that a built optimizer moves."""
+    return list(optimizer._trainable_variables)
+
+
+def lists_of(optimizer) -> dict[str, list | tuple]:
+    """Return the lists among the attributes of an optimizer, by name, without its bookkeeping of weights and state."""
+    bookkeeping = ("_variables", "_trainable_variables")
+    return {
+        name: value
+        for name, value in vars(optimizer).items()
+        if name not in bookkeeping and isinstance(value, list | tuple)
+    }
+
+
+def averages_of(optimizer) -> list:
+    """Return the averages of the weights that an optimizer with `use_ema` maintains; none without it."""
+    return list(getattr(optimizer, "_model_variables_moving_average", [])) if optimizer.use_ema else []
+
+
+def move_averages(optimizer) -> None:
+    """Move the averages of the weights towards the current weights, as an update does."""
+    optimizer._update_model_variables_moving_average(optimizer._trainable_variables)
+
+
+def overwrite_with_averages(optimizer) -> None:
+    """Assign the averages of the weights to the weights."""
+    optimizer._overwrite_model_variables_with_average_value(optimizer._trainable_variables)
+
+
+def minibatches_applied(optimizer):
+    """Return the number of minibatches whose gradients were applied, an integer scalar.
+
+    It differs from `iterations`, the number of updates, with `gradient_accumulation_steps`.
+    """
+    return optimizer._iterations.value
+
+
+# Training.
+
+
+class TrainerHooks(keras.Model):
+    """A Keras model whose private hooks of `fit` and `evaluate` have public names.
+
+    May be implemented by subclasses:
+        * `prepare_epochs(epochs)`: called with the iterator of the epochs of a `fit` or an `evaluate`.
+        * `wrapped_function(function)`: train or test function of a list of batches -> the function that is called.
+        * `logs_in_order(logs)`: logs by name -> the result of `evaluate`, `train_on_batch` and `test_on_batch`.
+    """
+
+    def prepare_epochs(self, epochs) -> None:
+        """Leave the iterator of epochs as it is."""
+
+    def wrapped_function(self, function):
+        """Return the function."""
+        return function
+
+    def logs_in_order(self, logs):
+        """Return the values of the logs as Keras orders them."""
+        return super()._flatten_metrics_in_order(logs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+        if iterator is not None:
+            self.prepare_epochs(iterator)
+
+    def _make_function(self, step_function):
+        return self.wrapped_function(super()._make_function(step_function))
+
+    def _flatten_metrics_in_order(self, logs):
+        return self.logs_in_order(logs)
+
+
+def is_validation(options) -> bool:
+    """Return whether the keywords of an `evaluate` say that `fit` calls it, with data that were checked."""
+    return bool(options.get("_use_cached_eval_dataset"))
+
+
+def replace_groups(epochs, groups) -> None:
+    """Let an iterator of epochs take its groups of steps from a function.
+
+    Args:
+        epochs: iterator of epochs, as `TrainerHooks.prepare_epochs` receives it.
+        groups: function of no arguments -> iterator of (first step, last step, iterator of batches).
+    """
+    epochs._enumerate_iterator = groups
+
+
+def groups_of(epochs):
+    """Return the groups of steps of an epoch as Keras makes them, an iterator."""
+    return type(epochs)._enumerate_iterator(epochs)
+
+
+def batches_of_data(epochs) -> int | None:
+    """Return the number of batches that the data have; None where it is unknown."""
+    return epochs._num_batches
+
+
+def batches_seen(epochs) -> int:
+    """Return the number of batches taken from the data since they began."""
+    return epochs._steps_seen
+
+
+def set_batches_seen(epochs, count: int) -> None:
+    """Set the number of batches taken from the data since they began."""
+    epochs._steps_seen = count
+
+
+# Distributions.
+
+
+class DrawHooks:
+    """Mixin of a TFP distribution that makes draws of any sample shape at once.
+
+    To be implemented by subclasses:
+        * `draws(sample_shape, seed)`: list of sizes or int32 vector, and a stateless or stateful seed -> draws.
+    """
+
+    def draws(self, sample_shape, seed):
+        """Return draws [*sample_shape, *batch_shape, *event_shape]."""
+        raise NotImplementedError
+
+    def _call_sample_n(self, sample_shape, seed, **kwargs):
+        del kwargs
+        return self.draws(sample_shape, seed)
