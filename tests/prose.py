@@ -42,10 +42,11 @@ class Fault(NamedTuple):
 
 
 def count_words(text: str) -> int:
-    """Returns the words of a line: code, a shape or a call counts as one word, a sign as none."""
+    """Returns the words of a line: code, a shape, a call or a size (28 x 28) counts as one word, a sign as none."""
     text = re.sub(r"`[^`]*`", "code", text)
     text = re.sub(r"\[[^\]]*\]", "shape", text)
     text = re.sub(r"\w+\([^()]*\)", "call", text)
+    text = re.sub(r"\d+( [x/] \d+)+", "size", text)
     return sum(bool(re.search(r"\w", word)) for word in text.split())
 
 
@@ -180,7 +181,7 @@ def faults_of(source: str, classes: dict | None = None, allowed=frozenset(), mod
     Args:
         source: text of the file.
         classes: class definitions by name, for the arguments that a class inherits.
-        allowed: identifiers that keep their British spelling.
+        allowed: identifiers that stay as they are, as `name` or as `module.name`.
         module: name of the file, without its extension.
     """
     tree = ast.parse(source)
@@ -195,8 +196,10 @@ def faults_of(source: str, classes: dict | None = None, allowed=frozenset(), mod
             pairs += argument_faults(node, docstring, classes) if not isinstance(node, ast.Module) else []
             faults += [Fault(getattr(node, "lineno", 1), *pair) for pair in pairs]
     for line, name in [(1, module), *identifiers(tree)]:
+        if name in allowed or f"{module}.{name}" in allowed:
+            continue
         if name in PRONOUNS:
             faults.append(Fault(line, "identifier that names nothing", name))
-        if BRITISH.search(name) and name not in allowed:
+        if BRITISH.search(name):
             faults.append(Fault(line, "British identifier", name))
     return sorted(set(faults))

@@ -1,4 +1,4 @@
-"""Image data sets, the pipelines from them to a model, and the tables of what there is."""
+"""Image data sets, their `tf.data` pipelines, and the tables of both."""
 
 import inspect
 from collections.abc import Callable
@@ -27,8 +27,8 @@ from rme_tf.data.omniglot_tfds import load_omniglot_tfds
 from rme_tf.data.photographs import cut_photographs
 from rme_tf.data.svhn_cropped import load_svhn_cropped
 
-# A loader takes the keywords `data_dir` and `download`, of `path`, `size`, `channels` and `bits` those that mean
-# something to it, and returns ImageSplits: arrays in memory, or memory-mapped ones of what would not fit.
+# A loader takes the keywords `data_dir` and `download`, and any of `path`, `size`, `channels` and `bits` that apply to
+# its data set. It returns ImageSplits: arrays in memory, or memory-mapped arrays if the data set is large.
 DATASETS: dict[str, Callable[..., ImageSplits]] = {
     "binarized_mnist": load_binarized_mnist,
     "caltech_silhouettes": load_caltech_silhouettes,
@@ -46,17 +46,21 @@ DATASETS: dict[str, Callable[..., ImageSplits]] = {
 
 
 def given_options(name, **options):
-    """Returns those of a data set's options that are not None.
+    """Returns the options of a data set that are not None.
+
+    Args:
+        name: one of `DATASETS`.
+        **options: keyword arguments of the data set's loader; None stands for its default.
 
     Raises:
-        ValueError: if there is no such data set, or one of them means nothing to it.
+        ValueError: if `DATASETS` lacks the name, or the loader does not take an option that is not None.
     """
-    given = {option: value for option, value in options.items() if value is not None}
+    chosen = {option: value for option, value in options.items() if value is not None}
     allowed = set(inspect.signature(lookup(DATASETS, name, "data set")).parameters)
-    for option, value in given.items():
+    for option, value in chosen.items():
         if option not in allowed:
             raise ValueError(f"`{option}` must be None for the data set {name!r}. Received: {value!r}.")
-    return given
+    return chosen
 
 
 def load_images(
@@ -71,24 +75,24 @@ def load_images(
     channels=None,
     bits=None,
 ):
-    """Returns the splits of a data set, or the first images of each.
+    """Returns the splits of a data set, or their first images.
 
     Args:
         name: one of `DATASETS`.
-        data_dir: where the data sets are kept; None is TensorFlow Datasets' own default.
-        download: whether to fetch a data set that is not there.
-        train_size: the number of training images; None is all.
-        test_size: the most of test images and of validation images; None is all.
-        path: of the files, for those sets that are some: see data/README.md.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set.
+        train_size: number of training images; None is all.
+        test_size: largest number of test images and of validation images; None is all.
+        path: file or folder of a data set that does not come from TensorFlow Datasets: see data/README.md.
         size: pixels on a side, for `celeb_a` and `folder`.
         channels: 1 or 3, for `folder`.
-        bits: from 9 to 16, of the values in 16-bit files, for `folder`.
+        bits: significant bits of the values in 16-bit files, from 9 to 16, for `folder`.
 
     Returns:
-        splits: uint8 arrays; of `celeb_a` and `folder` memory-mapped. Shape [N, H, W, C].
+        splits: uint8 arrays, memory-mapped for `celeb_a` and `folder`. Shape [N, H, W, C].
 
     Raises:
-        ValueError: if the set is not to be had, or an argument means nothing to it.
+        ValueError: if the data set is unavailable or an argument does not apply to it.
     """
     options = given_options(name, path=path, size=size, channels=channels, bits=bits)
     train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
@@ -115,28 +119,28 @@ def load(
 ):
     """Returns one split of a data set, ready for `fit` or `evaluate`.
 
-    The training split is shuffled, and its noise redrawn if `binarization` says so, each time
-    it is iterated over; the validation and test splits never change.
+    Each iteration over the training split shuffles it, and draws new noise if `binarization` is "dynamic" or
+    "dequantized". The validation and test splits never change.
 
     Args:
         name: one of `DATASETS`.
         split: "train", "validation" or "test".
-        batch_size: B.
+        batch_size: number of images B in a batch.
         binarization: one of `BINARIZATIONS`.
-        seed: of the order and of the noise; not negative.
-        data_dir: where the data sets are kept; None is TensorFlow Datasets' own default.
-        download: whether to fetch a data set that is not there.
-        limit: the number of images to keep, the first ones; None is all.
-        path: as of `load_images`.
-        size: as of `load_images`.
-        channels: as of `load_images`.
-        bits: as of `load_images`.
+        seed: non-negative seed of the order and of the noise.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set.
+        limit: number of images, from the first on; None is all.
+        path: file or folder of the data set, see `load_images`.
+        size: pixels on a side, see `load_images`.
+        channels: number of channels, see `load_images`.
+        bits: significant bits of 16-bit files, see `load_images`.
 
     Returns:
-        dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
+        dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
 
     Raises:
-        ValueError: if the set is not to be had, or an argument is none of what it may be.
+        ValueError: if the data set is unavailable or an argument is invalid.
     """
     options = {"path": path, "size": size, "channels": channels, "bits": bits}
     splits = load_images(name, data_dir=data_dir, download=download, **options)

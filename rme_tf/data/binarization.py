@@ -1,4 +1,4 @@
-"""How pixels become the numbers that a likelihood is put on, and the table of the ways."""
+"""Transforms from uint8 pixels to model inputs: binarization and dequantization."""
 
 import math
 from collections.abc import Callable
@@ -10,13 +10,14 @@ from rme_tf.core.registry import lookup
 
 
 class Binarization(NamedTuple):
-    """A way from pixels to data.
+    """A transform from pixels to model inputs.
 
-    transform: maps pixels in [0, 255] and noise, uniform in [0, 1), to data; float32 arrays of
-        NumPy or TensorFlow alike, of one shape.
-    redrawn: whether each batch of a training meets new noise; if not, it is drawn once.
-    noisy: whether the noise matters.
-    values: what the data are then: "binary" (0 and 1), "levels" (the 256 of the pixels) or "real" (a density has them).
+    Args:
+        transform: function of pixels in [0, 255] and noise, uniform in [0, 1), that returns the model inputs. All are
+            float32 arrays of one shape, of NumPy or TensorFlow.
+        redrawn: whether new noise is drawn for each training batch; otherwise noise is drawn once.
+        noisy: whether the result depends on the noise.
+        values: "binary" (0 and 1), "levels" (256 pixel levels) or "real" (a density), the kind of the model inputs.
     """
 
     transform: Callable
@@ -35,15 +36,15 @@ BINARIZATIONS: dict[str, Binarization] = {
 
 
 def evaluation_array(images, binarization, seed):
-    """Returns the data of a validation or test set, whose noise is drawn once.
+    """Returns model inputs of a validation or test set, with fixed noise.
 
-    The noise of an image depends on `seed` and its place alone, so the first images of a set are
-    the same however many follow.
+    The noise of an image depends only on `seed` and its index, so the first images of a set do not depend on the
+    number of images after them.
 
     Args:
         images: pixels, uint8. Shape [N, H, W, C].
         binarization: one of `BINARIZATIONS`.
-        seed: of the noise; not negative.
+        seed: non-negative seed of the noise.
 
     Returns:
         data: float32. Shape [N, H, W, C].
@@ -56,25 +57,25 @@ def evaluation_array(images, binarization, seed):
 
 
 def evaluation_rows(images, indices, binarization, seed):
-    """Returns rows of `evaluation_array`, exactly, without the work of making the others.
+    """Returns the selected rows of `evaluation_array`, without computing the other rows.
 
     Args:
-        images: as of `evaluation_array`; a memory-mapped array is read no further than asked for.
-        indices: of the rows; not negative. Shape [B].
-        binarization: as of `evaluation_array`.
-        seed: as of `evaluation_array`.
+        images: pixels, uint8; only the selected rows of a memory-mapped array are read. Shape [N, H, W, C].
+        indices: non-negative row numbers. Shape [B].
+        binarization: one of `BINARIZATIONS`.
+        seed: non-negative seed of the noise.
 
     Returns:
         data: float32. Shape [B, H, W, C].
     """
-    way = lookup(BINARIZATIONS, binarization, "binarization")
+    mode = lookup(BINARIZATIONS, binarization, "binarization")
     check_images(images)
-    noise = np.stack([_noise_of(index, images.shape[1:], seed) for index in indices]) if way.noisy else np.float32(0)
-    return way.transform(images[indices].astype(np.float32), noise).astype(np.float32)
+    noise = np.stack([_noise_of(index, images.shape[1:], seed) for index in indices]) if mode.noisy else np.float32(0)
+    return mode.transform(images[indices].astype(np.float32), noise).astype(np.float32)
 
 
 def _noise_of(index, shape, seed):
-    """Returns the noise [H, W, C] of one image among all: NumPy makes two float32 of each 64 bits."""
+    """Returns the noise [H, W, C] of one image; NumPy draws two float32 numbers from each 64 random bits."""
     before = int(index) * math.prod(shape)
     generator = np.random.Generator(np.random.PCG64(seed).advance(before // 2))
     generator.random(before % 2, dtype=np.float32)
@@ -86,7 +87,7 @@ def binarize(images, *, seed):
 
     Args:
         images: pixels, uint8. Shape [N, H, W, C].
-        seed: as of `evaluation_array`.
+        seed: non-negative seed of the draw.
 
     Returns:
         data: Shape [N, H, W, C].
@@ -98,7 +99,11 @@ def binarize(images, *, seed):
 
 
 def check_images(images):
-    """Raises a ValueError unless `images` is a uint8 NumPy array of shape [N, H, W, C]."""
+    """Checks that `images` is a uint8 NumPy array [N, H, W, C].
+
+    Raises:
+        ValueError: if the type, the dtype or the rank differs.
+    """
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
         shape, dtype = getattr(images, "shape", None), getattr(images, "dtype", type(images))
         raise ValueError(

@@ -1,4 +1,4 @@
-"""MNIST, binarised once and for all by Larochelle: the static set of the published tables."""
+"""Larochelle's statically binarized MNIST, the data set of the published tables."""
 
 import pathlib
 
@@ -13,19 +13,21 @@ FILES = tuple(f"binarized_mnist_{split}.amat" for split in ("train", "valid", "t
 
 
 def load_binarized_mnist(*, data_dir=None, download=True, path=None):
-    """Returns 50,000 training, 10,000 validation and 10,000 test images, [N, 28, 28, 1], pixels 0 or 255.
+    """Returns the splits of binarized MNIST, [N, 28, 28, 1], pixels 0 or 255.
 
-    So every binarization but "dequantized" leaves them as they are.
+    There are 50,000 training, 10,000 validation and 10,000 test images. Every binarization except "dequantized"
+    leaves them unchanged.
 
     Args:
-        data_dir: keeps Larochelle's three .amat files, in `binarized_mnist/`, or else the set of TensorFlow Datasets,
-            which has the same images in another order; None is TensorFlow Datasets' own default.
-        download: whether TensorFlow Datasets is to fetch the set if neither is there.
-        path: the folder of those files, if it is another.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets. Larochelle's three .amat files
+            are read from its folder `binarized_mnist/`; without them, the data set of TensorFlow Datasets is read,
+            which has the same images in another order.
+        download: whether TensorFlow Datasets downloads the data set if both are missing.
+        path: another folder of the three .amat files.
 
     Raises:
-        ValueError: if the set is neither there nor to be had, when the message says how to get it, or a file is
-            another.
+        ValueError: if the data set is missing and cannot be downloaded (the message gives the remedy), or a file has
+            other contents.
 
     References:
         Larochelle and Murray (2011), https://proceedings.mlr.press/v15/larochelle11a.html
@@ -39,7 +41,7 @@ def load_binarized_mnist(*, data_dir=None, download=True, path=None):
 
 
 def _images(path, size):
-    """Returns the images of one file, 784 digits a line: uint8 [N, 28, 28, 1]."""
+    """Returns the images of one file with 784 digits a line: uint8 [N, 28, 28, 1]."""
     if not path.is_file():
         source = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
         raise ValueError(f"Expected {', '.join(FILES)}, from {source}, in {path.parent}. {path.name} is not there.")

@@ -1,4 +1,4 @@
-"""The silhouettes of Caltech 101's objects, 28 x 28, black and white, in their authors' split."""
+"""Caltech 101 silhouettes, 28 x 28, black and white, in the authors' split."""
 
 import numpy as np
 
@@ -12,19 +12,20 @@ _ARRAYS = ("train_data", "val_data", "test_data")
 
 
 def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
-    """Returns 4,100 training, 2,264 validation and 2,307 test images, [N, 28, 28, 1], pixels 0 or 255.
+    """Returns the splits of Caltech 101 silhouettes, [N, 28, 28, 1], pixels 0 or 255.
 
-    The file's 1 becomes 0 and its 0 becomes 255, as in the code of Tomczak and Welling (2018), whose results are
-    the ones to compare with.
+    There are 4,100 training, 2,264 validation and 2,307 test images. A 1 in the file becomes 0 and a 0 becomes 255, as
+    in the code of Tomczak and Welling (2018), so that results compare.
 
     Args:
-        data_dir: keeps `caltech_silhouettes/caltech101_silhouettes_28_split1.mat`; None is TensorFlow Datasets' own
-            default.
-        download: whether to fetch that file if it is not there.
-        path: of the file, or a URL, with `#sha256=...` after it if it is to be compared with a checksum.
+        data_dir: folder of the data sets, with `caltech_silhouettes/caltech101_silhouettes_28_split1.mat`; None is
+            the default of TensorFlow Datasets.
+        download: whether to download a missing file.
+        path: file or URL; `#sha256=...` at its end adds a checksum to compare with.
 
     Raises:
-        ValueError: if the file is neither there nor to be had, when the message says how to get it, or is another.
+        ValueError: if the file is missing and cannot be downloaded (the message gives the remedy), or has other
+            contents.
 
     References:
         Marlin et al. (2010), https://proceedings.mlr.press/v9/marlin10a.html
@@ -38,7 +39,7 @@ def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
 
 
 def _images(file, rows):
-    """Returns images [N, 28, 28, 1] of rows [N, 784], each read from top to bottom."""
+    """Returns images [N, 28, 28, 1] of rows [N, 784], in column-major order."""
     if not np.isin(rows, (0, 1)).all():
         raise ValueError(f"Expected pixels of 0 and 1 in {file}. Received: {rows.min()} to {rows.max()}.")
     pixels = (255 * (1 - rows.astype(np.int16))).astype(np.uint8)

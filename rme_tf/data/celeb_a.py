@@ -1,4 +1,4 @@
-"""The faces of CelebA, aligned, cropped and resized, by way of TensorFlow Datasets."""
+"""CelebA faces, aligned, cropped and resized, from TensorFlow Datasets."""
 
 import tensorflow as tf
 
@@ -13,20 +13,20 @@ _BATCH = 256  # images in memory at once
 
 
 def load_celeb_a(*, data_dir=None, download=True, size=64):
-    """Returns 162,770 training, 19,867 validation and 19,962 test images, [N, size, size, 3].
+    """Returns the splits of CelebA, [N, size, size, 3], memory-mapped.
 
-    The 148 x 148 pixels in the middle, averaged over areas. The result, 2.5 GB at size 64, is kept in `data_dir` and
-    memory-mapped: batches are read from there.
+    There are 162,770 training, 19,867 validation and 19,962 test images: the central 148 x 148 pixels, resized by
+    averages over areas. The result, 2.5 GB at size 64, is stored in `data_dir`, and batches are read from there.
 
     Args:
-        data_dir: where TensorFlow Datasets keeps its sets; None is its own default.
-        download: whether to fetch the set if it is not there. Without a network TensorFlow
-            Datasets tries for some minutes before it gives up.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set. Without a network, TensorFlow Datasets retries for some
+            minutes before it fails.
         size: pixels on a side, at most 148.
 
     Raises:
-        ValueError: if the set is neither there nor to be had, when the message says how to get it, or there is no
-            room for the pixels.
+        ValueError: if the data set is missing and cannot be downloaded (the message gives the remedy), or the disk
+            has no room for the pixels.
 
     References:
         Larsen et al. (2016), for the crop, https://arxiv.org/abs/1512.09300

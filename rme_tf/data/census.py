@@ -1,4 +1,4 @@
-"""The files of a folder, and the words on those that are not read, or not whole."""
+"""Inventory of the files of a folder, and messages about unread files."""
 
 import collections
 import os
@@ -11,20 +11,20 @@ _EXAMPLES = 3  # files named of each other kind
 
 
 class Census(NamedTuple):
-    """The files of a folder and of all folders in it, by relative name."""
+    """Files of a folder and its subfolders, by relative name."""
 
     images: list[str]  # sorted
-    others: dict[str, list[str]]  # what is passed over, by the kind in words, sorted
+    others: dict[str, list[str]]  # files and folders that are skipped, by a description of their kind, sorted
 
 
 def take_census(root, suffixes) -> Census:
-    """Returns the names of the files with one of the suffixes, and those of all else.
+    """Returns the names of the image files, and of all other files.
 
-    Hidden files and folders, and folders behind links, are passed over; a link to a file is a file.
+    Hidden files and folders, and links to folders, are skipped; a link to a file is a file.
 
     Args:
-        root: the folder.
-        suffixes: lowercase, with their dots.
+        root: folder of the files.
+        suffixes: lowercase suffixes of image files, with dots.
     """
     images: list[str] = []
     others: dict[str, list[str]] = collections.defaultdict(list)
@@ -33,11 +33,11 @@ def take_census(root, suffixes) -> Census:
         inside = folders.pop()
         try:
             with os.scandir(os.path.join(root, inside)) as entries:
-                found = list(entries)
+                contents = list(entries)
         except OSError:
             others["that cannot be opened"].append(inside or ".")
             continue
-        for entry in found:
+        for entry in contents:
             name = f"{inside}{entry.name}"
             kind = _kind(entry, suffixes)
             if kind is None:
@@ -50,7 +50,7 @@ def take_census(root, suffixes) -> Census:
 
 
 def _kind(entry, suffixes) -> str | None:
-    """Returns the kind of a directory entry in words; None for an image."""
+    """Returns a description of the kind of a directory entry; None for an image."""
     if entry.name.startswith("."):
         return "hidden"
     if entry.is_dir():
@@ -58,21 +58,21 @@ def _kind(entry, suffixes) -> str | None:
     suffix = suffix_of(entry.name)
     if suffix not in suffixes:
         return f"of suffix {suffix}" if suffix else "without a suffix"
-    if not entry.is_file() and os.path.exists(entry.path):  # a pipe, which would be waited for
+    if not entry.is_file() and os.path.exists(entry.path):  # such as a pipe, where a read would block
         return "neither file nor folder"
     return None
 
 
 def summary(root, num_read: int, census: Census, skipped, lossy, index) -> str | None:
-    """Returns in words which files are passed over, unread, or read with a loss; None if there are none.
+    """Returns a message about skipped, unread and lossy files, or None.
 
     Args:
-        root: the folder.
-        num_read: images that have been read.
-        census: of the folder.
+        root: folder of the files.
+        num_read: number of images that have been read.
+        census: inventory of the folder.
         skipped: dict of reasons by the names of the files that could not be read.
         lossy: dict of names by the kind of loss.
-        index: the file that names all of `skipped` and `lossy`.
+        index: file that names all of `skipped` and `lossy`.
     """
     parts = []
     if skipped:
@@ -92,13 +92,13 @@ def summary(root, num_read: int, census: Census, skipped, lossy, index) -> str |
 
 
 def passed_over(census: Census) -> str:
-    """Returns in words the files of a folder that are no images."""
+    """Returns a phrase with the number of skipped files by kind."""
     count = sum(map(len, census.others.values()))
     return _printable(f"passed over {count:,} {'other' if count == 1 else 'others'}: {_kinds(census.others)}")
 
 
 def _kinds(names_by_kind) -> str:
-    """Returns the count of each kind, with its first names."""
+    """Returns the number of files of each kind, with the first names."""
     return ", ".join(
         f"{len(names):,} {kind} ({', '.join(names[:_EXAMPLES])}{', ...' if len(names) > _EXAMPLES else ''})"
         for kind, names in names_by_kind.items()
@@ -106,5 +106,5 @@ def _kinds(names_by_kind) -> str:
 
 
 def _printable(text: str) -> str:
-    """Returns text that any terminal takes: names that are not UTF-8 have escapes."""
+    """Returns text that any terminal can show: names that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

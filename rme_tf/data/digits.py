@@ -1,4 +1,4 @@
-"""The small handwritten digits that ship with scikit-learn: 8 x 8, no download."""
+"""Handwritten digits of scikit-learn, 8 x 8, without a download."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from rme_tf.data.images import ImageSplits
 def load_digits(*, data_dir=None, download=True):
     """Returns 1,257 training, 180 validation and 360 test images, [N, 8, 8, 1].
 
-    Their 17 levels of grey, 0 to 16, are spread over 0 to 255. The set keeps writers together, so
-    it is shuffled, with a fixed seed, before it is split.
+    The 17 gray levels, 0 to 16, are spread over 0 to 255. The data set is sorted by writer, so it is shuffled with a
+    fixed seed before it is split.
 
     Args:
-        data_dir: not used, there for the loaders' common signature.
-        download: not used either.
+        data_dir: ignored, part of the common signature of loaders.
+        download: ignored, part of the common signature of loaders.
     """
     del data_dir, download
-    from sklearn import datasets  # here, since it takes a second that other data sets can save
+    from sklearn import datasets  # imported here: it takes a second that other data sets save
 
     levels = datasets.load_digits().images[..., np.newaxis]  # [1797, 8, 8, 1]
     pixels = np.rint(levels * (255 / 16)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Data sets that are files of their authors: where they are kept, how they are fetched and read."""
+"""Files of data sets that authors publish: location, download, checksum and parsing."""
 
 import hashlib
 import os
@@ -12,74 +12,86 @@ _TIMEOUT = 60  # seconds without a byte
 
 
 def data_folder(data_dir) -> pathlib.Path:
-    """Returns the folder of the data sets; of None, TensorFlow Datasets' own default."""
+    """Returns the folder of the data sets; by default, of TensorFlow Datasets."""
     if data_dir is None:
         data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return pathlib.Path(data_dir).expanduser()
 
 
 def local_file(name, path, *, url, data_dir=None, download=True) -> pathlib.Path:
-    """Returns the path of a data set's one file, fetched if it is not there.
+    """Returns the path of a data set's single file, downloaded if missing.
 
     Args:
-        name: of the data set, and of the folder in `data_dir` that keeps what is fetched.
-        path: of the file, or a URL; with `#sha256=...` after it, the file is compared with that checksum. None is
-            the file in `data_dir`.
-        url: what is fetched unless `path` is given.
-        data_dir: as of `data_folder`.
-        download: whether to fetch it if it is not there.
+        name: name of the data set, and of the folder in `data_dir` for a downloaded file.
+        path: file or URL; `#sha256=...` at its end adds a checksum to compare with. None is `url`.
+        url: source of the file if `path` is None.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing file.
 
     Raises:
-        ValueError: if the file is neither there nor to be had, or has another checksum.
+        ValueError: if the file is missing and cannot be downloaded, or has another checksum.
     """
     source, _, checksum = str(path if path is not None else url).partition("#sha256=")
-    kept = pathlib.Path(source)
+    file = pathlib.Path(source)
     if "://" in source:
-        kept = data_folder(data_dir) / name / pathlib.PurePosixPath(urllib.parse.urlparse(source).path).name
-        if not kept.is_file():
-            _fetch(name, source, kept, checksum, download)
-    if not kept.is_file():
-        raise ValueError(f"Expected the file of {name!r} at {kept}; it is not there. {_remedy(kept, url)}")
-    _check(kept, checksum)
-    return kept
+        file = data_folder(data_dir) / name / pathlib.PurePosixPath(urllib.parse.urlparse(source).path).name
+        if not file.is_file():
+            _fetch(name, source, file, checksum, download)
+    if not file.is_file():
+        raise ValueError(f"Expected the file of {name!r} at {file}; it is not there. {_remedy(file, url)}")
+    _check(file, checksum)
+    return file
 
 
 def read_mat(path, shapes):
     """Returns the arrays of a MATLAB file, by name.
 
     Args:
-        path: of the file.
-        shapes: of the arrays by name; None is a size that may be any.
+        path: path of the file.
+        shapes: expected shape of each array by name; None stands for any size.
 
     Raises:
-        ValueError: if it is no MATLAB file, or one without such arrays.
+        ValueError: if the file is not a MATLAB file, or lacks arrays of these shapes.
     """
-    from scipy import io  # here, since other data sets do without
+    from scipy import io  # imported here: other data sets do not need it
 
     try:
         arrays = io.loadmat(path, variable_names=list(shapes))
-    except Exception as error:  # scipy raises what it likes for what is no such file
+    except Exception as error:  # scipy raises errors of many types for other files
         raise ValueError(f"Expected a MATLAB file. Received: {path} ({type(error).__name__}: {error}).") from error
     for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else None
-        if found is None or not _fits(found, shape):
-            raise ValueError(f"Expected an array {name!r} of shape {shape} in {path}. Received: {found}.")
+        received = arrays[name].shape if name in arrays else None
+        if received is None or not _fits(received, shape):
+            raise ValueError(f"Expected an array {name!r} of shape {shape} in {path}. Received: {received}.")
     return {name: arrays[name] for name in shapes}
 
 
-def _fits(found, shape) -> bool:
-    """Returns whether a shape is what was asked for, sizes of None aside."""
-    return len(found) == len(shape) and all(b in (None, a) for a, b in zip(found, shape, strict=True))
+def _fits(received, expected) -> bool:
+    """Returns whether a shape equals the expected shape, where None stands for any size."""
+    return len(received) == len(expected) and all(b in (None, a) for a, b in zip(received, expected, strict=True))
 
 
 def check_size(name, images, size):
-    """Raises ValueError unless there are so many images: a file cut short would be another data set."""
+    """Checks the number of images, so that a truncated file is refused.
+
+    Args:
+        name: name of the file, for the message.
+        images: array of images. Shape [N, H, W, C].
+        size: expected number of images N.
+
+    Raises:
+        ValueError: if the number differs.
+    """
     if len(images) != size:
         raise ValueError(f"Expected {size:,} images in {name}. Received: {len(images):,}.")
 
 
 def _fetch(name, url, path, checksum, download):
-    """Downloads the file, or raises a ValueError that says how to get it; what is there is whole."""
+    """Downloads the file; an incomplete file never gets its name.
+
+    Raises:
+        ValueError: if the download fails; the message gives the remedy.
+    """
     cause, reason = None, "`download` is False"
     if download:
         partial = None
@@ -92,7 +104,7 @@ def _fetch(name, url, path, checksum, download):
             _check(partial, checksum)
             os.replace(partial, path)
             return
-        except OSError as error:  # no network, no space, no such page: the remedy is the same
+        except OSError as error:  # no network, no space, no such page: one remedy for all
             cause, reason = error, f"it could not be downloaded ({type(error).__name__}: {error})"
         finally:
             if partial is not None:
@@ -107,10 +119,10 @@ def _remedy(path, url):
 
 
 def _check(path, checksum):
-    """Raises ValueError if the file has another SHA-256 than a given one; "" is any."""
+    """Raises ValueError if the file has another SHA-256 than `checksum`; "" accepts any file."""
     if not checksum:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != checksum.lower():
-        raise ValueError(f"Expected the SHA-256 {checksum} of {path}. Received: {found}.")
+        received = hashlib.file_digest(file, "sha256").hexdigest()
+    if received != checksum.lower():
+        raise ValueError(f"Expected the SHA-256 {checksum} of {path}. Received: {received}.")

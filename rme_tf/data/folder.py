@@ -1,4 +1,4 @@
-"""Any folder of images, read once, at one size; what cannot be read is left out, counted and named."""
+"""Image folders as data sets: one size, memory-mapped, unreadable files reported."""
 
 import collections
 import hashlib
@@ -15,39 +15,38 @@ from rme_tf.data.image_files import MODES, image_suffixes, read_with_losses
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.mapped import arrays_folder, mapped_splits
 
-HELD_OUT = 10  # one file in so many is for validation, another for test
+HELD_OUT = 10  # one file in ten is for validation, another one for test
 
-_BATCH = 64  # files that a thread reads in one go
-_THREADS = 8  # each of which may be two batches ahead: no more is in memory
-_VERSION = 2  # of what is made of the files, and kept
+_BATCH = 64  # files that a thread reads at a time
+_THREADS = 8  # at most two batches a thread are in memory
+_VERSION = 2  # of the pixels that are computed from the files and stored
 
 
 def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3, bits=None):
-    """Returns the images of a folder and of all folders within it, about 80 / 10 / 10 in a hundred.
+    """Returns the images of a folder and its subfolders, split 80 / 10 / 10.
 
-    Each is turned upright, cut to the square in its middle and resized. The pixels are kept in `data_dir`, to be read
-    from there batch by batch, and are made anew when a file has changed. The split is of the sorted names, by a
-    shuffle with a fixed seed: it is the same whichever of the files can be read.
+    Each image is turned upright, cropped to the central square and resized. The pixels are stored in `data_dir`, read
+    from there batch by batch, and computed again when a file has changed. The sorted file names are shuffled with a
+    fixed seed and split, so the split does not depend on which files can be read.
 
     Args:
-        data_dir: where the pixels are kept; None is TensorFlow Datasets' own default.
-        download: not used, there for the loaders' common signature.
-        path: of the folder. Files of every format that Pillow can open, of several frames the first; but no documents,
-            icons and videos. Hidden files and links to folders are passed over.
+        data_dir: folder of the data sets, for the stored pixels; None is the default of TensorFlow Datasets.
+        download: ignored, part of the common signature of loaders.
+        path: folder of image files in any format that Pillow can open, except documents, icons and videos; only the
+            first frame of an animation is read. Hidden files and links to folders are skipped.
         size: pixels on a side.
-        channels: 1 is grey, 3 is RGB; transparency and color profiles are ignored.
-        bits: of the values in grey files of 16 bits, 12 of a camera with so many, say; None is 16, or fewer where a
-            TIFF says so.
+        channels: 1 for gray or 3 for RGB; transparency and color profiles are ignored.
+        bits: significant bits of the values in gray 16-bit files, such as 12 for many cameras; None is 16, or the
+            smaller number that a TIFF file declares.
 
     Returns:
-        splits: memory-mapped. Shape [N, size, size, channels].
+        splits: memory-mapped arrays. Shape [N, size, size, channels].
 
     Raises:
-        ValueError: if there is no such folder, it has less than three images, or one split none that can be read.
+        ValueError: if the folder does not exist, has fewer than three images, or a split has no readable image.
 
     Warns:
-        UserWarning: which files were passed over, could not be read, or were read with a loss: how many, and the
-            first names.
+        UserWarning: if files were skipped, unreadable, or read with a loss; with their number and first names.
     """
     del download
     _check(path, size, channels, bits)
@@ -69,19 +68,22 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
         return {split: _pixels(root, part, (size, channels, bits), skipped, lossy) for split, part in parts}
 
     def facts():
-        """Returns what was found when the pixels were read."""
+        """Returns the unreadable and lossy files of the last `read`."""
         kinds = {kind: sorted(lossy[kind]) for kind in sorted(lossy)}
         return {"folder": str(root), "skipped": dict(sorted(skipped.items())), "lossy": kinds}
 
-    splits, found = mapped_splits(folder, read, facts)
-    words = summary(root, sum(map(len, splits)), census, found["skipped"], found["lossy"], folder / "index.json")
-    if words is not None:
-        warnings.warn(words, stacklevel=3)
+    splits, stored = mapped_splits(folder, read, facts)
+    message = summary(root, sum(map(len, splits)), census, stored["skipped"], stored["lossy"], folder / "index.json")
+    if message is not None:
+        warnings.warn(message, stacklevel=3)
     return splits
 
 
 def split_names(names) -> dict[str, list[str]]:
-    """Returns the names of each split: a tenth, one at least, is for validation and as many for test."""
+    """Returns the names by split, in the ratio 80 / 10 / 10.
+
+    Validation and test get at least one name each.
+    """
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(names))
     held_out = max(1, len(names) // HELD_OUT)
     parts = np.split(order, [len(names) - 2 * held_out, len(names) - held_out])
@@ -89,7 +91,7 @@ def split_names(names) -> dict[str, list[str]]:
 
 
 def _check(path, size, channels, bits):
-    """Raises ValueError for an argument of `load_folder` that makes no sense."""
+    """Raises ValueError for an invalid argument of `load_folder`."""
     if path is None or not pathlib.Path(path).is_dir():
         raise ValueError(f"`path` must be a folder of images. Received: {path}.")
     if channels not in MODES:
@@ -101,23 +103,23 @@ def _check(path, size, channels, bits):
 
 
 def _pixels(root, names, choices, skipped, lossy):
-    """Yields batches [B, size, size, channels] of what can be read, in order.
+    """Yields batches [B, size, size, channels] of the readable images, in order.
 
     Args:
-        root: the folder.
-        names: relative to it.
+        root: folder of the files.
+        names: file names relative to `root`.
         choices: size, channels and bits.
-        skipped: to be filled with the reason for each name that cannot be read.
-        lossy: to be filled with the names of each kind of loss.
+        skipped: dict that receives the reason for each unreadable file.
+        lossy: dict that receives the names for each kind of loss.
     """
 
     def read(part):
-        """Returns the pixels of those of some files that can be read, and pairs of a kind of loss and a name."""
+        """Returns the pixels of the readable files of a part, and pairs (kind of loss, name)."""
         images, losses = [], []
         for name in part:
             try:
                 pixels, kinds = read_with_losses(os.path.join(root, name), *choices)
-            except Exception as error:  # of many kinds: a broken file may break anything
+            except Exception as error:  # a broken file may raise any error
                 skipped[name] = f"{type(error).__name__}: {error}".replace(f"{root}{os.sep}", "")
             else:
                 images.append(pixels)
@@ -125,7 +127,7 @@ def _pixels(root, names, choices, skipped, lossy):
         return images, losses
 
     parts = (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
-    with futures.ThreadPoolExecutor(_THREADS) as pool:  # a batch a task: a file a task costs as much again
+    with futures.ThreadPoolExecutor(_THREADS) as pool:  # a task reads a batch: one task a file takes twice as long
         coming = collections.deque(pool.submit(read, part) for part in itertools.islice(parts, 2 * _THREADS))
         while coming:
             images, losses = coming.popleft().result()
@@ -137,11 +139,11 @@ def _pixels(root, names, choices, skipped, lossy):
 
 
 def _fingerprint(root, names, size, channels, bits):
-    """Returns a name that changes with the files, by path, size and time, and with what is made of them."""
+    """Returns a name that changes with the files (path, size, time of change) and with the options."""
     made = f"{root.resolve()}\0{size}\0{channels}\0{bits}\0{_VERSION}"
     digest = hashlib.sha256(made.encode(errors="surrogateescape"))
     for name in names:
         path = root / name
-        stat = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+        stat = path.stat() if path.exists() else path.lstat()  # a link may be broken
         digest.update(f"\0{name}\0{stat.st_size}\0{stat.st_mtime_ns}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]

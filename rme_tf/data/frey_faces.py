@@ -1,4 +1,4 @@
-"""The Frey faces: the frames of one man's face in a short grey video, 28 x 20."""
+"""Frey faces: frames of a gray video of one face, 28 x 20."""
 
 import numpy as np
 
@@ -12,15 +12,17 @@ SIZES = (1_565, 200, 200)
 def load_frey_faces(*, data_dir=None, download=True, path=None):
     """Returns 1,565 training, 200 validation and 200 test images, [N, 28, 20, 1].
 
-    Neighbours in the video look alike, so it is shuffled, with a fixed seed, before it is split.
+    Consecutive frames look alike, so the frames are shuffled with a fixed seed before they are split.
 
     Args:
-        data_dir: keeps `frey_faces/frey_rawface.mat`; None is TensorFlow Datasets' own default.
-        download: whether to fetch that file if it is not there.
-        path: of the file, or a URL, with `#sha256=...` after it if it is to be compared with a checksum.
+        data_dir: folder of the data sets, with `frey_faces/frey_rawface.mat`; None is the default of TensorFlow
+            Datasets.
+        download: whether to download a missing file.
+        path: file or URL; `#sha256=...` at its end adds a checksum to compare with.
 
     Raises:
-        ValueError: if the file is neither there nor to be had, when the message says how to get it, or is another.
+        ValueError: if the file is missing and cannot be downloaded (the message gives the remedy), or has other
+            contents.
     """
     file = local_file("frey_faces", path, url=URL, data_dir=data_dir, download=download)
     columns = read_mat(file, {"ff": (560, None)})["ff"]

@@ -1,4 +1,4 @@
-"""One image file as pixels: which files are images, and which of them are read with a loss."""
+"""Decoding of image files to pixels, with a report of losses."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import numpy as np
 
 MODES = {1: "L", 3: "RGB"}  # Pillow's names
 
-# What Pillow can open, some of it through other programs, and is no photograph: documents, icons, data and video.
+# Formats that Pillow can open, some of them through other programs, for documents, icons, data and video.
 NOT_PHOTOGRAPHS = {"BUFR", "CUR", "EPS", "FITS", "FLI", "GRIB", "HDF5", "ICNS", "ICO", "IPTC", "MPEG", "PDF", "WMF"}
 
 FRAMES = "of several frames, of which the first is read"
@@ -15,12 +15,12 @@ ALPHA = "with transparency, which is ignored"
 CMYK = "in CMYK, whose colors are approximate"
 DARK = "of 16 bits without a value above 4,095, nearly black if their data are of 12 bits (then say so by `bits`)"
 
-_SMALL_BITS = 12  # 16-bit files with no larger values are rarely meant
+_SMALL_BITS = 12  # 16-bit files whose values are all this small are usually 12-bit data
 
 
 def image_suffixes() -> set[str]:
-    """Returns the suffixes of the formats that Pillow can open here, plugins that are registered among them."""
-    from PIL import Image  # here, since other data sets do without
+    """Returns the suffixes of the formats that Pillow can open, plugins included."""
+    from PIL import Image  # imported here: other data sets do not need it
 
     Image.init()
     formats = Image.registered_extensions().items()
@@ -28,30 +28,30 @@ def image_suffixes() -> set[str]:
 
 
 def suffix_of(name: str) -> str:
-    """Returns the lowercase suffix of a file name, with its dot; "" where there is none."""
+    """Returns the lowercase suffix of a file name, with its dot, or ""."""
     return os.path.splitext(name)[1].lower()
 
 
 def read_image(path, size, channels, bits=None):
-    """Returns the pixels of `read_with_losses`."""
+    """Returns only the pixels of `read_with_losses`."""
     return read_with_losses(path, size, channels, bits)[0]
 
 
 def read_with_losses(path, size, channels, bits=None):
-    """Returns the square in the middle of an image file, resized, and what the file has more of.
+    """Returns the resized central square of an image file, and its losses.
 
     Args:
-        path: of the file.
+        path: path of the file.
         size: pixels on a side.
-        channels: 1 is grey, 3 is RGB.
-        bits: of the values in files of 16 bits, as of `load_folder`.
+        channels: 1 for gray or 3 for RGB.
+        bits: significant bits of the values in 16-bit files, see `load_folder`.
 
     Returns:
         pixels: uint8 [size, size, channels].
-        losses: list of `FRAMES`, `ALPHA`, `CMYK` and `DARK`, those that are so.
+        losses: list with the applicable ones of `FRAMES`, `ALPHA`, `CMYK` and `DARK`.
 
     Raises:
-        Exception: whatever Pillow raises for a file that is no whole image.
+        Exception: any error of Pillow for a file that is not a complete image.
     """
     from PIL import Image, ImageOps
 
@@ -71,7 +71,7 @@ def read_with_losses(path, size, channels, bits=None):
             losses += _losses_of_deep_colors(upright, bits)
         if upright.mode in ("F", "I"):
             raise ValueError("pixels of 32 bits, of which nobody knows what is white")
-        if "transparency" in upright.info:  # of a palette: Pillow would warn
+        if "transparency" in upright.info:  # in a palette: Pillow would warn
             upright = upright.convert("RGBA")
         upright = upright.convert(MODES[channels])
     pixels = np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BICUBIC))
@@ -79,21 +79,21 @@ def read_with_losses(path, size, channels, bits=None):
 
 
 def _stored_bits(image) -> int:
-    """Returns the bits of a value: 16, or fewer where a TIFF says so."""
+    """Returns the significant bits of a value: 16, or the smaller number that a TIFF file declares."""
     stored = getattr(image, "tag_v2", {}).get(258, 16)  # BitsPerSample
     stored = max(stored) if isinstance(stored, tuple) else stored
     return stored if 8 < stored < 16 else 16
 
 
 def _eight_bits(values, bits: int):
-    """Returns the upper 8 of the bits of values, uint8; Pillow would cut them off at 255."""
+    """Returns the upper 8 bits of the values, uint8; Pillow would clip the values at 255."""
     if values.max() >= 2**bits:
         raise ValueError(f"values of more than {bits} bits")
     return (values >> (bits - 8)).astype(np.uint8)
 
 
 def _losses_of_deep_colors(image, bits) -> list[str]:
-    """Returns the losses of 16 bits a channel, of which Pillow has kept the upper 8."""
+    """Returns the losses of an image with 16 bits a channel, of which Pillow reads the upper 8."""
     if bits not in (None, 16):
         raise ValueError(f"colors of 16 bits, of which Pillow keeps the upper 8: no `bits` of {bits}")
     largest = max(image.getchannel(band).getextrema()[1] for band in image.getbands() if band != "A")
@@ -101,6 +101,6 @@ def _losses_of_deep_colors(image, bits) -> list[str]:
 
 
 def _least_alpha(image) -> int:
-    """Returns the least opacity of a pixel, 255 at most."""
+    """Returns the smallest opacity of a pixel, at most 255."""
     alpha = image if "A" in image.getbands() else image.convert("RGBA")
     return alpha.getchannel("A").getextrema()[0]

@@ -1,6 +1,6 @@
-"""Image data sets as arrays, and the tf.data pipelines that feed training and evaluation.
+"""Image data sets as arrays, and `tf.data` pipelines for training and evaluation.
 
-An array may be memory-mapped (`np.memmap`): the pipelines then read from the disk what a batch needs.
+An array may be memory-mapped (`np.memmap`): the pipelines then read one batch at a time from the disk.
 N images of a split, B images of a batch, H height, W width, C channels.
 """
 
@@ -16,7 +16,7 @@ from rme_tf.data.rows import row_reader
 
 
 class ImageSplits(NamedTuple):
-    """The three parts of a data set: uint8 NumPy arrays of pixels, 0 to 255; of a large one memory-mapped."""
+    """Training, validation and test images: uint8 NumPy arrays, memory-mapped if large."""
 
     train: np.ndarray  # [N, H, W, C]
     validation: np.ndarray  # [N', H, W, C]
@@ -26,8 +26,14 @@ class ImageSplits(NamedTuple):
 def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images"):
     """Returns the number of batches in one pass, at least 1.
 
+    Args:
+        num_images: number of images N.
+        batch_size: number of images B in a batch.
+        drop_remainder: whether a last batch of fewer images is left out.
+        noun: plural noun for the images in the message.
+
     Raises:
-        ValueError: if `batch_size` is below 1, or if not one batch can be filled.
+        ValueError: if `batch_size` is below 1, or there are too few images for one batch.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
@@ -38,22 +44,22 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images
 
 
 def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, first_epoch=0, drop_remainder=True):
-    """Returns an unending data set of shuffled batches, epoch after epoch.
+    """Returns an infinite data set of shuffled batches, epoch after epoch.
 
-    The order and the noise of epoch e depend on (seed, e) alone, so that a training resumed at
-    `first_epoch` sees exactly what an uninterrupted one would have seen. `fit` must be given
-    `steps_per_epoch(len(images), batch_size)`, for one epoch flows into the next.
+    The order and the noise of epoch e depend only on (seed, e), so a training resumed at `first_epoch` sees the same
+    batches as an uninterrupted one. `fit` needs `steps_per_epoch(len(images), batch_size)`, since the data set does
+    not end after an epoch.
 
     Args:
         images: pixels, uint8. Shape [N, H, W, C].
-        batch_size: B.
+        batch_size: number of images B in a batch.
         binarization: one of `BINARIZATIONS`.
-        seed: of the order and of the noise; not negative.
-        first_epoch: the epoch to start with, counted from 0.
-        drop_remainder: whether to leave out the images that do not fill a batch, others each epoch.
+        seed: non-negative seed of the order and of the noise.
+        first_epoch: first epoch, counted from 0.
+        drop_remainder: whether to leave out the images that do not fill a batch, other ones in each epoch.
 
     Returns:
-        dataset: of float32 batches. Shape [B, H, W, C].
+        dataset: float32 batches. Shape [B, H, W, C].
     """
     if first_epoch < 0:
         raise ValueError(f"`first_epoch` must be at least 0. Received: {first_epoch}.")
@@ -70,20 +76,20 @@ def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, firs
 
 
 def reshuffled_dataset(images, *, batch_size, binarization="dynamic", seed=0, drop_remainder=False):
-    """Returns one pass over shuffled batches; iterating over it again draws the next pass.
+    """Returns one pass over shuffled batches, reshuffled at each iteration.
 
-    This is what `fit` takes without `steps_per_epoch`. The passes follow from `seed`, but a
-    resumed training starts again with the first of them: see `training_dataset`.
+    `fit` takes this data set without `steps_per_epoch`. The passes depend on `seed`, but a resumed training starts
+    again with the first pass: see `training_dataset`.
 
     Args:
         images: pixels, uint8. Shape [N, H, W, C].
-        batch_size: B.
+        batch_size: number of images B in a batch.
         binarization: one of `BINARIZATIONS`.
-        seed: of the order and of the noise; not negative.
+        seed: non-negative seed of the order and of the noise.
         drop_remainder: whether to leave out the images that do not fill a batch.
 
     Returns:
-        dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
+        dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
     num_steps = steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
     dataset = _batches(
@@ -98,30 +104,30 @@ def reshuffled_dataset(images, *, batch_size, binarization="dynamic", seed=0, dr
 
 
 def evaluation_dataset(array, batch_size):
-    """Returns the rows of `array` in their order, in batches, the last of which may be smaller.
+    """Returns the rows of an array in order, in batches.
 
     Args:
-        array: what `evaluation_array` returns. Shape [N, H, W, C].
-        batch_size: B.
+        array: result of `evaluation_array`. Shape [N, H, W, C].
+        batch_size: number of images B in a batch.
 
     Returns:
-        dataset: of batches. Shape [B, H, W, C].
+        dataset: batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
     steps_per_epoch(len(array), batch_size, drop_remainder=False)
     return untuned(tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(2))
 
 
 def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
-    """Returns validation or test images in their order, as `evaluation_array` makes data of them, in batches.
+    """Returns the rows of `evaluation_array` in order, in batches.
 
     Args:
-        images: pixels, uint8; of a memory-mapped array no more is in memory than a few batches. Shape [N, H, W, C].
-        batch_size: B.
+        images: pixels, uint8; a few batches of a memory-mapped array are in memory at a time. Shape [N, H, W, C].
+        batch_size: number of images B in a batch.
         binarization: one of `BINARIZATIONS`.
-        seed: of the noise; not negative.
+        seed: non-negative seed of the noise.
 
     Returns:
-        dataset: of float32 batches. Shape [B, H, W, C]; the last one may be smaller.
+        dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
     steps_per_epoch(len(images), batch_size, drop_remainder=False)
     rows = row_reader(images, binarization=binarization, seed=seed, fixed=True)
@@ -131,7 +137,7 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
 
 def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
     """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields."""
-    way = lookup(BINARIZATIONS, binarization, "binarization")
+    mode = lookup(BINARIZATIONS, binarization, "binarization")
     rows = row_reader(images, binarization=binarization, seed=seed)
 
     def shuffled(epoch):
@@ -142,9 +148,9 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
 
     def gathered(seeds, step, indices):
         batch = rows(indices)  # [B, H, W, C]
-        if not way.redrawn:
+        if not mode.redrawn:
             return batch
         noise = tf.random.stateless_uniform(tf.shape(batch), tf.random.fold_in(seeds, step))
-        return tf.cast(way.transform(tf.cast(batch, tf.float32), noise), tf.float32)
+        return tf.cast(mode.transform(tf.cast(batch, tf.float32), noise), tf.float32)
 
     return untuned(epochs.flat_map(shuffled).map(gathered, 2, deterministic=True).prefetch(2))

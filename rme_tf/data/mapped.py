@@ -1,4 +1,4 @@
-"""Images too many for the memory: kept on the disk as plain pixels, of which batches are read."""
+"""Memory-mapped image arrays for data sets that exceed the memory."""
 
 import json
 import os
@@ -17,23 +17,23 @@ _INDEX = "index.json"
 
 
 def arrays_folder(data_dir, name) -> pathlib.Path:
-    """Returns the folder in `data_dir` that keeps the pixels of a data set; it may be deleted at any time."""
+    """Returns the cache folder of a data set's pixels."""
     return data_folder(data_dir) / "arrays" / name
 
 
 def mapped_splits(folder, make: Callable[[], Mapping[str, Iterable[np.ndarray]]], facts: Callable = dict):
-    """Returns the splits that a folder keeps, as memory-mapped arrays; makes them if they are not there.
+    """Returns the splits stored in a folder, memory-mapped, and computes missing ones.
 
-    The folder appears when it is whole: what was interrupted begins anew.
+    The folder gets its name when it is complete; an interrupted computation starts again.
 
     Args:
-        folder: pathlib.Path.
-        make: returns for each split, by name, batches of uint8 pixels. Shape [B, H, W, C].
-        facts: returns, when these are read, what else is to be known of them: a dict that JSON can hold.
+        folder: `pathlib.Path` of the stored pixels, see `arrays_folder`.
+        make: function that returns for each split, by name, batches of uint8 pixels. Shape [B, H, W, C].
+        facts: function that returns further facts about the pixels as a JSON dict, called after all batches are read.
 
     Returns:
         splits: `ImageSplits` of `np.memmap`.
-        facts: of when they were made.
+        facts: dict of the further facts, as stored with the pixels.
 
     Raises:
         ValueError: if a split has no image, or the folder cannot be written.
@@ -53,7 +53,7 @@ def mapped_splits(folder, make: Callable[[], Mapping[str, Iterable[np.ndarray]]]
 
 
 def _make(folder, make, facts):
-    """Writes the pixels beside the folder, and then gives them its name."""
+    """Writes the pixels to a temporary folder, and renames it when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -64,14 +64,14 @@ def _make(folder, make, facts):
         try:
             os.rename(partial, folder)
         except OSError:
-            if not (folder / _INDEX).is_file():  # else another process was quicker, with the same pixels
+            if not (folder / _INDEX).is_file():  # otherwise another process has written the same pixels
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write(path, batches, name):
-    """Writes a split's batches one after another; returns the shape of all of them, [N, H, W, C]."""
+    """Writes the batches of a split one after another; returns their total shape [N, H, W, C]."""
     size, shape = 0, ()
     with path.open("wb") as file, tqdm(desc=f"{name} images", unit="", leave=False) as progress:
         for batch in batches:

@@ -1,4 +1,4 @@
-"""MNIST's handwritten digits, 28 x 28, by way of TensorFlow Datasets."""
+"""MNIST handwritten digits, 28 x 28, from TensorFlow Datasets."""
 
 from rme_tf.data.prepared import load_train_and_test
 
@@ -9,11 +9,11 @@ def load_mnist(*, data_dir=None, download=True):
     """Returns 50,000 training, 10,000 validation and 10,000 test images, [N, 28, 28, 1].
 
     Args:
-        data_dir: where TensorFlow Datasets keeps its sets; None is its own default.
-        download: whether to fetch the set if it is not there. Without a network TensorFlow
-            Datasets tries for some minutes before it gives up.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set. Without a network, TensorFlow Datasets retries for some
+            minutes before it fails.
 
     Raises:
-        ValueError: if the set is neither there nor to be had; the message says how to get it.
+        ValueError: if the data set is missing and cannot be downloaded; the message gives the remedy.
     """
     return load_train_and_test("mnist", num_validation=NUM_VALIDATION, data_dir=data_dir, download=download)

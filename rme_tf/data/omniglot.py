@@ -1,4 +1,4 @@
-"""OMNIGLOT's handwritten characters, 28 x 28, in the split of Burda et al."""
+"""OMNIGLOT handwritten characters, 28 x 28, in the split of Burda et al."""
 
 import numpy as np
 
@@ -6,23 +6,24 @@ from rme_tf.data.files import check_size, local_file, read_mat
 from rme_tf.data.images import ImageSplits
 
 URL = "https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/chardata.mat"
-SIZES = (24_345, 8_070)  # of the file: for training, and test
+SIZES = (24_345, 8_070)  # training and test images in the file
 NUM_VALIDATION = 1_345
 
 
 def load_omniglot(*, data_dir=None, download=True, path=None):
-    """Returns 23,000 training, 1,345 validation and 8,070 test images, [N, 28, 28, 1]; the strokes are white.
+    """Returns 23,000 training, 1,345 validation and 8,070 test images, [N, 28, 28, 1].
 
-    The training images are shuffled, with a fixed seed, before the last of them are held out. The file's grey, 0 to
-    1, becomes 0 to 255.
+    The strokes are white. The training images are shuffled with a fixed seed before the last ones are held out. Gray
+    values from 0 to 1 in the file become 0 to 255.
 
     Args:
-        data_dir: keeps `omniglot/chardata.mat`; None is TensorFlow Datasets' own default.
-        download: whether to fetch that file if it is not there.
-        path: of the file, or a URL, with `#sha256=...` after it if it is to be compared with a checksum.
+        data_dir: folder of the data sets, with `omniglot/chardata.mat`; None is the default of TensorFlow Datasets.
+        download: whether to download a missing file.
+        path: file or URL; `#sha256=...` at its end adds a checksum to compare with.
 
     Raises:
-        ValueError: if the file is neither there nor to be had, when the message says how to get it, or is another.
+        ValueError: if the file is missing and cannot be downloaded (the message gives the remedy), or has other
+            contents.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
@@ -37,7 +38,7 @@ def load_omniglot(*, data_dir=None, download=True, path=None):
 
 
 def _images(file, columns):
-    """Returns images [N, 28, 28, 1] of columns [784, N], each read from top to bottom."""
+    """Returns images [N, 28, 28, 1] of columns [784, N], in column-major order."""
     if not (columns.min() >= 0 and columns.max() <= 1):
         raise ValueError(f"Expected grey from 0 to 1 in {file}. Received: {columns.min()} to {columns.max()}.")
     pixels = np.rint(columns * 255.0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""OMNIGLOT's handwritten characters in their authors' own split, made 28 x 28, by way of TensorFlow Datasets."""
+"""OMNIGLOT, 28 x 28, in the authors' split, from TensorFlow Datasets."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,18 +13,18 @@ _BATCH = 256  # images of 105 x 105 in memory at once
 
 
 def load_omniglot_tfds(*, data_dir=None, download=True):
-    """Returns 18,000 training, 1,280 validation and 13,180 test images, [N, 28, 28, 1]; the strokes are white.
+    """Returns 18,000 training, 1,280 validation and 13,180 test images, [N, 28, 28, 1].
 
-    The test images are of other alphabets than the training images, and all are resized (averaged over areas) in
-    another way than Burda's: results do not compare with those on `omniglot`.
+    The strokes are white. The test images have other alphabets than the training images, and the images are resized by
+    averages over areas, unlike Burda's: results on `omniglot` do not compare.
 
     Args:
-        data_dir: where TensorFlow Datasets keeps its sets; None is its own default.
-        download: whether to fetch the set if it is not there. Without a network TensorFlow
-            Datasets tries for some minutes before it gives up.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set. Without a network, TensorFlow Datasets retries for some
+            minutes before it fails.
 
     Raises:
-        ValueError: if the set is neither there nor to be had; the message says how to get it.
+        ValueError: if the data set is missing and cannot be downloaded; the message gives the remedy.
 
     References:
         Lake, Salakhutdinov and Tenenbaum (2015), https://doi.org/10.1126/science.aab3050

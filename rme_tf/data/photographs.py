@@ -1,4 +1,4 @@
-"""Photographs that come with scikit-learn and Matplotlib, cut into a folder of small ones: no download."""
+"""Photographs of scikit-learn and Matplotlib, cut into tiles, without a download."""
 
 import pathlib
 import shutil
@@ -10,36 +10,37 @@ from rme_tf.data.files import data_folder
 
 
 def photographs() -> dict[str, np.ndarray]:
-    """Returns the photographs by name, uint8 [H, W, 3]: two of scikit-learn's, and Matplotlib's JPEGs where it has any.
+    """Returns the photographs by name, uint8 [H, W, 3].
 
-    Some distributions leave Matplotlib's sample data out.
+    Two photographs come from scikit-learn, the others are the JPEG files of Matplotlib's sample data, which some
+    distributions leave out.
     """
-    import matplotlib  # here, since other data sets do without
+    import matplotlib  # imported here: other data sets do not need it
     from PIL import Image
     from sklearn import datasets
 
     bunch = datasets.load_sample_images()
-    found = {
+    images = {
         pathlib.Path(name).stem: np.asarray(image) for name, image in zip(bunch.filenames, bunch.images, strict=True)
     }
     for path in sorted((pathlib.Path(matplotlib.get_data_path()) / "sample_data").glob("*.jpg")):
         with Image.open(path) as image:
-            found[path.stem] = np.asarray(image.convert("RGB"))
-    return found
+            images[path.stem] = np.asarray(image.convert("RGB"))
+    return images
 
 
 def cut_photographs(data_dir=None, side: int = 32) -> pathlib.Path:
-    """Returns a folder of PNG files, the tiles of `photographs`, a folder for each; makes it if it is not there.
+    """Returns a folder of PNG tiles of `photographs`, written if missing.
 
-    The tiles do not overlap, and what is too little for one at the right and at the bottom is left out: about 800 of
-    32 x 32. For the data set "folder".
+    The folder serves the data set "folder" and has a subfolder for each photograph. The tiles do not overlap, and
+    pixels at the right and at the bottom that do not fill a tile are left out. There are about 800 tiles of 32 x 32.
 
     Args:
-        data_dir: as of `files.data_folder`.
-        side: pixels on a side.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        side: pixels on a side of a tile.
 
     Raises:
-        ValueError: if `side` is below 1, or above what the smallest photograph has.
+        ValueError: if `side` is below 1, or above the shortest side of a photograph.
     """
     from PIL import Image
 
@@ -52,7 +53,7 @@ def cut_photographs(data_dir=None, side: int = 32) -> pathlib.Path:
         raise ValueError(f"`side` must be from 1 to {least}. Received: {side}.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as partial:
-        whole = pathlib.Path(partial) / folder.name  # the folder appears when it is
+        whole = pathlib.Path(partial) / folder.name  # renamed when complete
         for name, image in images.items():
             (whole / name).mkdir(parents=True)
             for (row, column), tile in tiles(image, side).items():
@@ -62,7 +63,7 @@ def cut_photographs(data_dir=None, side: int = 32) -> pathlib.Path:
 
 
 def tiles(image, side: int) -> dict[tuple[int, int], np.ndarray]:
-    """Returns the squares [side, side, C] of an image [H, W, C] by row and column, row by row."""
+    """Returns the tiles [side, side, C] of an image [H, W, C] by (row, column)."""
     rows, columns = (size // side for size in image.shape[:2])
     cut = image[: rows * side, : columns * side].reshape(rows, side, columns, side, -1).swapaxes(1, 2)
     return {(row, column): cut[row, column] for row in range(rows) for column in range(columns)}

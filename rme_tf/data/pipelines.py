@@ -1,12 +1,13 @@
-"""What the pipelines of images and of sentences have in common."""
+"""Options shared by the `tf.data` pipelines of images and sentences."""
 
 import tensorflow as tf
 
 
 def untuned(dataset):
-    """Returns the data set without tf.data's autotuning, whose thread sleeps twice as long each time it looks.
+    """Returns the data set without `tf.data` autotuning.
 
-    The end of an iterator waits for it: up to as long again as the pass took, after each validation of a `fit`.
+    The autotuning thread doubles its sleep at each round, and the end of an iterator waits for it: each validation of
+    a `fit` could take twice as long.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -1,4 +1,4 @@
-"""Data sets by way of TensorFlow Datasets, and what to do where one is missing."""
+"""Builders of TensorFlow Datasets, with a remedy for a missing data set."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from rme_tf.data.images import ImageSplits
 
 
 def prepared_builder(name, *, data_dir=None, download=True):
-    """Returns the TensorFlow Datasets builder of a data set, prepared already or by now.
+    """Returns the prepared TensorFlow Datasets builder of a data set.
 
     Args:
-        name: of the data set.
-        data_dir: where TensorFlow Datasets keeps its sets; None is its own default.
-        download: whether to fetch the set if it is not there. Without a network TensorFlow
-            Datasets tries for some minutes before it gives up.
+        name: name of the data set in TensorFlow Datasets.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set. Without a network, TensorFlow Datasets retries for some
+            minutes before it fails.
 
     Raises:
-        ValueError: if the set is neither there nor to be had; the message says how to get it.
+        ValueError: if the data set is missing and cannot be downloaded; the message gives the remedy.
     """
-    import tensorflow_datasets as tfds  # here, since other data sets do without
+    import tensorflow_datasets as tfds  # imported here: other data sets do not need it
 
     builder = tfds.builder(name, data_dir=data_dir)
     if not builder.is_prepared():
@@ -26,16 +26,18 @@ def prepared_builder(name, *, data_dir=None, download=True):
 
 
 def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
-    """Returns the images of a data set without a validation split: the last training images are for that.
+    """Returns the splits of a data set without a validation split.
+
+    The last training images, in the order of TensorFlow Datasets, become the validation split.
 
     Args:
-        name: of the data set.
-        num_validation: so many of them, in the order of TensorFlow Datasets.
-        data_dir: as of `prepared_builder`.
-        download: as of `prepared_builder`.
+        name: name of the data set in TensorFlow Datasets.
+        num_validation: number of validation images.
+        data_dir: folder of the data sets, see `prepared_builder`.
+        download: whether to download a missing data set, see `prepared_builder`.
 
     Raises:
-        ValueError: as `prepared_builder` does.
+        ValueError: if the data set is missing and cannot be downloaded; the message gives the remedy.
     """
     builder = prepared_builder(name, data_dir=data_dir, download=download)
     train, test = builder.as_dataset(split=["train", "test"], batch_size=-1)
@@ -44,13 +46,13 @@ def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
 
 
 def _prepare(name, builder, data_dir, download):
-    """Downloads and prepares the set, or raises a ValueError that says how to get it."""
+    """Downloads and prepares the data set, or raises a ValueError with the remedy."""
     cause, reason = None, "`download` is False"
     if download:
         try:
             builder.download_and_prepare()
             return
-        except Exception as error:  # no network, no space, a proxy: the remedy is the same
+        except Exception as error:  # no network, no space, a proxy: one remedy for all
             cause, reason = error, f"it could not be downloaded ({type(error).__name__}: {error})"
     where = "" if data_dir is None else f", data_dir={str(data_dir)!r}"
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Rows of arrays that are in memory, or on the disk and memory-mapped, inside a tf.data pipeline."""
+"""Row access to image arrays inside a `tf.data` pipeline."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,20 +8,21 @@ from rme_tf.data.binarization import BINARIZATIONS, check_images, evaluation_arr
 
 
 def row_reader(images, *, binarization, seed, fixed=False):
-    """Returns a function of indices [B], a tensor: the pixels there, uint8, or the data, float32, drawn once.
+    """Returns a function from a tensor of indices [B] to rows.
 
-    An array in memory becomes a tensor. Of a memory-mapped one no more is read than a batch.
+    The rows are uint8 pixels if the noise of the binarization is redrawn, otherwise float32 model inputs. An array in
+    memory becomes a tensor; a memory-mapped array is read batch by batch.
 
     Args:
         images: pixels, uint8. Shape [N, H, W, C].
-        binarization: one of `BINARIZATIONS`; it gives pixels if its noise is redrawn, else data.
-        seed: of noise that is drawn once.
-        fixed: draw the noise once whatever the binarization.
+        binarization: one of `BINARIZATIONS`.
+        seed: non-negative seed of noise that is drawn once.
+        fixed: whether the noise of every binarization is drawn once.
     """
     redrawn = lookup(BINARIZATIONS, binarization, "binarization").redrawn and not fixed
     check_images(images)
     if not isinstance(images, np.memmap):
-        # On the CPU, where tf.data runs: a copy on a GPU would come back for every batch.
+        # On the CPU, where tf.data runs: a tensor on a GPU would be copied back for every batch.
         with tf.device("CPU:0"):
             rows = tf.constant(images if redrawn else evaluation_array(images, binarization, seed))
         return lambda indices: tf.gather(rows, indices)
@@ -30,7 +31,7 @@ def row_reader(images, *, binarization, seed, fixed=False):
         return images[indices] if redrawn else evaluation_rows(images, indices, binarization, seed)
 
     def gathered(indices):
-        # Not "stateful", which under deterministic operations would mean one batch at a time.
+        # Not "stateful": with deterministic operations, batches would be read one at a time.
         batch = tf.numpy_function(read, [indices], tf.uint8 if redrawn else tf.float32, stateful=False)
         return tf.ensure_shape(batch, [indices.shape[0], *images.shape[1:]])
 

@@ -1,7 +1,7 @@
-"""Encoders and decoders, plain Keras models that know nothing of probability, and the tables of them.
+"""Encoders and decoders, plain Keras models without probability, and their tables.
 
-A builder of encoders, given None for the output's size, leaves out the last layer: what it then returns turns
-observations into features that several components can share.
+With `output_size=None`, a builder of encoders leaves out the last layer: the model then returns features that several
+components can share.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rme_tf.networks.components import (
     COMPONENT_NETWORKS,
     AmortisedComponents,
+    AmortizedComponents,
     ComponentNetwork,
     ConditionedComponents,
     RecurrentComponents,
@@ -44,6 +45,7 @@ DECODERS: dict[str, Callable] = {
 
 __all__ = [
     "AmortisedComponents",
+    "AmortizedComponents",
     "COMPONENT_NETWORKS",
     "ComponentNetwork",
     "ConditionedComponents",

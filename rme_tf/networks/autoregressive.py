@@ -1,19 +1,21 @@
-"""The contract of a decoder that sees, beside z, the parts of x before the one that it speaks of."""
+"""Base class of autoregressive decoders [z, x] -> outputs."""
 
 import keras
 
 
 class AutoregressiveDecoder(keras.Model):
-    """A decoder [z, x] -> outputs, of which each has seen the parts of x before its own, and no more.
+    """A decoder [z, x] -> outputs that is causal in x.
+
+    Output t depends on z and x_1 ... x_{t-1}.
 
     To be implemented by subclasses:
-        * `config`: the arguments of the constructor, by name.
-        * `call(inputs, training)`: the outputs for z [N, D] and all of x at once.
-        * `initial_state(z)`: what is kept before the first part.
-        * `step(previous, state, z)`: the outputs for one part and the state after it, given the part before.
+        * `config`: dict of the arguments of the constructor.
+        * `call(inputs, training)`: outputs of all parts, for z [N, D] and x.
+        * `initial_state(z)`: state before the first part.
+        * `step(previous, state, z)`: outputs of one part and the next state, for the part before it.
 
     May be overridden:
-        * `largest_map`: the numbers in its largest layer, for one row; evaluations go by it.
+        * `largest_map`: number of values in the largest layer for one row, which sets the chunks of an evaluation.
     """
 
     autoregressive = True
@@ -25,6 +27,6 @@ class AutoregressiveDecoder(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Returns a decoder with these arguments."""
+        """Returns a decoder with the arguments in `config`."""
         del custom_objects
         return cls(**config)

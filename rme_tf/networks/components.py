@@ -1,7 +1,7 @@
-"""One network for all components: [B, *event_shape] -> params [B, K, P], in three ways to tell them apart.
+"""Networks shared by all components: [B, *event_shape] -> params [B, K, P].
 
-Where a trunk has a head for each component, these are trunks without heads: what moves them under the recursion is the
-sum of the components' objectives, as it moves a trunk.
+A shared trunk has a separate head for each component. A component network replaces trunk and heads: under the
+recursion it is trained on the sum of the components' objectives, like a trunk.
 """
 
 import functools
@@ -11,20 +11,21 @@ import numpy as np
 
 
 class ComponentNetwork(keras.Model):
-    """The params of all components from one network.
+    """Base class of networks that return the params of all components.
 
     Args:
         network: Keras model [B, *event_shape] -> features [B, F].
-        num_components: M.
-        num_params: P.
+        num_components: number of components M.
+        num_params: number of params P of a component.
         units: size of the hidden layer after the features.
-        activation: of that layer.
+        activation: activation of the hidden layer.
 
     Raises:
-        ValueError: if the network does not say the size of its one output.
+        ValueError: if the network has not one output of known size.
 
     To be implemented by subclasses:
-        * `of_features(features, num_components, training)`: features [B, F] -> params [B, K, P] of the first K.
+        * `of_features(features, num_components, training)`: features [B, F] -> params [B, K, P] of the first K
+          components.
         * `copy_first(noise, seed)`: makes the other components noisy copies of the first, after a warm start.
     """
 
@@ -38,7 +39,13 @@ class ComponentNetwork(keras.Model):
         self.features = _feature_size(network)
 
     def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] for x [B, *event_shape]: of the first K components, of all M unless given."""
+        """Returns params [B, K, P] of the first K components.
+
+        Args:
+            x: observations. Shape [B, *event_shape].
+            training: whether the network is in training mode.
+            num_components: number of components K; None is all M.
+        """
         return self.of_features(self.network(x, training=training), num_components or self.num_components, training)
 
     def of_features(self, features, num_components: int, training=False):
@@ -46,11 +53,23 @@ class ComponentNetwork(keras.Model):
         raise NotImplementedError
 
     def copy_first(self, noise: float, seed: int) -> None:
-        """Makes every other component a copy of the first, moved by Gaussian noise of that standard deviation."""
+        """Makes the other components copies of the first, with Gaussian noise.
+
+        Args:
+            noise: standard deviation of the noise.
+            seed: seed of the noise.
+        """
         raise NotImplementedError
 
     def make_dense(self, size, inputs, activation=None, name=None):
-        """Returns a layer [..., inputs] -> [..., size], built."""
+        """Returns a built dense layer [..., inputs] -> [..., size].
+
+        Args:
+            size: number of outputs.
+            inputs: number of inputs.
+            activation: activation of the layer; None is linear.
+            name: name of the layer.
+        """
         layer = keras.layers.Dense(size, activation=activation, name=name)
         layer.build((None, inputs))
         return layer
@@ -58,23 +77,24 @@ class ComponentNetwork(keras.Model):
     def get_config(self):
         """Returns the arguments of the constructor."""
         names = ("num_components", "num_params", "units", "activation")
-        own = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **own, "network": keras.saving.serialize_keras_object(self.network)}
+        values = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **values, "network": keras.saving.serialize_keras_object(self.network)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Returns the network that `get_config` described, with new weights."""
+        """Returns a network with the arguments in `config` and new weights."""
         network = keras.saving.deserialize_keras_object(config.pop("network"), custom_objects=custom_objects)
         return cls(network, **config)
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class AmortisedComponents(ComponentNetwork):
-    """One network that is told the component by a code: all but F numbers of it serve every component.
+    """One network with a learned code for each component.
 
         params_m = W act(V [h(x), onehot(m)])
 
-    so that hundreds of components cost little more than one. Arguments as of `ComponentNetwork`.
+    Each component adds only the weights of its code, so hundreds of components cost little more than one. The
+    arguments are those in `ComponentNetwork`. `AmortizedComponents` is the same class; saved models have this name.
 
     References:
         Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
@@ -99,7 +119,7 @@ class AmortisedComponents(ComponentNetwork):
         return self.last(self.activate(hidden[:, None] + codes))
 
     def copy_first(self, noise, seed):
-        """Makes every code a copy of the first, moved by noise."""
+        """Makes the other codes copies of the first, with noise."""
         codes = keras.ops.convert_to_numpy(self.codes)
         moves = np.random.default_rng(seed).normal(scale=noise, size=codes.shape).astype(codes.dtype)
         self.codes.assign(np.concatenate([codes[:1], codes[:1] + moves[1:]]))
@@ -107,10 +127,10 @@ class AmortisedComponents(ComponentNetwork):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class ConditionedComponents(ComponentNetwork):
-    """Component m sees, beside the features of x, the params of all before it: where the mixture is already.
+    """Separate heads that also read the params of earlier components.
 
-    A hidden and a last layer a component. No gradient passes from a component to those before it. Arguments as of
-    `ComponentNetwork`.
+    Each component has a hidden and a last layer. No gradient flows from a component to the params that it reads. The
+    arguments are those in `ComponentNetwork`.
     """
 
     def __init__(self, network, num_components, num_params, **kwargs):
@@ -125,14 +145,14 @@ class ConditionedComponents(ComponentNetwork):
         ops = keras.ops
         params: list = []
         for m in range(num_components):
-            before = [ops.stop_gradient(each) for each in params]
-            missing = (self.num_components - 1 - m) * self.num_params  # zeros: every head has the same shape
+            before = [ops.stop_gradient(earlier) for earlier in params]
+            missing = (self.num_components - 1 - m) * self.num_params  # zeros, so that all heads have one shape
             seen = ops.pad(ops.concatenate([features, *before], axis=-1), [[0, 0], [0, missing]])
             params.append(self.last[m](self.hidden[m](seen)))
         return ops.stack(params, axis=1)
 
     def copy_first(self, noise, seed):
-        """Makes every head a copy of the first, moved by noise."""
+        """Makes the other heads copies of the first, with noise."""
         rng = np.random.default_rng(seed)
         for layers in (self.hidden, self.last):
             for layer in layers[1:]:
@@ -143,11 +163,11 @@ class ConditionedComponents(ComponentNetwork):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class RecurrentComponents(ComponentNetwork):
-    """A GRU that emits the components one after another: at step m it reads the features of x and params_{m-1}.
+    """A GRU that emits one component a step, from x and params_{m-1}.
 
-    Its state is what it remembers of the mixture so far, and the gradient passes through it and through the params
-    that are read. All weights serve every component, so there is nothing to copy after a warm start: the others
-    begin as the state makes them. Arguments as of `ComponentNetwork`.
+    The state carries information on the earlier components, and the gradient flows through the state and the params
+    that are read. All components share all weights, so nothing is copied after a warm start. The arguments are those
+    in `ComponentNetwork`.
     """
 
     def __init__(self, network, num_components, num_params, **kwargs):
@@ -169,10 +189,11 @@ class RecurrentComponents(ComponentNetwork):
         return ops.stack(params[1:], axis=1)
 
     def copy_first(self, noise, seed):
-        """Does nothing."""
+        """Does nothing, since the components share all weights."""
         del noise, seed
 
 
+AmortizedComponents = AmortisedComponents
 COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
     "amortised": AmortisedComponents,
     "conditioned": ConditionedComponents,
@@ -181,15 +202,20 @@ COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
 
 
 def component_params(trunk, encoders, x, num_components: int, training: bool, read=None) -> tuple:
-    """Returns the first K components' params [B, K, P], and what a mixing network reads, and by which function.
+    """Returns params of the first K components and mixing-network inputs.
 
     Args:
         trunk: Keras model x -> features, a `ComponentNetwork`, or None.
-        encoders: list of M Keras models features -> [B, P]; empty beside a `ComponentNetwork`.
-        x: Shape [B, *event_shape].
-        num_components: K.
-        training: as in Keras.
-        read: function (network, x) -> output, for networks that see x and are not to be called on it.
+        encoders: list of M Keras models features -> [B, P]; empty with a `ComponentNetwork`.
+        x: observations. Shape [B, *event_shape].
+        num_components: number of components K.
+        training: whether the networks are in training mode.
+        read: function (network, x) -> output, for networks whose input x is not called directly; None calls them.
+
+    Returns:
+        params: params of the first K components. Shape [B, K, P].
+        features: input of a mixing network.
+        read: function (network, features) -> output, which calls a mixing network.
     """
     call = functools.partial(_call, training=training)
     read = read or call
@@ -201,7 +227,7 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
 
 
 def _feature_size(network) -> int:
-    """Returns F; raises ValueError unless a network is built, with one output [B, F]."""
+    """Returns F; raises ValueError unless the network is built and has one output [B, F]."""
     shape = getattr(network, "output_shape", None) if isinstance(network, keras.Layer) else None
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Small strided convolutional networks for images of any height, width and number of channels."""
+"""Small strided convolutional networks for images of any size."""
 
 import keras
 
@@ -6,9 +6,14 @@ from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_m
 
 
 def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden: int = 256, name=None):
-    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
+    """Returns a strided convolutional encoder [N, H, W, C] -> [N, output_size].
 
-    Each entry of `filters` is a 4x4 convolution of stride 2 with ReLU; a hidden dense layer follows.
+    Args:
+        input_shape: (H, W, C).
+        output_size: size of the output; None leaves out the last layer, and the output is features [N, hidden].
+        filters: number of filters of each 4x4 convolution of stride 2 with ReLU.
+        hidden: units of the dense layer after the convolutions.
+        name: name of the model.
 
     Raises:
         ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -23,9 +28,16 @@ def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden:
 
 
 def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 256, name=None):
-    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `conv_encoder`.
+    """Returns a decoder [N, latent_dim] -> [N, H, W, C] that mirrors `conv_encoder`.
 
-    Sizes that the strides do not divide are decoded a little larger and cropped.
+    Images whose sides the strides do not divide are decoded with a larger size and cropped.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (H, W, C).
+        filters: number of filters of each convolution in the encoder, in the order of the encoder.
+        hidden: units of the first dense layer.
+        name: name of the model.
 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.

@@ -1,4 +1,4 @@
-"""Copies of networks: the same configuration, the same weights, and what layers keep beside their weights."""
+"""Copies of networks: configuration, weights, and other state of layers."""
 
 import tempfile
 
@@ -7,16 +7,23 @@ import numpy as np
 
 from rme_tf.core.keras_compat import layers_of, own_variables
 
-NOISE = 0.01  # of a copy's weight, as a share of that weight's root mean square
+NOISE = 0.01  # on a copied weight, relative to the root mean square of the weight
 
 
 def fresh_copy(network):
-    """Returns a Keras layer of the same configuration with new weights."""
+    """Returns a Keras layer with the same configuration and new weights."""
     return type(network).from_config(network.get_config())
 
 
 def copies_of(network, count: int) -> list:
-    """Returns fresh copies that have the state of all layers that are built: adapted ones can be called at once."""
+    """Returns copies with the state of all built layers.
+
+    Copies of adapted layers, such as `keras.layers.Normalization`, need no new adaptation.
+
+    Args:
+        network: Keras layer.
+        count: number of copies.
+    """
     copies = [fresh_copy(network) for _ in range(count)]
     for copy in copies:
         copy_state(network, copy)
@@ -24,15 +31,15 @@ def copies_of(network, count: int) -> list:
 
 
 def spread(networks, *, seed: int) -> None:
-    """Makes all networks copies of the first, each with noise of its own on what trains.
+    """Makes all networks noisy copies of the first.
 
-    All state is copied: frozen, adapted, pre-trained weights, moving statistics, vocabularies, and which weights train.
-    The noise, `NOISE` of the root mean square of each trainable weight, is what identical components of a mixture
-    would need to become different ones.
+    All state is copied: frozen, adapted and pre-trained weights, moving statistics, vocabularies, and the `trainable`
+    flags. Identical components of a mixture would get identical gradients; independent noise of `NOISE` times the root
+    mean square of each trainable weight makes them different.
 
     Args:
-        networks: list of networks of one configuration, built.
-        seed: of the noise.
+        networks: list of built networks with one configuration.
+        seed: seed of the noise.
     """
     generator = np.random.default_rng(seed)
     first, *others = networks
@@ -45,48 +52,63 @@ def spread(networks, *, seed: int) -> None:
 
 
 def copy_state(source, target) -> None:
-    """Gives a network the state of each layer of another of its configuration, as saving and loading would.
+    """Copies the state of all layers to another network.
 
-    Layers that are not built in both are passed over.
+    The result equals saving and loading. Layers that are not built in both networks are skipped.
+
+    Args:
+        source: Keras layer.
+        target: Keras layer with the same configuration.
     """
-    for each, other in layer_pairs(source, target):
-        if other.trainable != each.trainable:
-            other.trainable = each.trainable
-        for variable, own in zip(own_variables(each), own_variables(other), strict=True):
-            if own.trainable != variable.trainable:
-                own.trainable = variable.trainable
-        _pass_variables(each, other)
+    for layer, other in layer_pairs(source, target):
+        if other.trainable != layer.trainable:
+            other.trainable = layer.trainable
+        for variable, copied in zip(own_variables(layer), own_variables(other), strict=True):
+            if copied.trainable != variable.trainable:
+                copied.trainable = variable.trainable
+        _pass_variables(layer, other)
     copy_vocabularies(source, target)
 
 
-def renew(network, fresh, moved) -> None:
-    """Gives a network the weights of a fresh one of its configuration: those that train, and those `moved` in training.
+def renew(network, other, moved) -> None:
+    """Replaces the learned weights of a network by weights of another network.
 
-    Frozen layers and what has been adapted stay as they are.
+    Frozen and adapted weights stay as they are.
+
+    Args:
+        network: Keras layer.
+        other: Keras layer with the same configuration.
+        moved: non-trainable weights of `network` that change in training, such as moving statistics.
     """
     learned = {id(weight) for weight in [*network.trainable_variables, *moved]}
-    for old, new in zip(network.weights, fresh.weights, strict=True):
+    for old, new in zip(network.weights, other.weights, strict=True):
         if id(old) in learned:
             old.assign(new)
 
 
 def copy_vocabularies(source, target) -> bool:
-    """Gives the layers of a network the files that those of another of its types would save; returns whether any do."""
+    """Copies the assets of layers, and returns whether there are any.
+
+    Args:
+        source: Keras layer with assets.
+        target: Keras layer with layers of the same types.
+    """
     pairs = [pair for pair in layer_pairs(source, target) if has_files(pair[0])]
-    for each, other in pairs:
+    for layer, other in pairs:
         with tempfile.TemporaryDirectory() as folder:
-            each.save_assets(folder)
+            layer.save_assets(folder)
             other.load_assets(folder)
     return bool(pairs)
 
 
 def refresh(network) -> bool:
-    """Lets layers derive anew what they keep of their weights, as when they are loaded.
+    """Recomputes tensors that layers derive from their weights, as loading does.
 
-    `keras.layers.Normalization` normalizes by such a copy, which assigning its weights does not change.
+    `keras.layers.Normalization`, for example, holds copies of its weights, which an assignment to the weights does not
+    change.
 
     Returns:
-        Whether any layer keeps something, which functions traced before then hold as it was.
+        Whether any layer has such tensors; functions traced earlier still have the old values.
     """
     changed = False
     for layer in layers_of(network):
@@ -98,7 +120,14 @@ def refresh(network) -> bool:
 
 
 def layer_pairs(source, target) -> list[tuple]:
-    """Returns the pairs of layers of two networks with variables of the same shapes; none if their types differ."""
+    """Returns pairs of layers of two networks with equal shapes of variables.
+
+    The list is empty if the types of the layers differ.
+
+    Args:
+        source: Keras layer.
+        target: Keras layer.
+    """
     layers, others = layers_of(source), layers_of(target)
     if [type(layer) for layer in layers] != [type(layer) for layer in others]:
         return []
@@ -110,12 +139,12 @@ def _shapes(layer) -> list:
 
 
 def has_files(layer) -> bool:
-    """Returns whether a layer keeps state that is saved as files: a vocabulary, say."""
+    """Returns whether a layer has assets: state saved as files."""
     return hasattr(layer, "save_assets") and hasattr(layer, "load_assets")
 
 
 def _pass_variables(source, target) -> None:
-    """Saves the variables of one layer and loads them into another, or into itself, by Keras's own methods."""
+    """Saves the variables of a layer and loads them into another layer, or itself, by Keras's methods."""
     store: dict = {}
     source.save_own_variables(store)
     target.load_own_variables({name: _as_array(value) for name, value in store.items()})

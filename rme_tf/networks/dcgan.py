@@ -1,4 +1,4 @@
-"""Deep strided convolutional networks for colour images of 32x32 and 64x64, after DCGAN."""
+"""Deep strided convolutional networks for images of 32x32 and 64x64, after DCGAN."""
 
 import itertools
 import math
@@ -8,16 +8,22 @@ import keras
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_weights, cropped, small_map
 
 KERNEL_SIZE = 4
-SMALLEST = 4  # pixels of the smallest map's longer side, at most
+SMALLEST = 4  # largest number of pixels on the longer side of the smallest map
 
 
 def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=None):
-    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, F] before that.
+    """Returns a DCGAN encoder [N, H, W, C] -> [N, output_size].
 
-    4x4 convolutions of stride 2 with leaky ReLU halve the image, and double the filters, until no side is longer than
-    4: three for 32x32, four for 64x64. Where a side of one pixel leaves one side to halve, filters do not double: an
-    elongated image gets about the weights of a square one of its area. Each convolution is normalised over the image,
-    not over the batch: rows must not depend on each other.
+    4x4 convolutions of stride 2 with leaky ReLU halve the image and double the filters until no side is longer than 4:
+    three convolutions for 32x32, four for 64x64. If a side is one pixel already, only the other side is halved and
+    filters do not double, so an elongated image needs about as many weights as a square image of its area. Convolutions
+    are normalized over the image, not over the batch, so that rows of a batch stay independent.
+
+    Args:
+        input_shape: (H, W, C).
+        output_size: size of the output; None leaves out the last layer, and the output is features [N, F].
+        filters: number of filters of the first convolution.
+        name: name of the model.
 
     Raises:
         ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -38,7 +44,13 @@ def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=
 
 
 def dcgan_decoder(latent_dim: int, output_shape, filters: int = 64, name=None):
-    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `dcgan_encoder`.
+    """Returns a decoder [N, latent_dim] -> [N, H, W, C] that mirrors `dcgan_encoder`.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (H, W, C).
+        filters: number of filters of the last hidden convolution.
+        name: name of the model.
 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -56,7 +68,7 @@ def dcgan_decoder(latent_dim: int, output_shape, filters: int = 64, name=None):
 
 
 def _checked_widths(image_shape, filters: int) -> list[int]:
-    """Returns the number of filters each time that the image is halved; raises ValueError if they are too many."""
+    """Returns the number of filters of each convolution; raises ValueError if there are too many weights."""
     sizes = _widths(image_shape, filters)
     count = sum(KERNEL_SIZE**2 * before * after for before, after in itertools.pairwise(sizes))
     check_weights(count, image_shape, "dcgan", "Take fewer `filters`, or the 'conv' networks with a halving for each")
@@ -74,6 +86,6 @@ def _widths(image_shape, filters: int) -> list[int]:
 
 
 def _activated(inputs, *, normalized=True):
-    """Returns the leaky ReLU of a map, normalised over each image unless said."""
+    """Returns the leaky ReLU of a map, by default normalized over each image."""
     outputs = keras.layers.GroupNormalization(groups=1)(inputs) if normalized else inputs
     return keras.layers.LeakyReLU(negative_slope=0.2)(outputs)

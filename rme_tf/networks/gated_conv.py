@@ -1,4 +1,4 @@
-"""Gated convolutional networks: every layer is scaled by a sigmoid of another of its kind."""
+"""Gated convolutional networks: layers multiplied by sigmoid gates."""
 
 import keras
 
@@ -8,10 +8,18 @@ from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_m
 def gated_conv_encoder(
     input_shape, output_size: int | None, filters=(32, 64), kernel_size: int = 5, hidden: int = 256, name=None
 ):
-    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
+    """Returns a gated convolutional encoder [N, H, W, C] -> [N, output_size].
 
-    Each entry of `filters` is a gated convolution of stride 1 and one of stride 2; another of stride 1 and a gated
-    dense layer follow.
+    Each entry of `filters` gives a gated convolution of stride 1 and one of stride 2. A last gated convolution of
+    stride 1 and a gated dense layer follow.
+
+    Args:
+        input_shape: (H, W, C).
+        output_size: size of the output; None leaves out the last layer, and the output is features [N, hidden].
+        filters: number of filters of each pair of convolutions.
+        kernel_size: pixels on a side of the kernels.
+        hidden: units of the gated dense layer.
+        name: name of the model.
 
     Raises:
         ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -34,11 +42,18 @@ def gated_conv_encoder(
 
 
 def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_size: int = 5, name=None):
-    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `gated_conv_encoder`.
+    """Returns a decoder [N, latent_dim] -> [N, H, W, C] that mirrors `gated_conv_encoder`.
 
-    It departs from van den Berg et al.'s in two places: the first layer is a dense one without a gate, where theirs is
-    a gated transposed convolution of the code; and the first stride-2 layer has 64 filters, as its stage, where theirs
-    has 32, as the next.
+    The decoder of van den Berg et al. differs in two places: its first layer is a gated transposed convolution of the
+    code, here a dense layer without a gate; and its first layer of stride 2 has 32 filters, as many as the next stage,
+    here 64, as many as the current stage.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (H, W, C).
+        filters: number of filters of each pair of convolutions in the encoder, in the order of the encoder.
+        kernel_size: pixels on a side of the kernels.
+        name: name of the model.
 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -59,6 +74,6 @@ def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_s
 
 
 def _gated(layer, inputs, *args, **kwargs):
-    """Returns the layer's outputs, scaled by the sigmoid of another such layer's."""
+    """Returns the outputs of a layer, multiplied by the sigmoid of a second layer of its type."""
     gate = layer(*args, activation="sigmoid", **kwargs)(inputs)
     return keras.layers.Multiply()([layer(*args, **kwargs)(inputs), gate])

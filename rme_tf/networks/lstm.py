@@ -12,13 +12,13 @@ from rme_tf.networks.autoregressive import AutoregressiveDecoder
 
 
 def recurrent_policy(dtype=None):
-    """Returns the dtype policy of recurrent layers in a network: float32 where it computes in 16 bits.
+    """Returns the dtype policy of recurrent layers, float32 instead of 16 bits.
 
-    On a GPU the gradient of an LSTM in bfloat16 was 0 (docs/gpu.md). Little is lost: TensorFlow's kernel casts bfloat16
-    to float32 for cuDNN.
+    On a GPU the gradient of an LSTM in bfloat16 was 0 (docs/gpu.md). The cost is small: TensorFlow's kernel casts
+    bfloat16 to float32 for cuDNN.
 
     Args:
-        dtype: a policy or its name; None for the global one.
+        dtype: dtype policy of the network or its name; None for the global policy.
     """
     policy = keras.dtype_policies.get(dtype)
     return "float32" if policy.compute_dtype in ("float16", "bfloat16") else policy
@@ -26,20 +26,23 @@ def recurrent_policy(dtype=None):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class LSTMEncoder(keras.Model):
-    """Tokens [N, T] -> [N, output_size], from the state after the last token.
+    """An LSTM encoder, tokens [N, T] -> [N, output_size], from the last state.
 
-    `embed` and `read` are its two halves, for what is no token: a prior made of the posterior reads embeddings.
+    `embed` and `read` are its two halves. A prior built from the posterior (VampPrior) calls `read` on embeddings that
+    are not embeddings of tokens.
 
     Args:
-        input_shape: (T,), where T may be None: any length.
-        output_size: size of the output; None for the state itself.
-        vocabulary_size: V.
-        units: of the LSTM; of each direction, if there are two.
-        embedding_size: E, of a token.
+        input_shape: (T,), where None is any length.
+        output_size: size of the output; None returns the state.
+        vocabulary_size: number of ids V.
+        units: units of the LSTM, in each direction.
+        embedding_size: size E of the embedding of a token.
         bidirectional: whether a second LSTM reads from the end.
-        dropout: rate on the embeddings.
-        use_cudnn: as of `keras.layers.LSTM`: False for second derivatives on a GPU, say.
-        name, trainable, dtype: as of Keras models.
+        dropout: dropout rate on the embeddings.
+        use_cudnn: argument of `keras.layers.LSTM`; False allows second derivatives on a GPU.
+        name: name of the model.
+        trainable: whether the weights are trained.
+        dtype: dtype policy of the model; None is the global policy.
     """
 
     def __init__(
@@ -66,12 +69,12 @@ class LSTMEncoder(keras.Model):
             recurrent = keras.layers.Bidirectional(recurrent, dtype=exact)
             for layer in (recurrent.forward_layer, recurrent.backward_layer):
                 layer.use_cudnn = use_cudnn  # some versions of Keras lose it: keras-team/keras#20588
-        # Handed over by name: some layers drop an implicit mask without a word.
+        # An explicit argument: some layers silently drop an implicit mask.
         outputs = recurrent(dropping(embedding(tokens)), mask=keras.ops.not_equal(tokens, PAD))
         projection = None if output_size is None else keras.layers.Dense(output_size, dtype=dtype)
         outputs = outputs if projection is None else projection(outputs)
         super().__init__(inputs=tokens, outputs=outputs, name=name, trainable=trainable)
-        self.dtype_policy = embedding.dtype_policy  # a functional model takes none
+        self.dtype_policy = embedding.dtype_policy  # the constructor of a functional model has no such argument
         self.embedding_size = int(embedding_size)
         self.embedding, self.recurrent, self.projection = embedding, recurrent, projection
         self.config = {
@@ -90,7 +93,12 @@ class LSTMEncoder(keras.Model):
         return tf.cast(self.embedding(tokens), tf.float32)
 
     def read(self, embedded, mask):
-        """Returns what it returns of tokens, without dropout, for embeddings [N, T, E] that count where `mask` is."""
+        """Returns the output for embeddings instead of tokens, without dropout.
+
+        Args:
+            embedded: embeddings. Shape [N, T, E].
+            mask: True where an embedding counts, False for padding. Shape [N, T].
+        """
         state = self.recurrent(embedded, mask=mask, training=False)
         return state if self.projection is None else self.projection(state)
 
@@ -100,34 +108,44 @@ class LSTMEncoder(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Returns an encoder with these arguments."""
+        """Returns an encoder with the arguments in `config`."""
         del custom_objects
         return cls(**config)
 
 
 def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options) -> LSTMEncoder:
-    """Returns an `LSTMEncoder`; see there for the options."""
+    """Returns an `LSTMEncoder`.
+
+    Args:
+        input_shape: (T,), where None is any length.
+        output_size: size of the output; None returns the state.
+        name: name of the model.
+        **options: further arguments of `LSTMEncoder`.
+    """
     return LSTMEncoder(input_shape, output_size, name=name, **options)
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class LSTMDecoder(AutoregressiveDecoder):
-    """What an LSTM says of each token from z and the tokens before it: [z, x] -> features [N, T, F].
+    """An autoregressive LSTM decoder, [z, x] -> features [N, T, F].
 
-    z sets the initial state and joins every input. The output at t has seen x_1 ... x_{t-1} and no more.
+    z sets the initial state and is concatenated to every input. The output at t depends on z and x_1 ... x_{t-1}.
 
     Args:
-        latent_dim: D.
-        features: F, the size of the output.
-        vocabulary_size: V.
-        units: of the LSTM; F unless given.
-        embedding_size: of a token; F unless given.
-        word_dropout: share of the tokens before x_t that are hidden (made UNK) in training.
-        input_dropout: rate on the inputs of the LSTM.
-        output_dropout: rate on its outputs.
-        skip: whether z joins the outputs of the LSTM too.
-        use_latent: False makes it a language model, which ignores z.
-        use_cudnn: as of `LSTMEncoder`.
+        latent_dim: number of latent dimensions D.
+        features: size F of the output.
+        vocabulary_size: number of ids V.
+        units: units of the LSTM; None is F.
+        embedding_size: size of the embedding of a token; None is F.
+        word_dropout: rate at which the tokens before x_t are replaced by UNK in training.
+        input_dropout: dropout rate on the inputs of the LSTM.
+        output_dropout: dropout rate on the outputs of the LSTM.
+        skip: whether z is also concatenated to the outputs of the LSTM.
+        use_latent: whether the decoder reads z; False makes it a language model.
+        use_cudnn: argument of `keras.layers.LSTM`; False allows second derivatives on a GPU.
+
+    Raises:
+        ValueError: if a dropout rate is not in [0, 1).
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349; skip: Dieng et al. (2019),
@@ -168,15 +186,15 @@ class LSTMDecoder(AutoregressiveDecoder):
             if not 0.0 <= self.config[rate] < 1.0:
                 raise ValueError(f"`{rate}` must be in [0, 1). Received: {self.config[rate]}.")
         units = self.config["units"]
-        own = {"dtype": self.dtype_policy}
-        self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"], **own)
-        self.state = keras.layers.Dense(2 * units, **own) if use_latent else None
-        self.input_dropout = keras.layers.Dropout(input_dropout, **own)
+        policy = {"dtype": self.dtype_policy}
+        self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"], **policy)
+        self.state = keras.layers.Dense(2 * units, **policy) if use_latent else None
+        self.input_dropout = keras.layers.Dropout(input_dropout, **policy)
         exact = recurrent_policy(self.dtype_policy)
         self.lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, dtype=exact)
-        self.output_dropout = keras.layers.Dropout(output_dropout, **own)
+        self.output_dropout = keras.layers.Dropout(output_dropout, **policy)
         projects = units != features or (skip and use_latent)
-        self.projection = keras.layers.Dense(features, **own) if projects else None
+        self.projection = keras.layers.Dense(features, **policy) if projects else None
         self.word_seeds = keras.random.SeedGenerator() if word_dropout > 0.0 else None
 
     def call(self, inputs, training=False):
@@ -191,7 +209,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         return self._projected(self.output_dropout(hidden, training=training), z)
 
     def initial_state(self, z):
-        """Returns the state before the first token, [h [N, H], c [N, H]], for z [N, D]."""
+        """Returns the state (h, c) before the first token, for z [N, D]."""
         if self.state is None:
             zeros = tf.zeros([tf.shape(z)[0], self.config["units"]], self.lstm.compute_dtype)
             return [zeros, zeros]
@@ -199,7 +217,13 @@ class LSTMDecoder(AutoregressiveDecoder):
         return [tf.tanh(hidden), cell]
 
     def step(self, previous, state, z):
-        """Returns features [N, F] of the next token and the new state, for the token before it [N]."""
+        """Returns features [N, F] of the next token, and the new state.
+
+        Args:
+            previous: token before it. Shape [N].
+            state: state (h, c) after the tokens before `previous`.
+            z: latent codes. Shape [N, D].
+        """
         inputs = self._joined(self.embedding(previous[:, tf.newaxis]), z)[:, 0]
         hidden, state = self.lstm.cell(inputs, state, training=False)
         return self._projected(hidden[:, tf.newaxis], z)[:, 0], state
@@ -227,15 +251,22 @@ class LSTMDecoder(AutoregressiveDecoder):
 
 
 def lstm_decoder(latent_dim: int, output_shape, **options) -> LSTMDecoder:
-    """Returns an `LSTMDecoder` for features of shape (T, F) = `output_shape`; see there for the options."""
+    """Returns an `LSTMDecoder`.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (T, F).
+        **options: further arguments of `LSTMDecoder`.
+    """
     return LSTMDecoder(latent_dim, output_shape[-1], **options)
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class ConstantEncoder(keras.Model):
-    """[N, ...] -> zeros [N, output_size]: with `DiagNormal(initial_scale=1.0)` the posterior is the prior N(0, I).
+    """An encoder that returns zeros [N, output_size].
 
-    Beside a decoder with `use_latent=False` it makes the VAE a language model in the same frame.
+    With `DiagNormal(initial_scale=1.0)` the posterior is the prior N(0, I). With a decoder that has `use_latent=False`,
+    the VAE is a language model.
     """
 
     def __init__(self, output_size: int, **kwargs):
@@ -243,7 +274,7 @@ class ConstantEncoder(keras.Model):
         self.output_size = int(output_size)
 
     def call(self, x):
-        """Returns zeros."""
+        """Returns zeros [N, output_size]."""
         return tf.zeros([tf.shape(x)[0], self.output_size])
 
     def get_config(self):
@@ -252,10 +283,16 @@ class ConstantEncoder(keras.Model):
 
 
 def constant_encoder(input_shape, output_size: int | None, name=None, **options):
-    """Returns a `ConstantEncoder`, in the place of an `LSTMEncoder`, whose options it takes and does not use.
+    """Returns a `ConstantEncoder`, a replacement of an `LSTMEncoder`.
+
+    Args:
+        input_shape: ignored shape of an observation.
+        output_size: size of the output.
+        name: name of the model.
+        **options: arguments of `LSTMEncoder`, which are checked and ignored.
 
     Raises:
-        ValueError: if `output_size` is None: it has no features; or for an option that an `LSTMEncoder` has not.
+        ValueError: if `output_size` is None, or `LSTMEncoder` does not have an option.
     """
     del input_shape
     check_options(lstm_encoder, options, "encoder 'constant'")

@@ -11,10 +11,17 @@ REMEDY = "Take smaller `units`, or a convolutional network"
 
 
 def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activation="relu", name=None):
-    """Returns a Keras model [N, *input_shape] -> [N, output_size]; of None, the features [N, F] before that.
+    """Returns an MLP encoder [N, *input_shape] -> [N, output_size].
+
+    Args:
+        input_shape: shape of an observation.
+        output_size: size of the output; None leaves out the last layer, and the output is features [N, F].
+        units: units of each hidden layer.
+        activation: activation of the hidden layers.
+        name: name of the model.
 
     Raises:
-        ValueError: if `input_shape` is not of integers of at least 1, or takes more than `images.MAX_WEIGHTS`.
+        ValueError: if `input_shape` is not positive integers, or takes more than `images.MAX_WEIGHTS`.
     """
     shape = as_shape(input_shape, "The mlp network")
     check_weights(math.prod(shape) * next(iter(units), output_size or 0), shape, "mlp", REMEDY)
@@ -25,11 +32,18 @@ def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activati
 
 
 def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="relu", name=None):
-    """Returns a Keras model [N, latent_dim] -> [N, *output_shape].
+    """Returns an MLP decoder [N, latent_dim] -> [N, *output_shape].
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: shape of the output for one code.
+        units: units of each hidden layer.
+        activation: activation of the hidden layers.
+        name: name of the model.
 
     Raises:
-        ValueError: if `latent_dim` is not an integer of at least 1, or `output_shape` not of such, or takes more
-            than `images.MAX_WEIGHTS`.
+        ValueError: if `latent_dim` or `output_shape` is not positive integers, or the last layer takes more than
+            `images.MAX_WEIGHTS`.
     """
     if not is_size(latent_dim):
         raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim!r}.")

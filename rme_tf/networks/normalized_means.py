@@ -1,4 +1,4 @@
-"""Means of a posterior that cannot all be the same: batch normalisation at a fixed scale."""
+"""Batch normalization of posterior means to a fixed scale, against collapse."""
 
 import keras
 import tensorflow as tf
@@ -6,17 +6,17 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("rme_tf")
 class NormalizedMeans(keras.layers.Layer):
-    """Batch-normalises the first `latent_dim` params [N, P], the means, to a fixed standard deviation.
+    """Batch normalization of posterior means to a fixed standard deviation.
 
-    Over the batch each mean then has variance scale^2, so that KL(q || N(0, I)) is at least D scale^2 / 2 nats on
-    average, and the posterior cannot collapse. The shift is learned.
+    The first `latent_dim` of the params [N, P] are the means. Over the batch each mean has variance scale^2, so
+    KL(q || N(0, I)) is at least D scale^2 / 2 nats on average, and the posterior cannot collapse. The shift is learned.
 
     Args:
-        latent_dim: D.
-        scale: the standard deviation, gamma. Positive.
+        latent_dim: number of latent dimensions D.
+        scale: standard deviation gamma, positive.
 
     Raises:
-        ValueError: if `scale` is not positive, or `latent_dim` less than 1: a family of no means at all.
+        ValueError: if `scale` is not positive, or `latent_dim` is less than 1, as in a family without means.
 
     References:
         Zhu et al. (2020), https://arxiv.org/abs/2004.12585
@@ -33,12 +33,17 @@ class NormalizedMeans(keras.layers.Layer):
         self.shift = self.add_weight(name="shift", shape=(self.latent_dim,), initializer="zeros")
 
     def build(self, input_shape):
-        """Builds the normalisation of D columns."""
+        """Builds the normalization of D columns."""
         self.normalization.build((*input_shape[:-1], self.latent_dim))
         self.built = True
 
     def call(self, params, training=False):
-        """Returns params [N, P] with the means normalised; by the moving statistics outside of training."""
+        """Returns params [N, P] with normalized means.
+
+        Args:
+            params: params of the posterior. Shape [N, P].
+            training: whether statistics of the batch are used; otherwise, moving statistics are used.
+        """
         means, others = params[:, : self.latent_dim], params[:, self.latent_dim :]
         means = self.scale * self.normalization(means, training=training) + self.shift
         return tf.concat([means, others], axis=-1)
@@ -49,7 +54,13 @@ class NormalizedMeans(keras.layers.Layer):
 
 
 def with_normalized_means(encoder, latent_dim: int, scale: float = 0.6):
-    """Returns a Keras model: `encoder` followed by `NormalizedMeans`."""
-    # Without an input of its own it would cast token ids to the floats of the dtype policy.
-    first = [keras.layers.Input(each.shape[1:], dtype=each.dtype) for each in getattr(encoder, "inputs", None) or []]
+    """Returns a Keras model: `encoder` followed by `NormalizedMeans`.
+
+    Args:
+        encoder: Keras model x -> params [N, P].
+        latent_dim: number of latent dimensions D.
+        scale: standard deviation of the means.
+    """
+    # Without an explicit input, the model would cast token ids to the floats of the dtype policy.
+    first = [keras.layers.Input(part.shape[1:], dtype=part.dtype) for part in getattr(encoder, "inputs", None) or []]
     return keras.Sequential([*first, encoder, NormalizedMeans(latent_dim, scale)])

@@ -1,4 +1,4 @@
-"""The activation that a network ends in, read off its graph: of a layer, of an operation or of a function."""
+"""Detection of a network's output activation from its graph."""
 
 import keras
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from rme_tf.core.keras_compat import clear_losses, inputs_of_origin, origin
 from rme_tf.networks.row_layers import is_graph, is_own
 
-VALUES = {  # of an operation of TensorFlow
+VALUES = {  # range of values of a TensorFlow operation
     "Elu": "above -1",
     "Exp": "above 0",
     "Relu": "of at least 0",
@@ -18,7 +18,7 @@ VALUES = {  # of an operation of TensorFlow
     "Softsign": "from -1 to 1",
     "Tanh": "from -1 to 1",
 }
-PASSED_OVER = {  # which change no value, or cut some off
+PASSED_OVER = {  # operations that keep, select or clip values
     "BroadcastTo",
     "Cast",
     "CheckNumerics",
@@ -43,20 +43,22 @@ SHAPING = (keras.layers.Cropping2D, keras.layers.Flatten, keras.layers.Reshape)
 
 
 def output_activation(network, inputs) -> str | None:
-    """Returns the operation, of `VALUES`, that a network's output comes from; None if from none, or it is not known.
+    """Returns the operation of a network's output activation, or None.
+
+    The operation is a key of `VALUES`; None stands for no activation and for an unknown one.
 
     Args:
-        network: a Keras layer, built.
-        inputs: for its call: a tensor or several.
+        network: built Keras layer.
+        inputs: tensor or tensors for a call of the network.
     """
     if is_own(network) or _ends_in_linear_layer(network):
-        return None  # at once: a trace takes longer
+        return None  # without a trace, which takes longer
     try:
         traced = tf.function(lambda: network(inputs, training=False), autograph=False).get_concrete_function()
-    except Exception:  # of a network that runs eagerly alone: whatever it raises, this is a look and no more
+    except Exception:  # the network may run eagerly only, and raise any error
         return None
     finally:
-        clear_losses(network)  # those of activities, which belong to the graph
+        clear_losses(network)  # of activity regularization, which belong to the graph
     tensor = traced.graph.outputs[0]
     while tensor.op.type in PASSED_OVER and tensor.op.inputs:
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
@@ -64,7 +66,7 @@ def output_activation(network, inputs) -> str | None:
 
 
 def _ends_in_linear_layer(network) -> bool:
-    """Returns whether the layers of a functional network say that it ends in a linear one, and in shapes."""
+    """Returns whether a functional network ends in a linear layer, followed at most by layers of `SHAPING`."""
     outputs = network.outputs if is_graph(network) else None
     while outputs is not None and len(outputs) == 1:
         layer = origin(outputs[0])

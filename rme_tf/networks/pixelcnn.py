@@ -1,9 +1,9 @@
-"""A gated PixelCNN that reads a latent code: each pixel from z and the pixels before it, row by row.
+"""Gated PixelCNN decoder, conditioned on a latent code.
 
-N images, H rows, W columns, C channels, F filters, P numbers for a pixel.
+N images, H rows, W columns, C channels, F filters, P params for a pixel.
 
-A vertical stack sees the rows above a pixel, a horizontal one the pixels on its left and what the vertical stack
-says. Both are causal because their inputs are padded on one side alone; no kernel has weights to be masked.
+A vertical stack reads the rows above a pixel. A horizontal stack reads the pixels to the left, and the outputs of the
+vertical stack. Both are causal because their inputs are padded on one side only, so no kernel is masked.
 """
 
 from typing import NamedTuple
@@ -20,33 +20,38 @@ CONDITIONINGS = ("bias", "both", "map", "none")
 
 
 class State(NamedTuple):
-    """What of the pixels drawn so far the next one needs; one entry a layer in each list."""
+    """State of the generation, a cache of earlier pixels.
 
-    position: Tensor  # of the next pixel, counted row by row
-    line: Tensor  # pixels of this row, beyond the last one those of the row above  [N, W, C + 1]
-    code_map: Tensor  # what z says of each place; of size 0 if nothing  [N, H, W, A]
+    The lists have an entry for each layer.
+    """
+
+    position: Tensor  # index of the next pixel, row by row
+    line: Tensor  # pixels of this row, and of the row above from the current column on  [N, W, C + 1]
+    code_map: Tensor  # map of z, of size 0 without conditioning  [N, H, W, A]
     rows: list  # inputs of the vertical stack, the last rows  [N, reach - 1, W, F]
     columns: list  # inputs of the horizontal stack, the last pixels  [N, reach - 1, F]
-    from_above: list  # of this row: what its vertical stack says  [N, W, 2 F]
+    from_above: list  # outputs of the vertical stack for this row  [N, W, 2 F]
 
 
 class GatedLayer(keras.layers.Layer):
-    """One layer of both stacks: tanh(a) * sigmoid(b), where a and b are convolutions plus terms of z.
+    """One layer of both stacks, tanh(a) * sigmoid(b).
+
+    a and b are convolutions plus terms of z.
 
     Args:
-        filters: F.
-        kernel_size: columns that the vertical stack sees; odd. It sees `reach` = (kernel_size + 1) / 2 rows, and the
-            horizontal stack as many columns, the place itself counted.
+        filters: number of filters F.
+        kernel_size: number of columns that the vertical stack reads, odd. It reads `reach` = (kernel_size + 1) / 2
+            rows; the horizontal stack reads `reach` columns, the current one included.
         residual: whether the inputs are added to the outputs.
-        reads_code: whether z shifts all places alike.
-        reads_map: whether there is a map of z, that shifts each place by itself.
+        reads_code: whether z adds one bias to all pixels.
+        reads_map: whether a map of z adds a bias to each pixel.
     """
 
     def __init__(self, filters: int, kernel_size: int, *, residual: bool, reads_code: bool, reads_map: bool, **kwargs):
         super().__init__(**kwargs)
         self.reach, self.side = (kernel_size + 1) // 2, kernel_size // 2
         self.residual = residual
-        policy = {"dtype": self.dtype_policy}  # a model that is loaded keeps its own
+        policy = {"dtype": self.dtype_policy}  # a loaded model has its stored policy
         self.above = keras.layers.Conv2D(2 * filters, (self.reach, kernel_size), **policy)
         self.left = keras.layers.Conv2D(2 * filters, (1, self.reach), **policy)
         self.down = keras.layers.Dense(2 * filters, **policy)
@@ -55,32 +60,48 @@ class GatedLayer(keras.layers.Layer):
         self.of_map = keras.layers.Dense(4 * filters, use_bias=False, **policy) if reads_map else None
 
     def call(self, vertical, horizontal, z, code_map):
-        """Returns both stacks' outputs [N, H, W, F], for their inputs, z [N, D] and its map [N, H, W, A]."""
+        """Returns the outputs [N, H, W, F] of both stacks.
+
+        Args:
+            vertical: inputs of the vertical stack. Shape [N, H, W, F].
+            horizontal: inputs of the horizontal stack. Shape [N, H, W, F].
+            z: latent codes. Shape [N, D].
+            code_map: map of z. Shape [N, H, W, A].
+        """
         vertical = tf.pad(vertical, [[0, 0], [self.reach - 1, 0], [0, 0], [0, 0]])
         horizontal = tf.pad(horizontal, [[0, 0], [0, 0], [self.reach - 1, 0], [0, 0]])
         vertical, from_above = self.vertical(vertical, z, code_map)
         return vertical, self.horizontal(horizontal, from_above)
 
     def vertical(self, rows, z, code_map):
-        """Returns the vertical stack [N, H, W, F] and what the horizontal one takes of it [N, H, W, 2 F].
+        """Returns the outputs of the vertical stack, and terms for the horizontal.
 
         Args:
-            rows: inputs, with reach - 1 rows before the first. Shape [N, reach - 1 + H, W, F].
-            z: Shape [N, D].
-            code_map: of these rows. Shape [N, H, W, A].
+            rows: inputs, with reach - 1 rows before the first row. Shape [N, reach - 1 + H, W, F].
+            z: latent codes. Shape [N, D].
+            code_map: map of z for the H rows. Shape [N, H, W, A].
+
+        Returns:
+            outputs: outputs of the vertical stack. Shape [N, H, W, F].
+            from_above: terms of the horizontal stack. Shape [N, H, W, 2 F].
         """
         seen = self.above(tf.pad(rows, [[0, 0], [0, 0], [self.side, self.side], [0, 0]]))
         outputs, from_above = seen, self.down(seen)
         terms = [] if self.of_code is None else [self.of_code(z)[:, tf.newaxis, tf.newaxis]]
         terms += [] if self.of_map is None else [self.of_map(code_map)]
         for term in terms:
-            own, other = tf.split(term, 2, axis=-1)
-            outputs, from_above = outputs + own, from_above + other
+            vertical_term, horizontal_term = tf.split(term, 2, axis=-1)
+            outputs, from_above = outputs + vertical_term, from_above + horizontal_term
         outputs = _gated(outputs)
         return (outputs + rows[:, self.reach - 1 :] if self.residual else outputs), from_above
 
     def horizontal(self, columns, from_above):
-        """Returns the horizontal stack [N, H, W, F], for inputs [N, H, reach - 1 + W, F] and `from_above`."""
+        """Returns the outputs [N, H, W, F] of the horizontal stack.
+
+        Args:
+            columns: inputs, with reach - 1 columns before the first column. Shape [N, H, reach - 1 + W, F].
+            from_above: terms of the vertical stack. Shape [N, H, W, 2 F].
+        """
         outputs = self.mixed(_gated(self.left(columns) + from_above))
         return outputs + columns[:, :, self.reach - 1 :] if self.residual else outputs
 
@@ -92,22 +113,23 @@ def _gated(values):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class PixelCNNDecoder(AutoregressiveDecoder):
-    """What a gated PixelCNN says of each pixel from z and those before it: [z, x] -> params [N, H, W, P].
+    """A gated PixelCNN decoder, [z, x] -> params [N, H, W, P].
 
-    The order is row by row, from the left. The channels of a pixel are spoken of together: a likelihood may make one
-    depend on those before it. With r = first_kernel_size // 2 + (num_layers - 1) (kernel_size // 2) the output at a
-    pixel has seen r + 1 rows above it, r columns to both sides there, and r + 1 pixels to its left, all of them: there
-    is no blind spot. What it cannot see, z must say (the smaller r, the more).
+    The params of a pixel depend on z and the pixels before it, row by row and from the left. The P params cover all
+    channels of a pixel; a likelihood may make a channel depend on earlier channels. The receptive field has no blind
+    spot: with r = first_kernel_size // 2 + (num_layers - 1) (kernel_size // 2), the params of a pixel depend on r + 1
+    rows above it, there on r columns to both sides, and on r + 1 pixels to its left. Information outside of the
+    receptive field must come from z, so a smaller r leaves more to z.
 
     Args:
-        latent_dim: D.
+        latent_dim: number of latent dimensions D.
         output_shape: (H, W, P).
-        num_layers: gated layers.
-        filters: F.
-        kernel_size: of the layers after the first; odd.
-        first_kernel_size: of the first layer; odd.
-        conditioning: z shifts all places alike ("bias"), each by itself through a small convolutional network, with
-            F filters a place ("map"), "both"; or "none": the PixelCNN alone, which ignores z.
+        num_layers: number of gated layers.
+        filters: number of filters F.
+        kernel_size: odd kernel size of the layers after the first.
+        first_kernel_size: odd kernel size of the first layer.
+        conditioning: "bias" (z adds one bias to all pixels), "map" (z adds a bias to each pixel, by a small
+            convolutional network with F filters), "both", or "none" (a PixelCNN that ignores z).
 
     Raises:
         ValueError: if the shape is not (height, width, numbers), or an option is out of range.
@@ -157,7 +179,7 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         self.outputs_of = keras.layers.Dense(numbers, dtype=PARAMS_DTYPE)
 
     def build(self, input_shape):
-        """Checks the images' height and width; the layers are built as they are called."""
+        """Checks height and width of the images; layers are built when called."""
         size = tuple(input_shape[1][1:3])
         if size != (self.height, self.width):
             raise ValueError(
@@ -166,7 +188,12 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         self.built = True
 
     def call(self, inputs, training=False):
-        """Returns params [N, H, W, P] for [z [N, D], x [N, H, W, C], in [0, 1]]."""
+        """Returns params [N, H, W, P].
+
+        Args:
+            inputs: z [N, D], and x [N, H, W, C] in [0, 1].
+            training: ignored, since no layer depends on it.
+        """
         z, x = inputs
         pixels = self._scaled(x)
         vertical = tf.pad(pixels, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1]  # the row above
@@ -178,7 +205,7 @@ class PixelCNNDecoder(AutoregressiveDecoder):
 
     @property
     def largest_map(self) -> int:
-        """The numbers in the largest layer of one image: what z says of all gates, or what the convolutions do."""
+        """Number of values in the largest layer for one image."""
         return self.height * self.width * self.filters * (2 if self.code_map is None else 4)
 
     def initial_state(self, z):
@@ -189,7 +216,7 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         num_images = tf.shape(z)[0]
 
         def zeros(*shape):
-            """Returns zeros [N, *shape] of the type that the layers compute in."""
+            """Returns zeros [N, *shape] in the compute dtype of the layers."""
             return tf.zeros([num_images, *shape], self.compute_dtype)
 
         return State(
@@ -202,10 +229,15 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         )
 
     def step(self, previous, state, z):
-        """Returns params [N, P] of the next pixel and the new state, for the pixel before it [N, C].
+        """Returns params [N, P] of the next pixel, and the new state.
 
-        The vertical stack runs once a row and the horizontal one at this pixel alone, both on what is kept of the
-        steps before: an image costs about what one pass of `call` does, not one for each pixel.
+        The vertical stack runs once a row, the horizontal stack only at this pixel, and both use the cache in the
+        state: an image costs about as much as one `call`, not one `call` for each pixel.
+
+        Args:
+            previous: pixel before it. Shape [N, C].
+            state: state after the pixels before `previous`.
+            z: latent codes. Shape [N, D].
         """
         row, column = state.position // self.width, state.position % self.width
         pixel = self._scaled(previous)  # [N, C + 1]
@@ -216,26 +248,26 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         state = tf.cond(begins, lambda: self._next_row(state, row, z), lambda: state)
         outputs = tf.where(begins, tf.zeros_like(pixel), pixel)[:, tf.newaxis, tf.newaxis]
         columns = []
-        for layer, kept, from_above in zip(self.gated_layers, state.columns, state.from_above, strict=True):
-            window = tf.concat([kept[:, tf.newaxis], outputs], axis=2)  # [N, 1, reach, F]
+        for layer, cached, from_above in zip(self.gated_layers, state.columns, state.from_above, strict=True):
+            window = tf.concat([cached[:, tf.newaxis], outputs], axis=2)  # [N, 1, reach, F]
             columns.append(window[:, 0, 1:])
             outputs = layer.horizontal(window, from_above[:, column][:, tf.newaxis, tf.newaxis])
         return self._head(outputs)[:, 0, 0], state._replace(position=state.position + 1, columns=columns)
 
     def _next_row(self, state, row, z):
-        """Returns the state at the start of a row, with all that the rows above say of it."""
+        """Returns the state at the start of a row, with the outputs of the vertical stack."""
         outputs = state.line[:, tf.newaxis]
         code_map = state.code_map[:, row][:, tf.newaxis]
         rows, sums = [], []
-        for layer, kept in zip(self.gated_layers, state.rows, strict=True):
-            window = tf.concat([kept, outputs], axis=1)  # [N, reach, W, F]
+        for layer, cached in zip(self.gated_layers, state.rows, strict=True):
+            window = tf.concat([cached, outputs], axis=1)  # [N, reach, W, F]
             rows.append(window[:, 1:])
             outputs, from_above = layer.vertical(window, z, code_map)
             sums.append(from_above[:, 0])
         return state._replace(rows=rows, from_above=sums, columns=[tf.zeros_like(part) for part in state.columns])
 
     def _scaled(self, pixels):
-        """Returns pixels in [-1, 1] and a channel of ones, that tells an image from the zeros around it."""
+        """Returns pixels in [-1, 1] and a channel of ones, which distinguishes the image from its zero padding."""
         pixels = 2.0 * tf.cast(pixels, self.compute_dtype) - 1.0
         return tf.concat([pixels, tf.ones_like(pixels[..., :1])], axis=-1)
 
@@ -261,5 +293,11 @@ def _check_kernels(**sizes) -> None:
 
 
 def pixelcnn_decoder(latent_dim: int, output_shape, **options) -> PixelCNNDecoder:
-    """Returns a `PixelCNNDecoder` for params of shape (H, W, P) = `output_shape`; see there for the options."""
+    """Returns a `PixelCNNDecoder`.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (H, W, P).
+        **options: further arguments of `PixelCNNDecoder`.
+    """
     return PixelCNNDecoder(latent_dim, output_shape, **options)

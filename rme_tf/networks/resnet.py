@@ -1,4 +1,4 @@
-"""Residual convolutional networks without normalisation: rows of a batch must not depend on each other."""
+"""Residual convolutional networks without batch normalization."""
 
 import keras
 
@@ -8,16 +8,25 @@ from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_m
 def resnet_encoder(
     input_shape, output_size: int | None, filters=(32, 64), blocks: int = 1, hidden: int = 256, name=None
 ):
-    """Returns a Keras model [N, H, W, C] -> [N, output_size]; of None, the features [N, hidden] before that.
+    """Returns a residual encoder [N, H, W, C] -> [N, output_size].
 
-    For each entry of `filters` a convolution of stride 2, then `blocks` residual blocks of two 3x3 convolutions.
+    Each entry of `filters` gives a convolution of stride 2 and `blocks` residual blocks of two 3x3 convolutions. There
+    is no batch normalization, so that rows of a batch stay independent.
+
+    Args:
+        input_shape: (H, W, C).
+        output_size: size of the output; None leaves out the last layer, and the output is features [N, hidden].
+        filters: number of filters at each resolution.
+        blocks: number of residual blocks at each resolution.
+        hidden: units of the dense layer after the convolutions.
+        name: name of the model.
 
     Raises:
         ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
 
     References:
-        He et al. (2016), https://arxiv.org/abs/1603.05027; the last layer of a block starts at zero: Zhang et al.
-        (2019), https://arxiv.org/abs/1901.09321
+        He et al. (2016), https://arxiv.org/abs/1603.05027; for the zero initial weights of the last layer of a block,
+        Zhang et al. (2019), https://arxiv.org/abs/1901.09321
     """
     check_image_shape(input_shape, "resnet")
     check_last_map(input_shape, filters, hidden, "resnet")
@@ -35,7 +44,15 @@ def resnet_encoder(
 
 
 def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int = 1, hidden: int = 256, name=None):
-    """Returns a Keras model [N, latent_dim] -> [N, H, W, C], the mirror image of `resnet_encoder`.
+    """Returns a decoder [N, latent_dim] -> [N, H, W, C] that mirrors `resnet_encoder`.
+
+    Args:
+        latent_dim: number of latent dimensions D.
+        output_shape: (H, W, C).
+        filters: number of filters at each resolution, in the order of the encoder.
+        blocks: number of residual blocks at each resolution.
+        hidden: units of the first dense layer.
+        name: name of the model.
 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
@@ -56,7 +73,7 @@ def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int 
 
 
 def _block(inputs, filters: int):
-    """Returns inputs + f(inputs), where f is zero at the start."""
+    """Returns inputs + f(inputs), where f is zero for the initial weights."""
     outputs = keras.layers.Activation("swish")(inputs)
     outputs = keras.layers.Conv2D(filters, 3, padding="same", activation="swish")(outputs)
     outputs = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="zeros")(outputs)

@@ -1,4 +1,4 @@
-"""Networks known to treat each row of a batch by itself, in training too, by the types of their layers alone."""
+"""Layer types that treat the rows of a batch independently."""
 
 import keras
 
@@ -40,29 +40,32 @@ APART = frozenset(
     ]
 )
 CELLS = frozenset([layers.GRUCell, layers.LSTMCell])
-OWN = "rme_tf.networks."  # modules whose layers are made of these
+OWN = "rme_tf.networks."  # modules whose layers consist of these types
 
 
 def known_apart(network) -> bool:
-    """Returns whether a network surely treats its rows independently; False where only a call can tell."""
+    """Returns whether the layer types ensure that rows are independent.
+
+    False means unknown: only a call can decide.
+    """
     return all(_is_apart(layer) for layer in layers_of(network))
 
 
 def is_graph(network) -> bool:
-    """Returns whether a network is a `keras.Sequential` or a functional model, and no subclass of the user's."""
+    """Returns whether a network is exactly a `keras.Sequential` or functional model."""
     kind = type(network)
     return _of_keras(kind) and kind.__name__ in ("Functional", "Sequential")
 
 
 def is_own(network) -> bool:
-    """Returns whether the class of a network is the library's."""
+    """Returns whether the class of a network belongs to this library."""
     return type(network).__module__.startswith(OWN)
 
 
 def _is_apart(layer) -> bool:
     if is_graph(layer):
         return all(isinstance(operation, keras.Layer) for operation in getattr(layer, "operations", ()))
-    # Arguments of a layer that may hold a function of the user's, or the axis of the batch.
+    # These arguments of a layer may be a user's function, or the batch axis.
     functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
     axes = keras.tree.flatten(getattr(layer, "axis", -1))
     return is_own(layer) or (

@@ -1,6 +1,6 @@
-"""A network in training mode, looked at without moving its state: what it moves, and whether its rows are independent.
+"""Tests of networks in training mode: moving state and dependence between rows.
 
-Batch normalization is the usual case of both; what is found out here is of any layer.
+Batch normalization has both; the tests apply to any layer, and do not change the state of the network.
 """
 
 import keras
@@ -9,13 +9,16 @@ import tensorflow as tf
 
 from rme_tf.core.keras_compat import layers_of
 
-ROWS, SEEN = 8, (0, 2, 5, 6)  # of the probe; neighbours, halves of the batch and its reverse are all split
-SHARE = 1e-6  # of the largest gradient: rounding is less
-SPREAD = 0.1  # of the weights of the probe: those that start at zero would hide what is behind them
+ROWS, SEEN = 8, (0, 2, 5, 6)  # SEEN splits neighboring rows, the halves of the batch, and rows and their mirror images
+SHARE = 1e-6  # of the largest gradient: rounding errors are smaller
+SPREAD = 0.1  # of the noise on the weights: zero weights would hide the layers behind them
 
 
 def state_moved(network, inputs) -> list:
-    """Returns the weights that a call in training mode assigns: moving statistics, say. None of them moves here."""
+    """Returns the weights that a training call assigns, such as moving statistics.
+
+    The weights keep their values.
+    """
     weights = network.weights
     values = [tf.convert_to_tensor(weight) for weight in weights]
     with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True))) as scope:
@@ -25,7 +28,7 @@ def state_moved(network, inputs) -> list:
 
 
 def mixing_layers(network) -> list[str]:
-    """Returns the names of the layers known to normalize over the batch in training."""
+    """Returns the names of layers that normalize over the training batch."""
     return [
         layer.name
         for layer in layers_of(network)
@@ -34,24 +37,25 @@ def mixing_layers(network) -> list[str]:
 
 
 def mixes_rows(network, z, *others) -> bool:
-    """Returns whether in training an output depends on the z of other rows of its batch, as far as gradients tell.
+    """Returns whether training outputs depend on other rows of the batch.
 
-    The derivative of some rows of the output in the z of all others must be zero, whatever noise a dropout draws. It is
-    taken at weights moved at random; where it does not exist, the types of the layers decide.
+    The rows are independent if the derivative of some rows of the output in the z of all other rows is zero, for any
+    noise of dropout. It is computed with random noise on the weights; if it does not exist, the types of the layers
+    decide.
 
     Args:
-        network: a decoder, built.
-        z: Shape [`ROWS`, D].
-        *others: further inputs, of as many rows.
+        network: built decoder.
+        z: latent codes. Shape [`ROWS`, D].
+        *others: further inputs with `ROWS` rows.
     """
     try:
         gradient = _gradient_of_seen_rows(network, tf.convert_to_tensor(z), others)
-    except (tf.errors.OpError, TypeError, ValueError):  # out of memory, say
+    except (tf.errors.OpError, TypeError, ValueError):  # such as out of memory
         gradient = None
-    own, other = _largest(gradient, SEEN), _largest(gradient, sorted(set(range(ROWS)) - set(SEEN)))
-    if not 0.0 < own < np.inf or not np.isfinite(other):
+    seen, unseen = _largest(gradient, SEEN), _largest(gradient, sorted(set(range(ROWS)) - set(SEEN)))
+    if not 0.0 < seen < np.inf or not np.isfinite(unseen):
         return bool(mixing_layers(network))
-    return other > SHARE * own
+    return unseen > SHARE * seen
 
 
 def _gradient_of_seen_rows(network, z, others):
@@ -67,14 +71,14 @@ def _gradient_of_seen_rows(network, z, others):
 
 
 def _moved(weight, generator) -> tuple:
-    """Returns a weight and its value, moved by noise that keeps the scale of what it is multiplied with."""
+    """Returns a weight and its value plus noise, scaled so that the outputs keep their scale."""
     fan_in = max(1, int(np.prod(weight.shape[:-1])))
     noise = generator.normal(scale=SPREAD / np.sqrt(fan_in), size=tuple(weight.shape))
     return weight, tf.convert_to_tensor(weight) + tf.cast(noise, weight.dtype)
 
 
 def _largest(gradient, rows) -> float:
-    """Returns the largest absolute value of some rows; 0 of no gradient."""
+    """Returns the largest absolute value of some rows, or 0 without a gradient."""
     if gradient is None:
         return 0.0
     return float(np.max(np.abs(np.asarray(gradient)[list(rows)])))

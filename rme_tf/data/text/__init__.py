@@ -1,4 +1,4 @@
-"""Text: corpora of lines, tokenizers, tokenized splits, and the pipelines from them to a model.
+"""Text corpora, tokenizers, tokenized splits, and `tf.data` pipelines.
 
     splits = read_folder("my_corpus")  # train.txt, validation.txt and test.txt, a sentence a line
     tokenizer = train_tokenizer(splits.train, vocabulary_size=10_000)

@@ -1,4 +1,4 @@
-"""The tf.data pipelines that feed sentences to training and evaluation, with little padding.
+"""`tf.data` pipelines of sentences for training and evaluation, with little padding.
 
 N rows of a split, B rows of a batch, T tokens of the longest row of a batch.
 """
@@ -12,36 +12,40 @@ from rme_tf.data import images
 from rme_tf.data.pipelines import untuned
 from rme_tf.data.text.tokens import check_tokens
 
-PAD_MULTIPLE = 4  # T is a multiple of it: fewer shapes to compile for
+PAD_MULTIPLE = 4  # divides T: fewer shapes to compile for
 
 
 def steps_per_epoch(tokens, batch_size):
     """Returns the number of full batches in one pass, at least 1.
 
+    Args:
+        tokens: rows of a split, `Tokens`.
+        batch_size: number of rows B in a batch.
+
     Raises:
-        ValueError: if `batch_size` is below 1, or if not one batch can be filled.
+        ValueError: if `batch_size` is below 1, or there are too few rows for one batch.
     """
     check_tokens(tokens)
     return images.steps_per_epoch(len(tokens), batch_size, noun="rows")
 
 
 def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=PAD_MULTIPLE, pool=100):
-    """Returns an unending data set of shuffled batches of rows of like length, epoch after epoch.
+    """Returns an infinite data set of shuffled batches of similar lengths.
 
-    The order of epoch e depends on (seed, e) alone, so that a training resumed at `first_epoch` sees
-    exactly what an uninterrupted one would have seen. `fit` must be given
-    `steps_per_epoch(tokens, batch_size)`, for one epoch flows into the next.
+    The order of epoch e depends only on (seed, e), so a training resumed at `first_epoch` sees the same batches as an
+    uninterrupted one. `fit` needs `steps_per_epoch(tokens, batch_size)`, since the data set does not end after an
+    epoch.
 
     Args:
-        tokens: `Tokens`.
-        batch_size: B. The rows that do not fill a batch are left out, others each epoch.
-        seed: of the order; not negative.
-        first_epoch: the epoch to start with, counted from 0.
-        pad_multiple: T is rounded up to a multiple of it.
-        pool: the batches whose rows are sorted by length together; 1 leaves them as shuffled.
+        tokens: rows of a split, `Tokens`.
+        batch_size: number of rows B in a batch. Rows that do not fill a batch are left out, other ones in each epoch.
+        seed: non-negative seed of the order.
+        first_epoch: first epoch, counted from 0.
+        pad_multiple: divisor of T, which is rounded up to a multiple.
+        pool: number of batches whose rows are sorted by length together; 1 keeps the shuffled order.
 
     Returns:
-        dataset: of int32 batches. Shape [B, T].
+        dataset: int32 batches. Shape [B, T].
     """
     for name, value, least in (
         ("seed", seed, 0),
@@ -62,19 +66,19 @@ def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=
 
 
 def evaluation_dataset(tokens, batch_size, limit=None, *, pad_multiple=PAD_MULTIPLE):
-    """Returns one pass over the rows, sorted by length, and the order they are in.
+    """Returns one pass over the rows, sorted by length, and their order.
 
-    With `values` [N] of the rows as they come, `values[np.argsort(order)]` are in the corpus's order.
+    For `values` [N] in the order of the data set, `values[np.argsort(order)]` is in the order of the corpus.
 
     Args:
-        tokens: `Tokens`.
-        batch_size: B.
-        limit: the number of rows, the corpus's first ones; None is all.
-        pad_multiple: T is rounded up to a multiple of it.
+        tokens: rows of a split, `Tokens`.
+        batch_size: number of rows B in a batch.
+        limit: number of rows, from the start of the corpus; None is all.
+        pad_multiple: divisor of T, which is rounded up to a multiple.
 
     Returns:
-        dataset: of int32 batches. Shape [B, T]; the last one may be smaller.
-        order: the place in the corpus of each row of the data set. Shape [N].
+        dataset: int32 batches. Shape [B, T]; the last batch may be smaller.
+        order: index in the corpus of each row of the data set. Shape [N].
     """
     check_tokens(tokens)
     if batch_size < 1:
@@ -104,7 +108,7 @@ def _epoch_order(lengths, batch_size, *, pool, seed):
     """Returns the rows of each batch of an epoch. Shape [steps, B]."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(lengths))
-    order = order[: len(order) // batch_size * batch_size]  # the others were dropped at random
+    order = order[: len(order) // batch_size * batch_size]  # a random remainder is dropped
     pooled = len(order) // (pool * batch_size) * (pool * batch_size)
     sorted_pools = [
         np.take_along_axis(pools, np.argsort(lengths[pools], axis=-1, kind="stable"), axis=-1).reshape(-1)

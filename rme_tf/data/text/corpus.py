@@ -1,6 +1,6 @@
-"""Lines of text, cleaned while they are read, and the corpora that are made of them.
+"""Text corpora as cleaned lines, in splits.
 
-N lines of a split. What is broken is left out and counted, never guessed at.
+N lines of a split. Broken lines are left out and counted, never repaired.
 """
 
 import hashlib
@@ -12,15 +12,15 @@ from typing import NamedTuple
 from rme_tf.data.prepared import prepared_builder
 from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, is_file, shortened
 
-MAX_BYTES = 100_000  # of a line; a longer one is no sentence, but a broken file
+MAX_BYTES = 100_000  # of a line; a longer line comes from a broken file
 
 _FILE_NAMES = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 
 
 class Report(NamedTuple):
-    """What became of the lines of a split."""
+    """Numbers of lines of a split that were read, kept and skipped."""
 
-    lines: int  # read
+    lines: int  # all lines read
     kept: int  # N
     empty: int
     not_utf8: int
@@ -39,30 +39,31 @@ class Report(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """The remedy for lines in another encoding; empty where there are none."""
+        """The remedy for lines in another encoding, or ""."""
         if self.nul:
             return " NUL characters are of UTF-16, or of no text: convert it, iconv -f UTF-16 -t UTF-8."
         return " Text in another encoding is to be converted: iconv -f LATIN1 -t UTF-8, say." if self.not_utf8 else ""
 
 
 class Lines:
-    """The lines of one split: iterate over them as often as needed, a line in memory at a time.
+    """Cleaned lines of one split, to iterate over any number of times.
 
-    A line is cleaned: what surrounds it is stripped, and white space within is one space. Left out, and
-    counted in `report` after a pass, are lines that are empty, are not UTF-8, hold a NUL or exceed `max_bytes`.
+    One line is in memory at a time.
+    White space around a line is stripped, and white space within a line becomes one space. Lines that are empty, are
+    not UTF-8, contain a NUL or exceed `max_bytes` are left out, and counted in `report` after a pass.
 
     Args:
-        source: a UTF-8 file, as a path in a str or a Path, or what can be iterated over again and again:
-            a list of str, say. Wherever lines are wanted, a str is a path.
-        max_bytes: the most bytes of a line.
-        name: what warnings and errors call it; None is the file's path.
+        source: path of a UTF-8 file (str or `pathlib.Path`), or a re-iterable such as a list of str. A str is always a
+            path, never a line.
+        max_bytes: largest number of bytes of a line.
+        name: name of the source in warnings and errors; None is the path of the file.
 
     Attributes:
-        report: the `Report` of the last full pass; None before the first one.
+        report: `Report` of the last full pass; None before the first one.
 
     Raises:
-        ValueError: if the source is missing, empty, no lines or in another encoding by its first bytes, or, at the end
-            of a pass, if no line is left.
+        ValueError: if the source is missing, is empty, is not lines or has another encoding by its first bytes; and
+            at the end of a pass, if no line is left.
     """
 
     def __init__(self, source, *, max_bytes=MAX_BYTES, name=None):
@@ -90,7 +91,10 @@ class Lines:
         self._finish(Report(**count))
 
     def fingerprint(self):
-        """Returns a str that changes with the source: of a file by path, size and time, of a list by content."""
+        """Returns a str that changes with the source.
+
+        For a file, it depends on path, size and time of change; for a list, on the content.
+        """
         if hasattr(self._source, "fingerprint"):
             parts = self._source.fingerprint()
         else:
@@ -101,7 +105,7 @@ class Lines:
         return f"{parts}, max_bytes={self._max_bytes}"
 
     def _finish(self, report):
-        """Keeps the report of a pass; warns after the first one, in words, of what was broken."""
+        """Stores the report of a pass, and warns about broken lines after the first pass."""
         first, self.report = self.report is None, report
         if report.kept == 0:
             remedy = report.remedy or (getattr(self._source, "remedy", "") if report.lines == 0 else "")
@@ -111,16 +115,26 @@ class Lines:
 
 
 def as_lines(lines):
-    """Returns lines to iterate over: `Lines` of a path, in a str or a Path; anything else as it is.
+    """Returns `Lines` of a path, and any other iterable unchanged.
+
+    Args:
+        lines: path of a file of lines (str or `pathlib.Path`), or an iterable of lines.
 
     Raises:
-        ValueError: if there is no such file, or it is nothing to iterate over.
+        ValueError: if the file does not exist, or `lines` is not an iterable of lines.
     """
     return Lines(lines) if isinstance(lines, str | os.PathLike) else _iterable(lines)
 
 
 def str_lines(lines):
-    """Yields lines, as `as_lines` finds them, that are str; raises ValueError for one that is not."""
+    """Yields the lines of `as_lines`, each of which must be a str.
+
+    Args:
+        lines: path of a file of lines, or an iterable of lines.
+
+    Raises:
+        ValueError: if a line is not a str.
+    """
     for line in as_lines(lines):
         if not isinstance(line, str):
             raise ValueError(f"Expected lines of str. Received: a line of {type(line).__name__}, {line!r}.")
@@ -128,7 +142,7 @@ def str_lines(lines):
 
 
 def _iterable(lines):
-    """Returns what can be iterated over; bytes, whose items are numbers, cannot, nor a table, whose items are names."""
+    """Returns an iterable of lines; refuses bytes (its items are numbers) and tables (their items are names)."""
     if isinstance(lines, Mapping) or hasattr(lines, "columns"):
         kind, names = type(lines).__name__, list(lines)
         column = repr(names[0]) if names else "name"
@@ -139,7 +153,7 @@ def _iterable(lines):
 
 
 class TextSplits(NamedTuple):
-    """The three parts of a corpus."""
+    """Training, validation and test lines of a corpus."""
 
     train: Lines
     validation: Lines
@@ -147,74 +161,76 @@ class TextSplits(NamedTuple):
 
 
 def read_files(train, validation, test, *, max_bytes=MAX_BYTES):
-    """Returns the splits of a corpus in three UTF-8 text files, one sentence a line.
+    """Returns the splits of a corpus in three UTF-8 text files.
 
     Args:
-        train: a path.
-        validation: a path.
-        test: a path.
-        max_bytes: the most bytes of a line.
+        train: path of the training file, with one sentence a line.
+        validation: path of the validation file.
+        test: path of the test file.
+        max_bytes: largest number of bytes of a line.
 
     Raises:
-        ValueError: if a file is missing, is empty or has no line to keep.
+        ValueError: if a file is missing, is empty or has no valid line.
     """
     return _checked(Lines(path, max_bytes=max_bytes) for path in (train, validation, test))
 
 
 def read_folder(path, *, max_bytes=MAX_BYTES):
-    """Returns the splits of a corpus in one folder: train.txt, validation.txt (valid.txt, dev.txt) and test.txt.
+    """Returns the splits of a corpus in one folder of text files.
+
+    The files are train.txt, validation.txt (or valid.txt, dev.txt) and test.txt, in UTF-8, with one sentence a line.
 
     Args:
-        path: of the folder.
-        max_bytes: the most bytes of a line.
+        path: path of the folder.
+        max_bytes: largest number of bytes of a line.
 
     Raises:
-        ValueError: if the folder or a file is missing, or if a file is empty or has no line to keep.
+        ValueError: if the folder or a file is missing, or a file is empty or has no valid line.
     """
     folder, files = as_path(path), []
     for names in _FILE_NAMES.values():
-        found = [folder / f"{name}.txt" for name in names if is_file(folder / f"{name}.txt")]
-        if not found:
+        candidates = [folder / f"{name}.txt" for name in names if is_file(folder / f"{name}.txt")]
+        if not candidates:
             expected = " or ".join(f"{name}.txt" for name in names)
             entries = os.listdir(folder) if os.path.isdir(folder) else []
             there = ", ".join(sorted(entries)[:20]) or "nothing"
             raise ValueError(f"Expected {expected} in {shortened(folder)}. Received: {there}.")
-        files.append(found[0])
+        files.append(candidates[0])
     return read_files(*files, max_bytes=max_bytes)
 
 
 def read_file(path, *, seed=0, max_bytes=MAX_BYTES):
-    """Returns the splits of a corpus in one UTF-8 text file: of its lines 90% to train, 5% to validate, 5% to test.
+    """Returns the splits of a corpus in one text file, 90 / 5 / 5.
 
-    Where a line goes depends on its words and the seed alone: equal lines are in one split, and lines that are added
-    to the file move no other.
+    The split of a line depends only on its words and the seed: equal lines are in one split, and new lines in the file
+    do not move the others.
 
     Args:
-        path: of the file, which is read anew in each pass over a split.
-        seed: of the split.
-        max_bytes: the most bytes of a line.
+        path: path of the UTF-8 file, which is read again in each pass over a split.
+        seed: seed of the split.
+        max_bytes: largest number of bytes of a line.
 
     Raises:
-        ValueError: if the file is missing or empty, or too small to give each split a line to keep.
+        ValueError: if the file is missing or empty, or a split would have no valid line.
     """
     file = File(path, max_bytes)
     return _checked(Lines(Share(file, split, seed), max_bytes=max_bytes) for split in TextSplits._fields)
 
 
 def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES):
-    """Returns the splits of a text data set of TensorFlow Datasets, an example a line.
+    """Returns the splits of a text data set of TensorFlow Datasets.
 
-    Where it has no validation split, the last twentieth of the training split is held out.
+    An example is a line. Without a validation split, the last twentieth of the training split is held out.
 
     Args:
-        name: of the data set, with its configuration if need be: "lm1b", say.
-        field: of an example, the one that holds the text.
-        data_dir: where TensorFlow Datasets keeps its sets; None is its own default.
-        download: whether to fetch the set if it is not there.
-        max_bytes: the most bytes of a line.
+        name: name of the data set, such as "lm1b", with its configuration if necessary.
+        field: field of the examples with the text.
+        data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
+        download: whether to download a missing data set.
+        max_bytes: largest number of bytes of a line.
 
     Raises:
-        ValueError: if the set is not to be had, or has not that field or those splits.
+        ValueError: if the data set is unavailable, or lacks the field or a training or test split.
     """
     builder = prepared_builder(name, data_dir=data_dir, download=download)
     if field not in builder.info.features:
@@ -225,20 +241,20 @@ def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES)
     return _checked(Lines(source, max_bytes=max_bytes) for source in examples)
 
 
-def _tfds_splits(name, there):
+def _tfds_splits(name, available):
     """Returns the TensorFlow Datasets names of the three splits."""
-    found = [next((choice for choice in names if choice in there), None) for names in _FILE_NAMES.values()]
-    train, validation, test = found
+    chosen = [next((choice for choice in names if choice in available), None) for names in _FILE_NAMES.values()]
+    train, validation, test = chosen
     if train is None or test is None:
-        raise ValueError(f"Expected splits 'train' and 'test' of {name!r}. Received: {sorted(there)}.")
+        raise ValueError(f"Expected splits 'train' and 'test' of {name!r}. Received: {sorted(available)}.")
     if validation is None:
         train, validation = "train[:95%]", "train[95%:]"
     return train, validation, test
 
 
 def _checked(splits):
-    """Returns the splits, each of which has a line to keep."""
+    """Returns the splits; raises ValueError if one has no valid line."""
     splits = TextSplits(*splits)
     for lines in splits:
-        next(iter(lines))  # reads as far as the first one, and raises if there is none
+        next(iter(lines))  # reads up to the first valid line, and raises if there is no such line
     return splits

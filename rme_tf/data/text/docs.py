@@ -1,4 +1,4 @@
-"""English sentences from the language reference that every Python carries along: no download."""
+"""English sentences from Python's built-in language reference, without a download."""
 
 import functools
 import random
@@ -9,14 +9,14 @@ from rme_tf.data.text.corpus import Lines, TextSplits
 _SEED = 0  # of the split
 _FEWEST_WORDS, _MOST_WORDS = 5, 60
 
-_MARKER = re.compile(r"(?:[*+-]|#\.|\(?(?:\d+|[a-z])[.)]|\[\d+\])\s+")  # of an item of a list, or of a footnote
+_MARKER = re.compile(r"(?:[*+-]|#\.|\(?(?:\d+|[a-z])[.)]|\[\d+\])\s+")  # of a list item or a footnote
 _RULE = re.compile(r"\s*([^\w\s])\1{2,}\s*$")  # under a heading
 _ROLE = re.compile(r":[a-z:+-]+:(?=`)")
 _FOOTNOTE = re.compile(r"\s?\[\d+\]")
 _QUOTED = re.compile(r"``([^`]*)``|`([^`]*)`|\*\*(\S[^*]*?)\*\*|\*(\S[^*]*?)\*|\|(\w[^|]*?)\||\"([^\"\s][^\"]*?)\"")
 _END = re.compile(r"(?<=[.!?])['\")]*\s+(?=[\"(']?[A-Z])")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|resp|[A-Z])\.)$")
-# Quotation marks, dashes, dots and spaces that typewriters do without.
+# Typographic quotation marks, dashes, dots and spaces, with their ASCII forms.
 _TYPOGRAPHY = str.maketrans(
     {
         "\u2018": "'",
@@ -29,7 +29,7 @@ _TYPOGRAPHY = str.maketrans(
         "\u00a0": " ",
     }
 )
-# What prose is made of: words, numbers, and the marks of a sentence.
+# The tokens of prose: words, numbers and punctuation marks.
 _WORD = re.compile(
     r"""["'(]*(?:[A-Za-z]+(?:['/-][A-Za-z0-9]+)*|\d+(?:[.,]\d+)*(?:-[a-z]+|th|st|nd|rd)?%?|(?:[a-z]\.){2,})'?"""
     r"""["')]*[.,;:!?]?["')]*|-|\.\.\."""
@@ -40,12 +40,13 @@ _INNER_CAPITAL = re.compile(r"[a-z][A-Z]")  # an identifier
 
 
 def load_docs():
-    """Returns about 1,300 English sentences of plain prose, 16 words each in the mean: for trials and tests.
+    """Returns about 1,300 English sentences of plain prose, for examples and tests.
 
-    They are what is prose in `pydoc_data.topics`, and so differ a little between versions of Python.
+    The sentences have 16 words on average. They come from `pydoc_data.topics`, so they differ a little between
+    versions of Python.
 
     Returns:
-        splits: four fifths for training, a tenth each for validation and test.
+        splits: `TextSplits` in the ratio 80 / 10 / 10.
     """
     order = list(_prose())
     random.Random(_SEED).shuffle(order)
@@ -57,14 +58,14 @@ def load_docs():
 
 @functools.cache
 def _prose() -> tuple[str, ...]:
-    """Returns all the sentences, each once, in alphabetical order; to find them takes a while."""
+    """Returns the distinct sentences in alphabetical order; the search is slow and cached."""
     from pydoc_data.topics import topics
 
     return tuple(sorted({sentence for page in topics.values() for sentence in _sentences(page)}))
 
 
 def _sentences(text):
-    """Yields the sentences of a page that are prose."""
+    """Yields the prose sentences of a page."""
     for paragraph in _paragraphs(text):
         text = _FOOTNOTE.sub("", _ROLE.sub("", paragraph))
         text = _HISTORY.sub("", text)
@@ -75,7 +76,7 @@ def _sentences(text):
 
 
 def _paragraphs(text):
-    """Yields the paragraphs of a page, each in one line; a new item or another indentation begins a new one."""
+    """Yields the paragraphs of a page, each as one line; a list item or a change of indentation starts a new one."""
     block: list[str] = []
     indent = 0
     for line in [*text.splitlines(), ""]:
@@ -93,7 +94,7 @@ def _paragraphs(text):
 
 
 def _joined(block):
-    """Yields the paragraph of its lines; nothing for none."""
+    """Yields the lines of a block joined to a paragraph, unless the block is empty."""
     if block:
         yield re.sub(r"(?<=[a-z]-) (?=[a-z])", "", " ".join(block))
 
@@ -109,7 +110,7 @@ def _cut(text):
 
 
 def _is_prose(sentence):
-    """Whether it is a whole sentence of plain words, without names of variables or code."""
+    """Returns whether a sentence is complete and has plain words only, without identifiers or code."""
     return (
         _FEWEST_WORDS <= len(sentence.split()) <= _MOST_WORDS
         and all(_WORD.fullmatch(word) for word in sentence.split())

@@ -1,4 +1,4 @@
-"""The kinds of tokenizers, and the mark by which a model of words says of which kind it is."""
+"""Kinds of tokenizers, and the mark of a word model's kind."""
 
 import re
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sentencepiece import sentencepiece_model_pb2
 
 _PUNCTUATION = "!-/:-@\\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
-# A word keeps its apostrophes and hyphens; it is told by what it lacks, for \w lacks the vowel signs of Indic scripts.
-# Both patterns are RE2's as well, for graph code.
+# A word includes its apostrophes and hyphens. The pattern lists the characters outside of words, since \w lacks the
+# vowel signs of Indic scripts. Both patterns are also valid in RE2, for graph code.
 _WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
 BETWEEN_SPACES = re.compile(r"[^\s]+")
 _MARK = "rme_tf:"
@@ -17,8 +17,8 @@ class Kind(NamedTuple):
     """A kind of tokenizer, in SentencePiece's terms."""
 
     model_type: str
-    unknown: str  # how `decode` writes UNK
-    word: re.Pattern | None = None  # a word, which is never cut; None leaves that to the model
+    unknown: str  # text of UNK in `decode`
+    word: re.Pattern | None = None  # pattern of a word, which is never split; None leaves the pieces to the model
 
 
 TOKENIZERS = {
@@ -31,10 +31,15 @@ TOKENIZERS = {
 
 
 def marked(model: bytes, kind: str) -> bytes:
-    """Returns a model that says of which kind it is; of those without words its type says so.
+    """Returns the bytes of a model with a mark of its kind.
 
-    SentencePiece does not tell what a word is. The name is kept where the name of the model's file would be, which it
-    does not read; bytes that follow a serialized message are merged into it, so that nothing else changes.
+    Only word models are marked: SentencePiece does not store the definition of a word. The mark is stored as the name
+    of the model's file, which SentencePiece does not read. Bytes after a serialized message are merged into the
+    message, so nothing else changes.
+
+    Args:
+        model: bytes of a SentencePiece model.
+        kind: one of `TOKENIZERS`.
     """
     if TOKENIZERS[kind].word is None:
         return model
@@ -47,8 +52,8 @@ def kind_of(proto, words) -> str:
     """Returns the kind of a model.
 
     Args:
-        proto: its SentencePiece `ModelProto`.
-        words: its pieces without the sign for a space, where it is a model of words.
+        proto: SentencePiece `ModelProto` of the model.
+        words: pieces of a word model, without the sign for a space.
     """
     spec = proto.trainer_spec
     if spec.model_type != spec.WORD:
@@ -56,6 +61,6 @@ def kind_of(proto, words) -> str:
     name = spec.model_prefix.removeprefix(_MARK)
     if spec.model_prefix.startswith(_MARK) and name in TOKENIZERS:
         return name
-    # Of this library before it marked them: to guess is what it did then.
+    # Models of earlier versions of this library have no mark, and the kind was inferred like this.
     earlier = spec.unk_surface == TOKENIZERS["word"].unknown and all(len(_WORDS.findall(word)) == 1 for word in words)
-    return "word" if earlier else "whitespace"  # which is what SentencePiece calls words
+    return "word" if earlier else "whitespace"  # the words of SentencePiece's own word models

@@ -1,4 +1,4 @@
-"""Where lines come from, as bytes, and how a line is cleaned."""
+"""Sources of lines as bytes, and the cleaning of a line."""
 
 import codecs
 import hashlib
@@ -9,33 +9,43 @@ A_LINE = "A str stands for the path of a file of lines: pass a line itself in a 
 
 _SHARES = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # percent of the lines of one file
 _LONGEST_NAME = 200  # characters of a path in a message
-_TFDS_BATCH = 1024  # examples handed over at once
-_MARKS = {  # at the start of a file; that of UTF-32 begins as that of UTF-16 does
+_TFDS_BATCH = 1024  # examples read at a time
+_MARKS = {  # byte order marks; UTF-32 is first, since its mark begins with the mark of UTF-16
     "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
 
 
 def as_path(path) -> Path:
-    """Returns a path as one; raises ValueError for what is none."""
+    """Returns a str or path object as a `pathlib.Path`.
+
+    Args:
+        path: str or path object.
+
+    Raises:
+        ValueError: if `path` is of another type.
+    """
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"Expected a path, a str or a `pathlib.Path`. Received: {path!r}.")
     return Path(path)
 
 
 def is_file(path) -> bool:
-    """Returns whether a path leads to a file; pathlib's raises OSError for a name as long as a paragraph."""
+    """Returns whether a path is a file.
+
+    Unlike `pathlib.Path.is_file`, this does not raise OSError for a very long name.
+    """
     return os.path.isfile(path)
 
 
 def shortened(path) -> str:
-    """Returns a path for a message: a paragraph taken for one is cut."""
+    """Returns a path for a message, truncated if very long."""
     name = str(path)
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _refuse_other_encodings(path) -> None:
-    """Raises ValueError for a file that says by its first bytes that it is not UTF-8."""
+    """Raises ValueError for a file with the byte order mark of UTF-16 or UTF-32."""
     with path.open("rb") as file:
         start = file.read(4)
     for encoding, marks in _MARKS.items():
@@ -47,12 +57,12 @@ def _refuse_other_encodings(path) -> None:
 
 
 class File:
-    """The lines of a file as bytes, none longer than the limit by more than a few bytes."""
+    """Lines of a file as bytes, truncated just above a limit."""
 
     def __init__(self, path, max_bytes):
         self._path = as_path(path)
         self.name = str(path)
-        self._limit = max_bytes + 3  # room for "\r\n", and one byte too many
+        self._limit = max_bytes + 3  # "\r\n", and one byte above the limit
         if not is_file(self._path):
             raise ValueError(f"Expected a text file. Received: {shortened(self.name)!r}, which is no file. {A_LINE}")
         if self._path.stat().st_size == 0:
@@ -66,7 +76,7 @@ class File:
             while line := file.readline(self._limit):
                 yield line
                 while len(line) == self._limit and not line.endswith(b"\n"):
-                    line = file.readline(self._limit)  # the rest of a line too long is not kept in memory
+                    line = file.readline(self._limit)  # the rest of a long line is not stored
 
     def fingerprint(self):
         """Returns a str that changes with the source."""
@@ -75,7 +85,7 @@ class File:
 
 
 class Share:
-    """The lines of a file that a hash of them puts into one split, as bytes."""
+    """Lines of a file in one split, chosen by hash, as bytes."""
 
     remedy = " Such a small file is not for one split in three: read each split from a file of its own."
 
@@ -89,7 +99,7 @@ class Share:
         return (line for line in self._file if low <= self._place(line) < high)
 
     def _place(self, line):
-        """Returns a number of 0 to 99 that follows from the line's words and the seed."""
+        """Returns a number from 0 to 99, a hash of the words of the line and the seed."""
         digest = hashlib.blake2b(b" ".join(line.split()), digest_size=8, key=str(self._seed).encode())
         return int.from_bytes(digest.digest()) % 100
 
@@ -117,18 +127,27 @@ class Examples:
 
 
 def as_bytes(raw):
-    """Returns a line's bytes; those of a str with lone surrogates are no UTF-8."""
+    """Returns the bytes of a line.
+
+    A str with lone surrogates gives bytes that are not UTF-8.
+
+    Args:
+        raw: line as str or bytes.
+
+    Raises:
+        ValueError: if the line is of another type.
+    """
     if not isinstance(raw, str | bytes):
         raise ValueError(f"Expected lines of str. Received: a line of {type(raw).__name__}, {raw!r}.")
     return raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
 
 
 def clean(raw, max_bytes):
-    """Returns a line as str, and the field of `Report` that it counts for."""
+    """Returns a cleaned line, or None, and its field of `Report`."""
     raw = as_bytes(raw).strip(b"\r\n")
     if len(raw) > max_bytes:
         return None, "too_long"
-    if b"\0" in raw:  # of UTF-16, or of no text at all
+    if b"\0" in raw:  # UTF-16, or not text
         return None, "nul"
     try:
         line = " ".join(raw.decode("utf-8").split())

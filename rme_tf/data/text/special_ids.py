@@ -1,4 +1,4 @@
-"""SentencePiece models from elsewhere, brought to the special ids of this library."""
+"""Special ids of SentencePiece models, and conversion to the library's ids."""
 
 from rme_tf.core.types import BOS, EOS, PAD, UNK
 
@@ -6,26 +6,26 @@ KINDS = {"pad": PAD, "bos": BOS, "eos": EOS, "unk": UNK}
 
 
 def special_ids(processor) -> dict[str, int]:
-    """Returns the id of each of `KINDS` in a `SentencePieceProcessor`; -1 for what it lacks."""
+    """Returns the id of each of `KINDS` in a `SentencePieceProcessor`, or -1."""
     return {kind: getattr(processor, f"{kind}_id")() for kind in KINDS}
 
 
 def with_special_ids(proto, ids) -> bytes:
-    """Returns the bytes of a model of the same pieces, in which PAD, BOS, EOS and UNK come first.
+    """Returns the model's bytes with PAD, BOS, EOS and UNK first.
 
-    The others follow in their order. So ids alone change: lines are cut into the same pieces, for which the scores
-    count and not the places, and pieces make the same lines. What the model lacks of the four is added.
+    The other pieces follow in order. Only ids change: SentencePiece splits lines by the scores of pieces, not by their
+    ids, so the pieces of a line and the line of some pieces stay the same. Missing special pieces are added.
 
     Args:
-        proto: a SentencePiece `ModelProto`, which is changed.
-        ids: the `special_ids` of it.
+        proto: SentencePiece `ModelProto`, which is changed.
+        ids: `special_ids` of the model.
     """
     spec, names = proto.trainer_spec, {piece.piece for piece in proto.pieces}
     ordered = []
     for kind, index in ids.items():
         if index < 0:
             name = getattr(spec, f"{kind}_piece")
-            while name in names:  # a word of the text, then
+            while name in names:  # already a word of the text
                 name = f"<{name}>"
             setattr(spec, f"{kind}_piece", name)
             ordered.append(type(proto).SentencePiece(piece=name, type=type(proto).SentencePiece.CONTROL))

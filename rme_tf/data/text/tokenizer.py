@@ -1,6 +1,6 @@
-"""Tokenizers: from lines of text to rows of ids and back, all of them SentencePiece models.
+"""Tokenizers between lines of text and rows of ids, based on SentencePiece.
 
-V entries of the vocabulary, of which four are no text: PAD, BOS, EOS and UNK, ids 0 to 3.
+V entries of the vocabulary. Four of them are special ids without text: PAD, BOS, EOS and UNK, 0 to 3.
 """
 
 import numpy as np
@@ -17,30 +17,30 @@ SPACE = "\u2581"  # SentencePiece's sign for a space
 
 
 class Tokenizer:
-    """Turns lines into ids and ids into lines, by a SentencePiece model.
+    """A tokenizer with a SentencePiece model.
 
     Args:
-        model: the bytes of a SentencePiece model. Where its ids of PAD, BOS, EOS and UNK are not 0, 1, 2 and 3, as by
-            SentencePiece's own defaults, its pieces are put into another order, and a missing one is added.
+        model: bytes of a SentencePiece model. If its ids of PAD, BOS, EOS and UNK are not 0, 1, 2 and 3 (SentencePiece
+            has other defaults), its pieces are reordered and missing special pieces are added.
 
     Attributes:
-        model: the bytes of the model with these ids.
-        pieces: what each id stands for, V str; a leading low line (U+2581) is a space.
-        vocabulary_size: V.
-        kind: one of `TOKENIZERS`, which the model says; a model of words that SentencePiece itself trained is of kind
+        model: bytes of the model with these ids.
+        pieces: text of each id, V str; a leading U+2581 is a space.
+        vocabulary_size: number of ids V.
+        kind: one of `TOKENIZERS`, read from the model; a word model that SentencePiece trained by itself has the kind
             "whitespace".
-        words: of a tokenizer by words, the id of each; None of the others.
-        word_pattern: of a tokenizer by words, the regular expression of a word in normalised text.
+        words: dict from words to ids of a word tokenizer; None for other tokenizers.
+        word_pattern: regular expression of a word in normalized text, for a word tokenizer.
 
     Raises:
-        ValueError: if it is no such model.
+        ValueError: if the bytes are not a SentencePiece model.
     """
 
     def __init__(self, model):
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
             proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
-        except Exception as error:  # of protobuf, or of SentencePiece's C++
+        except Exception as error:  # raised by protobuf, or by SentencePiece's C++
             raise ValueError(
                 f"Expected a SentencePiece model. Received: {len(model)} bytes of something else."
             ) from error
@@ -56,54 +56,56 @@ class Tokenizer:
         self.kind = kind_of(proto, words)
         pattern = TOKENIZERS[self.kind].word
         self.words: dict[str, int] | None = None if pattern is None else words
-        self.word_pattern = pattern or BETWEEN_SPACES  # without words nobody asks
+        self.word_pattern = pattern or BETWEEN_SPACES  # unused without words
 
     def __reduce__(self):
-        return type(self), (self.model,)  # pickled and copied as what it is saved as
+        return type(self), (self.model,)  # pickled and copied in its saved form
 
     def encode(self, lines):
         """Returns the ids of each line, int32 arrays without BOS and EOS.
 
         Args:
-            lines: str, N of them; or the path of a file of lines.
+            lines: N str, or the path of a file of lines. A single line is passed in a list.
 
         Raises:
-            ValueError: if they are no lines: a line alone is passed in a list.
+            ValueError: if `lines` is neither lines nor the path of a file.
         """
         lines = list(str_lines(lines))
         if self.words is None:
             rows = self._processor.encode(lines)
-        else:  # by hand: SentencePiece makes one UNK of several unknown words in a row
+        else:  # not by SentencePiece, which merges consecutive unknown words into one UNK
             rows = [[self.words.get(word, UNK) for word in row] for row in self._words_of(lines)]
         return [np.array(row, np.int32) for row in rows]
 
     def unknown_characters(self, lines):
-        """Returns how many characters, spaces aside, UNK stands for in each normalised line.
+        """Returns the number of non-space characters that become UNK, by normalized line.
 
         Args:
-            lines: as of `encode`.
+            lines: N str, or the path of a file of lines.
 
         Returns:
-            counts: int, N of them.
+            counts: list of N integers.
         """
         lines = list(str_lines(lines))
         if self.words is not None:
             return [sum(len(word) for word in row if word not in self.words) for row in self._words_of(lines)]
         pieces, ids = self._processor.encode(lines, out_type=str), self._processor.encode(lines)
-        rows = (zip(*pair, strict=True) for pair in zip(pieces, ids, strict=True))  # of UNK, what it stands for
+        rows = (zip(*pair, strict=True) for pair in zip(pieces, ids, strict=True))  # the piece of an UNK is its text
         return [sum(len(piece.replace(SPACE, "")) for piece, index in row if index == UNK) for row in rows]
 
     def decode(self, ids):
-        """Returns the text of each row up to its first EOS, without PAD and BOS.
+        """Returns the text of each row.
+
+        The text ends at the first EOS of a row; PAD and BOS are left out.
 
         Args:
-            ids: Shape [N, T], or N rows of any length.
+            ids: array of shape [N, T], or N rows of any length.
 
         Returns:
-            lines: str, N of them.
+            lines: list of N str.
 
         Raises:
-            ValueError: if they are no rows of ids, or an id is not in the vocabulary.
+            ValueError: if `ids` is not rows of ids, or an id is outside of the vocabulary.
         """
         if isinstance(ids, str | bytes) or not hasattr(ids, "__iter__") or getattr(ids, "shape", None) == ():
             raise ValueError(f"Expected rows of ids, shape [N, T]. Received: {ids!r}.")
@@ -111,11 +113,11 @@ class Tokenizer:
         return lines if self.words is None else [line.strip() for line in lines]
 
     def save(self, path):
-        """Writes the model to a file, which `load_tokenizer` reads."""
+        """Writes the model to a file for `load_tokenizer`."""
         as_path(path).write_bytes(self.model)
 
     def _words_of(self, lines):
-        """Yields the words of each normalised line."""
+        """Yields the words of each normalized line."""
         for line in self._processor.normalize(lines):
             yield self.word_pattern.findall(line.replace(SPACE, " "))
 
@@ -139,10 +141,13 @@ class Tokenizer:
 
 
 def load_tokenizer(path):
-    """Returns the tokenizer of a SentencePiece model's file.
+    """Returns the tokenizer of a SentencePiece model file.
+
+    Args:
+        path: path of the file.
 
     Raises:
-        ValueError: if there is no such file, or it is no such model.
+        ValueError: if the file does not exist, or is not a SentencePiece model.
     """
     path = as_path(path)
     if not is_file(path):

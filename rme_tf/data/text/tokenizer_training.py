@@ -1,4 +1,4 @@
-"""The training of tokenizers: SentencePiece models fitted to lines."""
+"""Training of tokenizers: SentencePiece models fitted to lines."""
 
 import functools
 import io
@@ -13,18 +13,18 @@ from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import TOKENIZERS, Kind, marked
 from rme_tf.data.text.tokenizer import SPACE, Tokenizer
 
-_UNKNOWN_WORDS = ("<unk>", "_UNK")  # as corpora are published that have been cut to a vocabulary
-_LEAST_COVERAGE = 0.98  # that SentencePiece trains for
-_LONGEST = 1 << 30  # bytes of a line; SentencePiece would skip those over 4,192
+_UNKNOWN_WORDS = ("<unk>", "_UNK")  # in published corpora with a limited vocabulary
+_LEAST_COVERAGE = 0.98  # smallest coverage that SentencePiece accepts
+_LONGEST = 1 << 30  # bytes of a line; by default, SentencePiece skips lines over 4,192
 _SIZE_TOO_HIGH = re.compile(r"size too high .*<= (\d+)")
 _SIZE_TOO_LOW = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
 
 
 class VocabularySizeError(ValueError):
-    """A vocabulary of a size that the lines do not allow for.
+    """A vocabulary size that the lines do not allow.
 
     Attributes:
-        largest: V at most; None where it was too small.
+        largest: largest possible V; None if the requested size was too small.
     """
 
     def __init__(self, received: int, expected: str, largest: int | None = None):
@@ -35,27 +35,28 @@ class VocabularySizeError(ValueError):
 
 
 def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, coverage=0.9995, limit=None, seed=0):
-    """Returns a tokenizer fitted to the lines; the same lines and arguments give the same one.
+    """Returns a tokenizer fitted to the lines, deterministically.
 
-    Text is brought to Unicode's normal form NFKC. A tokenizer by words keeps the V - 4 most frequent and has UNK for
-    the others; `decode` then leaves a space between any two of them. "word" tells words from punctuation first,
-    "whitespace" takes the corpus's own words, `<unk>` for an unknown one: so the Penn Treebank is published.
+    Text is normalized to the Unicode form NFKC. A word tokenizer has the V - 4 most frequent words and UNK for all
+    others; `decode` then puts a space between any two words. The kind "word" separates words from punctuation. The
+    kind "whitespace" splits at white space, with `<unk>` for an unknown word, as the Penn Treebank is published.
 
     Args:
-        lines: `Lines`, the path of a file of lines, or str to iterate over.
+        lines: `Lines`, the path of a file of lines, or an iterable of str.
         kind: one of `TOKENIZERS`.
-        vocabulary_size: V, the four that are no text among them.
-        lowercase: whether to fold upper case into lower.
-        coverage: the share of the text's characters that must be in the vocabulary, 0.98 or more; the rarest are UNK.
-        limit: the most lines to look at, drawn at random; None is all, which are then held in memory.
-        seed: of that draw.
+        vocabulary_size: number of ids V, the four special ids included.
+        lowercase: whether to convert text to lower case.
+        coverage: fraction of the characters of the text that must be in the vocabulary, at least 0.98; the rarest
+            characters become UNK.
+        limit: largest number of lines, drawn at random; None is all lines, which are then held in memory.
+        seed: seed of the draw of lines.
 
     Raises:
-        ValueError: if they are no lines, or do not allow for that V; the message says what they allow for.
+        ValueError: if `lines` is not lines, or does not allow the vocabulary size; the message has the limit.
     """
     options = {"lowercase": lowercase, "coverage": coverage, "limit": limit, "seed": seed}
     chosen = lookup(TOKENIZERS, kind, "kind of tokenizer")
-    model = _fitted(lines, chosen, vocabulary_size, words=functools.partial(_words, normalise=True), **options)
+    model = _fitted(lines, chosen, vocabulary_size, words=functools.partial(_words, normalize=True), **options)
     tokenizer = Tokenizer(marked(model, kind))
     if tokenizer.vocabulary_size != vocabulary_size:
         most = tokenizer.vocabulary_size
@@ -65,20 +66,28 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
 
 
 def earlier_model(lines, *, kind, vocabulary_size, **options) -> bytes:
-    """Returns the model of words that this library once trained, which does not say of which kind it is.
+    """Returns an unmarked word model, as trained by earlier versions.
 
     Args:
-        lines: as of `train_tokenizer`.
+        lines: `Lines`, the path of a file of lines, or an iterable of str.
         kind: "word" or "whitespace".
-        vocabulary_size: V.
-        **options: the others of `train_tokenizer`, all of them.
+        vocabulary_size: number of ids V.
+        **options: all other arguments of `train_tokenizer`.
     """
-    words = functools.partial(_words, normalise=False)
+    words = functools.partial(_words, normalize=False)
     return _fitted(lines, TOKENIZERS[kind], vocabulary_size, words=words, **options)
 
 
 def check_training(vocabulary_size: int, coverage: float) -> None:
-    """Raises ValueError for arguments of `train_tokenizer` that no lines allow for."""
+    """Checks the arguments of `train_tokenizer` that do not depend on lines.
+
+    Args:
+        vocabulary_size: number of ids V.
+        coverage: fraction of the characters that must be in the vocabulary.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
     if vocabulary_size <= UNK + 1:
         raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
     if not _LEAST_COVERAGE <= coverage <= 1.0:
@@ -86,7 +95,7 @@ def check_training(vocabulary_size: int, coverage: float) -> None:
 
 
 def _fitted(lines, kind: Kind, vocabulary_size, *, words, lowercase, coverage, limit, seed) -> bytes:
-    """Returns the bytes of a model; `words` is a function that returns lines of words, of lines and a pattern."""
+    """Returns the bytes of a model; `words` is a function (lines, pattern, rule) -> lines of words."""
     check_training(vocabulary_size, coverage)
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
@@ -119,7 +128,7 @@ def _train(lines, options):
             eos_id=EOS,
             unk_id=UNK,
             max_sentence_length=_LONGEST,
-            num_threads=1,  # more of them add up in an order of their own, and pieces change
+            num_threads=1,  # several threads add in any order, which changes the pieces
             minloglevel=3,
             **options,
         )
@@ -129,16 +138,16 @@ def _train(lines, options):
         if source.is_empty:
             raise ValueError("Expected at least one line of text to train a tokenizer on. Received: none.") from error
         received = options["vocab_size"]
-        if found := _SIZE_TOO_HIGH.search(str(error)):
-            raise VocabularySizeError(received, f"at most {found[1]}", int(found[1])) from error
-        if found := _SIZE_TOO_LOW.search(str(error)):
-            raise VocabularySizeError(received, f"at least {found[1]}, or less `coverage`") from error
+        if match := _SIZE_TOO_HIGH.search(str(error)):
+            raise VocabularySizeError(received, f"at most {match[1]}", int(match[1])) from error
+        if match := _SIZE_TOO_LOW.search(str(error)):
+            raise VocabularySizeError(received, f"at least {match[1]}, or less `coverage`") from error
         raise
     return file.getvalue()
 
 
 class _Source:
-    """Lines for SentencePiece, which does not say what went wrong while they were read."""
+    """Lines for SentencePiece, which hides errors of its input: they are stored here."""
 
     def __init__(self, lines):
         self._lines = lines
@@ -156,7 +165,7 @@ class _Source:
 
 
 def _sample(lines, limit, seed):
-    """Returns `limit` of the lines in memory, each with the same chance, after one pass (Vitter's algorithm R)."""
+    """Returns a uniform sample of `limit` lines, after one pass (Vitter's algorithm R)."""
     generator = random.Random(seed)
     sample: list[str] = []
     for index, line in enumerate(lines):
@@ -166,16 +175,16 @@ def _sample(lines, limit, seed):
     return sample
 
 
-def _words(lines, pattern, rule, *, normalise):
-    """Yields lines of words with spaces between them, but for those that stand for unknown ones.
+def _words(lines, pattern, rule, *, normalize):
+    """Yields lines of words with spaces between them, without the signs for unknown words.
 
-    The words of a line are those of its normal form, which `Tokenizer.encode` looks for: "..." is one character, or
-    three. Models of before had the words of the line itself.
+    Words are searched in the normal form of a line, like in `Tokenizer.encode`: an ellipsis is one character, or
+    three. Earlier versions searched in the line itself.
     """
-    normaliser = sentencepiece.SentencePieceNormalizer(rule_name=rule)
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name=rule)
     unknown = {*_UNKNOWN_WORDS}
-    if normalise:
-        unknown |= {normaliser.normalize(word).removeprefix(SPACE) for word in _UNKNOWN_WORDS}
+    if normalize:
+        unknown |= {normalizer.normalize(word).removeprefix(SPACE) for word in _UNKNOWN_WORDS}
     for line in lines:
-        line = normaliser.normalize(line).replace(SPACE, " ") if normalise else line
+        line = normalizer.normalize(line).replace(SPACE, " ") if normalize else line
         yield " ".join(word for word in pattern.findall(line) if word not in unknown)

@@ -1,6 +1,6 @@
-"""A tokenized split: the ids of all its lines end to end, in memory or in files mapped into it.
+"""Tokenized splits: concatenated ids of all lines, in memory or memory-mapped.
 
-N lines of a split, T tokens of a row, EOS among them. A row has no BOS, and PAD on the right.
+N lines of a split, T tokens of a row, EOS included. A row has no BOS, and PAD on the right.
 """
 
 import hashlib
@@ -15,32 +15,32 @@ import numpy as np
 from rme_tf.core.types import EOS, PAD, UNK
 from rme_tf.data.text.corpus import Lines
 
-_CHUNK = 4096  # lines encoded at once
+_CHUNK = 4096  # lines encoded at a time
 _END = np.array([EOS], np.int32)
 _IDS, _OFFSETS, _META = "ids.int32", "offsets.int64", "tokens.json"
 _VERSION = 2  # of these files
 
 
 class Tokens:
-    """The rows of a split, which `tokenize` makes.
+    """Tokenized rows of a split, the result of `tokenize`.
 
     Args:
-        ids: all rows end to end, int32. Shape [num_tokens].
-        offsets: where each row starts and, last, where the last one ends. Shape [N + 1].
-        counts: "num_words", "num_unknown", "num_truncated" and "lines", the fields of a `Report`; and, unless every
-            character is known, "num_characters" and "num_unknown_characters".
+        ids: concatenated ids of all rows, int32. Shape [num_tokens].
+        offsets: start of each row, and the end of the last row. Shape [N + 1].
+        counts: dict of "num_words", "num_unknown", "num_truncated" and "lines", the fields of a `Report`; and, unless
+            every character is known, "num_characters" and "num_unknown_characters".
 
     Attributes:
-        lengths: T of each row, EOS counted, int32. Shape [N].
-        num_tokens: of all rows, EOS counted.
-        num_words: of the lines, parted by white space, and one EOS a line. It does not depend on the
-            tokenizer, so that perplexities per word compare. Of a line cut short count the words of which
-            a token is left, each tokenized alone.
-        unknown_rate: the share of UNK among the tokens, EOS left out.
-        character_coverage: the share of the characters, spaces aside, that no UNK stands for; of the lines before they
-            are cut short. Of a tokenizer by words, those of the words it knows.
-        truncated_share: the share of the lines that were cut short.
-        report: all these numbers, and those of the lines that were read, as a dict.
+        lengths: length T of each row, EOS included, int32. Shape [N].
+        num_tokens: number of tokens of all rows, EOS included.
+        num_words: number of words of the lines, separated by white space, and one EOS a line. The number does not
+            depend on the tokenizer, so perplexities per word compare. In a truncated line, the words with at least
+            one remaining token count, where each word is tokenized separately.
+        unknown_rate: fraction of UNK among the tokens, EOS excluded.
+        character_coverage: fraction of the non-space characters that do not become UNK, before lines are truncated.
+            For a word tokenizer, the fraction of the characters in known words.
+        truncated_share: fraction of the lines that were truncated.
+        report: dict of all these numbers, and the counts of the lines that were read.
     """
 
     def __init__(self, ids, offsets, counts):
@@ -67,11 +67,11 @@ class Tokens:
         return len(self._offsets) - 1
 
     def rows(self, indices, *, pad_multiple=1):
-        """Returns some rows, each with its EOS, padded to the longest of them.
+        """Returns the selected rows with EOS, padded to the longest of them.
 
         Args:
-            indices: of the rows, at least one. Shape [n].
-            pad_multiple: T is rounded up to a multiple of it.
+            indices: indices of at least one row. Shape [n].
+            pad_multiple: divisor of T, which is rounded up to a multiple.
 
         Returns:
             rows: int32. Shape [n, T].
@@ -85,23 +85,30 @@ class Tokens:
 
 
 def check_tokens(tokens) -> None:
-    """Raises ValueError for what is not `Tokens`: lines are tokenized first."""
+    """Checks that an object is `Tokens`, not lines.
+
+    Args:
+        tokens: any object.
+
+    Raises:
+        ValueError: if the object is of another type.
+    """
     if not isinstance(tokens, Tokens):
         raise ValueError(f"Expected `Tokens`, which `tokenize` makes of lines. Received: {type(tokens).__name__}.")
 
 
 def sample_rows(tokens, num_rows, seed=0):
-    """Returns rows of a split drawn without replacement, in an order of no meaning: neighbours are unrelated.
+    """Returns random rows of a split, drawn without replacement.
 
-    The first rows of a corpus may be of one page, and those of `evaluation_dataset` are its shortest.
+    The first rows of a corpus may all come from one page, and the first rows of `evaluation_dataset` are the shortest.
 
     Args:
-        tokens: `Tokens`.
-        num_rows: n at most; all rows, shuffled, where there are no more.
-        seed: of the draw; not negative.
+        tokens: rows of a split, `Tokens`.
+        num_rows: number of rows n; if the split has fewer, all rows are returned, shuffled.
+        seed: non-negative seed of the draw.
 
     Returns:
-        rows: int32, padded to the longest of them. Shape [n, T].
+        rows: int32, padded to the longest row. Shape [n, T].
 
     Raises:
         ValueError: if `num_rows` is below 1, or `seed` negative.
@@ -116,18 +123,18 @@ def sample_rows(tokens, num_rows, seed=0):
 def tokenize(lines, tokenizer, *, max_length=None, directory=None):
     """Returns the ids of all lines, after one pass over them.
 
-    With a `directory`, the ids are written there while they are read, and mapped into memory: a corpus may
-    be larger than that. What is there already is used if tokenizer, `max_length` and source are the same,
-    and replaced otherwise; a pass cut short leaves nothing that would be taken for the whole.
+    With a `directory`, the ids are written there and memory-mapped, so a corpus may exceed the memory. Existing ids in
+    the directory are used if tokenizer, `max_length` and source are the same, and replaced otherwise. An interrupted
+    pass leaves no valid files.
 
     Args:
         lines: `Lines`, the path of a file of lines, or a list of str.
-        tokenizer: a `Tokenizer`.
-        max_length: the most tokens of a row, EOS counted; a longer line keeps its first ones. None is no limit.
-        directory: where to keep the ids of this split, and of no other; None is in memory.
+        tokenizer: `Tokenizer` of the ids.
+        max_length: largest number of tokens of a row, EOS included; longer lines are truncated. None is no limit.
+        directory: folder for the ids of this split only; None is memory.
 
     Returns:
-        tokens: `Tokens`.
+        tokens: rows of the split, `Tokens`.
 
     Raises:
         ValueError: if `max_length` is below 2, if there is no line, or if another program's tokens.json is in the
@@ -162,7 +169,7 @@ def _in_memory(lines, tokenizer, max_length):
 
 
 def _encode(lines, tokenizer, max_length, write):
-    """Hands `write` the ids [num_tokens of the chunk] and lengths [n] of each chunk; returns the counts."""
+    """Calls `write` with the ids [num_tokens of the chunk] and lengths [n] of each chunk; returns the counts."""
     names = ("num_words", "num_characters", "num_unknown", "num_unknown_characters", "num_truncated")
     counts = dict.fromkeys(names, 0)
     keep = None if max_length is None else max_length - 1
@@ -179,7 +186,7 @@ def _encode(lines, tokenizer, max_length, write):
         write(ids, np.array([len(row[:keep]) + 1 for row in rows], np.int64))
         counts["num_words"] += int(num_words.sum()) + len(chunk)  # EOS is a word
         counts["num_characters"] += int(num_characters.sum())
-        # Normalised, one character may have become several.
+        # Normalization may turn one character into several.
         counts["num_unknown_characters"] += int(np.minimum(unknown, num_characters[strange]).sum())
         counts["num_unknown"] += int(np.count_nonzero(ids == UNK))
         counts["num_truncated"] += len(longer)
@@ -187,26 +194,26 @@ def _encode(lines, tokenizer, max_length, write):
 
 
 def _words_begun(line, tokenizer, keep):
-    """Returns how many of a line's words begin within its first `keep` tokens."""
-    words = line.split()[:keep]  # a word has a token at least, or else none is missed
+    """Returns the number of words of a line that begin within its first `keep` tokens."""
+    words = line.split()[:keep]  # enough, since a word has at least one token
     starts = np.cumsum([0] + [len(row) for row in tokenizer.encode(words)])[:-1]
     return int(np.count_nonzero(starts < keep))
 
 
 def _is_stored(directory, key):
-    """Whether the directory holds the tokens of just that pass, whole."""
+    """Returns whether the directory has the complete tokens of this pass."""
     try:
         meta = json.loads((directory / _META).read_text(encoding="utf-8"))
         return meta["key"] == key and all((directory / name).stat().st_size == size for name, size in meta["sizes"])
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or not of our making
+    except (OSError, ValueError, KeyError, TypeError):  # missing, or written by another program
         return False
 
 
 def _refuse_foreign(path):
-    """Raises ValueError if the description in a directory is another program's: only our own is replaced."""
+    """Raises ValueError if another program has written the description, which is then not replaced."""
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or damaged
+    except (OSError, ValueError):  # missing or damaged
         return
     if isinstance(meta, dict) and not {"key", "sizes", "counts"} <= meta.keys():
         raise ValueError(
@@ -216,7 +223,7 @@ def _refuse_foreign(path):
 
 
 def _store(directory, key, lines, tokenizer, max_length):
-    """Writes the tokens beside what may be there, then puts them in its place, the description last."""
+    """Writes the tokens to temporary files, then replaces the files of the directory, the description last."""
     directory.mkdir(parents=True, exist_ok=True)
     partial = {name: directory / f"{name}.{os.getpid()}.partial" for name in (_IDS, _OFFSETS, _META)}
     try:
