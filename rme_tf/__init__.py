@@ -18,7 +18,7 @@ from rme_tf.algorithms import (
 from rme_tf.callbacks import CollapseMonitor, HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.registry import lookup
 from rme_tf.evaluation import CollapseReport, bounds, collapse_report, log_likelihood
-from rme_tf.generation import Generation, generate, interpolate, nearest_neighbours
+from rme_tf.generation import Generation, generate, interpolate, nearest_neighbors, nearest_neighbours
 from rme_tf.models import VAE
 from rme_tf.serving import export_saved_model
 from rme_tf.version import __version__
@@ -52,5 +52,6 @@ __all__ = [
     "interpolate",
     "log_likelihood",
     "lookup",
+    "nearest_neighbors",
     "nearest_neighbours",
 ]

@@ -97,10 +97,12 @@ def entry_faults(docstring: str):
             yield f"less than two words in {section}", shown
 
 
-def text_faults(text: str):
-    """Yields (rule, text) of a docstring or a comment."""
+def text_faults(text: str, allowed=frozenset()):
+    """Yields (rule, text) of a docstring or a comment, but for identifiers that are allowed."""
     yield from (("phrase", match[0]) for match in PHRASES.finditer(text))
-    yield from (("British spelling", match[0]) for match in BRITISH.finditer(text))
+    for word in re.findall(r"\w+", text):
+        if BRITISH.search(word) and word not in allowed:
+            yield "British spelling", word
 
 
 def argument_names(function) -> list[str]:
@@ -186,12 +188,12 @@ def faults_of(source: str, classes: dict | None = None, allowed=frozenset(), mod
     """
     tree = ast.parse(source)
     classes = {**(classes or {}), **{node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}}
-    faults = [Fault(line, *fault) for line, text in comments_of(source) for fault in text_faults(text)]
+    faults = [Fault(line, *fault) for line, text in comments_of(source) for fault in text_faults(text, allowed)]
     public = set(public_definitions(tree))
     for node in ast.walk(tree):
         docstring = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
         if docstring:
-            pairs = [*entry_faults(docstring), *text_faults(re.sub(r"`[^`]*`", "", docstring))]
+            pairs = [*entry_faults(docstring), *text_faults(re.sub(r"`[^`]*`", "", docstring), allowed)]
             pairs += first_line_faults(docstring) if node in public else []
             pairs += argument_faults(node, docstring, classes) if not isinstance(node, ast.Module) else []
             faults += [Fault(getattr(node, "lineno", 1), *pair) for pair in pairs]

@@ -81,8 +81,8 @@ CODED = {
     "generate": lambda model, z: rme_tf.generate(stepwise(), z, max_length=3),
     "interpolate, the function": lambda model, z: rme_tf.interpolate(model, z, Z, steps=2),
     "interpolate, the function, second": lambda model, z: rme_tf.interpolate(model, Z, z, steps=2),
-    "nearest_neighbours": lambda model, z: rme_tf.nearest_neighbours(Z, z, k=2),
-    "nearest_neighbours, codes": lambda model, z: rme_tf.nearest_neighbours(z, Z, k=2),
+    "nearest_neighbors": lambda model, z: rme_tf.nearest_neighbors(Z, z, k=2),
+    "nearest_neighbors, codes": lambda model, z: rme_tf.nearest_neighbors(z, Z, k=2),
 }
 _CACHE: dict = {}
 

@@ -1,4 +1,4 @@
-"""Checkpoints from which a training resumes exactly."""
+"""Checkpoints for an exact continuation of training."""
 
 import math
 import pathlib
@@ -13,22 +13,23 @@ from rme_tf.networks.copies import refresh
 
 
 class ResumableCheckpoint(keras.callbacks.Callback):
-    """Saves after each epoch what an exact continuation needs: weights, optimizer, random state, history.
+    """Saves weights, optimizer, random state and history after each epoch.
 
-    The checkpoint is complete or absent, so a process may be killed at any moment. The data must
-    continue too: see `rme_tf.data.training_dataset(first_epoch=...)`.
+    A training resumed from the checkpoint equals an uninterrupted one. The checkpoint is complete or absent, so a
+    process may be killed at any moment. The data must continue too: see `first_epoch` in
+    `rme_tf.data.training_dataset`.
 
     Args:
-        model: a compiled `VAE`.
-        directory: where the checkpoints are kept.
+        model: compiled `VAE`, whose state is restored if the directory has a checkpoint.
+        directory: directory of the checkpoints.
 
     Raises:
-        ValueError: if the checkpoint that is there was made by another model.
+        ValueError: if the directory has a checkpoint of another model.
 
     Attributes:
-        history: dict of lists, one value an epoch, of this training and the ones that it resumes; NaN where the logs
-            of an epoch had none.
-        epoch: epochs completed.
+        history: dict of lists with one value an epoch, of this training and the resumed ones; NaN if the logs of an
+            epoch lack a name.
+        epoch: number of completed epochs.
     """
 
     keeps_logs = True
@@ -58,23 +59,24 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         recorded = read_json(self.directory / "history.json")
         longest = max(map(len, recorded.values()), default=0)
         for name, values in recorded.items():
-            padded = [None] * (longest - len(values)) + values  # shorter: it came later, as once was recorded
+            # Earlier versions recorded a name that is not in all logs from its first epoch on.
+            padded = [None] * (longest - len(values)) + values
             self.history[name] = [math.nan if value is None else value for value in padded[: self.epoch]]
 
     @property
     def epoch(self) -> int:
-        """The number of epochs completed."""
+        """The number of completed epochs."""
         return int(self.trained.numpy())
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Starts the clock."""
+        """Starts the timer of the epoch."""
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Adds the epoch to the history, and saves."""
+        """Adds the epoch to the history and saves a checkpoint."""
         logs = {**(logs or {}), "seconds": time.perf_counter() - self._start}
         before = max(map(len, self.history.values()), default=0)
         for name in {**self.history, **logs}:
             self.history.setdefault(name, [math.nan] * before).append(float(logs.get(name, math.nan)))
-        write_json(self.directory / "history.json", self.history)  # first: a restore cuts it to length
+        write_json(self.directory / "history.json", self.history)  # before the checkpoint: a restore truncates it
         self.manager.save(checkpoint_number=self.epoch)

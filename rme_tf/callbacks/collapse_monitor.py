@@ -1,4 +1,4 @@
-"""A Keras callback that watches a training for collapse, and says so in words."""
+"""Keras callback that reports and warns of collapse during training."""
 
 import math
 import warnings
@@ -10,15 +10,15 @@ from rme_tf.evaluation import diagnostics
 from rme_tf.evaluation.collapse import CollapseReport, checked_first, collapse_report
 from rme_tf.models.training import LOGGED_COMPONENTS
 
-MIN_KL = 0.1  # nats, of KL(Q || p) and I(x; z): below, the codes say nothing
-MIN_RELIANCE = 0.1  # nats: below, the decoder does as well with another observation's code
-MIN_USAGE = 0.02  # mean alpha; half of 1 / M where that is less
-MIN_COMPONENT_KL = 0.01  # nats: below, two components are one
+MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z): codes with less carry no information
+MIN_RELIANCE = 0.1  # nats: with less, the decoder does as well with the code of another observation
+MIN_USAGE = 0.02  # mean alpha, or half of 1 / M if smaller
+MIN_COMPONENT_KL = 0.01  # nats: with less, two components are equal
 
 REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
 MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
 
-# In nats, but `active_units` and `usage_min`. Names in the epoch log of `fit` are not among them.
+# In nats, except `active_units` and `usage_min`. The names differ from the names in the epoch log of `fit`.
 SCALARS: dict[str, Callable[[CollapseReport], float]] = {
     "kl_total": lambda report: report.kl,
     "kl_aggregate": lambda report: report.kl_aggregate,
@@ -34,39 +34,40 @@ SCALARS: dict[str, Callable[[CollapseReport], float]] = {
     "component_mi": lambda report: report.component_information,
     "component_kl_min": lambda report: diagnostics.closest_components(report.component_kl)[-1],
 }
-# Where M is at least 2; and where it is no more than the epoch log has lines for, two more of each component.
+# For M of at least 2. There are two more scalars for each component if the epoch log has lines for M components.
 MIXTURE_SCALARS = {"mixing_entropy", "usage_entropy", "usage_min", "component_mi", "component_kl_min"}
 COMPONENT_SCALARS = ("kl_per_component", "usage")
 
 
 class CollapseMonitor(keras.callbacks.Callback):
-    """Computes a `CollapseReport` at the ends of epochs, logs its scalars and warns of collapse.
+    """Logs the scalars of a `CollapseReport` and warns of collapse.
 
-    It adds the scalars to `logs`, which Keras hands from callback to callback in the order of the list: those
-    that follow this one (`CSVLogger`, `TensorBoard`, `ResumableCheckpoint`) see them, and so does the
-    `History` that `fit` returns; `fit` warns if one comes before it. In epochs without a report they are NaN, so that
-    the columns stay complete. Of a mixture of at most 16 there are `usage_m` and `kl_per_component_m` of each
-    component. `mi_batch` is within minibatches of `batch_size`, and never above the log of that.
+    The report is computed at the end of an epoch. Its scalars are added to `logs`, which Keras passes from callback to
+    callback in the order of the list: later callbacks (`CSVLogger`, `TensorBoard`, `ResumableCheckpoint`) and the
+    `History` of `fit` have them, and `fit` warns if such a callback comes earlier. In epochs without a report they are
+    NaN, so that the columns stay complete. A mixture of at most 16 components also has `usage_m` and
+    `kl_per_component_m` for each component. `mi_batch` is computed within minibatches of `batch_size`, and is at most
+    the log of that size.
 
     Args:
-        data: array or `tf.data.Dataset`, see `collapse_report`. A data set that shuffles gives other
-            observations in every epoch.
-        every: epochs from one report to the next.
-        max_observations: N at most.
-        num_samples: S.
-        batch_size: B.
-        seed: integer.
-        per_dimension: whether to log KL(q_m || p) of every latent dimension d, `kl_per_dimension_m_d`, too: NaN where
-            it has no closed form.
-        warn: whether to warn, once for each kind of collapse. Warnings about components are silent
-            while the mixture has not grown (`model.num_active` less than `model.num_components`).
+        data: array or `tf.data.Dataset`, see `collapse_report`. A shuffled data set gives other observations in every
+            epoch.
+        every: number of epochs from one report to the next.
+        max_observations: largest number of observations N.
+        num_samples: number of draws S from each component.
+        batch_size: minibatch size B.
+        seed: integer seed of the draws.
+        per_dimension: whether to log KL(q_m || p) of every latent dimension d as `kl_per_dimension_m_d`, NaN without a
+            closed form.
+        warn: whether to warn, once for each kind of collapse. There are no warnings about components during a warm
+            start (`model.num_active` less than `model.num_components`).
 
     Raises:
-        ValueError: if `every` is less than 1; as a training begins, if the data do not fit its model.
+        ValueError: if `every` is less than 1; at the start of a training, if the data do not fit the model.
 
     Attributes:
-        history: dict of lists, one value a report: the scalars, and "epoch", counted from 1.
-        report: the last `CollapseReport`; None before the first.
+        history: dict of lists with one value a report: the scalars, and "epoch", counted from 1.
+        report: last `CollapseReport`; None before the first one.
     """
 
     adds_to_logs = True
@@ -102,11 +103,11 @@ class CollapseMonitor(keras.callbacks.Callback):
         self._warned: set[str] = set()
 
     def on_train_begin(self, logs=None):
-        """Checks the data."""
+        """Checks the data against the model."""
         checked_first(self.model, self.data, self.options["max_observations"])
 
     def on_epoch_end(self, epoch, logs=None):
-        """Reports, if it is time to."""
+        """Adds the scalars of a report to the logs, if due."""
         due = (epoch + 1) % self.every == 0
         values = self._observe(epoch) if due else dict.fromkeys(self._names(), math.nan)
         if logs is not None:
@@ -136,7 +137,12 @@ class CollapseMonitor(keras.callbacks.Callback):
 
 
 def scalars(report: CollapseReport, names=None) -> dict[str, float]:
-    """Returns the numbers of a report that an epoch log shows, `scalar_names` unless given; NaN for one it has not."""
+    """Returns scalars of a report by name, NaN for missing ones.
+
+    Args:
+        report: `CollapseReport` with the scalars.
+        names: names of the scalars; None is `scalar_names`.
+    """
     entries = report.as_dict()
     return {
         name: float(SCALARS[name](report)) if name in SCALARS else entries.get(name, math.nan)
@@ -145,11 +151,11 @@ def scalars(report: CollapseReport, names=None) -> dict[str, float]:
 
 
 def scalar_names(num_components: int, num_dimensions: int = 0) -> list[str]:
-    """Returns the names of scalars that make sense for M components.
+    """Returns the names of the scalars that apply to M components.
 
     Args:
-        num_components: M.
-        num_dimensions: of these first latent dimensions there is the KL, too.
+        num_components: number of components M.
+        num_dimensions: number of latent dimensions, from the first on, whose KL is included.
     """
     names = [name for name in SCALARS if num_components > 1 or name not in MIXTURE_SCALARS]
     if num_components > LOGGED_COMPONENTS:
@@ -160,17 +166,17 @@ def scalar_names(num_components: int, num_dimensions: int = 0) -> list[str]:
 
 
 def signs_of_collapse(report: CollapseReport, *, warming=False) -> dict[str, str]:
-    """Returns the kinds of collapse that a report shows, each with its evidence and what to try.
+    """Returns the kinds of collapse in a report, with evidence and remedies.
 
     Args:
-        report: a `CollapseReport`.
-        warming: whether the mixture has not grown yet; nothing is said of its components then.
+        report: `CollapseReport` to read.
+        warming: whether the model is in its warm start, when component collapse is not reported.
     """
     signs = _signs_in_codes(report)
     if len(report.usage) > 1 and not warming:
         in_components = _signs_in_components(report)
         if "Posterior collapse" in signs:
-            in_components.pop("Identical components", None)  # they are all the prior
+            in_components.pop("Identical components", None)  # all are the prior
         signs.update(in_components)
     return signs
 
@@ -182,7 +188,7 @@ def _signs_in_codes(report) -> dict[str, str]:
         f"{report.batch_size}), and log p(x|z) loses {report.reliance:.3g} nats with the code of another observation "
         f"({report.num_observations} observations)."
     )
-    # The mean of a mixture may stand still while its components move: no active unit is no evidence then.
+    # The mean of a mixture may be constant while its components vary: then no active unit is no evidence.
     inactive = report.active_units == 0 and len(report.usage) == 1
     if inactive or min(report.kl, report.mutual_information) < MIN_KL:
         return {"Posterior collapse": f"the codes say next to nothing of the observations. {evidence} {REMEDIES}"}

@@ -1,4 +1,4 @@
-"""Learning rate halved on a plateau of the validation ELBO."""
+"""Learning-rate halving on a plateau of the validation ELBO."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,27 @@ from rme_tf.core.optimizer_state import copying_slots, weights_replaced
 
 
 class HalveOnPlateau(keras.callbacks.Callback):
-    """Halves the learning rate when the validation ELBO has not risen for some epochs; a resumed training goes on so.
+    """Halves the learning rate when the validation ELBO has stopped rising.
 
-    With `best`, the training goes on from its best weights at each halving, compares with the epoch of the halving from
-    then on, and ends with its best weights. The optimizer's copies of them (averages of `use_ema`, say) are put back
-    with them; its momentum, counters and the random state are not.
+    A resumed training continues with the learning rate that its history implies. With `best`, each halving restores the
+    best weights, later epochs are compared with the epoch of the halving, and the training ends with its best weights.
+    The optimizer's copies of weights, such as the averages of `use_ema`, are restored with them; its momentum and
+    counters and the random state are not.
 
     Args:
-        learning_rate: the first one.
-        patience: those epochs.
-        history: dict of lists of the epochs before, as of `ResumableCheckpoint`.
-        start_epoch: earlier epochs, counted from 0, halve nothing.
-        max_halvings: with the last of so many the training ends; no limit unless given.
-        best: directory for the best weights so far, and for no other checkpoints.
-        best_from: earlier epochs are none of the best: those of a warm start, whose other components are no use.
+        learning_rate: initial learning rate.
+        patience: number of epochs without a better `val_elbo` before the learning rate is halved.
+        history: dict of lists of the earlier epochs, such as `ResumableCheckpoint.history`.
+        start_epoch: first epoch, counted from 0, after which the learning rate may be halved.
+        max_halvings: number of halvings that ends the training; None is no limit.
+        best: directory for the best weights only; None restores no weights.
+        best_from: first epoch whose weights may be the best ones, such as the first one after a warm start.
 
     Attributes:
-        halvings: their number until now.
+        halvings: number of halvings so far.
 
     References:
-        He et al. (2019), https://arxiv.org/abs/1901.05534, whose code begins with epoch 15 and ends with 5 halvings
+        He et al. (2019), https://arxiv.org/abs/1901.05534, whose code starts at epoch 15 and stops at 5 halvings
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
 
     @property
     def is_over(self) -> bool:
-        """Whether the training has come to its end."""
+        """Whether the last halving has been reached."""
         return self.halvings == self.max_halvings
 
     @property
@@ -64,7 +65,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
         return self.learning_rate * 0.5**self.halvings
 
     def _observe(self, epoch: int, value: float) -> tuple[bool, bool]:
-        """Returns whether an epoch is the best until now, and whether the learning rate is halved after it."""
+        """Returns whether an epoch is the best so far, and whether the learning rate is halved after it."""
         is_best = epoch >= self.best_from and value > self._best
         self._best = value if is_best else self._best
         rises = value > self._reference
@@ -77,16 +78,16 @@ class HalveOnPlateau(keras.callbacks.Callback):
         return is_best, halves
 
     def on_train_begin(self, logs=None):
-        """Sets the learning rate that the epochs before have led to."""
+        """Sets the learning rate that follows from the earlier epochs."""
         self.model.optimizer.learning_rate = self.rate
         if self.directory is not None:
             weights = [variable.value for variable in _without_counters(self.model)]
-            kept = [slot.variable.value for slot in copying_slots(self.model.optimizer)]
-            self._parts = {"weights": weights, **({"copies": kept} if kept else {})}
+            copies = [slot.variable.value for slot in copying_slots(self.model.optimizer)]
+            self._parts = {"weights": weights, **({"copies": copies} if copies else {})}
             self._manager = last_checkpoint_of(self._parts, self.directory, later="copies")
 
     def on_epoch_end(self, epoch, logs=None):
-        """Compares; adds the learning rate of the epoch to the logs."""
+        """Compares the ELBO and logs the learning rate."""
         logs = {} if logs is None else logs
         logs["learning_rate"] = self.rate
         is_best, halves = self._observe(epoch, logs["val_elbo"])
@@ -104,11 +105,11 @@ class HalveOnPlateau(keras.callbacks.Callback):
         if any(name.startswith("copies/") for name, _ in tf.train.list_variables(path)):
             restore(path, self._parts)
             return
-        with weights_replaced(self.model):  # kept without copies
+        with weights_replaced(self.model):  # saved without copies
             restore(path, {"weights": self._parts["weights"]})
 
 
 def _without_counters(model) -> list:
-    """Returns the weights of a model's networks and distributions: none of those that say how far a training is."""
+    """Returns the weights of a model's networks and distributions, without counters of the training."""
     counters = (model.num_active, model.epochs_trained, model.non_finite, *model.inner_loop.weights)
     return [variable for variable in model.weights if not any(variable is counter for counter in counters)]

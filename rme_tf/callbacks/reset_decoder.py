@@ -13,54 +13,63 @@ from rme_tf.networks.training_mode import state_moved
 
 
 class ResetDecoder(keras.callbacks.Callback):
-    """Gives p(x|z) new weights, and the optimizer no memory of the old ones, when an epoch begins.
+    """Replaces the weights of p(x|z) at the start of an epoch.
 
-    The weights are those of the decoder and of the likelihood that train, and moving statistics; frozen layers and what
-    was adapted (`Normalization`) stay. The encoders, trained until then as those of an
-    autoencoder (`kl_weight` 0, by an `Annealing` with a `delay`), keep what they have learned: the pre-training
-    against posterior collapse. The new weights are drawn by the model's own seed: a resumed training draws the same.
-    The optimizer's copies of weights (averages of `use_ema`, say) begin at the new ones.
+    Trainable weights of the decoder and the likelihood, and moving statistics, are replaced; frozen layers and adapted
+    layers (`Normalization`) are not. The optimizer's state of these weights is reset, and its copies of weights, such
+    as the averages of `use_ema`, start at the new ones. The encoders keep their weights: trained as an autoencoder
+    until then (`kl_weight` 0, by an annealing with a `delay`), this is a pre-training against posterior collapse. New
+    weights are drawn with the model's seed, so a resumed training draws the same ones.
 
     Args:
-        epoch: at whose beginning, counted from 0.
-        initialise: function of new networks and likelihoods, a list, and a seed, which draws their weights; those of
-            Keras's initialisers stay unless given.
+        epoch: epoch of the reset, counted from 0.
+        initialize: function of a list of new networks and likelihoods and a seed, which assigns their weights; None
+            keeps the weights of Keras's initializers.
+        initialise: earlier name of `initialize`.
 
     Raises:
-        ValueError: if `epoch` is negative.
+        ValueError: if `epoch` is negative, or there are two functions.
 
     References:
         Li et al. (2019), https://arxiv.org/abs/1909.00868
     """
 
-    def __init__(self, epoch: int, initialise: Callable[[list, int], None] | None = None):
+    def __init__(
+        self,
+        epoch: int,
+        initialize: Callable[[list, int], None] | None = None,
+        *,
+        initialise: Callable[[list, int], None] | None = None,
+    ):
         super().__init__()
         if epoch < 0:
             raise ValueError(f"`epoch` must not be negative. Received: {epoch}.")
-        self.epoch, self.initialise = epoch, initialise
+        if initialize is not None and initialise is not None:
+            raise ValueError("Expected one function that initializes. Received: both `initialize` and `initialise`.")
+        self.epoch, self.initialize = epoch, initialise if initialize is None else initialize
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Acts in its epoch."""
+        """Replaces the weights if this is the epoch of the reset."""
         if epoch != self.epoch:
             return
         model, replaced = self.model, []
         example = decoder_example(model.decoder, model.latent_dim, model.likelihood)
         moved = state_moved(model.decoder, example)
-        with _initialisers_seeded(int(model.seed_generator.next()[0])):
+        with _initializers_seeded(int(model.seed_generator.next()[0])):
             decoder = fresh_copy(model.decoder)
-            decoder(example)  # which builds it
-            fresh = [decoder, fresh_copy(model.likelihood)]
-            if self.initialise is not None:
-                self.initialise(fresh, random.randrange(2**31))
-        for new_part, part in zip(fresh, (model.decoder, model.likelihood), strict=True):
+            decoder(example)  # builds the copy
+            new_parts = [decoder, fresh_copy(model.likelihood)]
+            if self.initialize is not None:
+                self.initialize(new_parts, random.randrange(2**31))
+        for new_part, part in zip(new_parts, (model.decoder, model.likelihood), strict=True):
             renew(part, new_part, moved)
             replaced += part.trainable_variables
         forget(model.optimizer, replaced)
 
 
 @contextlib.contextmanager
-def _initialisers_seeded(seed: int):
-    """Lets Keras's initialisers, which ask Python's generator for seeds, draw the same again; that is put back."""
+def _initializers_seeded(seed: int):
+    """Seeds Keras's initializers, which draw their seeds from Python's generator, and restores its state."""
     state = random.getstate()
     random.seed(seed)
     try:

@@ -1,22 +1,23 @@
-"""TensorFlow checkpoints of variables, whose integers may have been of another width, and directories for them."""
+"""TensorFlow checkpoints of variables, and managers of their directories."""
 
 import tensorflow as tf
 
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # what follows the path to a variable in the keys of a checkpoint
-_OF_ALL = ("_CHECKPOINTABLE_OBJECT_GRAPH", f"save_counter{_VALUE}")  # keys that every checkpoint has
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # end of the key of a variable in a checkpoint
+_OF_ALL = ("_CHECKPOINTABLE_OBJECT_GRAPH", f"save_counter{_VALUE}")  # keys of every checkpoint
 
 
 def restore(path: str, parts: dict) -> None:
-    """Restores what `tf.train.Checkpoint(**parts)` has saved, integers of any width: int32 ones into int64 variables.
+    """Restores a checkpoint of `tf.train.Checkpoint(**parts)`, with integers of any width.
 
-    TensorFlow itself refuses every other type than the saved one.
+    A saved int32 is restored to an int64 variable, for example; TensorFlow itself refuses any other dtype than the
+    saved one.
 
     Args:
         path: prefix of the checkpoint.
-        parts: names, and a `tf.Variable` or a list of them for each.
+        parts: dict from names to a `tf.Variable` or a list of variables.
 
     Raises:
-        AssertionError, ValueError, tf.errors.InvalidArgumentError: if the checkpoint is of other variables.
+        AssertionError, ValueError, tf.errors.InvalidArgumentError: if the checkpoint has other variables.
     """
     saved = tf.train.load_checkpoint(path).get_variable_to_dtype_map()
     converted = []
@@ -41,22 +42,22 @@ def restore(path: str, parts: dict) -> None:
 
 
 def last_checkpoint_of(parts: dict, directory, later: str | None = None) -> tf.train.CheckpointManager:
-    """Returns the manager of a directory that keeps the last checkpoint of lists of variables, and deletes any other.
+    """Returns a manager that keeps the last checkpoint of a directory.
 
     Args:
-        parts: names, and a list of `tf.Variable`s for each.
-        directory: of these checkpoints alone.
-        later: name of a part that older checkpoints do not have.
+        parts: dict from names to a list of `tf.Variable`.
+        directory: directory for these checkpoints only; a save deletes all earlier checkpoints.
+        later: name of a part that earlier versions did not save.
 
     Raises:
-        ValueError: if the directory holds a checkpoint of other variables, which the next save would delete.
+        ValueError: if the directory has a checkpoint of other variables, which the next save would delete.
     """
     manager = tf.train.CheckpointManager(tf.train.Checkpoint(**parts), str(directory), max_to_keep=1)
     if manager.latest_checkpoint:
         older = {name: part for name, part in parts.items() if name != later}
         shapes = tf.train.load_checkpoint(manager.latest_checkpoint).get_variable_to_shape_map()
-        found = {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL}
-        if found not in (_shapes_of(parts), _shapes_of(older)):
+        saved = {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL}
+        if saved not in (_shapes_of(parts), _shapes_of(older)):
             raise ValueError(
                 f"Expected a directory for these checkpoints alone. Received: {directory}, which holds a checkpoint of "
                 "another model. Choose another directory."
@@ -65,7 +66,7 @@ def last_checkpoint_of(parts: dict, directory, later: str | None = None) -> tf.t
 
 
 def _shapes_of(parts: dict) -> dict[str, list]:
-    """Returns key in a checkpoint -> shape."""
+    """Returns the shapes of variables by their keys in a checkpoint."""
     return {
         f"{name}/{index}{_VALUE}": variable.shape.as_list()
         for name, part in parts.items()

@@ -1,28 +1,37 @@
-"""Latent codes of observations, taken from the mixture that the encoders infer."""
+"""Latent codes of observations: means of the mixture posterior, or draws."""
 
 import tensorflow as tf
 
 from rme_tf.core.registry import lookup
 
-TIE = 1e-6  # weights within it are equal, up to the rounding of float32
+TIE = 1e-6  # weights with smaller differences are equal up to the rounding of float32
 
 
 def mixture_means(weights, means):
-    """Returns the mean [B, D] of each mixture, for weights [B, M] and means [B, M, D] of its components."""
+    """Returns the mean [B, D] of each mixture.
+
+    Args:
+        weights: mixing weights. Shape [B, M].
+        means: means of the components. Shape [B, M, D].
+    """
     return tf.einsum("bm,bmd->bd", weights, means)
 
 
 def heaviest_means(weights, means):
-    """Returns the mean [B, D] of the heaviest component, for weights [B, M] and means [B, M, D] of all.
+    """Returns the mean [B, D] of the component with the largest weight.
 
-    Of components whose weights are equal, up to rounding, the first.
+    If weights are equal up to rounding, the first component counts.
+
+    Args:
+        weights: mixing weights. Shape [B, M].
+        means: means of the components. Shape [B, M, D].
     """
     heaviest = weights >= tf.reduce_max(weights, axis=-1, keepdims=True) - TIE  # components
     return tf.gather(means, tf.argmax(tf.cast(heaviest, tf.int32), axis=-1), batch_dims=1)
 
 
 def component_means(weights, means):
-    """Returns the means [B, M, D] as they are."""
+    """Returns the means [B, M, D] of all components, unchanged."""
     del weights
     return means
 
@@ -35,25 +44,26 @@ def codes_of(model, x, which: str | None = None, seed=None):
     """Returns latent codes z [B, D] of x [B, *event_shape].
 
     Args:
-        model: a `VAE`.
-        x: Shape [B, *event_shape].
-        which: "mean" of Q(z|x), the default, to which all components add; where they are apart Q may have little mass
-            there, and what it decodes to is like none of them. "heaviest" for the mean of the component with the
-            largest weight, the first of equals: under uniform weights component 0 for every x, without a look at the
-            others. "components" for the means of all, [B, M, D]. "draw" for a draw from Q(z|x), which has mass where it
-            falls, and takes each component by its weight.
-        seed: stateless seed, shape [2], of "draw", which it stands for by itself.
+        model: `VAE` with the posterior.
+        x: observations. Shape [B, *event_shape].
+        which: "mean", "heaviest", "components" or "draw"; None is "draw" with a seed and "mean" without. "mean" is the
+            mean of Q(z|x), an average over all components; if they are far apart, Q may have little mass there, and
+            the decoded mean resembles no component. "heaviest" is the mean of the component with the largest weight,
+            and of the first one if weights are equal: with uniform weights, always component 0. "components" is the
+            means of all components, [B, M, D]. "draw" is a draw from Q(z|x), from each component with the probability
+            of its weight.
+        seed: stateless seed of a draw. Shape [2].
 
     Raises:
-        ValueError: for an unknown `which`, a draw without a seed, and a seed without a draw.
+        ValueError: if `which` is unknown, a draw has no seed, or a seed has no draw.
     """
     chosen = which or ("mean" if seed is None else DRAW)
     code = lookup({**MEANS, DRAW: None}, chosen, "`which` of codes")
     if (chosen == DRAW) != (seed is not None):
-        given = "none" if seed is None else "one"
+        received = "none" if seed is None else "one"
         raise ValueError(
             f"`seed`, a stateless seed of shape [2], is for which={DRAW!r}, which needs one. Received: which={which!r} "
-            f"and {given}."
+            f"and {received}."
         )
     if code is None:
         return model.posterior(x).sample(seed=seed)
@@ -62,18 +72,18 @@ def codes_of(model, x, which: str | None = None, seed=None):
 
 
 def ends_of(model, x_first, x_second, *, which: str | None, draw: bool, seed) -> list:
-    """Returns the codes of two batches, the ends of lines; if they are drawn, by noise of their own.
+    """Returns latent codes of two batches, the ends of lines.
 
     Args:
-        model: a `VAE`.
-        x_first: Shape [B, *event_shape].
-        x_second: of the other ends.
-        which: as of `VAE.codes`.
-        draw: whether they are drawn; `which` may say so, too.
-        seed: stateless seed, shape [2].
+        model: `VAE` with the posterior.
+        x_first: observations at the first ends. Shape [B, *event_shape].
+        x_second: observations at the second ends. Shape [B, *event_shape].
+        which: kind of codes, see `codes_of`.
+        draw: whether both ends are drawn, with independent noise; equal to which="draw".
+        seed: stateless seed of the draws. Shape [2].
 
     Raises:
-        ValueError: if `draw` and `which` do not agree, or as of `VAE.codes`.
+        ValueError: if `draw` contradicts `which`, or `which` is unknown.
     """
     if draw and which not in (None, DRAW):
         raise ValueError(f"`draw=True` is for ends that are drawn: expected no `which`. Received: which={which!r}.")

@@ -1,4 +1,4 @@
-"""Images from latent codes, pixel by pixel, batched and compiled.
+"""Image generation pixel by pixel from latent codes, batched and compiled.
 
 N latent codes, H rows, W columns, C channels.
 """
@@ -10,17 +10,17 @@ from rme_tf.core.compiled import compiled
 
 
 def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
-    """Returns one draw from p(x|z) for each latent code [N, D]: ancestral sampling. Shape [N, H, W, C], float32.
+    """Returns images drawn from p(x|z) by ancestral sampling, [N, H, W, C], float32.
 
-    Every pixel is drawn given those before it, all N at once; there are H W steps one after another. A `step` of the
-    decoder computes what is new and keeps the rest, so that an image takes as many multiplications as one pass of the
-    decoder, where a pass for each pixel would take H W times as many.
+    Each pixel is drawn given the earlier pixels, in H W steps for all N images at once. A `step` of the decoder reuses
+    the state of earlier steps, so an image takes as many multiplications as one pass of the decoder; a full pass for
+    each pixel would take H W times as many.
 
     Args:
-        model: a `VAE` of images, whose decoder has `initial_state` and `step`.
-        z: Shape [N, D].
-        seed: stateless seed, shape [2].
-        verbose: whether to show a progress bar over the rows. In graph code there is none.
+        model: `VAE` of images, whose decoder has `initial_state` and `step`.
+        z: latent codes. Shape [N, D].
+        seed: stateless seed of the draws. Shape [2].
+        verbose: whether to show a progress bar over the rows, outside of graph code.
     """
     height, width, channels = model.likelihood.event_shape
     z, seed = tf.cast(z, tf.float32), tf.cast(seed, tf.int32)
@@ -36,7 +36,7 @@ def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
 
 
 def _draw(model, z, seed, pixel, state, count: int):
-    """Returns the next pixels [count, N, C], the last of them [N, C], and the state after it."""
+    """Returns the next pixels [count, N, C], the last pixel [N, C], and the state after it."""
     likelihood = model.likelihood.of_pixel()
     pixels = tf.TensorArray(tf.float32, size=count, element_shape=[None, pixel.shape[-1]])
 

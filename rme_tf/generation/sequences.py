@@ -1,6 +1,6 @@
-"""Observations from latent codes, by an autoregressive decoder, batched and compiled.
+"""Sequence generation from latent codes by an autoregressive decoder, batched and compiled.
 
-Sequences go token by token: greedy, sampled or by beam search. Images go pixel by pixel: see `pixel_generation`.
+Decoding is greedy, by sampling or by beam search. Images are drawn pixel by pixel in `rme_tf.generation.pixels`.
 N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EOS, then PAD.
 """
 
@@ -21,22 +21,22 @@ from rme_tf.objectives import LOG_ZERO
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Generation:
-    """How sequences are generated from p(x|z).
+    """Options for generating sequences from p(x|z).
 
     Args:
-        strategy: "greedy" (the likeliest token each time), "sample" or "beam".
-        max_length: T, the most tokens, EOS counted.
-        temperature: of "sample": logits are divided by it.
-        top_k: of "sample": only the k likeliest tokens; all unless given.
-        top_p: of "sample": only the likeliest tokens that together have probability p; all unless less than 1.
-        num_beams: W, of "beam".
-        length_penalty: of "beam": scores are divided by length^penalty.
+        strategy: "greedy" (the likeliest token at each step), "sample" or "beam".
+        max_length: largest number of tokens T, EOS included.
+        temperature: divisor of the logits, for "sample".
+        top_k: number of likeliest tokens to sample from, for "sample"; None is all.
+        top_p: total probability of the likeliest tokens to sample from, for "sample"; 1 is all.
+        num_beams: number of beams W, for "beam".
+        length_penalty: exponent of the length that divides a score, for "beam".
 
     Raises:
         ValueError: if a number is out of range or the strategy is unknown.
 
     References:
-        top_p: Holtzman et al. (2020), https://arxiv.org/abs/1904.09751
+        Holtzman et al. (2020), https://arxiv.org/abs/1904.09751, for `top_p`
     """
 
     strategy: str = "greedy"
@@ -60,18 +60,22 @@ class Generation:
 
 
 def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choices):
-    """Returns token ids, int32 [N, T], or images, float32 [N, H, W, C]: one for each latent code z [N, D].
+    """Returns a sequence or an image for each latent code.
 
     Args:
-        model: a `VAE` whose decoder has `initial_state` and `step`.
-        z: Shape [N, D].
-        seed: stateless seed, shape [2]; of images, and of sequences with the strategy "sample".
-        options: of sequences, a `Generation`.
-        **choices: fields of `Generation`, which win over it; of images `verbose`, for a progress bar over the rows.
+        model: `VAE` whose decoder has `initial_state` and `step`.
+        z: latent codes. Shape [N, D].
+        seed: stateless seed of images, and of sequences with the strategy "sample". Shape [2].
+        options: options of sequences, a `Generation`; None is `Generation()`.
+        **choices: fields of `Generation` that replace fields of `options`; for images `verbose`, whether to show a
+            progress bar over the rows.
+
+    Returns:
+        generated: token ids, int32 [N, T], or images, float32 [N, H, W, C].
 
     Raises:
-        ValueError: if the decoder does not go token by token or pixel by pixel, z are no codes [N, D], or an option is
-            unknown or out of range.
+        ValueError: if the decoder is not autoregressive, z is not codes [N, D], or an option is unknown or out of
+            range.
     """
     if not hasattr(model.decoder, "step"):
         raise ValueError(
@@ -87,13 +91,20 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
 
 
 def check_image_choices(choices) -> None:
-    """Raises ValueError for options of sequences where images are rendered."""
+    """Checks the options for generating images.
+
+    Args:
+        choices: dict of options.
+
+    Raises:
+        ValueError: for an option other than `verbose`.
+    """
     if set(choices) - {"verbose"}:
         raise ValueError(f"Images are rendered with no option but `verbose`. Received: {sorted(choices)}.")
 
 
 def _chosen(options: Generation | None, choices) -> Generation:
-    """Returns the options, with the choices in the place of theirs."""
+    """Returns the options, with fields replaced by the choices."""
     known = [field.name for field in dataclasses.fields(Generation)]
     if unknown := sorted(set(choices) - set(known)):
         raise ValueError(f"Unknown option of generation. Expected: {', '.join(known)}. Received: {unknown}.")
@@ -101,14 +112,21 @@ def _chosen(options: Generation | None, choices) -> Generation:
 
 
 def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
-    """Returns logits [..., V] of what "sample" draws from: `LOG_ZERO` for the tokens that are left out."""
+    """Returns logits [..., V] for sampling, with `LOG_ZERO` for excluded tokens.
+
+    Args:
+        logits: logits of the next token. Shape [..., V].
+        temperature: divisor of the logits.
+        top_k: number of likeliest tokens to keep; None is all.
+        top_p: total probability of the likeliest tokens to keep; 1 is all.
+    """
     logits = logits / temperature
     if top_k is not None:
         least = tf.math.top_k(logits, min(top_k, logits.shape[-1])).values[..., -1:]
         logits = tf.where(logits < least, LOG_ZERO, logits)
     if top_p < 1.0:
         ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
-        before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # the first one always stays
+        before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # the likeliest token always stays
         least = tf.reduce_min(tf.where(before < top_p, ordered, ordered.dtype.max), axis=-1, keepdims=True)
         logits = tf.where(logits < least, LOG_ZERO, logits)
     return logits
@@ -123,18 +141,18 @@ def _next_logits(model, previous, state, z):
 
 
 def _in_32_bits(state):
-    """Returns the parts of a decoder's state as the loop keeps them, whatever the decoder computes in."""
+    """Returns a decoder's state in float32, the dtype of the loop, for every compute dtype of the decoder."""
     return [tf.cast(part, tf.float32) for part in state]
 
 
 def _one_by_one(model, z, options, choose: Callable):
-    """Returns tokens [N, T], each chosen as `choose(logits [N, V], step)` says."""
+    """Returns tokens [N, T], each chosen by `choose(logits [N, V], step)`."""
     num_rows = tf.shape(z)[0]
     state = _in_32_bits(model.decoder.initial_state(z))
     tokens = tf.TensorArray(tf.int32, size=options.max_length, element_shape=[None])
 
     def body(step, previous, state, done, tokens):
-        """Adds a token to every row; PAD to those that have ended."""
+        """Adds a token to every row, and PAD to rows that have ended."""
         logits, state = _next_logits(model, previous, state, z)
         chosen = tf.cast(choose(logits, step), tf.int32)
         last = tf.equal(step, options.max_length - 1)
@@ -163,12 +181,12 @@ def _sample(model, z, seed, options):
 
 
 def _beam(model, z, seed, options):
-    """The best of W hypotheses a code; a finished one keeps its score and is extended by PAD alone."""
+    """Returns the best of W hypotheses for each code; a finished hypothesis keeps its score and is extended by PAD."""
     del seed
     width, num_rows = options.num_beams, tf.shape(z)[0]
     size = model.likelihood.vocabulary_size
     codes = tf.repeat(z, width, axis=0)  # [N W, D]
-    offsets = tf.range(num_rows)[:, tf.newaxis] * width  # of a code's hypotheses among all
+    offsets = tf.range(num_rows)[:, tf.newaxis] * width  # row of the first hypothesis of each code
 
     def body(step, tokens, scores, lengths, state, done):
         """Extends every hypothesis by every token, and keeps the W best of each code."""
@@ -204,7 +222,7 @@ def _beam(model, z, seed, options):
 
 
 def _shaped_as(before, after):
-    """Returns `after` with the static shapes of `before`, which the loop wants kept."""
+    """Returns `after` with the static shapes of `before`, which `tf.while_loop` requires."""
     return tf.nest.map_structure(lambda old, new: tf.ensure_shape(new, old.shape), before, after)
 
 
@@ -212,21 +230,21 @@ STRATEGIES = {"beam": _beam, "greedy": _greedy, "sample": _sample}
 
 
 def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices):
-    """Returns what the codes on the straight line from each first to its second code stand for: a homotopy.
+    """Returns rendered codes on straight lines between pairs of codes.
 
     Args:
-        model: a `VAE`.
-        first: Shape [..., D].
-        second: of the same shape.
-        steps: codes of a line, both ends among them.
-        seed: as of `VAE.render`.
-        **choices: as of `VAE.render`.
+        model: `VAE` that renders the codes.
+        first: codes at the first ends. Shape [..., D].
+        second: codes at the second ends. Shape [..., D].
+        steps: number of codes on a line, both ends included.
+        seed: stateless seed, see `VAE.render`.
+        **choices: further arguments of `VAE.render`.
 
     Returns:
-        rendered: token ids [..., steps, T], or of images [..., steps, *event_shape].
+        rendered: token ids [..., steps, T], or images [..., steps, *event_shape].
 
     Raises:
-        ValueError: if the codes are no such pair, `steps` is below 2, or as `VAE.render` does.
+        ValueError: if the shapes of the codes differ, `steps` is below 2, or `VAE.render` refuses an argument.
 
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
@@ -242,11 +260,19 @@ def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices)
     return tf.reshape(rendered, tf.concat([tf.shape(line)[:-1], tf.shape(rendered)[1:]], axis=0))
 
 
-def nearest_neighbours(codes, queries, k: int = 5):
-    """Returns the indices [Q, k] of the latent codes [N, D] nearest to each query [Q, D], the nearest first.
+def nearest_neighbors(codes, queries, k: int = 5):
+    """Returns the indices of the k nearest codes of each query.
+
+    Args:
+        codes: latent codes to search. Shape [N, D].
+        queries: latent codes to search for. Shape [Q, D].
+        k: number of neighbors of a query.
+
+    Returns:
+        indices: row numbers in `codes`, the nearest first. Shape [Q, k].
 
     Raises:
-        ValueError: if these are no codes of one size, or there are less than k.
+        ValueError: if codes and queries have different sizes D, or there are fewer than k codes.
     """
     shape = codes.shape if hasattr(codes, "shape") else np.shape(codes)
     if len(shape) != 2 or not 1 <= k <= shape[0]:
@@ -255,3 +281,6 @@ def nearest_neighbours(codes, queries, k: int = 5):
     queries = as_codes(queries, codes.shape[1], "queries", rank=2)
     squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)
     return tf.math.top_k(-squared, k).indices
+
+
+nearest_neighbours = nearest_neighbors  # earlier name

@@ -1,4 +1,4 @@
-"""Exports a model as a SavedModel that serves with TensorFlow alone."""
+"""Export to a SavedModel that needs only TensorFlow."""
 
 import keras
 import tensorflow as tf
@@ -12,17 +12,17 @@ from rme_tf.models.artifacts import without_cudnn
 from rme_tf.serving.strings import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
-_CHUNK_BATCH = 64  # the batch size for which the memory is planned; larger batches use more
+_CHUNK_BATCH = 64  # batch size for which chunks fit the memory; larger batches use more
 
 
 def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, strings: bool = True) -> None:
-    """Writes a SavedModel; `tf.saved_model.load(path)` needs neither Keras, TFP nor this library.
+    """Writes a SavedModel, to be loaded without Keras, TFP or this library.
 
-    Each signature is also a method of the loaded object. x is float32 [B, *event_shape], any B, or of sequences
-    the token ids, int32 [B, T], any T; seeds are int32 scalars, and equal seeds give equal answers. Every
-    answer is a dict of float32 tensors. Of sequences, `tokens`, int32 [..., max_length], stands for `mean`: the
-    greedy decoding. Of images that a decoder draws pixel by pixel, `pixels` stands for it: one draw from p(x|z); those
-    of `decode` are drawn with the seed 0.
+    Each signature is also a method of the object that `tf.saved_model.load(path)` returns. x is float32
+    [B, *event_shape] for any B; for sequences, x is token ids, int32 [B, T] for any T. Seeds are int32 scalars, and
+    equal seeds give equal results. Every result is a dict of float32 tensors. For sequences, `mean` is replaced by
+    `tokens`, int32 [..., max_length], the greedy decoding. For images that a decoder draws pixel by pixel, `mean` is
+    replaced by `pixels`, one draw from p(x|z), with the seed 0 in `decode`.
 
         encode(x)                                weights [B, M], means [B, M, D], scales [B, M, D]
         sample_posterior(x, num_samples, seed)   z [num_samples, B, D], drawn from Q(z|x)
@@ -32,24 +32,24 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         log_likelihood(x, num_samples, seed)     log_likelihood [B], importance-weighted, in nats
         serving_default(x)                       the same as encode
 
-    Bad input is never answered with a plausible number. For a row of x outside the likelihood's support (8-bit pixels
-    that were not scaled, NaN, ids outside the vocabulary, tokens after PAD), and for a z that is not finite, every
-    answer is NaN, and every token -1; the other rows of the batch keep their answers. A `num_samples` below 1 raises
-    an InvalidArgumentError.
+    Invalid input never gives a plausible number. For a row of x outside of the likelihood's support (8-bit pixels that
+    were not scaled, NaN, ids outside of the vocabulary, tokens after PAD), and for a z that is not finite, all floats
+    are NaN and all tokens -1; the other rows of the batch are not affected. A `num_samples` below 1 raises an
+    InvalidArgumentError.
 
-    With a tokenizer there is the same on text: encode_text(text) to log_likelihood_text(text, num_samples, seed),
-    where strings `text` [B] stand for x, and for `tokens` in the answers. Then the loading process must import
-    tensorflow_text (which imports Keras itself), unless `strings=False` left these out. The SentencePiece model is
-    written either way, as assets.extra/tokenizer.model. `serving_text` has examples of both.
+    With a tokenizer there are also signatures on text, from encode_text(text) to log_likelihood_text(text, num_samples,
+    seed), where strings `text` [B] replace x, and `tokens` in the results. The loading process must then import
+    tensorflow_text (which imports Keras), unless `strings=False` leaves these signatures out. The SentencePiece model
+    is written in both cases, as assets.extra/tokenizer.model. `rme_tf.serving.strings` has examples of both.
 
     The signatures `encode` and `decode` convert to ONNX and to LiteRT: docs/conversion.md has the table.
 
     Args:
-        model: a `VAE`.
+        model: trained `VAE`.
         path: directory to write.
-        max_length: of sequences, the most tokens of an answer, and of a string that is asked about, EOS counted.
-        tokenizer: of sequences, the `Tokenizer` whose ids the model was trained on.
-        strings: whether to write signatures on text, if there is a tokenizer.
+        max_length: largest number of tokens of a generated sequence, and of a string as input, EOS included.
+        tokenizer: `Tokenizer` of the sequences that the model was trained on; None leaves out text.
+        strings: whether to write signatures on text, with a tokenizer.
 
     Raises:
         ValueError: if the tokenizer does not fit the model, if tensorflow-text is needed and not installed, or if the
@@ -64,24 +64,24 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     with without_cudnn(model):
         _write(model, max_length, in_graph, path)
     if tokenizer is not None:
-        _write_beside(tokenizer.model, path)
+        _write_extra_asset(tokenizer.model, path)
 
 
 class Endpoints:
-    """What a served model answers: graph functions of tensors. See `export_saved_model`.
+    """Graph functions of a served model, see `export_saved_model`.
 
-    They share the graphs of what they have in common: the encoders, and a draw from Q(z|x).
+    The functions share the graphs of the encoders and of a draw from Q(z|x).
 
     Args:
-        model: a `VAE`.
-        max_length: of sequences, the most tokens of an answer.
+        model: trained `VAE`.
+        max_length: largest number of tokens of a generated sequence.
     """
 
     def __init__(self, model, max_length: int):
         self.model = model
         self.name = model.likelihood.parts if model.autoregressive else "mean"
         self.options = {"max_length": max_length} if self.name == "tokens" else {}
-        self._infer = tf.function(model.encode, autograph=False)  # not `compiled`: a graph with cuDNN may be there
+        self._infer = tf.function(model.encode, autograph=False)  # `compiled` may have a graph with cuDNN
         self._draw = tf.function(self._sample, autograph=False)
 
     def encode(self, x):
@@ -97,21 +97,21 @@ class Endpoints:
         )
 
     def reconstruct(self, x, seed):
-        """Returns `mean` [B, *event_shape] of p(x'|z), or its `tokens` or `pixels`, for one z drawn from Q(z|x)."""
+        """Returns `mean`, `tokens` or `pixels` of p(x'|z), for z drawn from Q(z|x)."""
         x, valid = self._read(x)
         z = self._draw(x, tf.constant(1), seed)[0]
-        noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.reconstruct`
+        noise = tf.random.fold_in(_stateless(seed), 1)  # as in `VAE.reconstruct`
         return invalid_inputs.masked({self.name: self.model.render(z, noise, **self.options)}, valid)
 
     def decode(self, z):
-        """Returns `mean` [N, *event_shape] of p(x|z), or its `tokens` or `pixels`."""
+        """Returns `mean`, `tokens` or `pixels` of p(x|z)."""
         return invalid_inputs.masked({self.name: self.model.render(z, **self.options)}, invalid_inputs.valid_codes(z))
 
     def sample_prior(self, num_samples, seed):
-        """Returns `z` [num_samples, D] drawn from p(z) and the `mean` of p(x|z), or its `tokens` or `pixels`."""
+        """Returns `z` drawn from p(z), and `mean`, `tokens` or `pixels`."""
         num_samples = invalid_inputs.at_least_one(num_samples)
         z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
-        noise = tf.random.fold_in(_stateless(seed), 1)  # as of `VAE.sample`
+        noise = tf.random.fold_in(_stateless(seed), 1)  # as in `VAE.sample`
         return {"z": z, self.name: self.model.render(z, noise, **self.options)}
 
     def log_likelihood(self, x, num_samples, seed):
@@ -124,7 +124,7 @@ class Endpoints:
         return invalid_inputs.masked({"log_likelihood": bounds.log_likelihood}, valid & (num_samples >= 1))
 
     def _read(self, x):
-        """Returns x, and which rows [B] the model was made for."""
+        """Returns x, and whether each row [B] is valid."""
         valid = invalid_inputs.valid_observations(self.model.likelihood, x)
         return invalid_inputs.filled(x, valid), valid
 
@@ -134,29 +134,30 @@ class Endpoints:
 
 
 def resources_of(root) -> list:
-    """Returns the lookup tables, and other resources that are not variables, that hang on layers, modules and lists.
+    """Returns the lookup tables and other non-variable resources of a model.
 
-    TensorFlow's own view of what a SavedModel holds finds them too, but traces every Keras model on its way.
+    Layers, modules and containers are searched. TensorFlow's own view of an object for a SavedModel has them too, but
+    its computation traces every Keras model.
     """
-    found, seen, left = [], set(), [root]
+    resources, seen, left = [], set(), [root]
     while left:
         part = left.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(part, tf.saved_model.experimental.TrackableResource):
-            found.append(part)
+            resources.append(part)
         elif isinstance(part, dict):
             left.extend(part.values())
         elif isinstance(part, list | tuple | set):
             left.extend(part)
         elif isinstance(part, tf.Module | keras.layers.Layer):
             left.extend(vars(part).values())
-    return found
+    return resources
 
 
 def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
-    """Writes the endpoints. TensorFlow traces each but once, as it saves them; those on text call the others."""
+    """Writes the endpoints; TensorFlow traces each of them once while saving, and text endpoints call the others."""
     served = tf.Module()
     served.weights = [variable.value for variable in model.variables]
     served.resources = resources_of(model)
@@ -168,7 +169,7 @@ def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
 
 
 def _serve(served: tf.Module, endpoints, signatures, suffix: str = ""):
-    """Makes graph functions of the endpoints the methods of a module; returns them by name."""
+    """Adds graph functions of the endpoints to a module as methods; returns them by name."""
     functions = {}
     for name, specs in signatures.items():
         function = tf.function(getattr(endpoints, name), input_signature=specs, autograph=False)
@@ -178,7 +179,7 @@ def _serve(served: tf.Module, endpoints, signatures, suffix: str = ""):
 
 
 def _signatures(model, x=None):
-    """Returns what each endpoint is given, a list of `tf.TensorSpec` by its name; x is the model's unless given."""
+    """Returns the inputs of each endpoint, a list of `tf.TensorSpec` by name; by default, x is the model's input."""
     x = x or model.likelihood.spec(name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
     num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
@@ -193,8 +194,8 @@ def _signatures(model, x=None):
     }
 
 
-def _write_beside(sentencepiece_model, path):
-    """Writes the SentencePiece model where a SavedModel keeps files that its graph does not read."""
+def _write_extra_asset(sentencepiece_model, path):
+    """Writes the SentencePiece model to the SavedModel's folder for files that its graph does not read."""
     folder = tf.io.gfile.join(str(path), "assets.extra")
     tf.io.gfile.makedirs(folder)
     with tf.io.gfile.GFile(tf.io.gfile.join(folder, "tokenizer.model"), "wb") as file:

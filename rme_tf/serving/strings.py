@@ -1,7 +1,6 @@
-r"""Strings in, strings out: the tokenizer as graph code, and the endpoints of a VAE of sequences on text.
+r"""Tokenizers as graph code, and endpoints of a VAE on text.
 
-A SavedModel that `export_saved_model(model, path, tokenizer=tokenizer)` wrote is loaded where TensorFlow and
-tensorflow-text are:
+A SavedModel of `export_saved_model(model, path, tokenizer=tokenizer)` needs TensorFlow and tensorflow-text to load:
 
     import tensorflow as tf
     import tensorflow_text  # registers the operations
@@ -9,12 +8,12 @@ tensorflow-text are:
     served = tf.saved_model.load("saved_model")
     served.reconstruct_text(["the cat sat", "dogs ran"], 0)["text"]
 
-tensorflow_text imports Keras for its own layers. Where that is not there, the one library of operations will do:
+tensorflow_text imports Keras for its own layers. Without Keras, load its library of operations:
 
     package = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
     tf.load_op_library(str(package / "python/ops/_sentencepiece_tokenizer.so"))
 
-Written with `strings=False`, it is loaded by TensorFlow alone, and sentencepiece turns lines into ids and back:
+With `strings=False`, the SavedModel needs only TensorFlow, and sentencepiece converts lines to ids and back:
 
     import sentencepiece
     import tensorflow as tf
@@ -26,22 +25,27 @@ Written with `strings=False`, it is loaded by TensorFlow alone, and sentencepiec
     answers = served.reconstruct(x, 0)["tokens"].numpy().tolist()
     print(pieces.decode([row[: row.index(pieces.eos_id())] for row in answers]))
 
-The exception is a tokenizer by words: sentencepiece decodes its ids and does not encode as it does, for
-`Tokenizer.encode` tells words from punctuation first and gives each unknown word an UNK of its own.
+For a word tokenizer, sentencepiece only decodes ids. It encodes other ids than `Tokenizer.encode`, which separates
+words from punctuation and encodes each unknown word as one UNK.
 """
 
 import tensorflow as tf
 
 from rme_tf.core.types import BOS, EOS, PAD, UNK
 
-_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))  # Unicode's; those of \s are ASCII's in RE2
+_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))  # white space in Unicode; \s is ASCII in RE2
 
 
 def check_tokenizer(tokenizer, model, max_length: int) -> None:
-    """Checks that the tokenizer makes rows of tokens for the model.
+    """Checks that a tokenizer fits a model.
+
+    Args:
+        tokenizer: any object.
+        model: `VAE` to be exported.
+        max_length: largest number of tokens of a row, EOS included.
 
     Raises:
-        ValueError: if the model is not one of sequences, its vocabulary is another, or no row fits `max_length`.
+        ValueError: if the model has no sequences, its vocabulary differs, or no row fits `max_length`.
     """
     size = getattr(model.likelihood, "vocabulary_size", None)
     if size is None or not model.autoregressive:
@@ -60,15 +64,15 @@ def check_tokenizer(tokenizer, model, max_length: int) -> None:
 
 
 class GraphTokenizer(tf.Module):
-    """A `Tokenizer` in graph code, which makes the same ids of strings and the same strings of ids.
+    """A `Tokenizer` as graph code, with equal ids and equal text.
 
     Args:
-        tokenizer: a `Tokenizer`.
-        max_length: T at most, EOS counted; a longer line keeps its first tokens.
-        row_length: T of every row; None is that of the longest row.
+        tokenizer: `Tokenizer` to convert.
+        max_length: largest number of tokens of a row, EOS included; longer lines are truncated.
+        row_length: number of tokens T of every row; None is the longest row of a batch.
 
     Raises:
-        ValueError: if tensorflow-text is not installed, or if the ids could not be the same.
+        ValueError: if tensorflow-text is not installed, or the ids could differ.
     """
 
     def __init__(self, tokenizer, *, max_length: int, row_length: int | None = None):
@@ -90,27 +94,31 @@ class GraphTokenizer(tf.Module):
         self._table = tf.lookup.StaticHashTable(initializer, UNK)
 
     def encode(self, text):
-        """Returns the ids of each line, ragged int32 [B, None], without BOS and EOS, for strings [B]."""
+        """Returns ids of strings, ragged int32 [B, None], without BOS and EOS."""
         text = _lines(text)
         if self._table is None:
             return self._pieces.tokenize(text)
-        normal = tf.strings.reduce_join(self._surfaces.tokenize(text), axis=-1)  # known or not, together they are it
+        normal = tf.strings.reduce_join(self._surfaces.tokenize(text), axis=-1)  # all pieces, known or unknown
         spaced = tf.strings.regex_replace(normal, f"[\u2581{_SPACES}]", " ")  # SentencePiece's sign for a space
         words = tf.strings.split(tf.strings.regex_replace(spaced, self._pattern, r"\1 "), " ")
         words = tf.ragged.boolean_mask(words, tf.not_equal(words, ""))
         return words.with_values(self._table.lookup(words.values))
 
     def tokenize(self, text):
-        """Returns rows of tokens, EOS and PAD, int32 [B, T], for strings [B] that are cleaned as `Lines` are."""
+        """Returns rows of tokens, EOS and PAD, int32 [B, T].
+
+        Args:
+            text: strings, which are cleaned like `Lines`. Shape [B].
+        """
         text = _lines(text)
         clean = _strip(tf.strings.regex_replace(text, f"[{_SPACES}]+", " "))
         ids = self.encode(clean)[:, : self._max_length - 1]
         rows = tf.concat([ids, tf.fill([tf.shape(text)[0], 1], EOS)], axis=1)
         rows = rows.to_tensor(PAD, shape=[None, self._row_length])
-        return tf.pad(rows, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(rows)[1])]])  # T is 1 where there is no line
+        return tf.pad(rows, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(rows)[1])]])  # T is 1 without lines
 
     def detokenize(self, tokens):
-        """Returns the text of each row up to its first EOS, strings [B], for int32 [B, T]."""
+        """Returns the text of rows up to the first EOS, strings [B]."""
         before_eos = tf.equal(tf.cumsum(tf.cast(tf.equal(tokens, EOS), tf.int32), axis=-1), 0)
         is_text = before_eos & tf.not_equal(tokens, PAD) & tf.not_equal(tokens, BOS)
         text = self._pieces.detokenize(tf.ragged.boolean_mask(tokens, is_text))
@@ -118,11 +126,13 @@ class GraphTokenizer(tf.Module):
 
 
 class TextEndpoints:
-    """What a served model of sequences answers on text: as `Endpoints`, with strings [B] for x and for `tokens`.
+    """Graph functions of a served model on text.
+
+    The methods equal the methods of `Endpoints`, with strings [B] for x and for `tokens`.
 
     Args:
-        endpoints: has the methods of `Endpoints`, on tokens.
-        tokenizer: a `GraphTokenizer`.
+        endpoints: object with the methods of `Endpoints`, on tokens.
+        tokenizer: `GraphTokenizer` of the model.
     """
 
     def __init__(self, endpoints, tokenizer: GraphTokenizer):
@@ -146,7 +156,7 @@ class TextEndpoints:
         return self._with_text(self.endpoints.decode(z))
 
     def sample_prior(self, num_samples, seed):
-        """Returns `z` [num_samples, D] drawn from p(z), and its greedy decoding, `text` [num_samples]."""
+        """Returns `z` drawn from p(z), and `text`, its greedy decoding."""
         return self._with_text(self.endpoints.sample_prior(num_samples, seed))
 
     def log_likelihood(self, text, num_samples, seed):
@@ -154,13 +164,13 @@ class TextEndpoints:
         return self.endpoints.log_likelihood(self.tokenizer.tokenize(text), num_samples, seed)
 
     def _with_text(self, answer):
-        """Returns the answer with `text` in place of `tokens`."""
+        """Returns the result with `text` instead of `tokens`."""
         tokens = answer.pop("tokens")
         return {**answer, "text": self.tokenizer.detokenize(tokens)}
 
 
 def _lines(text):
-    """Returns strings [B] as a tensor; raises ValueError for a single one, as everywhere lines are wanted."""
+    """Returns strings [B] as a tensor; raises ValueError for a single string."""
     text = tf.convert_to_tensor(text)
     if text.dtype != tf.string or text.shape.rank != 1:
         raise ValueError(

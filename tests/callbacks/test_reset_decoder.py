@@ -139,7 +139,8 @@ def test_a_resumed_training_draws_the_same_decoder(tiny_model, binary_data, tmp_
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_new_weights_may_be_drawn_otherwise(tiny_model, binary_data):
+@pytest.mark.parametrize("name", ["initialize", "initialise"])
+def test_the_new_weights_may_be_drawn_otherwise(tiny_model, binary_data, name):
     model, seeds = tiny_model(1, likelihood="normal"), []
     model.compile("adam", ELBO())
     encoder = model.encoders[0].get_weights()
@@ -151,11 +152,16 @@ def test_the_new_weights_may_be_drawn_otherwise(tiny_model, binary_data):
 
     for _ in range(2):
         model.seed_generator.state.assign([7, 0])
-        reset(model, initialise=halves)
+        reset(model, **{name: halves})
     for variable in model.generative_variables:
         np.testing.assert_array_equal(variable.numpy(), 0.5)
     np.testing.assert_array_equal(encoder[0], model.encoders[0].get_weights()[0])
     assert seeds[0] == seeds[1] > 7  # of the model's own seed, but not that: other weights were drawn by it
+
+
+def test_two_functions_for_the_new_weights_are_refused():
+    with pytest.raises(ValueError, match="Received: both `initialize` and `initialise`"):
+        ResetDecoder(2, print, initialise=print)
 
 
 def test_a_negative_epoch_is_refused():

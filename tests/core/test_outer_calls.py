@@ -50,8 +50,8 @@ def test_within_a_function_that_is_traced_known_values_are_checked():
     with pytest.raises(ValueError, match="binary values, 0 or 1"):
         tf.function(lambda: model.posterior(BAD).mean())()
     np.testing.assert_allclose(tf.function(lambda: model.codes(X))(), model.codes(X), rtol=1e-5)
-    nearest = tf.function(lambda codes: rme_tf.nearest_neighbours(codes, codes, k=2))
-    np.testing.assert_array_equal(nearest(tf.constant(Z)), rme_tf.nearest_neighbours(Z, Z, k=2))
+    nearest = tf.function(lambda codes: rme_tf.nearest_neighbors(codes, codes, k=2))
+    np.testing.assert_array_equal(nearest(tf.constant(Z)), rme_tf.nearest_neighbors(Z, Z, k=2))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from conftest import build_tiny_model
-from rme_tf import generate, interpolate, nearest_neighbours
+from rme_tf import generate, interpolate, nearest_neighbors
 from rme_tf.data.text import train_tokenizer
 from rme_tf.experiments.recipes import sentence_samples
 from test_lstm import ROWS, D, build_text_model
@@ -109,7 +109,7 @@ def test_from_image_to_image(binary_data):
 def test_neighbours_are_the_nearest(rng):
     points, queries = rng.normal(size=(20, 3)), rng.normal(size=(4, 3))
     distances = np.linalg.norm(points[None] - queries[:, None], axis=-1)
-    np.testing.assert_array_equal(nearest_neighbours(points, queries, k=3), np.argsort(distances, axis=1)[:, :3])
+    np.testing.assert_array_equal(nearest_neighbors(points, queries, k=3), np.argsort(distances, axis=1)[:, :3])
     for given, message in (
         ((points, queries, 21), "N at least k=21"),
         ((points, queries, 0), "N at least k=0"),
@@ -117,7 +117,7 @@ def test_neighbours_are_the_nearest(rng):
         ((points, queries[:, :2]), r"`queries` must be latent codes of shape \[N, 3\]"),
     ):
         with pytest.raises(ValueError, match=message):
-            nearest_neighbours(*given)
+            nearest_neighbors(*given)
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def test_the_gated_decoder_departs_from_the_published_one_as_it_says():
     assert [layer.activation.__name__ for layer in dense] == ["linear"]
     strided = [layer.filters for layer in layers if getattr(layer, "strides", None) == (2, 2)]
     assert strided == [64, 64, 32, 32]  # each beside its gate
-    for words in ("dense one without a gate", "first stride-2 layer has 64 filters"):
+    for words in ("dense layer without a gate", "here 64, as many as the current stage"):
         assert words in " ".join(DECODERS["gated_conv"].__doc__.split())
 
 

@@ -9,7 +9,7 @@ from rme_tf import plots
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.generation.codes import mixture_means
-from rme_tf.generation.sequences import generate, interpolate, nearest_neighbours
+from rme_tf.generation.sequences import generate, interpolate, nearest_neighbors
 
 NUM_SENTENCES = 8
 NUM_STEPS = 6
@@ -39,7 +39,7 @@ def examples(run: Run) -> str:
     inferred = model.predict(x, verbose=0)
     codes = mixture_means(inferred["weights"], inferred["means"])  # those of `VAE.codes`
     searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
-    nearest = nearest_neighbours(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
+    nearest = nearest_neighbors(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
     pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}
     columns = {name: tokenizer.decode(np.asarray(rows)) for name, rows in pairs.items()}
     for index, original in enumerate(tokenizer.decode(shown)):
