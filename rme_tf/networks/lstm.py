@@ -114,14 +114,7 @@ class LSTMEncoder(keras.Model):
 
 
 def lstm_encoder(input_shape, output_size: int | None, *, name=None, **options) -> LSTMEncoder:
-    """Returns an `LSTMEncoder`.
-
-    Args:
-        input_shape: (T,), where None is any length.
-        output_size: size of the output; None returns the state.
-        name: name of the model.
-        **options: further arguments of `LSTMEncoder`.
-    """
+    """Returns an `LSTMEncoder` with these arguments."""
     return LSTMEncoder(input_shape, output_size, name=name, **options)
 
 
@@ -251,13 +244,7 @@ class LSTMDecoder(AutoregressiveDecoder):
 
 
 def lstm_decoder(latent_dim: int, output_shape, **options) -> LSTMDecoder:
-    """Returns an `LSTMDecoder`.
-
-    Args:
-        latent_dim: number of latent dimensions D.
-        output_shape: (T, F).
-        **options: further arguments of `LSTMDecoder`.
-    """
+    """Returns an `LSTMDecoder` with these options, for `output_shape` (T, F)."""
     return LSTMDecoder(latent_dim, output_shape[-1], **options)
 
 

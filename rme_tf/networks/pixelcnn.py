@@ -293,11 +293,5 @@ def _check_kernels(**sizes) -> None:
 
 
 def pixelcnn_decoder(latent_dim: int, output_shape, **options) -> PixelCNNDecoder:
-    """Returns a `PixelCNNDecoder`.
-
-    Args:
-        latent_dim: number of latent dimensions D.
-        output_shape: (H, W, P).
-        **options: further arguments of `PixelCNNDecoder`.
-    """
+    """Returns a `PixelCNNDecoder` with these options, for `output_shape` (H, W, P)."""
     return PixelCNNDecoder(latent_dim, output_shape, **options)
