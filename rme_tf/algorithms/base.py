@@ -46,6 +46,7 @@ class Algorithm(Configured):
             "warm_start_epochs"  trains the first `model.active_components` components only
             "kl_weight"          weighs log p(z) and log Q by `self.kl_weight_now(model)`
             "free_bits"          adds `self.kl_below_floor(model, params, z)`, so weighed
+            "learned_mixing"     moves the mixing weights, `log_alpha` of the encoding
             "mixing_penalty"     subtracts `model.mixing.penalty(log_alpha)`
             "aggressive"         moves all weights by `ascend`
             "refinement"         trains a refined model by `model.refinement.objective`

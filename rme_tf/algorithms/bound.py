@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.capabilities import SETTINGS
 from rme_tf.core.types import Encoding, LogProbs, Tensor
 
 
@@ -39,9 +40,7 @@ class BoundAlgorithm(Algorithm):
         * `component_mean(values, log_alpha)`: if the components that drew are not weighed by alpha.
     """
 
-    honors: ClassVar[frozenset[str]] = frozenset(
-        {"aggressive", "kl_weight", "mixing_penalty", "num_samples", "refinement", "warm_start_epochs"}
-    )
+    honors: ClassVar[frozenset[str]] = SETTINGS - {"free_bits"}
 
     def bound(self, log_joint, log_mixture_density, log_alpha):
         """Returns the bound that all weights ascend, in nats. Shape [B].

@@ -11,7 +11,7 @@ ARGUMENTS = {
     "aggressive": ("a schedule of the decoder's updates", None),
 }
 # Part of a model that asks something of the algorithm.
-PARTS = ("mixing_penalty", "refinement")
+PARTS = ("learned_mixing", "mixing_penalty", "refinement")
 SETTINGS = frozenset({*ARGUMENTS, *PARTS})
 
 
@@ -46,9 +46,15 @@ def check_parts(algorithm, model) -> None:
             f"Expected algorithm='elbo'. Received: refinement {type(model.refinement).__name__}. "
             f"{_remedy('refinement')}"
         )
+    mixing = type(model.mixing).__name__
+    if "learned_mixing" not in algorithm.honors and model.mixing.learned and model.num_components > 1:
+        raise ValueError(
+            f"{name} does not train mixing weights. Expected mixing='uniform'. Received: {mixing}. "
+            f"{_remedy('learned_mixing')}"
+        )
     if "mixing_penalty" not in algorithm.honors and _has_penalty(model):
         raise ValueError(
-            f"The mixing {type(model.mixing).__name__} has a penalty on the mixing weights, which {name} does not "
+            f"The mixing {mixing} has a penalty on the mixing weights, which {name} does not "
             f"honor. Expected: a mixing without one. {_remedy('mixing_penalty')}"
         )
 

@@ -7,6 +7,7 @@ import keras
 
 from rme_tf import objectives
 from rme_tf.algorithms.bound import BoundAlgorithm
+from rme_tf.algorithms.capabilities import SETTINGS
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -25,7 +26,7 @@ class ELBO(BoundAlgorithm):
         Morningstar et al. (2021), https://arxiv.org/abs/2003.01687
     """
 
-    honors: ClassVar[frozenset[str]] = BoundAlgorithm.honors | {"free_bits"}
+    honors: ClassVar[frozenset[str]] = SETTINGS
 
     def bound(self, log_joint, log_mixture_density, log_alpha):
         """Returns ELBO(Q)."""

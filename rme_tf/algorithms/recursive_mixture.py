@@ -27,8 +27,8 @@ import keras
 import tensorflow as tf
 
 from rme_tf import objectives
-from rme_tf.algorithms import capabilities
 from rme_tf.algorithms.base import Algorithm, ascend
+from rme_tf.algorithms.capabilities import SETTINGS
 from rme_tf.algorithms.polish import begin_with_equal_weights, check_polish, polishing
 from rme_tf.algorithms.sequential import SequentialUpdate
 from rme_tf.core.optimizer_updates import refuse_accumulation
@@ -62,7 +62,7 @@ class Recursion(Algorithm):
           component m > 0 for its distance from Q_{m-1}, in nats.
     """
 
-    honors: ClassVar[frozenset[str]] = capabilities.SETTINGS - {"refinement"}
+    honors: ClassVar[frozenset[str]] = SETTINGS - {"refinement"}
 
     update: str = "joint"
     decoder_weights: str = "alpha"

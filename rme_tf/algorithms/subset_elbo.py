@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.bound import BoundAlgorithm, Draw
+from rme_tf.algorithms.capabilities import SETTINGS
 from rme_tf.core.registry import lookup
 from rme_tf.core.types import Encoding
 from rme_tf.posteriors import UniformMixing
@@ -41,7 +42,7 @@ class SubsetELBO(BoundAlgorithm):
         Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
     """
 
-    honors: ClassVar[frozenset[str]] = BoundAlgorithm.honors - {"mixing_penalty", "refinement"} | {"free_bits"}
+    honors: ClassVar[frozenset[str]] = SETTINGS - {"learned_mixing", "mixing_penalty", "refinement"}
 
     subset_size: int = 1
     estimator: str = "s2a"

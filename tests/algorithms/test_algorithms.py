@@ -27,7 +27,7 @@ def rule_of(name, **choices):
 
 
 def mixing_of(name):
-    return "uniform" if name == "subset_elbo" else "learned"
+    return "learned" if "learned_mixing" in ALGORITHMS[name].honors else "uniform"
 
 
 # Every algorithm.

@@ -48,6 +48,8 @@ def covering(**tables):
     """Returns models in which every entry of the tables comes up, whose number is that of the longest."""
     for index in range(max(map(len, tables.values()))):
         chosen = {name: entries[index % len(entries)] for name, entries in tables.items()}
+        if "learned_mixing" not in ALGORITHMS[chosen["algorithm"]].honors:
+            chosen["mixing"] = "uniform"
         yield {name: entry for name, entry in chosen.items() if entry is not None}
 
 
@@ -56,7 +58,7 @@ MODELS = covering(
     algorithm=list(ALGORITHMS),
     posterior=[name for name in POSTERIORS if name != "iaf"],  # which the recursion refuses
     prior=list(PRIORS),
-    mixing=sorted(MIXINGS, reverse=True),  # so that the algorithm for uniform weights has them
+    mixing=sorted(MIXINGS),
     trunk=[None, "shared", *COMPONENT_NETWORKS],
 )
 CASES = {
