@@ -69,6 +69,7 @@ OBSERVED = {
     "decode": lambda model, x: model.decode(Z, x),
     "elbo_gradient": lambda model, x: elbo_gradient(model, x, model.encode(X), (0, 1)),
     "inference_milliseconds": lambda model, x: inference_milliseconds(model, x, batch_size=2, repeats=1),
+    "initialize": lambda model, x: model.prior.initialize(x),
     "initialise": lambda model, x: model.prior.initialise(x),
 }
 CODED = {

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from rme_tf.posteriors.noise import pushed_forward
 
-MIN_SCALE = 1e-5  # keeps log q finite in float32 when an encoder asks for a point mass
+MIN_SCALE = 1e-5  # keeps log q finite in float32 where q shrinks to a point mass
 
 
 def check_count(name: str, value) -> None:
-    """Raises ValueError unless the value is an integer of at least 1."""
+    """Raises ValueError for anything but an integer of at least 1."""
     if value < 1 or value != int(value):
         raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value}.")
 
@@ -69,38 +69,61 @@ class PosteriorFamily(keras.layers.Layer):
 
     @property
     def num_means(self) -> int:
-        """Number of the params, the first ones, that place z, or what a flow starts from: D unless overridden.
+        """Number of location params, which come first: D by default.
 
-        The others shape q. A refinement limits the gradients of the two by themselves.
+        They place z, or the base distribution of a flow; the others shape q. A refinement clips the gradients of the
+        two groups separately.
         """
         return self.latent_dim
 
     @property
     def diagonal_gaussian(self) -> bool:
-        """Whether q is a Gaussian of independent dimensions, which its means and standard deviations determine."""
+        """Whether means and standard deviations determine q, a diagonal Gaussian."""
         return self.gaussian and self.marginals(tf.zeros([self.num_params])) is not None
 
     def distribution(self, params):
-        """Returns the distribution with batch shape [...] and event shape [D].
+        """Returns q, with batch shape [...] and event shape [D].
 
         Args:
-            params: unconstrained. Shape [..., P].
+            params: unconstrained network outputs. Shape [..., P].
         """
         raise NotImplementedError
 
     def marginals(self, params):
-        """Returns the distribution of each latent dimension, batch [..., D], event []; None if they are dependent."""
+        """Returns the distributions of independent latent dimensions.
+
+        Args:
+            params: Shape [..., P].
+
+        Returns:
+            A distribution with batch [..., D] and event [], or None if the dimensions are dependent.
+        """
         del params
 
     def moments(self, params):
-        """Returns mean and standard deviation of q, each [..., D], for params [..., P]."""
+        """Returns the mean and the standard deviation of q.
+
+        Args:
+            params: Shape [..., P].
+
+        Returns:
+            mean, stddev: Shape [..., D] each.
+        """
         q = self.distribution(params)
         return q.mean(), q.stddev()
 
     def from_noise(self, params, noise):
-        """Returns z [..., D], distributed as q for standard normal noise [..., D] that broadcasts against params.
+        """Returns a draw from q as a function of standard normal noise.
 
-        One to one in the noise, and differentiable in it and in the params: refinements climb along these draws.
+        It is one to one in the noise, and differentiable in noise and params: refinements take the gradient of the ELBO
+        through it.
+
+        Args:
+            params: Shape [..., P].
+            noise: standard normal numbers that broadcast against the params. Shape [..., D].
+
+        Returns:
+            z: Shape [..., D].
 
         Raises:
             ValueError: if q is no transformation of standard normal noise.
@@ -108,34 +131,47 @@ class PosteriorFamily(keras.layers.Layer):
         return pushed_forward(self.distribution(params), noise)
 
     def sample_components(self, params, num_samples: int, seeds):
-        """Returns S reparameterised draws from each component, each by a seed of its own. Shape [S, B, K, D].
+        """Returns reparameterized draws from each component. Shape [S, B, K, D].
+
+        They equal `distribution(params[:, k]).sample(num_samples, seeds[k])`.
 
         Args:
             params: Shape [B, K, P].
             num_samples: S.
-            seeds: list of K stateless seeds, shape [2]; the draws are those of `distribution(params[:, k]).sample`.
+            seeds: list of K stateless seeds, shape [2].
         """
         draws = [self.distribution(params[:, k]).sample(num_samples, seed=seed) for k, seed in enumerate(seeds)]
         return tf.stack(draws, axis=2)
 
     def log_prob(self, params, z):
-        """Returns log q(z) [...], in nats, for params [..., P] and z [..., D] that broadcast."""
+        """Returns log q(z), in nats. Shape [...].
+
+        Args:
+            params: Shape [..., P].
+            z: codes that broadcast against the params. Shape [..., D].
+        """
         return self.distribution(params).log_prob(z)
 
     def sample_and_log_prob(self, params, num_samples: int, seed):
-        """Returns S reparameterised draws z [S, ..., D] and their log q(z) [S, ...], in nats.
+        """Returns reparameterized draws and their log-densities, in nats.
+
+        The draws equal `distribution(params).sample(num_samples, seed)`.
 
         Args:
             params: Shape [..., P].
             num_samples: S.
-            seed: stateless seed, shape [2]; the draws are those of `distribution(params).sample`.
+            seed: stateless seed. Shape [2].
+
+        Returns:
+            z: Shape [S, ..., D].
+            log_q: log q(z). Shape [S, ...].
         """
         q = self.distribution(params)
         z = q.sample(num_samples, seed=seed)
         return z, q.log_prob(z)
 
     def positive(self, raw):
-        """Returns a positive tensor: `initial_scale` where `raw` is zero, and never below `MIN_SCALE`."""
+        """Returns positive numbers above `MIN_SCALE`: `initial_scale` where `raw` is zero."""
         return tf.math.softplus(raw + math.log(math.expm1(self.initial_scale))) + MIN_SCALE
 
     def get_config(self):

@@ -12,7 +12,10 @@ from rme_tf.posteriors.diagonal import DiagonalFamily
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiagNormal(DiagonalFamily):
-    """N(mean, diag(scale^2)); params are the mean and the scale before a softplus, so P = 2 D."""
+    """The Gaussian N(mean, diag(scale^2)).
+
+    Params are the mean and the scale before a softplus, so P = 2 D.
+    """
 
     gaussian: ClassVar[bool] = True
 
@@ -22,11 +25,14 @@ class DiagNormal(DiagonalFamily):
         return DiagonalNormal(mean, scale_diag=scale)
 
     def marginals(self, params):
-        """Returns `Normal`, batch [..., D], event [], for params [..., 2 D]; None for another `distribution`."""
+        """Returns `Normal`, batch [..., D], event [].
+
+        None in a subclass with another `distribution`.
+        """
         return None if self._overrides_distribution else tfp.distributions.Normal(*self.mean_and_stddev(params))
 
     def sample_components(self, params, num_samples: int, seeds):
-        """Returns S draws from each of K components [S, B, K, D], for params [B, K, 2 D] and a list of K seeds."""
+        """Returns draws from each component, without a distribution. See `PosteriorFamily`."""
         if self._overrides_distribution:
             return super().sample_components(params, num_samples, seeds)
         mean, scale = self.mean_and_stddev(params)
@@ -35,7 +41,7 @@ class DiagNormal(DiagonalFamily):
         return mean + scale * tf.stack(noise, axis=2)
 
     def log_prob(self, params, z):
-        """Returns log q(z) [...], in nats, for params [..., 2 D] and z [..., D] that broadcast."""
+        """Returns log q(z), in nats, without a distribution. See `PosteriorFamily`."""
         if self._overrides_distribution:
             return super().log_prob(params, z)
         return diagonal_log_prob(z, *self.mean_and_stddev(params))

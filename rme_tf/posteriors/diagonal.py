@@ -7,7 +7,9 @@ from rme_tf.posteriors.base import PosteriorFamily
 
 
 class DiagonalFamily(PosteriorFamily):
-    """Independent latent dimensions; params are the means and the standard deviations before a softplus, so P = 2 D.
+    """A location-scale family of independent latent dimensions.
+
+    Params are the means and the standard deviations before a softplus, so P = 2 D.
 
     To be implemented by subclasses:
         * `marginals(params)`: params [..., 2 D] -> `tfd.Distribution` of each dimension, batch [..., D], event [], with
@@ -20,7 +22,7 @@ class DiagonalFamily(PosteriorFamily):
         return 2 * self.latent_dim
 
     def mean_and_stddev(self, params):
-        """Returns the mean and the standard deviation, each [..., D], for params [..., 2 D]."""
+        """Returns mean and standard deviation [..., D] for params [..., 2 D]."""
         mean, raw_scale = tf.split(params, 2, axis=-1)
         return mean, self.positive(raw_scale)
 
@@ -29,7 +31,10 @@ class DiagonalFamily(PosteriorFamily):
         return tfp.distributions.Independent(self.marginals(params), 1)
 
     def moments(self, params):
-        """Returns `mean_and_stddev(params)`: TFP broadcasts moments by an operation that ONNX does not have."""
+        """Returns `mean_and_stddev(params)`, without a distribution.
+
+        TFP broadcasts moments by an operation that ONNX does not have.
+        """
         if type(self).distribution is not DiagonalFamily.distribution:
             return super().moments(params)
         return self.mean_and_stddev(params)

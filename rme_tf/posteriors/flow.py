@@ -1,4 +1,4 @@
-"""Normalizing flows: a diagonal Gaussian pushed through transforms whose Jacobians are known."""
+"""Normalizing flows: invertible transforms of a diagonal Gaussian."""
 
 from typing import ClassVar
 
@@ -9,14 +9,14 @@ import tensorflow_probability as tfp
 from rme_tf.core.gaussian import DiagonalNormal
 from rme_tf.posteriors.base import PosteriorFamily, check_count
 
-MIN_MOMENT_PAIRS = 64  # draws, half of them mirrored, of which mean and standard deviation are estimated
+MIN_MOMENT_PAIRS = 64  # pairs of a draw and its mirror image, from which mean and standard deviation are estimated
 
 
 class Flow(tfp.distributions.TransformedDistribution):
-    """A `TransformedDistribution` that has moments, and a density for z of any shape that broadcasts.
+    """A `TransformedDistribution` with estimated moments and a density that broadcasts.
 
-    Mean and standard deviation, which no closed form gives, are estimates from the same noise each time: at least
-    128 draws, symmetric and white, so that they are exact where the flow is affine.
+    Mean and standard deviation have no closed form. They are estimates from fixed noise: at least 128 draws, symmetric
+    and white, so that they are exact where the flow is affine.
     """
 
     def _log_prob(self, y, **kwargs):
@@ -49,7 +49,7 @@ class Flow(tfp.distributions.TransformedDistribution):
 
 
 def white_noise(latent_dim: int):
-    """Returns [2 N, D] Gaussian numbers, always the same, of mean zero and identity covariance."""
+    """Returns fixed Gaussian numbers [2 N, D] of mean zero and identity covariance."""
     num_pairs = max(MIN_MOMENT_PAIRS, latent_dim)
     half, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(num_pairs, latent_dim)))
     half *= np.sqrt(num_pairs)
@@ -57,18 +57,20 @@ def white_noise(latent_dim: int):
 
 
 class FlowFamily(PosteriorFamily):
-    """z = f_t ... f_1 z_0 with z_0 ~ N(mean, diag(scale^2)); params are the mean, the raw scale, and the flow's.
+    """Transforms z = f_t ... f_1 z_0 of z_0 ~ N(mean, diag(scale^2)).
+
+    Params are the mean, the raw scale, and the params of the flow.
 
     Args:
         latent_dim: D.
         num_steps: t, at least 1.
-        initial_scale: of z_0. See `PosteriorFamily`.
+        initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 
     Raises:
         ValueError: if a number is out of range.
 
     To be implemented by subclasses:
-        * `num_flow_params`: how many params follow mean and raw scale.
+        * `num_flow_params`: number of params that follow mean and raw scale.
         * `bijector(flow_params)`: flow_params [..., P - 2 D] -> `tfb.Bijector` of event [D], z_0 -> z.
     """
 
@@ -90,7 +92,7 @@ class FlowFamily(PosteriorFamily):
 
     @property
     def num_params(self) -> int:
-        """P, 2 D and what the flow needs."""
+        """P = 2 D + `num_flow_params`."""
         return 2 * self.latent_dim + self.num_flow_params
 
     def distribution(self, params):
@@ -104,7 +106,7 @@ class FlowFamily(PosteriorFamily):
         return Flow(base, self.bijector(flow_params))
 
     def sample_and_log_prob(self, params, num_samples: int, seed):
-        """See `PosteriorFamily`: nothing is inverted."""
+        """Returns draws and densities without an inverse. See `PosteriorFamily`."""
         return self.distribution(params).experimental_sample_and_log_prob(num_samples, seed=seed)
 
     def get_config(self):

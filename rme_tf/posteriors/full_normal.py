@@ -10,9 +10,9 @@ from rme_tf.posteriors.base import PosteriorFamily
 
 
 class TriangularNormal(tfp.distributions.MultivariateNormalTriL):
-    """TFP's `MultivariateNormalTriL`, with moments of operations that ONNX and LiteRT have.
+    """TFP's `MultivariateNormalTriL`, whose moments convert to ONNX and LiteRT.
 
-    Its mean and its factor have the same batch shape.
+    Mean and factor have the same batch shape.
     """
 
     def _mean(self, **kwargs):
@@ -24,7 +24,10 @@ class TriangularNormal(tfp.distributions.MultivariateNormalTriL):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class FullNormal(PosteriorFamily):
-    """N(mean, L L^T); params are the mean and the D (D + 1) / 2 entries of the Cholesky factor L."""
+    """The Gaussian N(mean, L L^T).
+
+    Params are the mean and the D (D + 1) / 2 entries of the Cholesky factor L.
+    """
 
     gaussian: ClassVar[bool] = True
 

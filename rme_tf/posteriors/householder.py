@@ -1,4 +1,4 @@
-"""A Gaussian whose axes Householder reflections have turned."""
+"""A Gaussian with axes rotated by Householder reflections."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from rme_tf.posteriors.base import PosteriorFamily, check_count
 class ReflectedNormal(tfp.distributions.MultivariateNormalLinearOperator):
     """N(mean, H diag(scale^2) H^T) for a product H of reflections.
 
-    Its moments are of operations that ONNX and LiteRT have; its mean and its operators have the same batch shape.
+    Its moments convert to ONNX and LiteRT; mean and operators have the same batch shape.
     """
 
     def _mean(self, **kwargs):
@@ -34,17 +34,17 @@ def _reflected(columns, axis):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Householder(PosteriorFamily):
-    """z = H_t ... H_1 z_0 with z_0 ~ N(mean, diag(scale^2)): the Gaussian N(H mean, H diag(scale^2) H^T).
+    """The Gaussian N(H mean, H diag(scale^2) H^T) for reflections H.
 
-        H_k = I - 2 v_k v_k^T / |v_k|^2
+        z = H_t ... H_1 z_0,   z_0 ~ N(mean, diag(scale^2)),   H_k = I - 2 v_k v_k^T / |v_k|^2
 
-    Params are the mean, the scale before a softplus, and what each v_k is beside a unit vector, e_k mod D, so
-    P = (2 + t) D. Volume is preserved, so that log q(z) = log q_0(z_0), and everything has a closed form.
+    Params are the mean, the scale before a softplus, and the difference of each v_k from the unit vector e_(k mod D),
+    so P = (2 + t) D. Volume is preserved: log q(z) = log q_0(z_0).
 
     Args:
         latent_dim: D.
-        num_reflections: t, at least 1. With t >= D - 1 the family can turn the axes anywhere.
-        initial_scale: see `PosteriorFamily`.
+        num_reflections: t, at least 1. With t >= D - 1 the axes can have any orientation.
+        initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 
     Raises:
         ValueError: if a number is out of range.

@@ -1,4 +1,4 @@
-"""Inverse autoregressive flow: affine steps whose shifts and scales masked networks read off z and a context."""
+"""Inverse autoregressive flow: affine steps from masked networks."""
 
 import functools
 
@@ -14,11 +14,13 @@ tfb = tfp.bijectors
 
 @keras.saving.register_keras_serializable("rme_tf")
 class IAF(FlowFamily):
-    """Each step is z <- (z - shift(z, h)) exp(-log_scale(z, h)), entry i by the entries before it.
+    """Inverse autoregressive flow.
 
-    h, the context, is what follows mean and raw scale in the params, so P = 2 D + C. The order of the entries turns
-    round from step to step. The networks (`Made`) are weights of the family, shared by all components and
-    trained with the inference networks; they begin as the identity, and q as a diagonal Gaussian.
+        z <- (z - shift(z, h)) exp(-log_scale(z, h)),   entry i by the entries before it
+
+    The context h follows mean and raw scale in the params, so P = 2 D + C. The order of the entries is reversed from
+    step to step. The networks (`Made`) are weights of the family, shared by all components and trained with the
+    inference networks. Initially the flow is the identity, and q a diagonal Gaussian.
 
     A draw and its density take one pass through each network. The density at any other z, which a mixture needs
     of each component, takes D of them, one after another.
@@ -28,7 +30,7 @@ class IAF(FlowFamily):
         num_steps: t, at least 1.
         context_size: C, at least 1.
         units: sizes of the hidden layers of each network.
-        initial_scale: of z_0. See `PosteriorFamily`.
+        initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 
     Raises:
         ValueError: if a number is out of range.

@@ -13,7 +13,7 @@ tfd = tfp.distributions
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiagLaplace(DiagonalFamily):
-    """prod_d Laplace(z_d; mean_d, scale_d); its standard deviations are sqrt(2) scale."""
+    """prod_d Laplace(z_d; mean_d, scale_d), with standard deviations sqrt(2) scale."""
 
     def marginals(self, params):
         """Returns `Laplace`, batch [..., D], event [], for params [..., 2 D]."""
@@ -21,7 +21,7 @@ class DiagLaplace(DiagonalFamily):
         return tfd.Laplace(mean, math.sqrt(0.5) * stddev)
 
     def from_noise(self, params, noise):
-        """Returns z [..., D], the Laplace quantiles of the normal probabilities of noise [..., D]."""
+        """Returns the Laplace quantiles of the noise's normal probabilities."""
         mean, stddev = self.mean_and_stddev(params)
         lower, upper = (math.log(2.0) + tfd.Normal(0.0, 1.0).log_cdf(sign * noise) for sign in (1.0, -1.0))
         return mean + math.sqrt(0.5) * stddev * tf.where(noise < 0.0, lower, -upper)

@@ -1,4 +1,4 @@
-"""MADE: an MLP masked so that each output sees the entries of z before its own."""
+"""MADE: an MLP with autoregressive masks."""
 
 import keras
 import numpy as np
@@ -10,15 +10,15 @@ MAX_LOG_SCALE = 3.0  # a step scales by no more than exp(3), which float32 can i
 
 
 class Made(keras.layers.Layer):
-    """Shift and log scale of z_i as functions of z_1 ... z_{i-1} and a context.
+    """Shift and log scale of z_i from its predecessors and a context.
 
-    Outputs are zero before training. It is never called as a layer.
+    The outputs are zero before training. It is never called as a layer.
 
     Args:
         latent_dim: D.
         context_size: C.
         units: sizes of the hidden layers, at least one.
-        backwards: whether the order of the entries is D ... 1 instead.
+        backwards: whether the order of the entries is D ... 1.
 
     Raises:
         ValueError: if a size is less than 1, or there is no hidden layer.
@@ -55,7 +55,12 @@ class Made(keras.layers.Layer):
         self.built = True
 
     def shift_and_log_scale(self, z, context):
-        """Returns shift and log scale, each [..., D], for z [..., D] and context [..., C], which broadcast."""
+        """Returns shift and log scale, [..., D] each.
+
+        Args:
+            z: codes that broadcast against the context. Shape [..., D].
+            context: Shape [..., C].
+        """
         kernels = [kernel.value * mask for kernel, mask in zip(self.kernels, self.masks, strict=True)]
         hidden = tf.tensordot(z, kernels[0], axes=1) + tf.tensordot(context, self.context_kernel.value, axes=1)
         for bias, kernel in zip(self.biases, kernels[1:], strict=False):

@@ -1,7 +1,7 @@
-"""How the components of a mixture are weighted: log_alpha [B, M] from the mixing network's logits [B, M-1].
+"""Mixing weights: log_alpha [B, M] from the mixing network's logits [B, M-1].
 
 Every mode obeys the recursion Q_m = (1 - eps_m) Q_{m-1} + eps_m q_m, so the weights of the first K
-components, renormalised, are the weights of Q_{K-1}; the recursive algorithms rely on it.
+components, renormalized, are the weights of Q_{K-1}; the recursive algorithms rely on it.
 
 Which one to choose: learned weights and the decoder feed each other, so a component that gets ahead early
 takes all the weight and the mixture collapses to one Gaussian. `UniformMixing` cannot collapse and is
@@ -16,13 +16,13 @@ import tensorflow as tf
 
 
 class Mixing(keras.layers.Layer):
-    """Turns the logits of the mixing network into mixing weights.
+    """A map from the logits of the mixing network to mixing weights.
 
     To be implemented by subclasses:
-        * `learned`: whether there is anything for a mixing network to learn.
+        * `learned`: whether a mixing network learns the weights.
         * `log_alpha(logits)`: logits [B, M-1] -> log weights [B, M].
-        * `penalty(log_alpha)`: [B, M] -> [B], nats that training subtracts from the weights'
-          objective. Zero unless overridden.
+        * `penalty(log_alpha)`: [B, M] -> [B], in nats, subtracted from the objective of the weights in training. Zero
+          by default.
     """
 
     learned = False
@@ -32,17 +32,17 @@ class Mixing(keras.layers.Layer):
         self.built = True
 
     def log_alpha(self, logits):
-        """Returns the log mixing weights, shape [B, M], for logits of shape [B, M-1]."""
+        """Returns the log mixing weights [B, M] for logits [B, M-1]."""
         raise NotImplementedError
 
     def penalty(self, log_alpha):
-        """Returns what training subtracts from the objective of the weights, in nats. Shape [B]."""
+        """Returns the penalty on the mixing weights, in nats. Shape [B]."""
         return tf.zeros_like(log_alpha[:, 0])
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class UniformMixing(Mixing):
-    """alpha_m = 1 / M, that is eps_m = 1 / (m + 1)."""
+    """Uniform weights: alpha_m = 1 / M, eps_m = 1/(m + 1)."""
 
     def log_alpha(self, logits):
         """Returns -log M, shape [B, M]; the logits' values do not matter."""
@@ -52,16 +52,17 @@ class UniformMixing(Mixing):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class RecursiveMixing(Mixing):
-    """The paper's amortised weights: alpha_m = eps_m prod_{j>m} (1 - eps_j), eps_0 = 1.
+    """The paper's amortized weights.
 
+        alpha_m = eps_m prod_{j>m} (1 - eps_j),   eps_0 = 1
         eps_m(x) = eps_min + (1 - 2 eps_min) sigmoid(logit_m(x) - log m)
 
-    so that logits of zero mean uniform weights (when eps_min = 0).
+    Logits of zero are uniform weights if eps_min = 0.
 
     Args:
-        eps_min: eps_m stays in [eps_min, 1 - eps_min]. In [0, 0.5).
-        uniform_pull: weight of the penalty KL(uniform || alpha(x)), whose gradient with respect
-            to the logits does not vanish when a weight does. Not negative.
+        eps_min: lower bound on eps_m and on 1 - eps_m. In [0, 0.5).
+        uniform_pull: weight of the penalty KL(uniform || alpha(x)), not negative. Its gradient with respect to the
+            logits does not vanish when a weight does.
 
     Raises:
         ValueError: if `eps_min` or `uniform_pull` is outside its range.

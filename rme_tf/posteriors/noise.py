@@ -1,4 +1,4 @@
-"""Standard normal noise turned into draws of a distribution, and the check that they are."""
+"""Draws of a distribution as a function of standard normal noise."""
 
 import math
 
@@ -13,17 +13,17 @@ TOLERANCE = 1e-3  # of log q and D at a check; the families of the table keep to
 
 
 def pushed_forward(q, noise):
-    """Returns z [..., D], distributed as q, for standard normal noise [..., D] that broadcasts against its batch.
+    """Returns a draw z [..., D] from q as a function of the noise.
 
-    Follows a `tfd.TransformedDistribution` down to the normal distribution that it starts from, whose mean and scale
-    count as every transformation on the way does.
+    Follows a `tfd.TransformedDistribution` down to its normal base distribution, and applies mean, scale and every
+    transformation on the way.
 
     Args:
         q: distribution with event [D]: transformations and `tfd.Independent` of a Gaussian.
-        noise: Shape [..., D].
+        noise: standard normal numbers that broadcast against the batch of q. Shape [..., D].
 
     Raises:
-        ValueError: if q starts from anything else.
+        ValueError: if the base distribution is not normal.
     """
     if isinstance(q, tfd.MultivariateNormalLinearOperator):  # of standard normal noise
         return q.bijector.forward(noise)
@@ -43,11 +43,11 @@ def pushed_forward(q, noise):
 
 
 def check_noise(family) -> None:
-    """Checks that `from_noise` of a posterior family draws from its `distribution`, by a change of variables.
+    """Checks that `from_noise` draws from the `distribution` of a family.
 
         log q(z) = log N(e; 0, I) - log|det dz/de|   for z = from_noise(params, e)
 
-    at one point, which a transformation that leaves out a part of q does not pass.
+    by this change of variables at one point.
 
     Args:
         family: a `PosteriorFamily`.

@@ -34,12 +34,14 @@ class PolarStudentT(tfp.distributions.StudentT):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiagStudentT(DiagonalFamily):
-    """prod_d t(z_d; df, mean_d, scale_d); its standard deviations are sqrt(df / (df - 2)) scale.
+    """prod_d t(z_d; df, mean_d, scale_d).
+
+    The standard deviations are sqrt(df / (df - 2)) scale.
 
     Args:
         latent_dim: D.
         df: degrees of freedom, a finite number above 2, where the variance is finite. Tails get lighter as it grows.
-        initial_scale: see `PosteriorFamily`.
+        initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -57,7 +59,7 @@ class DiagStudentT(DiagonalFamily):
         return PolarStudentT(self.df, mean, math.sqrt(1.0 - 2.0 / self.df) * stddev)
 
     def from_noise(self, params, noise):
-        """Returns z [..., D], Student's quantiles of the normal probabilities of noise [..., D]."""
+        """Returns Student's quantiles of the noise's normal probabilities."""
         mean, stddev = self.mean_and_stddev(params)
         return mean + math.sqrt(1.0 - 2.0 / self.df) * stddev * standard_quantiles(self.df, noise)
 
@@ -67,13 +69,13 @@ class DiagStudentT(DiagonalFamily):
 
 
 def standard_quantiles(df: float, noise):
-    """Returns the quantiles t of Student's distribution at the normal probabilities of the noise.
+    """Returns Student's quantiles t of the noise's normal probabilities.
 
-    Increasing and differentiable in the noise: dt/de = N(e) / t(t), without the derivative of a quantile.
+    They are increasing and differentiable in the noise e: dt/de = N(e) / t(t), from the two densities alone.
 
     Args:
         df: degrees of freedom.
-        noise: Shape [...].
+        noise: standard normal numbers. Shape [...].
     """
     normal, student = tfd.Normal(0.0, 1.0), tfd.StudentT(df, 0.0, 1.0)
 

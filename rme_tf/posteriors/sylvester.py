@@ -1,4 +1,4 @@
-"""Sylvester flow: steps z + Q R tanh(R' Q^T z + b) with triangular R, R' and a permutation Q."""
+"""Sylvester flow: invertible steps with a triangular Jacobian."""
 
 import keras
 import tensorflow as tf
@@ -12,10 +12,13 @@ NUM_BISECTIONS = 20  # a root is within 2^-20 before the last Newton step
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Sylvester(FlowFamily):
-    """The triangular Sylvester flow: D hidden units, Q the identity and the reversal in turn.
+    """Triangular Sylvester flow.
 
-    Params of a step, all from the encoder, are a D x D matrix whose upper triangle gives R and whose lower one R',
-    the diagonal of R' and b, so P = 2 D + t (D^2 + 2 D). Params of zero make a step the identity.
+        z <- z + Q R tanh(R' Q^T z + b)
+
+    R and R' are upper triangular, for D hidden units; Q is the identity and the reversal in turn. Params of a step, all
+    from the encoder, are a D x D matrix with R in its upper triangle and R' in its lower one, the diagonal of R' and b:
+    P = 2 D + t (D^2 + 2 D). Params of zero make a step the identity.
 
     A draw and its density are plain matrix products. The density at any other z, which a mixture needs of each
     component, solves for z_0 entry by entry, to the precision of float32: D roots for each step.
@@ -23,7 +26,7 @@ class Sylvester(FlowFamily):
     Args:
         latent_dim: D.
         num_steps: t, at least 1.
-        initial_scale: of z_0. See `PosteriorFamily`.
+        initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -64,11 +67,13 @@ def _diagonal(matrix):
 
 
 class TriangularStep(tfp.bijectors.Bijector):
-    """f(z) = z + R tanh(R' z + b), event [D], with upper triangular R and R'; increasing in z_i, given the later ones.
+    """f(z) = z + R tanh(R' z + b) with triangular matrices.
+
+    Event [D]. It is increasing in z_i, given the later entries.
 
     Args:
-        outer: R, with r_ii r'_ii > -1. Shape [..., D, D].
-        inner: R'. Shape [..., D, D].
+        outer: R, upper triangular, with r_ii r'_ii > -1. Shape [..., D, D].
+        inner: R', upper triangular. Shape [..., D, D].
         bias: b. Shape [..., D].
     """
 

@@ -8,9 +8,10 @@ from rme_tf.core.types import Inference
 
 
 class Prior(keras.layers.Layer):
-    """A distribution over latent codes; a Keras layer so that it may own weights, never called as one.
+    """A distribution p(z) over latent codes.
 
-    Its trainable weights are a part of theta, the parameters of p(x, z), and ascend what the decoder ascends.
+    It is a Keras layer so that it may own weights; it is never called as one. Its trainable weights are a part of
+    theta, the parameters of p(x, z), and ascend the objective of the decoder.
 
     Args:
         latent_dim: D.
@@ -20,9 +21,9 @@ class Prior(keras.layers.Layer):
 
     May be overridden:
         * `marginals()`, if the latent dimensions are independent.
-        * `bind(inference)`, if the prior is made of the model's posterior; then `uses_posterior` is True and
+        * `bind(inference)`, if the prior is built from the model's posterior; then `uses_posterior` is True and
           `held()` is overridden, too.
-        * `initialise(x, seed)`, if its weights can start from observations.
+        * `initialize(x, seed)`, if its weights can start from observations.
     """
 
     uses_posterior = False
@@ -33,27 +34,38 @@ class Prior(keras.layers.Layer):
         self.built = True
 
     def distribution(self):
-        """Returns p(z): batch shape [], event shape [D]."""
+        """Returns p(z), batch [], event [D]."""
         raise NotImplementedError
 
     def held(self):
-        """Returns p(z) for an objective that moves the posterior and holds p fixed: the gradient is that of z alone.
+        """Returns p(z) without a gradient to the inference networks.
 
-        The prior's own weights may get one; those of the inference networks, of which it may be made, do not.
+        For objectives that move the posterior and hold p fixed, where the gradient reaches z alone. The prior's own
+        weights may get a gradient; the inference networks that a prior may be built from do not.
         """
         return self.distribution()
 
     def marginals(self):
-        """Returns the distribution of each latent dimension, batch [D], event []; None if they are dependent."""
+        """Returns the distributions of independent latent dimensions, batch [D], event [].
+
+        None if the dimensions are dependent.
+        """
         return
 
     def bind(self, inference: Inference) -> None:
-        """Takes from the model what a prior may be made of; called once, by the model, if `uses_posterior`."""
+        """Connects the prior to the posterior of a model.
+
+        Called once, by the model, if `uses_posterior`.
+        """
         del inference
 
-    def initialise(self, x, seed: int = 0) -> None:
-        """Lets the weights start from observations [N, *event_shape]; does nothing where none can."""
+    def initialize(self, x, seed: int = 0) -> None:
+        """Initializes the weights from observations [N, *event_shape], if any can be."""
         del x, seed
+
+    def initialise(self, x, seed: int = 0) -> None:
+        """Alias of `initialize`."""
+        self.initialize(x, seed)
 
     def get_config(self):
         """Returns the arguments of the constructor."""
@@ -61,7 +73,11 @@ class Prior(keras.layers.Layer):
 
 
 def check_count(name: str, value) -> int:
-    """Returns a number of components or the like; raises ValueError unless it is an integer of at least 1."""
+    """Returns a count as an int.
+
+    Raises:
+        ValueError: for anything but an integer of at least 1.
+    """
     if not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}.")
     return int(value)

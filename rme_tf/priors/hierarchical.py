@@ -1,4 +1,4 @@
-"""Two stochastic layers as the prior: the lower one given the upper one."""
+"""A hierarchical prior of two stochastic layers."""
 
 import math
 
@@ -13,12 +13,12 @@ tfb = tfp.bijectors
 
 # Encoders and decoder can undo any scale of z_1, and the mean can spread instead, so that the floor takes nothing from
 # what p(x) may be. Without one a code that is off by a unit costs 1 / (2 scale^2) nats, more than all of log p(x|z); at
-# the floor, which is that of Tomczak and Welling's code (log-variances of at least -6), it costs 200.
+# the floor, which Tomczak and Welling's code has, too (log-variances of at least -6), it costs 200.
 MIN_SCALE = 0.05
 
 
 def as_upper_dim(latent_dim: int, upper_dim: int | None = None) -> int:
-    """Returns D_2, half of D unless given.
+    """Returns D_2; None is half of D.
 
     Raises:
         ValueError: if D has no room for two layers, or D_2 leaves one of them without a dimension.
@@ -36,7 +36,10 @@ def as_upper_dim(latent_dim: int, upper_dim: int | None = None) -> int:
 
 
 class Layers(tfp.distributions.TransformedDistribution):
-    """Noise behind a `RealNVP` that moves z_1 by z_2; a density takes one pass of the network in the place of two."""
+    """Noise behind a `RealNVP` that moves z_1 by z_2.
+
+    The density takes one pass of the network; TFP's takes two.
+    """
 
     def _log_prob(self, z, **kwargs):
         num_passed, lower_given = (self.bijector.parameters[name] for name in ("num_masked", "bijector_fn"))
@@ -48,24 +51,24 @@ class Layers(tfp.distributions.TransformedDistribution):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Hierarchical(Prior):
-    """p(z) = p(z_1|z_2) p(z_2) of two layers z = [z_1, z_2], the lower one of D_1 dimensions, the upper one of D_2.
+    """Two layers z = [z_1, z_2] with p(z) = p(z_1|z_2) p(z_2).
 
         p(z_2) = N(0, I),   p(z_1|z_2) = N(mean(z_2), diag(scale(z_2)^2))
 
-    Mean and scale come from an MLP, whose weights are generative parameters. Its last layer starts at zero, and p(z) as
-    N(0, I). The decoder reads both layers, as p(x|z_1, z_2) in the first reference. The posterior of (z_1, z_2) is
-    any family or mixture, and the recursion sees one code z. Under one diagonal Gaussian the layers are independent
-    given x (in the reference z_1 depends on z_2 there, too); under a mixture they are not, nor under `full_normal` or
-    a flow.
+    The lower layer z_1 has D_1 dimensions, the upper one D_2. Mean and scale come from an MLP, whose weights are
+    generative parameters. Its last layer starts at zero, and p(z) as N(0, I). The decoder reads both layers, as
+    p(x|z_1, z_2) in the first reference. The posterior of (z_1, z_2) is any family or mixture, and the recursion sees
+    one code z. Under a single posterior of independent dimensions the layers are independent given x (in the reference
+    z_1 depends on z_2 there, too); under a mixture, `full_normal` or a flow they are not.
 
     Upper layers tend to fall idle, against which the second reference anneals the weight of the KL term. The count of
     active units takes the scale of z_1 to be about one still.
 
     Args:
         latent_dim: D = D_1 + D_2, at least 2.
-        upper_dim: D_2, at least 1 and less than D; D // 2 unless given.
-        units: sizes of the network's hidden layers; none makes the mean linear in z_2.
-        activation: of the hidden layers.
+        upper_dim: D_2, at least 1 and less than D; None for D // 2.
+        units: sizes of the network's hidden layers. Without any the mean is linear in z_2.
+        activation: activation of the hidden layers.
 
     Raises:
         ValueError: if a size is out of range.
@@ -92,7 +95,7 @@ class Hierarchical(Prior):
             layer.build((None, inputs))
 
     def lower_moments(self, upper):
-        """Returns mean and scale of p(z_1|z_2), each [..., D_1], for z_2 [..., D_2]."""
+        """Returns mean and scale [..., D_1] of p(z_1|z_2) for z_2 [..., D_2]."""
         outputs = tf.reshape(upper, [-1, self.upper_dim])  # Dense takes no single vector
         for layer in self.network:
             outputs = layer(outputs)

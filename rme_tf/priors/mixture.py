@@ -15,7 +15,7 @@ SPREAD = 0.3  # of the means at the start
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Mixture(Prior):
-    """p(z) = sum_k w_k N(mean_k, diag(scale_k^2)), all of it learned.
+    """A learned mixture p(z) = sum_k w_k N(mean_k, diag(scale_k^2)).
 
     It starts near N(0, I): the weights are equal, the means drawn from N(0, 0.3^2), and the scales are such that the
     variance is 1 on average over the draw. The means differ, so that the components can part.

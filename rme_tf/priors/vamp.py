@@ -1,4 +1,4 @@
-"""The VampPrior: the posterior itself, averaged over inputs that are learned."""
+"""The VampPrior: the posterior averaged over learned inputs."""
 
 from collections.abc import Callable
 
@@ -10,25 +10,27 @@ import tensorflow_probability as tfp
 from rme_tf.core.types import Inference
 from rme_tf.priors.base import Prior, check_count
 
-EDGE = 0.02  # how near to an end of their interval pseudo-inputs start: at the ends a sigmoid has no gradient
+EDGE = 0.02  # least distance of initial pseudo-inputs from the ends of their interval, where a sigmoid has no gradient
 
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Vamp(Prior):
-    """p(z) = 1/K sum_k Q(z|u_k), a "variational mixture of posteriors" at K learned pseudo-inputs u_k.
+    """The variational mixture of posteriors, at K learned pseudo-inputs u_k.
 
-    Q is the whole posterior of the model, mixing weights and all, so that M components make p(z) a mixture of K M
-    Gaussians. During a warm start Q, and with it p, is q_0 alone. Networks read pseudo-inputs as they do at
-    inference: without dropout and with the moving statistics of a batch normalisation, so p(z) is one density.
+        p(z) = 1/K sum_k Q(z|u_k)
 
-    A pseudo-input is what the encoders read. Where the likelihood bounds the entries of x, it is kept in the same
-    interval by a sigmoid. For token ids it is a sequence of `length` embeddings, in the space of the first encoder
-    (or of the trunk), which all encoders read in the place of their own: they are alike after a warm start.
+    Q is the whole posterior of the model, mixing weights included, so that p(z) is a mixture of K M components. During
+    a warm start Q, and with it p, is q_0 alone. Networks read pseudo-inputs as they do at inference: without dropout
+    and with the moving statistics of a batch normalization, so p(z) is one density.
 
-    The pseudo-inputs are generative parameters: they move with the decoder. The encoders are none, but get
-    the gradient of log p(z) too, as in the paper. In the recursion that is the gradient of theta's objective,
-    E_Q[log p(x, z)] with Q held fixed, beside that of each component's own, in which p is held fixed: one
-    component alone is then trained as the ELBO trains it.
+    A pseudo-input is an input of the encoders. Where the likelihood bounds the entries of x, a sigmoid keeps it in the
+    same interval. For token ids it is a sequence of `length` embeddings, in the space of the first encoder
+    (or of the trunk), which all encoders read instead of their own: they are alike after a warm start.
+
+    The pseudo-inputs are generative parameters: they move with the decoder. The encoders are not, but get the gradient
+    of log p(z) too, as in the paper. In the recursion it is the gradient of theta's objective, E_Q[log p(x, z)] with Q
+    held fixed, in addition to the gradient of each component's own objective, in which p is held fixed: one component
+    alone is then trained as the ELBO trains it.
 
     Each use of p costs an encoding of K inputs. The paper has K = 500 for 28 x 28 images.
 
@@ -53,7 +55,7 @@ class Vamp(Prior):
         self._inference: Callable[[], Inference] | None = None
 
     def bind(self, inference: Inference) -> None:
-        """Takes the model's posterior, and makes the pseudo-inputs that it reads.
+        """Connects the prior to a model's posterior, and creates the pseudo-inputs.
 
         Raises:
             ValueError: if the prior belongs to another model already.
@@ -66,17 +68,17 @@ class Vamp(Prior):
             name="pseudo_inputs", shape=(self.num_components, *shape), initializer=initializer
         )
         if inference.masked:
-            # Of each pseudo-input, how many tokens count.
+            # Number of tokens of each pseudo-input.
             self.lengths = self.add_weight(
                 name="lengths",
                 shape=(self.num_components,),
                 initializer=keras.initializers.Constant(self.length),
                 trainable=False,
             )
-        self._inference = lambda: inference  # a function, that Keras does not look for weights in the model again
+        self._inference = lambda: inference  # a function: Keras would track the weights of the model a second time
 
     def pseudo_inputs(self):
-        """Returns u [K, *event_shape], or embeddings [K, T, E], as the encoders read them."""
+        """Returns the pseudo-inputs [K, *event_shape], or embeddings [K, T, E]."""
         raw, interval = self.raw_inputs.value, self._bound().interval
         if interval is None:
             return tf.convert_to_tensor(raw)
@@ -95,15 +97,15 @@ class Vamp(Prior):
         """Returns `distribution()`, through which no gradient reaches the encoders or the pseudo-inputs."""
         return self._averaged(held=True)
 
-    def initialise(self, x, seed: int = 0) -> None:
-        """Lets the pseudo-inputs be observations, drawn without replacement.
+    def initialize(self, x, seed: int = 0) -> None:
+        """Sets the pseudo-inputs to observations, drawn without replacement.
 
         Entries that the likelihood bounds start no nearer to an end than a fiftieth of their interval; rows of
-        token ids become the embeddings of today, and are cut after `length`.
+        token ids become their current embeddings, and are cut after `length`.
 
         Args:
             x: array of observations. Shape [N, *event_shape], N at least K.
-            seed: of the draw.
+            seed: seed of the draw.
 
         Raises:
             ValueError: unless the prior belongs to a model, or if there are less than K observations, of another

@@ -122,7 +122,7 @@ def test_copies_follow_mixing_weights_that_wait_for_the_polish(tiny_model, make)
 def test_copies_follow_pseudo_inputs_that_become_observations(tiny_model, binary_data, make):
     model = marked(tiny_model(1, prior="vamp", prior_options={"num_components": 3}), make)
     before = values(model)
-    model.prior.initialise(binary_data(8))
+    model.prior.initialize(binary_data(8))
     check_followed(model, [model.prior.raw_inputs], before)
 
 

@@ -236,12 +236,12 @@ def test_it_is_compiled_with_mixed_precision(vamp, binary_data):
 
 def test_it_starts_from_observations(vamp, binary_data):
     model, x = vamp("uniform"), binary_data(20)
-    model.prior.initialise(x, seed=1)
+    model.prior.initialize(x, seed=1)
     u = model.prior.pseudo_inputs().numpy()
     distances = np.abs(u[:, None] - x[None]).max(axis=-1)  # [K, N]
     np.testing.assert_allclose(distances.min(axis=-1), 0.02, atol=1e-5)  # no nearer to 0 and 1
     other = vamp("uniform")
-    other.prior.initialise(x, seed=1)
+    other.prior.initialize(x, seed=1)
     np.testing.assert_array_equal(other.prior.pseudo_inputs(), u)
 
 
@@ -256,7 +256,7 @@ def test_it_starts_from_observations(vamp, binary_data):
 def test_it_does_not_start_from_what_is_no_observation(vamp, binary_data, make, message):
     model = vamp("single")
     with pytest.raises(ValueError, match=message):
-        model.prior.initialise(make(binary_data(20)))
+        model.prior.initialize(make(binary_data(20)))
 
 
 def test_it_belongs_to_one_model(vamp):

@@ -58,7 +58,7 @@ def test_an_encoder_keeps_its_precision(tmp_path):
 @pytest.mark.parametrize("choice", sorted(MODELS))
 def test_from_observations_it_is_the_aggregate_posterior_of_these(choice):
     model = build(**MODELS[choice])
-    model.prior.initialise(ROWS)
+    model.prior.initialize(ROWS)
     z = tf.random.stateless_normal([5, D], SEED)
     table = np.stack([model.posterior(ROWS).log_prob(tf.tile(row[None], [3, 1])) for row in z])
     expected = np.logaddexp.reduce(table, axis=-1) - np.log(3)
@@ -68,9 +68,9 @@ def test_from_observations_it_is_the_aggregate_posterior_of_these(choice):
 @pytest.mark.slow
 def test_sentences_that_are_too_long_are_cut_and_short_ones_padded():
     model, cut = build(length=9), ROWS[:, :2].copy()
-    model.prior.initialise(ROWS)
+    model.prior.initialize(ROWS)
     short = build(length=2)
-    short.prior.initialise(ROWS)
+    short.prior.initialize(ROWS)
     z = tf.random.stateless_normal([5, D], SEED)
     tables = [
         np.stack([model.posterior(rows).log_prob(tf.tile(row[None], [3, 1])) for row in z]) for rows in (ROWS, cut)
@@ -84,7 +84,7 @@ def test_sentences_that_are_too_long_are_cut_and_short_ones_padded():
 @pytest.mark.parametrize("options", [{"num_components": 2}, {"num_components": 2, "trunk": "shared"}], ids=str)
 def test_training_moves_it_and_disk_keeps_it(options, tmp_path):
     model = build(**options, mixing="learned")
-    model.prior.initialise(ROWS)
+    model.prior.initialize(ROWS)
     model.compile("sgd", RecursiveMixture(warm_start_epochs=1), run_eagerly=True)
     before = model.prior.pseudo_inputs().numpy()
     assert np.isfinite(model.fit(ROWS, epochs=2, verbose=0).history["loss"]).all()

@@ -87,7 +87,7 @@ def initialise_prior(model: VAE, task: Task) -> None:
             break
     longest = max(len(row) for row in rows)  # of sentences; images are all alike
     padded = [np.pad(row, [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1), constant_values=PAD) for row in rows]
-    model.prior.initialise(np.stack(padded))
+    model.prior.initialize(np.stack(padded))
 
 
 def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, list]:
