@@ -86,11 +86,11 @@ class Definition:
         self.model, self.rule = model, rule
         self.x = tf.constant(x, tf.float64)
         self.marginal = MARGINALS.get(type(model.posterior_family), tfd.Normal)
-        params = model.encode(tf.constant(x)).params
-        z = tf.cast(model.sample_components(params, rule.num_samples, tf.constant(seed)), tf.float64)
+        q = model.infer(tf.constant(x))
+        z = tf.cast(q.sample_components(rule.num_samples, tf.constant(seed)), tf.float64)
         self.noise = []  # as the library drew it, undone
         for m in range(model.num_components):
-            mean, scale = self._normal(params[:, m])
+            mean, scale = self._normal(q.params[:, m])
             self.noise.append((z[:, :, m] - mean) / scale)
         self.hold()
 

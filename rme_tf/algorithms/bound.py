@@ -61,7 +61,7 @@ class BoundAlgorithm(Algorithm):
             encoding: params [B, K, P] and log_alpha [B, K].
             seed: Shape [2].
         """
-        z, log_q_all = model.sample_with_log_probs(encoding.params, self.num_samples, seed)
+        z, log_q_all = model.posterior_of(encoding).sample_with_log_probs(self.num_samples, seed)
         log_probs = model.log_probs_at(x, encoding, z, log_q_all, training=True)
         log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
         return Draw(encoding.params, z, log_probs, log_density)

@@ -83,7 +83,7 @@ def _doubly_reparameterized(algorithm: ImportanceWeighted, model, x, encoding, s
     The pathwise gradient has v_s instead, and in addition -b v_s (d log q(z_s) / dphi at fixed z_s), a score
     function, which is reparameterized in its turn. The gradient of theta stays as it is.
     """
-    z, factor = _scaled_gradient(model.sample_components(encoding.params, algorithm.num_samples, seed))
+    z, factor = _scaled_gradient(model.posterior_of(encoding).sample_components(algorithm.num_samples, seed))
     stopped = encoding._replace(params=tf.stop_gradient(encoding.params))
     log_probs = model.log_probs_at(x, stopped, z, training=True)
     log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)

@@ -225,16 +225,17 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
 
     def objective():
         """Returns the sum of all objectives, each a function of its own weights, and the `LogProbs`."""
-        params, log_alpha = model.encode(x, num_components=count, training=True, mixing_moves_trunk=False)
+        q = model.infer(x, num_components=count, training=True, mixing_moves_trunk=False)
+        params, log_alpha = q.params, q.log_alpha
         weights = algorithm.generative_weights(log_alpha)
-        z = model.sample_components(params, algorithm.num_samples, seed)
+        z = q.sample_components(algorithm.num_samples, seed)
         scale = 1.0 / tf.maximum(weights, MIN_ALPHA)
         share = weights * scale  # one, but for a weight below the floor  [B, K]
         rescaled = _scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
         log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, K]
-        log_q_all = model.component_log_probs(tf.stop_gradient(params), z)  # gradients through z only
+        log_q_all = q.params_held().component_log_probs(z)  # gradients through z only
 
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
         q_terms = kl_weight * (algorithm.kl_below_floor(model, params, z) - tf.reduce_mean(log_q, axis=0))

@@ -57,34 +57,34 @@ class SequentialUpdate:
     def component_objective(self, first: int, last: int):
         """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
         algorithm, model, kl_weight = self.algorithm, self.model, self.kl_weight
-        encoding, z, log_lik, log_prior = self.draw(last + 1, first)
-        params = encoding.params[:, first:]
+        q, z, log_lik, log_prior = self.draw(last + 1, first)
+        params = q.params[:, first:]
         log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, last - first + 1]
-        log_q_all = model.component_log_probs(tf.stop_gradient(encoding.params), z)
+        log_q_all = q.params_held().component_log_probs(z)
         bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
         value = tf.reduce_sum(bound + kl_weight * algorithm.kl_below_floor(model, params, z), axis=-1)  # components
         for i, m in enumerate(range(first, last + 1)):
-            value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], encoding.log_alpha, m)
+            value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], q.log_alpha, m)
         return value + self.posterior_prior_term(), None
 
     def mixing_objective(self, m: int):
         """Returns ELBO(Q_m)."""
         model, kl_weight = self.model, self.kl_weight
-        encoding, z, log_lik, log_prior = self.draw(m + 1)
-        log_q_all = model.component_log_probs(encoding.params, z)
-        value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, encoding.log_alpha, m, kl_weight)
+        q, z, log_lik, log_prior = self.draw(m + 1)
+        log_q_all = q.component_log_probs(z)
+        value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, q.log_alpha, m, kl_weight)
         if m + 1 == model.active_components:  # the network has one penalty and one part in p(z), but many stages
-            value += self.posterior_prior_term() - model.mixing.penalty(encoding.log_alpha)
+            value += self.posterior_prior_term() - model.mixing.penalty(q.log_alpha)
         return value, None
 
     def generative_objective(self):
         """Returns E_Q[log p(x, z)], or the uniform average, and the `LogProbs`."""
         model = self.model
-        encoding, z, log_lik, log_prior = self.draw(model.active_components, prior=model.prior.distribution)
-        log_q_all = model.component_log_probs(encoding.params, z)
-        weights = self.algorithm.generative_weights(encoding.log_alpha)
+        q, z, log_lik, log_prior = self.draw(model.active_components, prior=model.prior.distribution)
+        log_q_all = q.component_log_probs(z)
+        weights = self.algorithm.generative_weights(q.log_alpha)
         value = tf.reduce_sum(weights * tf.reduce_mean(log_lik + self.kl_weight * log_prior, axis=0), axis=-1)
-        return value, LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
+        return value, LogProbs(log_lik, log_prior, log_q_all, q.log_alpha)
 
     def draw(self, num_components: int, first: int = 0, prior=None):
         """Returns an encoding, z, log p(x|z) and log p(z).
@@ -95,11 +95,11 @@ class SequentialUpdate:
             prior: function () -> distribution p(z). None holds the prior's weights fixed.
         """
         model = self.model
-        encoding = model.encode(self.x, num_components=num_components, training=True, mixing_moves_trunk=False)
-        z = model.sample_components(encoding.params[:, first:], self.algorithm.num_samples, self.seed, first)
+        q = model.infer(self.x, num_components=num_components, training=True, mixing_moves_trunk=False)
+        z = q.sample_components(self.algorithm.num_samples, self.seed, first=first)
         held = (prior or model.prior.held)()
         log_lik, log_prior = model.log_joint(self.x, z, training=True, prior=held)
-        return encoding, z, log_lik, log_prior
+        return q, z, log_lik, log_prior
 
     def posterior_prior_term(self):
         """Returns E_Q[log p(z)] for a prior made of the posterior, Q held fixed.
@@ -109,7 +109,7 @@ class SequentialUpdate:
         model = self.model
         if not model.prior.uses_posterior:
             return 0.0
-        params, log_alpha = model.encode(self.x, num_components=model.active_components, training=True)
-        z = tf.stop_gradient(model.sample_components(params, self.algorithm.num_samples, self.seed))
+        q = model.infer(self.x, num_components=model.active_components, training=True)
+        z = tf.stop_gradient(q.sample_components(self.algorithm.num_samples, self.seed))
         log_prior = tf.reduce_mean(model.prior.distribution().log_prob(z), axis=0)  # samples
-        return self.kl_weight * tf.reduce_sum(tf.stop_gradient(tf.exp(log_alpha)) * log_prior, axis=-1)
+        return self.kl_weight * tf.reduce_sum(tf.stop_gradient(q.weights) * log_prior, axis=-1)

@@ -68,10 +68,10 @@ class SubsetELBO(BoundAlgorithm):
 
     def draw(self, model, x, encoding, seed):
         """Returns samples of the components of the subset."""
-        chosen, params = self.choose(encoding, seed)
-        z = model.sample_components(chosen.params, self.num_samples, seed)
+        chosen = self.choose(encoding, seed)
+        z = model.posterior_of(chosen).sample_components(self.num_samples, seed)
         log_probs = model.log_probs_at(x, chosen, z, training=True)
-        log_q = ESTIMATORS[self.estimator](model, params, z, log_probs)
+        log_q = ESTIMATORS[self.estimator](model.posterior_of(encoding), z, log_probs)
         log_density = tf.reduce_logsumexp(log_q, axis=-1) - math.log(log_q.shape[-1])
         return Draw(chosen.params, z, log_probs, log_density)
 
@@ -81,7 +81,7 @@ class SubsetELBO(BoundAlgorithm):
         return tf.reduce_mean(values, axis=-1)
 
     def choose(self, encoding: Encoding, seed):
-        """Returns the encoding of a random subset, and all params [B, A, P]."""
+        """Returns the encoding of a random subset, with equal weights."""
         params, size = encoding.params, encoding.params.shape[1]
         count = min(self.subset_size, size)
         chosen = params
@@ -90,12 +90,12 @@ class SubsetELBO(BoundAlgorithm):
             chosen = tf.gather(params, order[:count], axis=1)
             chosen = tf.ensure_shape(chosen, [params.shape[0], count, params.shape[2]])
         log_alpha = tf.fill([tf.shape(params)[0], count], -math.log(count))
-        return Encoding(chosen, log_alpha), params
+        return Encoding(chosen, log_alpha)
 
 
 SUBSET_FOLD = 0x5B5E7  # makes the draw of the subset independent of the draw of z
 # Densities in the mixture: of all components [S, B, K, A], or of the subset [S, B, K, K].
 ESTIMATORS = {
-    "s2a": lambda model, params, z, log_probs: model.component_log_probs(params, z),
-    "s2s": lambda model, params, z, log_probs: log_probs.log_q_all,
+    "s2a": lambda q, z, log_probs: q.component_log_probs(z),
+    "s2s": lambda q, z, log_probs: log_probs.log_q_all,
 }

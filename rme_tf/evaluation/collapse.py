@@ -15,6 +15,7 @@ from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.evaluation import diagnostics
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
+from rme_tf.posteriors import MixturePosterior
 
 CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
 
@@ -77,8 +78,8 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
     with S N M (M + D). Components that have not joined yet (during a warm start) have weight zero.
 
     Args:
-        model: a `VAE`, or what has its `encode`, `sample_components`, `component_log_probs`, `log_joint`,
-            `prior`, `posterior_family`, `num_components` and `latent_dim`; its `likelihood` checks the data.
+        model: a `VAE`, or an object with its `infer`, `log_joint`, `prior`, `posterior_family`, `num_components` and
+            `latent_dim`; a `likelihood` checks the data.
         data: array [N, ...], or a `tf.data.Dataset` of batches [B, ...] or of tuples that begin with one;
             the rows that follow each other should be unrelated, or `reliance` is underestimated. It may be endless.
         num_samples: S.
@@ -122,21 +123,21 @@ def checked_first(model, data, max_observations: int):
 
 
 def _draw(model, x, seed) -> Draws:
-    params, log_alpha = model.encode(x)
-    count, num_rows = model.num_components, tf.shape(log_alpha)[0]
-    z = model.sample_components(params, 1, seed)  # [1, B, M, D]
+    q = model.infer(x)
+    count, num_rows = model.num_components, tf.shape(q.log_alpha)[0]
+    z = q.sample_components(1, seed)  # [1, B, M, D]
     prior_seed = tf.random.fold_in(seed, count)  # the components fold in 0 ... M-1
     prior_z = model.prior.distribution().sample([1, num_rows, 1], seed=prior_seed)
     codes = tf.concat([z, tf.roll(z, 1, axis=1), prior_z], axis=2)  # decoded at once
     log_lik, log_prior = model.log_joint(x, codes)
     log_lik, rolled_log_lik, prior_log_lik = tf.split(log_lik, [count, count, 1], axis=2)
-    rolled_alpha = tf.roll(tf.exp(log_alpha), 1, axis=0)
+    rolled_alpha = tf.roll(q.weights, 1, axis=0)
     shuffled = tf.reduce_sum(rolled_alpha * rolled_log_lik[0], axis=-1)  # components
     return Draws(
-        params,
-        log_alpha,
+        q.params,
+        q.log_alpha,
         z[0],
-        model.component_log_probs(params, z)[0],
+        q.component_log_probs(z)[0],
         log_prior[0, :, :count],
         log_lik[0],
         prior_log_lik[0, :, 0],
@@ -146,7 +147,8 @@ def _draw(model, x, seed) -> Draws:
 
 def _log_densities(model, params, log_alpha, codes):
     shape = [1, tf.shape(params)[0], tf.shape(codes)[0], model.latent_dim]
-    log_q = model.component_log_probs(params, tf.broadcast_to(codes, shape))[0]  # [B, C, M]
+    q = MixturePosterior(model.posterior_family, params, log_alpha)
+    log_q = q.component_log_probs(tf.broadcast_to(codes, shape))[0]  # [B, C, M]
     return objectives.log_mixture(log_alpha[:, tf.newaxis], log_q)
 
 

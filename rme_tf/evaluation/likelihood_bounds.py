@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rme_tf import objectives, posteriors
+from rme_tf import objectives
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.evaluation import chunking, diagnostics
@@ -84,7 +84,7 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
 
     Those of alpha w in logs [B], and of log p(x|z), of log p(x, z) / Q(z|x) and of log p(x, z) / q_m(z|x) [B, K].
     """
-    params, log_alpha = encoding
+    q, log_alpha = model.posterior_of(encoding), encoding.log_alpha
     of_block = tf.gather(log_alpha, first + tf.range(size), axis=1)  # [B, K]
     zeros = tf.zeros_like(of_block)
     state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, zeros, zeros, zeros)
@@ -92,7 +92,7 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
     def body(done, log_total, *sums):
         """Adds up the next `chunk` draws."""
         noise = tf.random.fold_in(seed, done)
-        z, log_q_all = model.sample_with_log_probs(params, chunk, noise, first=first, count=size)
+        z, log_q_all = q.sample_with_log_probs(chunk, noise, first=first, count=size)
         log_lik, log_prior = model.log_joint(x, z)
         log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
         own = objectives.diagonal(log_q_all[..., first : first + size])
@@ -242,7 +242,7 @@ def _moments(model, x):
     parts = []
     with InnerCalls(), data_errors_as_value_errors():
         for batch in batches(x, 256):
-            moments = posteriors.mixture_moments(model.posterior_family, infer(model.likelihood.cast(batch)))
+            moments = model.posterior_of(infer(model.likelihood.cast(batch))).moments()
             parts.append((moments["weights"].numpy(), moments["means"].numpy()))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 

@@ -52,7 +52,7 @@ def codes_of(model, x, which: str | None = None, seed=None):
             and of the first one if weights are equal: with uniform weights, always component 0. "components" is the
             means of all components, [B, M, D]. "draw" is a draw from Q(z|x), from each component with the probability
             of its weight.
-        seed: stateless seed of a draw. Shape [2].
+        seed: seed of a draw, an integer or of shape [2].
 
     Raises:
         ValueError: if `which` is unknown, a draw has no seed, or a seed has no draw.
@@ -62,11 +62,11 @@ def codes_of(model, x, which: str | None = None, seed=None):
     if (chosen == DRAW) != (seed is not None):
         received = "none" if seed is None else "one"
         raise ValueError(
-            f"`seed`, a stateless seed of shape [2], is for which={DRAW!r}, which needs one. Received: which={which!r} "
-            f"and {received}."
+            f"`seed`, an integer or a stateless seed of shape [2], is for which={DRAW!r}, which needs one. "
+            f"Received: which={which!r} and {received}."
         )
     if code is None:
-        return model.posterior(x).sample(seed=seed)
+        return model.infer(x).sample(seed=seed)
     inferred = model.call(x)
     return code(inferred["weights"], inferred["means"])
 

@@ -8,7 +8,6 @@ import functools
 import keras
 import tensorflow as tf
 
-from rme_tf import posteriors
 from rme_tf.core.optimizer_state import weights_replaced
 from rme_tf.core.types import PAD, Encoding, Inference
 from rme_tf.networks import ComponentNetwork
@@ -30,7 +29,7 @@ def inference_of(model) -> Inference:
         encoding = model.amortised(inputs, read=read)
         if held:
             encoding = Encoding(*(tf.stop_gradient(part) for part in encoding))
-        return posteriors.mixture_distribution(model.posterior_family, encoding)
+        return model.posterior_of(encoding).distribution()
 
     def inputs_of(x):
         x = likelihood.cast(x)

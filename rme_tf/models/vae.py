@@ -3,14 +3,16 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import objectives, posteriors
+from rme_tf import objectives
 from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
 from rme_tf.generation.codes import codes_of, ends_of
 from rme_tf.generation.sequences import check_image_choices, generate, interpolate
 from rme_tf.models import building, compatibility, pseudo_inputs
 from rme_tf.models.assembly import AssembledModel
 from rme_tf.networks import component_params, copies
+from rme_tf.posteriors import MixturePosterior
 from rme_tf.refinements import as_refinement
 
 
@@ -118,9 +120,7 @@ class VAE(AssembledModel):
     def encode(self, x, *, seed=None, **options) -> Encoding:
         """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
         encoding = self.amortised(x, **options)
-        if self.refinement is None:
-            return encoding
-        return self.refinement.refine(self, x, encoding, seed)
+        return encoding if self.refinement is None else self.refinement.refine(self, x, encoding, seed)
 
     def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
         """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
@@ -147,28 +147,26 @@ class VAE(AssembledModel):
         return Encoding(tf.cast(params, tf.float32), log_alpha)
 
     @checks_inputs
-    def posterior(self, x):
-        """Returns Q(z|x), a `tfd.MixtureSameFamily` with batch [B] and event [D], for x [B, *event_shape]."""
-        return posteriors.mixture_distribution(self.posterior_family, self.encode(x))
+    def infer(self, x, *, seed=None, **options) -> MixturePosterior:
+        """Returns the posterior Q(z|x) of a batch of observations.
 
-    def sample_components(self, params, num_samples: int, seed, first=0):
-        """Returns S reparameterised draws z [S, B, K, D] from each component, for params [B, K, P].
+        It has the params and weights of `encode`, refined if the model has a refinement.
 
-        `first` is m of the first of them, where they are some of the mixture's.
+        Args:
+            x: Shape [B, *event_shape].
+            seed: seed of the refinement's noise, an integer or of shape [2]; None for the same noise at each call.
+            **options: `num_components`, `training` and others of `amortised`.
         """
-        return posteriors.sample_components(self.posterior_family, params, num_samples, seed, first)
+        return self.posterior_of(self.encode(x, seed=seed, **options))
+
+    def posterior_of(self, encoding) -> MixturePosterior:
+        """Returns the posterior with the params and the weights of an `Encoding`."""
+        return MixturePosterior(self.posterior_family, encoding.params, encoding.log_alpha)
 
     @checks_inputs
-    def component_log_probs(self, params, z):
-        """Returns log q_j(z_m) [S, B, K, M], in nats, for params [B, M, P] and z [S, B, K, D]."""
-        return posteriors.component_log_probs(self.posterior_family, params, z)
-
-    def sample_with_log_probs(self, params, num_samples: int, seed, **block):
-        """Returns z as `sample_components` and log q_j(z_m) [S, B, K, K], for params [B, K, P].
-
-        With `first` and `count` z is of so many components from there on. See `posteriors.sample_with_log_probs`.
-        """
-        return posteriors.sample_with_log_probs(self.posterior_family, params, num_samples, seed, **block)
+    def posterior(self, x):
+        """Returns `infer(x).distribution()`: a `tfd.MixtureSameFamily`, batch [B], event [D]."""
+        return self.infer(x).distribution()
 
     @checks_inputs(lead=True)
     def likelihood_params(self, z, x=None, *, training=False):
@@ -217,26 +215,28 @@ class VAE(AssembledModel):
         Args:
             x: Shape [B, *event_shape].
             num_samples: S.
-            seed: stateless seed, shape [2].
+            seed: an integer, or a stateless seed of shape [2].
             num_components: see `amortised`.
             training: as in Keras.
         """
-        encoding = self.encode(x, num_components=num_components, training=training)
-        draws = self.sample_with_log_probs(encoding.params, num_samples, seed)
-        return self.log_probs_at(x, encoding, *draws, training=training)
+        q = self.infer(x, num_components=num_components, training=training)
+        return self.log_probs_at(x, q, *q.sample_with_log_probs(num_samples, seed), training=training)
 
     @checks_inputs
-    def log_probs_at(self, x, encoding: Encoding, z, log_q_all=None, *, training=False) -> LogProbs:
-        """Returns the `LogProbs` of z [S, B, K, D], draws from each component of `encoding`; takes their densities."""
+    def log_probs_at(self, x, encoding, z, log_q_all=None, *, training=False) -> LogProbs:
+        """Returns the `LogProbs` of draws z [S, B, K, D] from each component.
+
+        The encoding may be a `MixturePosterior`; `log_q_all` are the densities log q_j(z_m) [S, B, K, K], if known.
+        """
         log_lik, log_prior = self.log_joint(x, z, training=training)
         if log_q_all is None:
-            log_q_all = self.component_log_probs(encoding.params, z)
+            log_q_all = self.posterior_of(encoding).component_log_probs(z)
         return LogProbs(log_lik, log_prior, log_q_all, encoding.log_alpha)
 
     @checks_inputs
     def call(self, x, training=False):
         """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
-        return posteriors.mixture_moments(self.posterior_family, self.encode(x, training=training))
+        return self.infer(x, training=training).moments()
 
     @checks_inputs
     def render(self, z, seed=(0, 0), **choices):
@@ -269,7 +269,8 @@ class VAE(AssembledModel):
     @checks_inputs
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
-        return self.render(self.posterior(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
+        seed = as_seed(seed)
+        return self.render(self.infer(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
 
     @checks_inputs
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
@@ -285,11 +286,13 @@ class VAE(AssembledModel):
             seed: stateless seed, shape [2].
             **choices: as of `render`.
         """
+        seed = as_seed(seed)
         ends = ends_of(self, x_first, x_second, which=which, draw=draw, seed=seed)
         return interpolate(self, *ends, steps=steps, seed=tf.random.fold_in(seed, 2), **choices)
 
     @checks_inputs
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
+        seed = as_seed(seed)
         z = self.prior.distribution().sample(num_samples, seed=seed)
         return self.render(z, tf.random.fold_in(seed, 1), **choices)

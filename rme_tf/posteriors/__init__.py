@@ -9,13 +9,7 @@ from rme_tf.posteriors.householder import Householder
 from rme_tf.posteriors.iaf import IAF
 from rme_tf.posteriors.laplace import DiagLaplace
 from rme_tf.posteriors.mixing import Mixing, RecursiveMixing, UniformMixing
-from rme_tf.posteriors.mixture import (
-    component_log_probs,
-    mixture_distribution,
-    mixture_moments,
-    sample_components,
-    sample_with_log_probs,
-)
+from rme_tf.posteriors.mixture import MixturePosterior
 from rme_tf.posteriors.noise import check_noise
 from rme_tf.posteriors.student_t import DiagStudentT
 from rme_tf.posteriors.sylvester import Sylvester
@@ -46,15 +40,11 @@ __all__ = [
     "IAF",
     "MIXINGS",
     "Mixing",
+    "MixturePosterior",
     "POSTERIORS",
     "PosteriorFamily",
     "RecursiveMixing",
     "Sylvester",
     "UniformMixing",
     "check_noise",
-    "component_log_probs",
-    "mixture_distribution",
-    "mixture_moments",
-    "sample_components",
-    "sample_with_log_probs",
 ]

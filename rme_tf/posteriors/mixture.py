@@ -1,81 +1,175 @@
-"""Samples and densities of the components of a mixture, and the mixture as one TFP distribution."""
+"""The mixture posterior Q(z|x) of a batch of observations."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-
-def sample_components(family, params, num_samples: int, seed, first=0):
-    """Draws from every component, reparameterised.
-
-    Component m's noise depends on `seed` and m alone, not on how many components there are.
-
-    Args:
-        family: a `PosteriorFamily`.
-        params: Shape [B, M, P].
-        num_samples: S.
-        seed: stateless seed. Shape [2].
-        first: m of the first of these components, where they are some of a mixture's; an integer or a scalar tensor.
-
-    Returns:
-        z: Shape [S, B, M, D].
-    """
-    seeds = [tf.random.fold_in(seed, first + m) for m in range(params.shape[1])]
-    return family.sample_components(params, num_samples, seeds)
+from rme_tf.core.argument_checks import as_codes
+from rme_tf.core.outer_calls import is_outer_call
+from rme_tf.core.seeds import as_seed
 
 
-def component_log_probs(family, params, z):
-    """Returns log q_j(z_m), in nats: the density of every component at every component's samples.
+class MixturePosterior:
+    """Q(z|x) = sum_m alpha_m(x) q_m(z|x) for each observation x of a batch.
+
+    `VAE.infer` returns one. It holds float32 tensors, eager ones or those of the graph in which it was made; out of a
+    `tf.function` pass `params` and `log_alpha`. Everything is differentiable in both, but for draws from Q, which pass
+    no gradient to the weights: training draws from each component instead (`sample_components`).
+
+    A seed is an integer n, which stands for the stateless seed [n, 0], a stateless seed of shape [2], or None, for
+    other numbers at each call.
 
     Args:
-        family: a `PosteriorFamily`.
-        params: Shape [B, M, P].
-        z: Shape [S, B, K, D], K components that drew.
-
-    Returns:
-        log_q_all: Shape [S, B, K, M].
+        family: `PosteriorFamily` of the components.
+        params: params of the components. Shape [B, M, P].
+        log_alpha: log mixing weights. Shape [B, M].
     """
-    return family.log_prob(params[:, tf.newaxis], z[:, :, :, tf.newaxis])  # of params [B, 1, M, P]
+
+    def __init__(self, family, params, log_alpha):
+        self.family, self.params, self.log_alpha = family, params, log_alpha
+
+    @property
+    def num_components(self) -> int:
+        """M."""
+        return self.params.shape[1]
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return self.family.latent_dim
+
+    @property
+    def weights(self):
+        """Mixing weights alpha. Shape [B, M]."""
+        return tf.exp(self.log_alpha)
+
+    @property
+    def components(self) -> list:
+        """The M components q_m, each a `tfd.Distribution` with batch [B], event [D]."""
+        return [self.family.distribution(self.params[:, m]) for m in range(self.num_components)]
+
+    def distribution(self):
+        """Returns Q(z|x) as a `tfd.MixtureSameFamily`, batch [B], event [D]."""
+        return tfp.distributions.MixtureSameFamily(
+            tfp.distributions.Categorical(logits=self.log_alpha), self.family.distribution(self.params)
+        )
+
+    def params_held(self):
+        """Returns the posterior with params through which no gradient passes."""
+        return MixturePosterior(self.family, tf.stop_gradient(self.params), self.log_alpha)
+
+    # Of the mixture.
+
+    def sample(self, num_samples: int | None = None, seed=None):
+        """Returns draws from Q(z|x).
+
+        Args:
+            num_samples: S; None for one draw without an axis of samples.
+            seed: see `MixturePosterior`.
+
+        Returns:
+            z: Shape [S, B, D], or [B, D].
+        """
+        return self.distribution().sample(() if num_samples is None else num_samples, seed=as_seed(seed))
+
+    def log_prob(self, z):
+        """Returns log Q(z|x), in nats. Shape [..., B].
+
+        Args:
+            z: codes of each observation. Shape [..., B, D].
+
+        Raises:
+            ValueError: for codes of another size, or that are not finite.
+        """
+        z = _checked(z, self.latent_dim)
+        size, batch = (z.shape[-2] if len(z.shape) > 1 else 1), self.params.shape[0]
+        if size not in (1, None, batch) and batch is not None:
+            raise ValueError(f"`z` must be codes of {batch} observations, [..., {batch}, D]. Received: {z.shape}.")
+        log_q = self.family.log_prob(self.params, z[..., tf.newaxis, :])  # [..., B, M]
+        return tf.reduce_logsumexp(self.log_alpha + log_q, axis=-1)  # components
+
+    def mean(self):
+        """Returns the mean of Q(z|x). Shape [B, D]."""
+        return tf.einsum("bm,bmd->bd", self.weights, self.family.moments(self.params)[0])
+
+    def stddev(self):
+        """Returns the standard deviation of Q(z|x) in each dimension. Shape [B, D]."""
+        means, stddevs = self.family.moments(self.params)
+        apart = means - tf.einsum("bm,bmd->bd", self.weights, means)[:, tf.newaxis]
+        return tf.sqrt(tf.einsum("bm,bmd->bd", self.weights, stddevs**2 + apart**2))
+
+    # Of the components.
+
+    def moments(self) -> dict:
+        """Returns `weights` [B, M], and `means` and `scales` [B, M, D] of the components.
+
+        Scales are standard deviations, whatever the family.
+        """
+        means, stddevs = self.family.moments(self.params)
+        return {"weights": self.weights, "means": means, "scales": stddevs}
+
+    def sample_components(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
+        """Returns reparameterized draws from each component.
+
+        The noise of component m depends on `seed` and m alone, not on the number of components.
+
+        Args:
+            num_samples: S.
+            seed: see `MixturePosterior`.
+            first: m of the first component that draws, an integer or a scalar tensor.
+            count: K, the number of components that draw; None for all from `first` on, which is then an integer.
+
+        Returns:
+            z: Shape [S, B, K, D].
+        """
+        params, seed = self._drawing(first, count), as_seed(seed)
+        seeds = [tf.random.fold_in(seed, first + k) for k in range(params.shape[1])]
+        return self.family.sample_components(params, num_samples, seeds)
+
+    def component_log_probs(self, z):
+        """Returns log q_j(z_m) of every component j, in nats. Shape [S, B, K, M].
+
+        Args:
+            z: codes of K components that drew. Shape [S, B, K, D].
+
+        Raises:
+            ValueError: for codes of another size, or that are not finite.
+        """
+        z = _checked(z, self.latent_dim)
+        return self.family.log_prob(self.params[:, tf.newaxis], z[:, :, :, tf.newaxis])  # of params [B, 1, M, P]
+
+    def sample_with_log_probs(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
+        """Returns draws from each component and the densities of all components there.
+
+        With a single component no flow is inverted.
+
+        Args:
+            num_samples: S.
+            seed: see `MixturePosterior`.
+            first: see `sample_components`.
+            count: see `sample_components`.
+
+        Returns:
+            z: the draws of `sample_components`. Shape [S, B, K, D].
+            log_q_all: log q_j(z_m), in nats. Shape [S, B, K, M].
+        """
+        if self.num_components > 1:
+            z = self.sample_components(num_samples, seed, first=first, count=count)
+            return z, self.component_log_probs(z)
+        seed = tf.random.fold_in(as_seed(seed), 0)
+        z, log_q = self.family.sample_and_log_prob(self.params[:, 0], num_samples, seed)
+        return z[:, :, tf.newaxis], log_q[:, :, tf.newaxis, tf.newaxis]
+
+    def _drawing(self, first, count: int | None):
+        """Returns the params [B, K, P] of the components that draw."""
+        if count is not None and count < self.num_components:
+            return tf.gather(self.params, first + tf.range(count), axis=1)
+        return self.params[:, first:] if isinstance(first, int) and first > 0 else self.params
+
+    def __repr__(self):
+        sizes = f"B={self.params.shape[0]}, M={self.num_components}, D={self.latent_dim}"
+        return f"<MixturePosterior of {type(self.family).__name__}: {sizes}>"
 
 
-def sample_with_log_probs(family, params, num_samples: int, seed, first=0, count: int | None = None):
-    """Draws from every component and returns the densities there: for one component, without inverting a flow.
-
-    Args:
-        family: a `PosteriorFamily`.
-        params: Shape [B, M, P].
-        num_samples: S.
-        seed: stateless seed. Shape [2].
-        first: m of the first component that draws, an integer or a scalar tensor.
-        count: K, how many draw; all of them unless given.
-
-    Returns:
-        z: the draws of `sample_components`. Shape [S, B, K, D].
-        log_q_all: log q_j(z_m), in nats, of all components. Shape [S, B, K, M].
-    """
-    if count is not None and count < params.shape[1]:
-        drawing = tf.gather(params, first + tf.range(count), axis=1)  # [B, K, P]
-        z = sample_components(family, drawing, num_samples, seed, first)
-        return z, component_log_probs(family, params, z)
-    if params.shape[1] > 1:
-        z = sample_components(family, params, num_samples, seed)
-        return z, component_log_probs(family, params, z)
-    z, log_q = family.sample_and_log_prob(params[:, 0], num_samples, tf.random.fold_in(seed, 0))
-    return z[:, :, tf.newaxis], log_q[:, :, tf.newaxis, tf.newaxis]
-
-
-def mixture_distribution(family, encoding):
-    """Returns Q(z|x) as a `tfd.MixtureSameFamily`, batch [B], event [D].
-
-    Its `sample` passes no gradient to the weights; training stratifies instead
-    (see `sample_components`).
-    """
-    return tfp.distributions.MixtureSameFamily(
-        tfp.distributions.Categorical(logits=encoding.log_alpha),
-        family.distribution(encoding.params),
-    )
-
-
-def mixture_moments(family, encoding):
-    """Returns the dict `weights` [B, M], `means` and `scales` [B, M, D] of Q(z|x) and its components."""
-    means, stddevs = family.moments(encoding.params)
-    return {"weights": tf.exp(encoding.log_alpha), "means": means, "scales": stddevs}
+def _checked(z, latent_dim: int):
+    """Returns codes, checked if a user passes them."""
+    return as_codes(z, latent_dim) if is_outer_call() else z

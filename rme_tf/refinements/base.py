@@ -5,6 +5,7 @@ import numbers
 import keras
 import tensorflow as tf
 
+from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding
 from rme_tf.posteriors import check_noise
 
@@ -66,7 +67,7 @@ class Refinement(keras.layers.Layer):
 
     def refine(self, model, x, encoding: Encoding, seed=None) -> Encoding:
         """Returns the refined `Encoding`; without a seed, a function of x."""
-        return self.path(model, x, encoding, EVALUATION_SEED if seed is None else seed)[-1]
+        return self.path(model, x, encoding, EVALUATION_SEED if seed is None else as_seed(seed))[-1]
 
     def training_path(self, model, x, encoding: Encoding, seed, kl_weight=1.0) -> list[Encoding]:
         """Returns `path` with noise independent of a draw by the same seed."""

@@ -36,7 +36,8 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
         tape.watch(moved)
         z = model.posterior_family.from_noise(moved, noise)
         log_lik, log_prior = model.log_joint(x, z)
-        log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], model.component_log_probs(params, z))
+        log_q_all = model.posterior_of(encoding).component_log_probs(z)
+        log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
         log_joint = log_lik + kl_weight * log_prior
         bound = objectives.mixture_elbo(log_joint, kl_weight * log_density, log_alpha)
     return tape.gradient(bound, moved)

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import posteriors
 from rme_tf.core import invalid_inputs
 from rme_tf.core.files import check_writable
 from rme_tf.evaluation.chunking import chunks
@@ -87,7 +86,7 @@ class Endpoints:
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
         x, valid = self._read(x)
-        return invalid_inputs.masked(posteriors.mixture_moments(self.model.posterior_family, self._infer(x)), valid)
+        return invalid_inputs.masked(self.model.posterior_of(self._infer(x)).moments(), valid)
 
     def sample_posterior(self, x, num_samples, seed):
         """Returns `z` [num_samples, B, D] drawn from Q(z|x)."""
@@ -129,8 +128,7 @@ class Endpoints:
         return invalid_inputs.filled(x, valid), valid
 
     def _sample(self, x, num_samples, seed):
-        posterior = posteriors.mixture_distribution(self.model.posterior_family, self._infer(x))
-        return posterior.sample(num_samples, seed=_stateless(seed))
+        return self.model.posterior_of(self._infer(x)).sample(num_samples, seed)
 
 
 def resources_of(root) -> list:

@@ -43,8 +43,7 @@ def elbo_by_definition(model, x, *, num_samples, seed):
             alpha = [(1 - eps) * weight for weight in alpha] + [eps]
     components = tfd.MultivariateNormalDiag(tf.stack(means, axis=1), scale_diag=tf.stack(scales, axis=1))
     mixture = tfd.MixtureSameFamily(tfd.Categorical(probs=tf.stack(alpha, axis=1)), components)
-    params = model.encode(x).params
-    z = model.sample_components(params, num_samples, seed)
+    z = model.infer(x).sample_components(num_samples, seed)
     value = 0.0
     for m, (mean, scale) in enumerate(zip(means, scales, strict=True)):
         noise = tf.stop_gradient((z[:, :, m] - mean) / scale)

@@ -85,8 +85,7 @@ def test_it_rises_with_the_samples_from_the_elbo_to_log_p_of_x(num_components):
 
 def bound_by_definition(model, x, num_samples):
     """log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x), minus the penalty, on TFP's own mixture; in float64."""
-    params = model.encode(x).params
-    noise = tf.stop_gradient(model.sample_components(params, num_samples, tf.constant(SEED)))
+    noise = tf.stop_gradient(model.infer(x).sample_components(num_samples, tf.constant(SEED)))
     means, scales, log_alpha, codes = [], [], [tf.zeros(len(x), tf.float64)], []
     for m, encoder in enumerate(model.encoders):
         mean, raw = tf.split(tf.cast(encoder(x), tf.float64), 2, axis=-1)

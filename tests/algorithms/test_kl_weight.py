@@ -54,7 +54,7 @@ def vae_objective(model, x, weigh):
     """E_q[log p(x|z)] - weigh(log q(z_d|x) - log p(z_d) [B, D]) of a plain VAE with one draw, written out anew."""
     mean, raw = tf.split(model.encoders[0](x), 2, axis=-1)
     scale = tf.math.softplus(raw) + 1e-5
-    z = model.sample_components(model.encode(x).params, 1, SEED)[0, :, 0]
+    z = model.infer(x).sample_components(1, SEED)[0, :, 0]
     noise = tf.stop_gradient((z - mean) / scale)
     z = mean + scale * noise
     log_lik = model.likelihood.distribution(model.decoder(z)).log_prob(x)

@@ -239,7 +239,7 @@ def test_evaluation_of_one_observation_does_not_depend_on_the_others(binary_data
     model, x = model_with(stack(layers.BatchNormalization())), binary_data(4)
     model.decoder.layers[1].moving_variance.assign(np.full(8, 2.0))
     whole = model.log_probs(x, seed=(0, 1)).log_lik
-    z = model.sample_components(model.encode(x).params, 1, (0, 1))
+    z = model.infer(x).sample_components(1, (0, 1))
     for row in range(4):
         alone, _ = model.log_joint(x[row : row + 1], z[:, row : row + 1])
         np.testing.assert_allclose(alone[:, 0], whole[:, row], rtol=1e-5)

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from definition import SEED, assert_same_gradients, recorded_gradients
 from rme_tf import ELBO, FreeBits, SubsetELBO
 from rme_tf.algorithms.subset_elbo import ESTIMATORS
+from rme_tf.posteriors import MixturePosterior
 
 tfd = tfp.distributions
 every_estimator = pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
@@ -18,13 +19,14 @@ every_estimator = pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
 
 def value_by_definition(model, rule, x, seed):
     """The estimate [B] of the subset that the rule draws, on TFP's own mixtures in float64."""
-    chosen, every = rule.choose(model.encode(x), seed)
-    return value_of_subset(model, rule, x, seed, chosen.params, every)
+    encoding = model.encode(x)
+    return value_of_subset(model, rule, x, seed, rule.choose(encoding, seed).params, encoding.params)
 
 
 def value_of_subset(model, rule, x, seed, chosen, every):
     """The estimate [B] from the components of params `chosen` [B, S, P], of `every` [B, A, P]."""
-    z = tf.cast(model.sample_components(chosen, rule.num_samples, seed), tf.float64)
+    q = MixturePosterior(model.posterior_family, chosen, tf.zeros(chosen.shape[:2]))
+    z = tf.cast(q.sample_components(rule.num_samples, seed), tf.float64)
     log_lik, log_prior = model.log_joint(x, tf.cast(z, tf.float32))
     log_joint = tf.cast(log_lik + rule.kl_weight * log_prior, tf.float64)
     mean, raw = tf.split(tf.cast(every if rule.estimator == "s2a" else chosen, tf.float64), 2, axis=-1)
@@ -87,7 +89,7 @@ def test_subsets_differ_by_the_seed_and_draw_every_component_alike(tiny_model, b
     places = {float(encoding.params[0, m, 0]): m for m in range(5)}
     counts = np.zeros(5)
     for seed in range(400):
-        chosen, _ = SubsetELBO(subset_size=2).choose(encoding, (3, seed))
+        chosen = SubsetELBO(subset_size=2).choose(encoding, (3, seed))
         members = {places[float(value)] for value in chosen.params[0, :, 0]}
         assert len(members) == 2
         counts[list(members)] += 1

@@ -27,6 +27,7 @@ from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
 from rme_tf.evaluation import collapse, likelihood_bounds
 from rme_tf.generation import sequences
+from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
 
 # Name -> why it does not check.
@@ -37,7 +38,6 @@ NOT_GATED = {
     "predict_step": "of Keras, after predict",
     "bounds_of_batch": "graph code",
     "checked_first": "what CollapseMonitor checks by",
-    "sample_components": "its `first` is a number",
     "Draws": "holds what a report is made of",
     "stateless_compute_loss": "of Keras, for losses that it compiles",
     "compute_loss": "of Keras, for losses that it compiles",
@@ -188,6 +188,7 @@ def names_taken(function):
 def public_callables():
     owners = [
         rme_tf.VAE,
+        MixturePosterior,
         *PRIORS.values(),
         *(module for module in (collapse, likelihood_bounds, sequences, collapse_monitor, refinements.gradient)),
     ]

@@ -7,7 +7,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf import posteriors, priors
-from rme_tf.core.types import Encoding
 from rme_tf.evaluation.collapse import collapse_report
 
 
@@ -17,16 +16,10 @@ class Tokens:
     num_components, latent_dim = 1, 1
     posterior_family, prior = posteriors.DiagNormal(1), priors.StandardNormal(1)
 
-    def encode(self, x):
+    def infer(self, x):
         mean = tf.reduce_mean(tf.cast(x, tf.float32), axis=-1)
         params = tf.stack([mean, tf.zeros_like(mean) - 3.0], axis=-1)[:, tf.newaxis]
-        return Encoding(params, tf.zeros([tf.shape(x)[0], 1]))
-
-    def sample_components(self, params, num_samples, seed):
-        return posteriors.sample_components(self.posterior_family, params, num_samples, seed)
-
-    def component_log_probs(self, params, z):
-        return posteriors.component_log_probs(self.posterior_family, params, z)
+        return posteriors.MixturePosterior(self.posterior_family, params, tf.zeros([tf.shape(x)[0], 1]))
 
     def log_joint(self, x, z):
         tokens = tf.cast(x[:, tf.newaxis], tf.float32)  # [B, 1, T]

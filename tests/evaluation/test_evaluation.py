@@ -17,10 +17,10 @@ PATTERNS = np.array([[1, 0, 1, 0, 1], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], np.floa
 
 def direct(model, x, draws):
     """`Bounds` in float64 from the given draws [S, B, M, D], by the definitions."""
-    params, log_alpha = model.encode(x)
+    q = model.infer(x)
     log_lik, log_prior = (np.asarray(term, np.float64) for term in model.log_joint(x, draws))
-    log_q = np.asarray(model.component_log_probs(params, draws), np.float64)  # [S, B, M, M]
-    log_alpha = np.asarray(log_alpha, np.float64)
+    log_q = np.asarray(q.component_log_probs(draws), np.float64)  # [S, B, M, M]
+    log_alpha = np.asarray(q.log_alpha, np.float64)
     log_mixture = scipy.special.logsumexp(log_q + log_alpha[:, np.newaxis], axis=-1)
     log_ratio = log_lik + log_prior - log_mixture
     alpha = np.exp(log_alpha)
@@ -38,10 +38,8 @@ def direct(model, x, draws):
 
 
 def draws_in_chunks(model, x, num_draws, chunk, seed):
-    params = model.encode(x).params
-    parts = [
-        model.sample_components(params, chunk, tf.random.fold_in(seed, done)) for done in range(0, num_draws, chunk)
-    ]
+    q = model.infer(x)
+    parts = [q.sample_components(chunk, tf.random.fold_in(seed, done)) for done in range(0, num_draws, chunk)]
     return tf.concat(parts, axis=0)[:num_draws]
 
 

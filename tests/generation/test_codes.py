@@ -49,7 +49,7 @@ def test_a_seed_stands_for_a_draw(tiny_model, binary_data):
     [
         ({"which": "first"}, "Expected one of: 'components', 'draw', 'heaviest', 'mean'. Received: 'first'"),
         ({"which": (0, 1)}, "Expected one of: 'components', 'draw', 'heaviest', 'mean'"),
-        ({"which": "draw"}, "`seed`, a stateless seed.*needs one. Received: which='draw' and none"),
+        ({"which": "draw"}, "`seed`, an integer or a stateless seed.*needs one. Received: which='draw' and none"),
         ({"which": "mean", "seed": (0, 1)}, "Received: which='mean' and one"),
     ],
 )

@@ -18,7 +18,7 @@ def answers_of(model, x, z) -> dict:
     encoding = model.amortised(x)
     log_lik, log_prior = model.log_joint(tf.constant(x), tf.constant(z))
     answers = {"params": encoding.params, "log_alpha": encoding.log_alpha, "log_lik": log_lik, "log_prior": log_prior}
-    answers["log_q_all"] = model.component_log_probs(encoding.params, tf.constant(z))
+    answers["log_q_all"] = model.posterior_of(encoding).component_log_probs(tf.constant(z))
     answers |= model(x)
     if not model.autoregressive:  # whose images and sentences are draws, of many steps
         answers["rendered"] = model.render(z[0, :2, 0])

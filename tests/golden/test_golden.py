@@ -32,7 +32,7 @@ def check_answers(model, then):
         "log_alpha": encoding.log_alpha,
         "log_lik": log_lik,
         "log_prior": log_prior,
-        "log_q_all": model.component_log_probs(encoding.params, tf.constant(z)),
+        "log_q_all": model.posterior_of(encoding).component_log_probs(tf.constant(z)),
     }
     if "means" in then:
         now |= model(x)

@@ -73,7 +73,7 @@ def test_a_mixture_of_them_evaluates_its_density_everywhere(tiny_model, binary_d
     model, x = tiny_model(3, posterior=SMALL[name](), spread=0.3), binary_data()
     posterior = model.posterior(x)
     log_probs = model.log_probs(x, num_samples=4, seed=(0, 1))
-    z = model.sample_components(model.encode(x).params, 4, (0, 1))
+    z = model.infer(x).sample_components(4, (0, 1))
     for m in range(3):
         mixed = tf.reduce_logsumexp(log_probs.log_alpha + log_probs.log_q_all[:, :, m], axis=-1)
         np.testing.assert_allclose(mixed, posterior.log_prob(z[:, :, m]), rtol=1e-4, atol=1e-4)  # float32, inverted
@@ -103,7 +103,7 @@ def test_the_importance_weighted_bound_is_log_p_of_x_by_quadrature(tiny_model, b
 def test_predictions_describe_the_posterior(tiny_model, binary_data, name):
     model, x = tiny_model(2, posterior=SMALL[name](), spread=0.3), binary_data(4)
     result = model.predict(x, verbose=0)
-    draws = model.sample_components(model.encode(x).params, 4000, (0, 1)).numpy()  # [S, B, M, D]
+    draws = model.infer(x).sample_components(4000, (0, 1)).numpy()  # [S, B, M, D]
     # Exact, or estimated from 128 draws of which the affine part of the flow leaves no error.
     assert (np.abs(result["means"] - draws.mean(axis=0)) < 0.2 * draws.std(axis=0)).all()
     np.testing.assert_allclose(result["scales"], draws.std(axis=0), rtol=0.25)

@@ -71,7 +71,7 @@ def test_the_posterior_is_the_mixture_whose_density_training_uses(tiny_model, bi
     log_probs = model.log_probs(x, num_samples=6, seed=SEED)
     assert log_probs.log_lik.shape == log_probs.log_prior.shape == (6, 4, 3)  # S, B, M
     assert log_probs.log_q_all.shape == (6, 4, 3, 3)
-    z = model.sample_components(model.encode(x).params, 6, SEED)
+    z = model.infer(x).sample_components(6, SEED)
     for m in range(3):
         expected = posterior.log_prob(z[:, :, m])
         mixed = tf.reduce_logsumexp(log_probs.log_alpha + log_probs.log_q_all[:, :, m], axis=-1)

@@ -113,9 +113,9 @@ def test_every_diagnostic_is_that_of_the_standard_normal_where_they_are_the_same
 def test_the_kl_is_that_of_its_density(hierarchy, binary_data):
     model, x = hierarchy(), binary_data(20)
     report = collapse_report(model, x, num_samples=200)
-    encoding = model.encode(x)
-    z = model.sample_components(encoding.params, 200, SEED)
-    log_q = tf.linalg.diag_part(model.component_log_probs(encoding.params, z))
+    q = model.infer(x)
+    z = q.sample_components(200, SEED)
+    log_q = tf.linalg.diag_part(q.component_log_probs(z))
     expected = tf.reduce_mean(log_q - model.prior.distribution().log_prob(z), axis=(0, 1))
     np.testing.assert_allclose(report.kl_per_component, expected, atol=0.2)  # 4,000 draws of a standard deviation of 2
 

@@ -19,7 +19,6 @@ from definition import (
 )
 from rme_tf import ELBO, FreeBits, ImportanceWeighted
 from rme_tf.algorithms import ALGORITHMS, Aggressive
-from rme_tf.posteriors import mixture_distribution
 from rme_tf.priors import PRIORS, Vamp
 from rme_tf.serving.saved_model import Endpoints
 from test_export import answers_of_each
@@ -74,7 +73,7 @@ def test_the_density_is_the_mean_of_the_posteriors_at_the_pseudo_inputs(vamp, rn
     result = prior.log_prob(tf.constant(z, tf.float32))
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, by_hand(model, z), rtol=1e-4, atol=1e-5)  # float32 params
-    posteriors = mixture_distribution(model.posterior_family, model.amortised(model.prior.pseudo_inputs()))  # batch [K]
+    posteriors = model.posterior_of(model.amortised(model.prior.pseudo_inputs())).distribution()  # batch [K]
     table = np.stack([posteriors.log_prob(tf.constant(np.tile(row, (K, 1)), tf.float32)) for row in z])
     np.testing.assert_allclose(result, np.logaddexp.reduce(table, axis=-1) - math.log(K), rtol=1e-4, atol=1e-5)
 

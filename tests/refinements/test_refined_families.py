@@ -30,7 +30,8 @@ def along_the_path(model, x, encoding, moved, num_samples):
     """The estimate of ELBO(Q) of each row, at draws by the params `moved` and densities by those of the encoding."""
     noise = tf.random.stateless_normal([num_samples, 1, moved.shape[1], 2], SEED)
     z = model.posterior_family.from_noise(moved, noise)
-    log_density = objectives.log_mixture(encoding.log_alpha[:, None], model.component_log_probs(encoding.params, z))
+    log_q_all = model.posterior_of(encoding).component_log_probs(z)
+    log_density = objectives.log_mixture(encoding.log_alpha[:, None], log_q_all)
     return objectives.mixture_elbo(sum(model.log_joint(x, z)), log_density, encoding.log_alpha)
 
 
@@ -66,7 +67,7 @@ def test_steps_raise_the_bound(name, tiny_model, binary_data):
     model = two_components(tiny_model, name, refinement="dsvi", refinement_options=options)
     elbos = []
     for encoding in model.refinement.path(model, x, model.amortised(x), SEED):
-        z = model.sample_components(encoding.params, 200, (5, 6))
+        z = model.posterior_of(encoding).sample_components(200, (5, 6))
         elbos.append(np.mean(objectives.mixture_terms(model.log_probs_at(x, encoding, z))["elbo"]))
     assert elbos[-1] > elbos[0] + 0.05
 

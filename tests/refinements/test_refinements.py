@@ -130,7 +130,7 @@ def test_the_gradient_is_that_of_the_bound_on_average(tiny_model, binary_data):
     encoding = model.encode(x)
     with tf.GradientTape() as tape:
         tape.watch(encoding.params)
-        z = model.sample_components(encoding.params, 100_000, SEED)
+        z = model.posterior_of(encoding).sample_components(100_000, SEED)
         log_lik, log_prior, log_q_all, log_alpha = model.log_probs_at(x, encoding, z)
         log_density = objectives.log_mixture(log_alpha[:, None], log_q_all)
         bound = objectives.mixture_elbo(log_lik + log_prior, log_density, log_alpha)
@@ -162,7 +162,7 @@ def split(model):
 
 def bound_at(model, x, encoding):
     """The mean bound, by the draw of a step."""
-    z = model.sample_components(encoding.params, 1, SEED)
+    z = model.posterior_of(encoding).sample_components(1, SEED)
     return tf.reduce_mean(objectives.mixture_terms(model.log_probs_at(x, encoding, z))["elbo"])
 
 

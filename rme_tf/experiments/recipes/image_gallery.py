@@ -96,4 +96,4 @@ def _inferred(model, x):
 
 def _log_densities(model, x, z):
     """Returns log p(x, z) and log Q(z|x) of an observation [1, ...] and codes [C, 1, 1, D]. Both [C]."""
-    return sum(model.log_joint(x, z))[:, 0, 0], model.posterior(x).log_prob(z[:, :, 0])[:, 0]
+    return sum(model.log_joint(x, z))[:, 0, 0], model.infer(x).log_prob(z[:, :, 0])[:, 0]

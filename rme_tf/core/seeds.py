@@ -1,0 +1,46 @@
+"""Seeds of random numbers: integers, stateless seeds, or none."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+@tf.autograph.experimental.do_not_convert
+def as_seed(seed):
+    """Return a stateless seed. Shape [2].
+
+    Args:
+        seed: an integer n, which stands for [n, 0]; a stateless seed of shape [2]; or None, for a seed from the global
+            generator of TensorFlow, which `keras.utils.set_random_seed` makes reproducible.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if seed is None:
+        return tfp.random.sanitize_seed(None)
+    integers, shape = _kind(seed)
+    if not integers or shape not in ((), (2,)):
+        raise ValueError(
+            "`seed` must be an integer, a stateless seed of two integers, or None, for other numbers at each call. "
+            f"Received: {seed!r}."
+        )
+    seed = tf.convert_to_tensor(seed, None if hasattr(seed, "dtype") else _dtype_of(seed))
+    if seed.dtype not in (tf.int32, tf.int64):
+        seed = tf.cast(seed, tf.int64)
+    return seed if shape else tf.stack([seed, tf.zeros_like(seed)])
+
+
+def _kind(seed) -> tuple:
+    """Returns whether a value holds integers, and its shape; of a tensor of unknown shape (2,)."""
+    if tf.is_tensor(seed):
+        return seed.dtype.is_integer, tuple(seed.shape) if seed.shape.rank is not None else (2,)
+    try:
+        array = np.asarray(seed)
+    except (TypeError, ValueError):
+        return False, None
+    return array.dtype.kind in "iu", array.shape
+
+
+def _dtype_of(seed):
+    """Returns the type of Python integers: int32 if they fit."""
+    return tf.int32 if np.abs(np.asarray(seed)).max() < 2**31 else tf.int64
