@@ -21,8 +21,6 @@ PENDING = {
     "rme_tf/experiments/runs/",
     "rme_tf/likelihoods/",
     "rme_tf/models/",
-    "rme_tf/posteriors/",
-    "rme_tf/priors/",
 }
 # Identifiers that stay: aliases of public names, and names that files have.
 ALLOWED = frozenset(

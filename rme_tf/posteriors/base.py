@@ -137,7 +137,7 @@ class PosteriorFamily(keras.layers.Layer):
 
         Args:
             params: Shape [B, K, P].
-            num_samples: S.
+            num_samples: S, number of draws.
             seeds: list of K stateless seeds, shape [2].
         """
         draws = [self.distribution(params[:, k]).sample(num_samples, seed=seed) for k, seed in enumerate(seeds)]
@@ -159,7 +159,7 @@ class PosteriorFamily(keras.layers.Layer):
 
         Args:
             params: Shape [..., P].
-            num_samples: S.
+            num_samples: S, number of draws.
             seed: stateless seed. Shape [2].
 
         Returns:

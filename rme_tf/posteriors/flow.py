@@ -62,7 +62,7 @@ class FlowFamily(PosteriorFamily):
     Params are the mean, the raw scale, and the params of the flow.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_steps: t, at least 1.
         initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 

@@ -42,7 +42,7 @@ class Householder(PosteriorFamily):
     so P = (2 + t) D. Volume is preserved: log q(z) = log q_0(z_0).
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_reflections: t, at least 1. With t >= D - 1 the axes can have any orientation.
         initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 

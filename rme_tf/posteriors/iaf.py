@@ -26,7 +26,7 @@ class IAF(FlowFamily):
     of each component, takes D of them, one after another.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_steps: t, at least 1.
         context_size: C, at least 1.
         units: sizes of the hidden layers of each network.

@@ -15,8 +15,8 @@ class Made(keras.layers.Layer):
     The outputs are zero before training. It is never called as a layer.
 
     Args:
-        latent_dim: D.
-        context_size: C.
+        latent_dim: D, number of latent dimensions.
+        context_size: C, number of context entries.
         units: sizes of the hidden layers, at least one.
         backwards: whether the order of the entries is D ... 1.
 

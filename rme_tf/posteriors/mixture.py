@@ -11,9 +11,9 @@ from rme_tf.core.seeds import as_seed
 class MixturePosterior:
     """Q(z|x) = sum_m alpha_m(x) q_m(z|x) for each observation x of a batch.
 
-    `VAE.infer` returns one. It holds float32 tensors, eager ones or those of the graph in which it was made; out of a
-    `tf.function` pass `params` and `log_alpha`. Everything is differentiable in both, but for draws from Q, which pass
-    no gradient to the weights: training draws from each component instead (`sample_components`).
+    `VAE.infer` returns one. It holds float32 tensors, eager or of one graph; a `tf.function` can return `params` and
+    `log_alpha`, not the object. Everything is differentiable in both, except that a draw from Q passes no gradient to the
+    weights: training draws from each component (`sample_components`).
 
     A seed is an integer n, which stands for the stateless seed [n, 0], a stateless seed of shape [2], or None, for
     other numbers at each call.
@@ -113,7 +113,7 @@ class MixturePosterior:
         The noise of component m depends on `seed` and m alone, not on the number of components.
 
         Args:
-            num_samples: S.
+            num_samples: S, number of draws.
             seed: see `MixturePosterior`.
             first: m of the first component that draws, an integer or a scalar tensor.
             count: K, the number of components that draw; None for all from `first` on, which is then an integer.
@@ -143,7 +143,7 @@ class MixturePosterior:
         With a single component no flow is inverted.
 
         Args:
-            num_samples: S.
+            num_samples: S, number of draws.
             seed: see `MixturePosterior`.
             first: see `sample_components`.
             count: see `sample_components`.

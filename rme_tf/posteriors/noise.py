@@ -13,7 +13,7 @@ TOLERANCE = 1e-3  # of log q and D at a check; the families of the table keep to
 
 
 def pushed_forward(q, noise):
-    """Returns a draw z [..., D] from q as a function of the noise.
+    """Returns a draw from q as a function of the noise.
 
     Follows a `tfd.TransformedDistribution` down to its normal base distribution, and applies mean, scale and every
     transformation on the way.
@@ -21,6 +21,9 @@ def pushed_forward(q, noise):
     Args:
         q: distribution with event [D]: transformations and `tfd.Independent` of a Gaussian.
         noise: standard normal numbers that broadcast against the batch of q. Shape [..., D].
+
+    Returns:
+        z: Shape [..., D].
 
     Raises:
         ValueError: if the base distribution is not normal.
@@ -66,7 +69,12 @@ def check_noise(family) -> None:
         _check(family, f"draws of shape {noise.shape}", z.shape, z.shape == noise.shape)
         diagonal = tf.reduce_sum(tf.linalg.diag_part(z[:, 0, 0]))  # entry i of draw i: all rows of dz/de at once
     gradients = tape.gradient(diagonal, [params, noise])
-    _check(family, "draws with a derivative by params and noise", "none", all(each is not None for each in gradients))
+    _check(
+        family,
+        "draws with a derivative by params and noise",
+        "none",
+        all(gradient is not None for gradient in gradients),
+    )
     log_det = np.linalg.slogdet(gradients[1].numpy()[:, 0, 0].astype(np.float64))[1]
     expected = float(np.sum(-0.5 * point.numpy().astype(np.float64) ** 2 - 0.5 * math.log(2.0 * math.pi)) - log_det)
     received = float(family.log_prob(params, z[:1])[0, 0, 0])

@@ -39,7 +39,7 @@ class DiagStudentT(DiagonalFamily):
     The standard deviations are sqrt(df / (df - 2)) scale.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         df: degrees of freedom, a finite number above 2, where the variance is finite. Tails get lighter as it grows.
         initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 

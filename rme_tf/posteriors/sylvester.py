@@ -24,7 +24,7 @@ class Sylvester(FlowFamily):
     component, solves for z_0 entry by entry, to the precision of float32: D roots for each step.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_steps: t, at least 1.
         initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 

@@ -14,7 +14,7 @@ class Prior(keras.layers.Layer):
     theta, the parameters of p(x, z), and ascend the objective of the decoder.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
 
     To be implemented by subclasses:
         * `distribution()`: `tfd.Distribution`, batch [], event [D].

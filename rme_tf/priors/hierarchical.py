@@ -116,5 +116,5 @@ class Hierarchical(Prior):
 
     def get_config(self):
         """Returns the arguments of the constructor."""
-        own = {"upper_dim": self.upper_dim, "units": list(self.units), "activation": self.activation}
-        return {**super().get_config(), **own}
+        arguments = {"upper_dim": self.upper_dim, "units": list(self.units), "activation": self.activation}
+        return {**super().get_config(), **arguments}

@@ -21,7 +21,7 @@ class Mixture(Prior):
     variance is 1 on average over the draw. The means differ, so that the components can part.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_components: K, at least 1.
 
     Raises:

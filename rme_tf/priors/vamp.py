@@ -35,7 +35,7 @@ class Vamp(Prior):
     Each use of p costs an encoding of K inputs. The paper has K = 500 for 28 x 28 images.
 
     Args:
-        latent_dim: D.
+        latent_dim: D, number of latent dimensions.
         num_components: K, at least 1.
         length: T of the pseudo-inputs of token ids, at least 1. Others have the shape of x.
 
