@@ -7,6 +7,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rme_tf.core.compiled import compiled
+from rme_tf.core.seeds import as_seed
 
 
 def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
@@ -19,11 +20,11 @@ def generate_pixels(model, z, *, seed=(0, 0), verbose=False):
     Args:
         model: `VAE` of images, whose decoder has `initial_state` and `step`.
         z: latent codes. Shape [N, D].
-        seed: stateless seed of the draws. Shape [2].
+        seed: seed of the draws: an integer, a stateless seed of shape [2], or None.
         verbose: whether to show a progress bar over the rows, outside of graph code.
     """
     height, width, channels = model.likelihood.event_shape
-    z, seed = tf.cast(z, tf.float32), tf.cast(seed, tf.int32)
+    z, seed = tf.cast(z, tf.float32), tf.cast(as_seed(seed), tf.int32)
     verbose = verbose and tf.executing_eagerly()
     counts = [width] * height if verbose else [height * width]
     state, pixel = model.decoder.initial_state(z), tf.zeros([tf.shape(z)[0], channels])

@@ -14,6 +14,7 @@ import tensorflow as tf
 from rme_tf.core.argument_checks import as_codes
 from rme_tf.core.compiled import compiled
 from rme_tf.core.registry import lookup
+from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import BOS, EOS, PAD
 from rme_tf.generation.pixels import generate_pixels
 from rme_tf.objectives import LOG_ZERO
@@ -65,7 +66,7 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
     Args:
         model: `VAE` whose decoder has `initial_state` and `step`.
         z: latent codes. Shape [N, D].
-        seed: stateless seed of images, and of sequences with the strategy "sample". Shape [2].
+        seed: seed of images, and of sequences with the strategy "sample": an integer, of shape [2], or None.
         options: options of sequences, a `Generation`; None is `Generation()`.
         **choices: fields of `Generation` that replace fields of `options`; for images `verbose`, whether to show a
             progress bar over the rows.
@@ -87,7 +88,7 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
         check_image_choices({**choices, **({} if options is None else {"options": options})})
         return generate_pixels(model, z, seed=seed, **choices)
     options = _chosen(options, choices)
-    return compiled(STRATEGIES[options.strategy], model, options)(z, tf.cast(seed, tf.int32))
+    return compiled(STRATEGIES[options.strategy], model, options)(z, tf.cast(as_seed(seed), tf.int32))
 
 
 def check_image_choices(choices) -> None:

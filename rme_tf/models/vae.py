@@ -246,7 +246,7 @@ class VAE(AssembledModel):
 
         Args:
             z: latent codes.
-            seed: stateless seed, shape [2], of what is drawn.
+            seed: seed of the draws: an integer, of shape [2], or None for other draws at each call.
             **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
 
         Raises:
@@ -262,7 +262,7 @@ class VAE(AssembledModel):
         """Returns latent codes z [B, D] of x [B, *event_shape].
 
         `which`: the "mean" of Q(z|x), the default; "heaviest", the mean of its heaviest component; "components", the
-        means of all [B, M, D]; or "draw", by a stateless `seed` [2]. See `codes.codes_of` for what each leaves out.
+        means of all [B, M, D]; or "draw", by a `seed`, an integer or of shape [2]. See `codes.codes_of`.
         """
         return codes_of(self, x, which, seed)
 
@@ -283,7 +283,7 @@ class VAE(AssembledModel):
             draw: whether the ends are drawn from Q(z|x).
             which: of `codes`, which gives the ends, the means of Q(z|x) by default. Of "components" there are lines
                 [B, M, steps, ...], each from a component to the same one.
-            seed: stateless seed, shape [2].
+            seed: seed of the draws, as of `render`.
             **choices: as of `render`.
         """
         seed = as_seed(seed)

@@ -12,8 +12,8 @@ class MixturePosterior:
     """Q(z|x) = sum_m alpha_m(x) q_m(z|x) for each observation x of a batch.
 
     `VAE.infer` returns one. It holds float32 tensors, eager or of one graph; a `tf.function` can return `params` and
-    `log_alpha`, not the object. Everything is differentiable in both, except that a draw from Q passes no gradient to the
-    weights: training draws from each component (`sample_components`).
+    `log_alpha`, not the object. Everything is differentiable in both, except that a draw from Q passes no gradient to
+    the weights: training draws from each component (`sample_components`).
 
     A seed is an integer n, which stands for the stateless seed [n, 0], a stateless seed of shape [2], or None, for
     other numbers at each call.
