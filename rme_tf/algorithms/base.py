@@ -41,7 +41,8 @@ class Algorithm(Configured):
     To be implemented by subclasses:
         * `step(model, x, seed)`: moves the model's weights by `ascend`, and returns the `LogProbs` of the draw
           that it used, with K columns for K components. x [B, ...], seed [2].
-        * `honors`: the settings that the step honors, by name; every other one is refused.
+        * `honors`: the settings that the step honors, by name; every other one is refused. With a new `step` it is
+          empty until the class declares it again.
             "num_samples"        draws `self.num_samples` samples from each component
             "warm_start_epochs"  trains the first `model.active_components` components only
             "kl_weight"          weighs log p(z) and log Q by `self.kl_weight_now(model)`
@@ -69,6 +70,8 @@ class Algorithm(Configured):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if "step" in vars(cls) and "honors" not in vars(cls):
+            cls.honors = frozenset()  # another step than the inherited one, for which `honors` was written
         capabilities.check_declared(cls)
 
     def __post_init__(self):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from conftest import build_tiny_model
-from rme_tf import FreeBits
+from rme_tf import ELBO, FreeBits
 from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm, BoundAlgorithm
 from rme_tf.algorithms.base import ascend
 from rme_tf.algorithms.capabilities import SETTINGS
@@ -153,6 +153,21 @@ def test_parts_of_a_model_are_refused_when_it_is_compiled(monkeypatch):
     with pytest.raises(ValueError, match="HandWritten does not train a model with a refinement"):
         model.compile("sgd", HandWritten())
     build_tiny_model(1, mixing=RecursiveMixing(uniform_pull=0.1)).compile("sgd", HandWritten())  # of one weight: zero
+
+
+def test_a_new_step_inherits_no_promises():
+    """They were made for the step of the base class."""
+
+    class Stepping(ELBO):
+        def step(self, model, x, seed):
+            return super().step(model, x, seed)
+
+    class Declared(Stepping):
+        honors = ELBO.honors
+
+    with pytest.raises(ValueError, match="`kl_weight` .* Stepping does not honor"):
+        Stepping(kl_weight=0.5)
+    assert Declared(kl_weight=0.5).kl_weight == 0.5
 
 
 def test_only_settings_can_be_honored():
