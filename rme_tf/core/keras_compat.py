@@ -142,6 +142,8 @@ class TrainerHooks(keras.Model):
         * `logs_in_order(logs)`: logs by name -> the result of `evaluate`, `train_on_batch` and `test_on_batch`.
     """
 
+    compiled: bool
+
     def prepare_epochs(self, epochs) -> None:
         """Leave the iterator of epochs as it is."""
 

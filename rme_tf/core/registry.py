@@ -1,65 +1,137 @@
-"""Looks names up in the literal tables that each folder of choices keeps, and options in what the names stand for."""
+"""Look-up of names in literal tables, and of the arguments that the named functions and classes take."""
 
+import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-_OF_KERAS = {"dtype", "kwargs", "name", "trainable"}  # which every network takes
+OF_KERAS = frozenset({"dtype", "name", "trainable"})  # arguments of every Keras layer
+
+Function = TypeVar("Function", bound=Callable)
 
 
 def lookup(table: Mapping[str, Any], name: str | None, kind: str):
-    """Returns `table[name]`.
+    """Return `table[name]`.
 
     Args:
-        table: the choices.
+        table: the choices by name.
         name: one of the table's keys.
-        kind: what is being chosen, for the error message ("likelihood", say).
+        kind: kind of the choices, for the error message ("likelihood", for instance).
 
     Raises:
-        ValueError: if there is no such name; the message lists the choices.
+        ValueError: for an unknown name; the message lists the choices.
     """
     if not isinstance(name, str) or name not in table:
         choices = ", ".join(repr(choice) for choice in sorted(table))
-        raise ValueError(f"Unknown {kind}. Expected one of: {choices}. Received: {name!r}.")
+        raise ValueError(f"Unknown {kind}. Expected one of: {choices}. Received: {name!r}.{suggestion([name], table)}")
     return table[name]
 
 
 def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | tuple = (), **options):
-    """Returns `choice` itself if it is an instance of `base`, else `table[choice](**options)`.
+    """Return `choice` itself if it is an instance of `base`, else `table[choice](**options)`.
 
     Args:
-        table: the choices, classes.
+        table: the choices, classes by name.
         choice: one of the table's keys, or an instance.
-        kind: what is being chosen, for the error message.
-        base: the class whose instances pass as they are, a user's own among them; unless given, none do.
+        kind: kind of the choices, for the error message.
+        base: class of the instances that pass as they are, including instances of the user's own subclasses.
         **options: arguments of the class that is chosen by name.
 
     Raises:
-        ValueError: if it is neither.
+        ValueError: for another choice.
     """
     return choice if isinstance(choice, base) else lookup(table, choice, kind)(**options)
 
 
-def check_options(build: Callable, options: Iterable[str], kind: str, also: tuple[str, ...] = ()) -> None:
-    """Checks that the builder of a network knows the options it is given.
+def argument_names(build: Callable) -> list[str] | None:
+    """Return the names of the arguments of a function or class, in order; None if any name is taken.
+
+    The keywords that a function passes on belong to the class that it is annotated to return, and those of a class to
+    its bases. The arguments of every Keras layer are left out.
+    """
+    if not inspect.isclass(build):
+        return _names_of_function(build)
+    names: list[str] = []
+    for kind in build.__mro__:
+        if kind.__module__.startswith("keras."):
+            break
+        if "__init__" in vars(kind):
+            parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
+            names += [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+                break
+    return [name for name in dict.fromkeys(names) if name not in OF_KERAS]
+
+
+def _names_of_function(build: Callable) -> list[str] | None:
+    signature = inspect.signature(build)
+    parameters = signature.parameters.values()
+    names = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name not in OF_KERAS]
+    if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return names
+    if not inspect.isclass(signature.return_annotation) or signature.return_annotation is signature.empty:
+        return None
+    passed_on = argument_names(signature.return_annotation) or []
+    return [*names, *[name for name in passed_on[len(names) :] if name not in names]]
+
+
+def check_options(
+    build: Callable, options: Iterable[str], kind: str, *, first: int = 2, also: tuple = (), without: Iterable[str] = ()
+) -> None:
+    """Check that a function or class takes options of these names.
 
     Args:
-        build: function of two arguments, by position, and options; its `**options` stand for the arguments of the
-            class that it says it returns.
+        build: function or class.
         options: names.
-        kind: what is being built, for the error message ("encoder 'lstm'", say).
-        also: further names that are known.
+        kind: what is built, for the error message ("encoder 'lstm'", for instance).
+        first: number of the first arguments, which are no options.
+        also: further known names.
+        without: names of other arguments that are no options.
 
     Raises:
-        ValueError: for a name that is not known; the message lists those that are.
+        ValueError: for an unknown name; the message lists the known ones.
     """
-    signature = inspect.signature(build)
-    known = [*list(signature.parameters)[2:], *also]
-    if "options" in known:
-        if signature.return_annotation is signature.empty:
-            return
-        known += list(inspect.signature(signature.return_annotation.__init__).parameters)[3:]
-    unknown = sorted(set(options) - set(known) - _OF_KERAS)
+    known = argument_names(build)
+    if known is not None:
+        check_names(options, {*known[first:], *also} - set(without), f"options of the {kind}", also=OF_KERAS)
+
+
+def check_names(names: Iterable[str], known: Iterable[str], kind: str, *, also: Iterable[str] = ()) -> None:
+    """Check names of arguments.
+
+    Args:
+        names: received names.
+        known: known names, which the message lists.
+        kind: kind of the names in the plural, for the error message ("options of the encoder", for instance).
+        also: known names that the message leaves out.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the known ones.
+    """
+    known = sorted(set(known))
+    unknown = sorted(set(names) - set(known) - set(also))
     if unknown:
-        choices = ", ".join(repr(name) for name in sorted(set(known) - _OF_KERAS - {"options"}))
-        raise ValueError(f"Unknown options of the {kind}. Expected some of: {choices}. Received: {unknown}.")
+        choices = ", ".join(repr(name) for name in known) or "none"
+        raise ValueError(
+            f"Unknown {kind}. Expected some of: {choices}. Received: {unknown}.{suggestion(unknown, known)}"
+        )
+
+
+def suggestion(names: Iterable, known: Iterable[str]) -> str:
+    """Return " Did you mean ...?" for known names that are close to the received names; else an empty string."""
+    close = [difflib.get_close_matches(name, list(known), n=1) for name in names if isinstance(name, str)]
+    found = [repr(match) for matches in close for match in matches]
+    return f" Did you mean {', '.join(found)}?" if found else ""
+
+
+def named_arguments(function: Function) -> Function:
+    """Decorate a function of keywords: an unknown one raises ValueError with the list of all."""
+    known = [each.name for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        check_names(kwargs, known, f"arguments of `{function.__name__}`")
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]

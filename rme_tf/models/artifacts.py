@@ -6,10 +6,43 @@ import re
 import warnings
 from collections.abc import Callable
 
+import keras
+
 from rme_tf.core import invalid_inputs
 from rme_tf.core.keras_compat import layers_of
+from rme_tf.likelihoods import Likelihood
 
 REMEDY = "`rme_tf.export_saved_model(model, path)` writes any model, for TensorFlow to serve."
+
+
+class ArtifactModel(keras.Model):
+    """A model whose forward pass can be written as a file.
+
+    To be implemented by subclasses:
+        * `likelihood`: the specification of x, and its support.
+    """
+
+    likelihood: Likelihood
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Write the forward pass as a file, as Keras does: x [B, *event_shape] to the dict of `call`, any B.
+
+        The answer for a row of x outside the likelihood's support is NaN.
+
+        For a SavedModel that also samples, decodes and evaluates, see `rme_tf.export_saved_model`.
+
+        Args:
+            filepath: path of the file, or of the directory of a SavedModel.
+            format: "tf_saved_model", "onnx", "litert" or "openvino".
+            verbose: whether to print a message.
+            input_signature: a list of one `tf.TensorSpec`, of x; None for [None, *event_shape].
+            **kwargs: further arguments of `keras.Model.export`.
+
+        Raises:
+            ValueError: if Keras cannot write the model in that format, or not as a file that its runtime accepts.
+        """
+        write = super().export
+        write_artifact(self, write, filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
 
 
 def write_artifact(model, write: Callable, filepath, *, format, input_signature, **options) -> None:

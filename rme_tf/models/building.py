@@ -31,31 +31,51 @@ KINDS: dict[str, tuple] = {
 }
 
 
-def choose_parts(choices, **options) -> dict:
-    """Returns the parts of a VAE that are no networks, by kind: names are looked up, instances pass.
+def choose_part(kind: str, choice, sizes: Mapping, options: Mapping | None = None):
+    """Return a part of a VAE that is no network: a name is looked up, an instance passes.
 
     Args:
-        choices: kind, of `KINDS` -> name or instance.
-        **options: kind -> dict of arguments of what has a name.
+        kind: one of `KINDS`.
+        choice: name or instance.
+        sizes: arguments that the model determines.
+        options: further arguments of a part by name.
 
     Raises:
-        ValueError: for an unknown name; the message lists the choices.
+        ValueError: for an unknown name or option (the message lists the choices), a missing option, and options of an
+            instance.
     """
-    return {
-        kind: instantiate(table, choices[kind], kind, base=base, **options.get(kind, {}))
-        for kind, (table, base) in KINDS.items()
-    }
+    table, base = KINDS[kind]
+    options = options or {}
+    if isinstance(choice, base) and options:
+        raise ValueError(
+            f"`{kind}_options` are for a {kind} that is built by name. Received: {options} and a ready "
+            f"{type(choice).__name__}."
+        )
+    if not isinstance(choice, base):
+        build = lookup(table, choice, kind)
+        check_options(build, options, f"{kind} {choice!r}", first=0, without=sizes)
+        missing = _missing(build, {*sizes, *options})
+        if missing:
+            raise ValueError(f"The {kind} {choice!r} needs {missing} in `{kind}_options`. Received: {dict(options)}.")
+    return instantiate(table, choice, kind, base=base, **sizes, **options)
+
+
+def _missing(build, names) -> str:
+    """Returns the arguments without a default that are not among the names, quoted."""
+    arguments = inspect.signature(build).parameters.values()
+    needed = {each.name for each in arguments if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    return ", ".join(f"`{name}`" for name in sorted(needed - set(names)))
 
 
 def parts_beside(networks: Mapping, choices: Mapping) -> dict:
-    """Returns what `choose_parts` does beside ready networks: sizes that a name needs are read off the networks.
+    """Return the parts of a VAE that are no networks, by kind; sizes that a name needs are read off the networks.
 
     D is that of a posterior or prior that is an instance, else of the decoder's input; the shape of x is that of the
     input of the trunk, or of the first encoder.
 
     Args:
         networks: "encoders", "decoder" and "trunk".
-        choices: as of `choose_parts`; a prior of None is "standard_normal".
+        choices: name or instance by kind; a prior of None is "standard_normal".
 
     Raises:
         ValueError: for an unknown name, and for one that needs what no network says.
@@ -72,17 +92,15 @@ def parts_beside(networks: Mapping, choices: Mapping) -> dict:
     if isinstance(choices["likelihood"], str):
         shape = _observation_shape(networks["trunk"], networks["encoders"])
         choices["likelihood"] = _by_name("likelihood", choices["likelihood"], event_shape=shape)
-    return choose_parts(choices)
+    return {kind: choose_part(kind, choices[kind], {}) for kind in KINDS}
 
 
 def _by_name(kind: str, name: str, **known):
     """Returns the part of that name; raises ValueError if it needs more than what is known and not None."""
     found = KINDS[kind][0][name]
-    arguments = inspect.signature(found).parameters.values()
-    needed = {each.name for each in arguments if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
     known = {argument: value for argument, value in known.items() if value is not None}
-    if needed - set(known):
-        missing = ", ".join(f"`{argument}`" for argument in sorted(needed - set(known)))
+    missing = _missing(found, known)
+    if missing:
         raise ValueError(
             f"The {kind} {name!r} needs {missing}, which the networks do not say. Expected an instance of "
             f"{found.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
@@ -222,6 +240,7 @@ def wire(trunk, encoder_like, num_components: int, num_params: int, options: Map
     if trunk == SHARED:
         return encoder_like(None, "trunk"), [last_layer(num_params, f"encoder_{m}") for m in range(num_components)]
     network = lookup(COMPONENT_NETWORKS, trunk, "trunk")
+    check_options(network, options, f"trunk {trunk!r}", first=3)
     return network(encoder_like(None, "features"), num_components, num_params, name="trunk", **options), []
 
 
@@ -250,9 +269,8 @@ def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> No
                 f"`{kind}_options` are for a network that is built by name. Received: {options} and a ready {kind}."
             )
     by_name = isinstance(trunk, str)
-    if by_name and trunk not in (SHARED, *COMPONENT_NETWORKS):
-        names = ", ".join(repr(name) for name in (SHARED, *COMPONENT_NETWORKS))
-        raise ValueError(f"`trunk` must be None, a Keras model, or one of {names}. Received: {trunk!r}.")
+    if by_name:
+        lookup({SHARED: None, **COMPONENT_NETWORKS}, trunk, "trunk")
     if trunk is not None and by_name != isinstance(encoder, str):
         raise ValueError(
             "A trunk by name needs the name of an encoder, and a trunk of your own needs encoders of your own, "

@@ -1,5 +1,6 @@
 """Options of Keras's `compile`: those that a VAE takes, and those that it refuses."""
 
+from rme_tf.core.registry import check_names
 from rme_tf.models.step_groups import checked_group_size
 
 COMPILE_OPTIONS = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")
@@ -24,10 +25,7 @@ def checked_compile_options(options) -> dict:
             raise ValueError(
                 f"`compile` of a VAE takes no `{name}`: {OF_OTHER_MODELS[name]}. Received: {options[name]!r}."
             )
-    unknown = sorted(set(options) - set(COMPILE_OPTIONS))
-    if unknown:
-        known = ", ".join(f"`{name}`" for name in ("optimizer", "algorithm", *COMPILE_OPTIONS))
-        raise ValueError(f"Unknown arguments of `compile`: {', '.join(unknown)}. Expected among: {known}.")
+    check_names(options, ("optimizer", "algorithm", *COMPILE_OPTIONS), "arguments of `compile`")
     if "steps_per_execution" in options:
         options["steps_per_execution"] = checked_group_size(options["steps_per_execution"])
     return options

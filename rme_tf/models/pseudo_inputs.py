@@ -26,7 +26,7 @@ def inference_of(model) -> Inference:
 
     def posterior(inputs, lengths=None, held=False):
         read = functools.partial(read_embeddings, lengths=lengths) if on_tokens else None
-        encoding = model.amortised(inputs, read=read)
+        encoding = model.amortized(inputs, read=read)
         if held:
             encoding = Encoding(*(tf.stop_gradient(part) for part in encoding))
         return model.posterior_of(encoding).distribution()

@@ -1,10 +1,13 @@
 """Calls on single batches: Keras's own, whose observations are checked first."""
 
+from typing import Any
+
 import keras
 
 from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.keras_compat import TrainerHooks
 from rme_tf.core.outer_calls import internal
+from rme_tf.likelihoods import Likelihood
 from rme_tf.models.fit_callbacks import check_compiled, refuse_weights, stop_if_not_finite
 
 
@@ -14,6 +17,9 @@ class BatchwiseModel(TrainerHooks):
     To be implemented by subclasses:
         * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.
     """
+
+    likelihood: Likelihood
+    non_finite: Any
 
     @checks_inputs
     def __call__(self, x, *args, **kwargs):

@@ -13,6 +13,7 @@ import numpy as np
 
 GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 PARTS = ("posterior", "likelihood", "prior", "mixing", "refinement")
+SERIALIZED = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network", "refinement")
 WEIGHTS_IN_ARCHIVE, CONFIG_IN_ARCHIVE = "model.weights.h5", "config.json"  # of a `.keras` file
 
 
@@ -20,8 +21,30 @@ class StoredModel(keras.Model):
     """A model whose state is put back whole, or not at all.
 
     To be implemented by subclasses:
-        * `num_components`, `latent_dim`, `num_active`, and the attributes that `get_config` names.
+        * the parts, which are arguments of the constructor: `encoders`, `trunk`, `decoder`, `posterior_family`,
+          `likelihood`, `prior`, `mixing`, `mixing_network` and `refinement`.
+        * `num_active`: variable with the number of components in use.
     """
+
+    encoders: list
+    posterior_family: keras.Layer
+    num_active: keras.Variable
+
+    def get_config(self):
+        """Return the parts, serialized, so that `keras.saving.load_model` builds the model again."""
+        config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in SERIALIZED}
+        config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
+        config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Return the model that `get_config` described, with new weights."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            for name, value in config.items()
+        }
+        return cls(**parts)
 
     def get_state_tree(self, value_format="backend_tensor"):
         """Returns the variables as Keras does, by their places: "00000", "00001", and on.

@@ -1,6 +1,7 @@
 """The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
 
 import contextlib
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ from rme_tf.core import optimizer_state
 from rme_tf.core.keras_compat import clear_losses, is_validation
 from rme_tf.core.outer_calls import internal
 from rme_tf.core.registry import instantiate
+from rme_tf.core.types import LogProbs
 from rme_tf.likelihoods.input_checks import checked, checked_pair, data_errors_as_value_errors
 from rme_tf.models.compile_options import checked_compile_options
 from rme_tf.models.execution import check_recurrent_precision, default_jit_compile
@@ -37,6 +39,19 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         * `encoders`, `trunk`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state`.
         * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
     """
+
+    encoders: list
+    trunk: Any
+    optimizer: Any
+
+    @property
+    def num_components(self) -> int:
+        """M."""
+        raise NotImplementedError
+
+    def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
+        """Return the `LogProbs` of S samples from each component."""
+        raise NotImplementedError
 
     def _create_training_state(self, seed):
         """Creates seeds, counters and metrics: Keras refuses new state once a model is built."""

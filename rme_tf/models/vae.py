@@ -5,40 +5,42 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.registry import OF_KERAS, argument_names, check_names
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
 from rme_tf.generation.codes import codes_of, ends_of
 from rme_tf.generation.sequences import check_image_choices, generate, interpolate
-from rme_tf.models import building, compatibility, pseudo_inputs
-from rme_tf.models.assembly import AssembledModel
+from rme_tf.models import building, compatibility, named_parts, pseudo_inputs
+from rme_tf.models.artifacts import ArtifactModel
+from rme_tf.models.stored_state import StoredModel
+from rme_tf.models.training import TrainableModel
 from rme_tf.networks import component_params, copies
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.refinements import as_refinement
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-class VAE(AssembledModel):
+class VAE(StoredModel, ArtifactModel, TrainableModel):
     """A VAE with posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x), one encoder for each component.
 
-    The encoders share nothing, or a trunk: then they, and the mixing network, read its features in the place of x.
-
-    Called on x [B, *event_shape] it returns what it infers: a dict of `weights` [B, M], `means` and
-    `scales` [B, M, D]. `from_names` builds the networks, too, from names.
+    The encoders may share a trunk: then the encoders and the mixing network read its features instead of x. Called on
+    x [B, *event_shape], the model returns a dict of `weights` [B, M], `means` and `scales` [B, M, D]. `from_names`
+    builds the networks, too, from names.
 
     Args:
-        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one, of which all components get copies,
-            with whatever it has learned, a little noise on the weights that train, and random numbers of their own.
+        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one model, whose weights all components start
+            from, with a little noise on the trainable ones.
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
         trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
-            gives the params of all components: then `encoders` is an empty list.
+            computes the params of all components: then `encoders` is an empty list.
         posterior: a `PosteriorFamily` or its name, for the size of the decoder's input.
         likelihood: a `Likelihood` or its name, for the shape of the encoders' input.
-        prior: a `Prior` or its name, standard normal unless given.
+        prior: a `Prior` or its name; None for the standard normal.
         mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
         mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
-        num_components: M; read off the list of encoders unless given.
-        refinement: a `Refinement` of what the encoders say, or its name; None for none. See `rme_tf.refinements`.
-        seed: of the noise of training. None draws one (reproducible after `keras.utils.set_random_seed`).
+        num_components: M; None for the length of the list of encoders.
+        refinement: a `Refinement` or its name, or None. See `rme_tf.refinements`.
+        seed: seed of the noise of training; None for one that follows `keras.utils.set_random_seed`.
 
     Raises:
         ValueError: if a part does not fit: component counts, output sizes, unknown names.
@@ -60,15 +62,14 @@ class VAE(AssembledModel):
         seed=None,
         **kwargs,
     ):
+        check_names(kwargs, argument_names(VAE) or (), "arguments of `VAE`", also={*OF_KERAS, "autocast"})
         super().__init__(**{"autocast": False, **kwargs})
         parts = building.parts_beside(
             {"encoders": encoders, "decoder": decoder, "trunk": trunk},
             {"posterior": posterior, "likelihood": likelihood, "prior": prior, "mixing": mixing},
         )
-        self.posterior_family, self.likelihood, self.prior = (
-            parts[kind] for kind in ("posterior", "likelihood", "prior")
-        )
-        self.trunk = trunk
+        self.posterior_family, self.likelihood = parts["posterior"], parts["likelihood"]
+        self.prior, self.trunk = parts["prior"], trunk
         self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
         self.mixing = parts["mixing"]
@@ -84,6 +85,8 @@ class VAE(AssembledModel):
             self.prior.bind(pseudo_inputs.inference_of(self))
         self.built = True  # as all its parts are
 
+    from_names = classmethod(named_parts.from_names)
+
     @property
     def num_components(self) -> int:
         """M."""
@@ -96,7 +99,7 @@ class VAE(AssembledModel):
 
     @property
     def autoregressive(self) -> bool:
-        """Whether the decoder sees, beside z, the parts of x before the one that it speaks of."""
+        """Whether p(x|z) is autoregressive: the decoder takes [z, x]."""
         return compatibility.is_autoregressive(self.decoder)
 
     @property
@@ -107,31 +110,29 @@ class VAE(AssembledModel):
 
     @property
     def active_variables(self) -> list:
-        """The trainable variables but those of components that have not joined yet."""
+        """The trainable variables without the variables of components that a warm start leaves out."""
         idle = list(self.encoders[self.active_components :])
         if self.mixing_network is not None and self.active_components == 1:
             idle.append(self.mixing_network)
         waiting = {id(variable) for network in idle for variable in network.trainable_variables}
         return [variable for variable in self.trainable_variables if id(variable) not in waiting]
 
-    # Forward maths.
-
     @checks_inputs
     def encode(self, x, *, seed=None, **options) -> Encoding:
-        """Returns what `amortised` does, refined if the model has a refinement: by the same noise unless `seed`."""
-        encoding = self.amortised(x, **options)
+        """Return the output of `amortized`, refined if the model has a refinement; arguments as in `infer`."""
+        encoding = self.amortized(x, **options)
         return encoding if self.refinement is None else self.refinement.refine(self, x, encoding, seed)
 
-    def amortised(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
-        """Returns params [B, K, P] and log_alpha [B, K] of the first K components, as the networks say.
+    def amortized(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
+        """Return params [B, K, P] and log_alpha [B, K] of the first K components, without refinement.
 
         Args:
-            x: what the networks read, unchecked: the pseudo-inputs of a prior, too. Shape [B, *event_shape].
-            num_components: K, whose mixture is Q_{K-1}. None means all M, where those that have not
-                joined yet (during a warm start) have weight zero.
+            x: input of the networks, unchecked; may be pseudo-inputs of a prior. Shape [B, *event_shape].
+            num_components: K, whose mixture is Q_{K-1}. None for all M; components that a warm start leaves out have
+                weight zero.
             training: as in Keras.
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
-            read: function (network, x) -> output, for the networks that see x where they are not to be called on it.
+            read: function (network, x) -> output for the networks that read x; None to call them.
         """
         count = num_components or self.num_components
         params, features, read = component_params(self.trunk, self.encoders, x, count, training, read)
@@ -146,16 +147,16 @@ class VAE(AssembledModel):
             log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
         return Encoding(tf.cast(params, tf.float32), log_alpha)
 
+    amortised = amortized  # the British spelling of earlier releases
+
     @checks_inputs
     def infer(self, x, *, seed=None, **options) -> MixturePosterior:
-        """Returns the posterior Q(z|x) of a batch of observations.
-
-        It has the params and weights of `encode`, refined if the model has a refinement.
+        """Return the posterior Q(z|x) of a batch, with the params and weights of `encode`.
 
         Args:
             x: Shape [B, *event_shape].
             seed: seed of the refinement's noise, an integer or of shape [2]; None for the same noise at each call.
-            **options: `num_components`, `training` and others of `amortised`.
+            **options: further arguments of `amortized`.
         """
         return self.posterior_of(self.encode(x, seed=seed, **options))
 
@@ -174,7 +175,7 @@ class VAE(AssembledModel):
 
         Args:
             z: Shape [..., D].
-            x: what an autoregressive decoder sees; broadcasts against z. Shape [..., *event_shape].
+            x: input of an autoregressive decoder; broadcasts against z. Shape [..., *event_shape].
             training: as in Keras.
 
         Raises:
@@ -201,7 +202,7 @@ class VAE(AssembledModel):
     def log_joint(self, x, z, *, training=False, prior=None):
         """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
 
-        `prior` is a distribution in the place of p(z): `self.prior.held()`, say.
+        `prior` is a distribution that replaces p(z), for instance `self.prior.held()`.
         """
         x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
         log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
@@ -210,13 +211,13 @@ class VAE(AssembledModel):
 
     @checks_inputs
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
-        """Draws S samples from each component and returns their `LogProbs`; differentiable throughout.
+        """Return the `LogProbs` of S samples from each component, differentiable throughout.
 
         Args:
             x: Shape [B, *event_shape].
             num_samples: S.
             seed: an integer, or a stateless seed of shape [2].
-            num_components: see `amortised`.
+            num_components: K, as in `amortized`.
             training: as in Keras.
         """
         q = self.infer(x, num_components=num_components, training=training)
@@ -240,17 +241,17 @@ class VAE(AssembledModel):
 
     @checks_inputs
     def render(self, z, seed=(0, 0), **choices):
-        """Returns what z [N, D] stands for: the mean of p(x|z) [N, *event_shape].
+        """Return observations for codes z [N, D]: the mean of p(x|z) [N, *event_shape].
 
-        Of an autoregressive decoder: a draw of an image [N, H, W, C], or a sequence [N, T].
+        An autoregressive decoder draws an image [N, H, W, C] or a sequence [N, T].
 
         Args:
             z: latent codes.
             seed: seed of the draws: an integer, of shape [2], or None for other draws at each call.
-            **choices: of an autoregressive decoder alone: how it generates. See `generation.generate`.
+            **choices: options of `generation.generate`, for an autoregressive decoder.
 
         Raises:
-            ValueError: if z are no codes of this model, or it has no such choices.
+            ValueError: for codes of another size, or choices that the decoder does not have.
         """
         if self.autoregressive:
             return generate(self, z, seed=seed, **choices)
@@ -274,17 +275,17 @@ class VAE(AssembledModel):
 
     @checks_inputs
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
-        """Returns `render(z)` [B, steps, ...] for codes on the line from each x_first to its x_second: a homotopy.
+        """Return `render(z)` [B, steps, ...] for codes on the line between pairs of observations: a homotopy.
 
         Args:
             x_first: Shape [B, *event_shape].
             x_second: Shape [B, *event_shape]; of sentences, T may be another.
-            steps: codes of a line, both ends among them.
+            steps: number of codes on a line, including both ends.
             draw: whether the ends are drawn from Q(z|x).
-            which: of `codes`, which gives the ends, the means of Q(z|x) by default. Of "components" there are lines
-                [B, M, steps, ...], each from a component to the same one.
-            seed: seed of the draws, as of `render`.
-            **choices: as of `render`.
+            which: kind of the ends, as in `codes`; the means of Q(z|x) by default. "components" has lines
+                [B, M, steps, ...], from each component to the same component.
+            seed: seed of the draws, as in `render`.
+            **choices: options of `render`.
         """
         seed = as_seed(seed)
         ends = ends_of(self, x_first, x_second, which=which, draw=draw, seed=seed)

@@ -15,7 +15,7 @@ Of a mixture, the params of all components are refined together, on ELBO(Q); the
 The recursion of `RecursiveMixture` has one objective a component instead, and refuses a refinement.
 """
 
-from rme_tf.core.registry import instantiate
+from rme_tf.core.registry import check_options, instantiate, lookup
 from rme_tf.refinements.base import Refinement
 from rme_tf.refinements.dsvi import DSVI
 from rme_tf.refinements.gradient import GradientSteps, elbo_gradient
@@ -40,6 +40,8 @@ def as_refinement(choice, num_params: int, options: dict | None = None) -> Refin
         raise ValueError(f"`refinement_options` are for a refinement by name. Received: {options} and {choice!r}.")
     if choice is None:
         return None
+    if options:
+        check_options(lookup(REFINEMENTS, choice, "refinement"), options, f"refinement {choice!r}", first=0)
     refinement = instantiate(REFINEMENTS, choice, "refinement", base=Refinement, **(options or {}))
     if not refinement.built:
         refinement.build((None, None, num_params))

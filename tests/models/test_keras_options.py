@@ -29,7 +29,10 @@ def test_every_option_of_keras_is_taken_or_refused():
 
 
 def test_unknown_options_are_listed_with_the_known_ones(tiny_model):
-    with pytest.raises(ValueError, match="arguments of `compile`: jit, step_per_execution. .*`steps_per_execution`"):
+    with pytest.raises(
+        ValueError,
+        match="Unknown arguments of `compile`. .*'steps_per_execution'. Received: .'jit', 'step_per_execution'",
+    ):
         tiny_model(1).compile("sgd", "elbo", step_per_execution=2, jit=True)
 
 

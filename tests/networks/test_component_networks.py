@@ -194,7 +194,7 @@ def test_a_network_of_your_own_making_takes_the_place_of_the_encoders():
 
 def test_names_that_do_not_go_together_are_refused():
     sizes = {"encoder": "mlp", "decoder": "mlp", "input_shape": (PIXELS,), "latent_dim": LATENT, "num_components": 2}
-    with pytest.raises(ValueError, match="one of 'shared', 'amortised', 'conditioned', 'recurrent'. Received: 'tied'"):
+    with pytest.raises(ValueError, match="one of: 'amortised', 'conditioned', 'recurrent', 'shared'. Received: 'tied'"):
         VAE.from_names(**sizes, trunk="tied")
     with pytest.raises(ValueError, match="options in common"):
         VAE.from_names(**sizes, trunk="recurrent", encoder_options={"mean_scale": 0.5})
