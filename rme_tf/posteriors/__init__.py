@@ -1,4 +1,4 @@
-"""Posterior families, the modes of mixing them, and the tables of both."""
+"""Posterior families, mixing weights, and the mixture posterior, with their tables."""
 
 from rme_tf.posteriors.base import PosteriorFamily
 from rme_tf.posteriors.diag_normal import DiagNormal

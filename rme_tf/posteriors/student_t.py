@@ -41,6 +41,7 @@ class DiagStudentT(DiagonalFamily):
     Args:
         latent_dim: D, number of latent dimensions.
         df: degrees of freedom, a finite number above 2, where the variance is finite. Tails get lighter as it grows.
+            Above 4 estimates of the ELBO under a Gaussian prior have a finite variance.
         initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 
     Raises:

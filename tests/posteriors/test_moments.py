@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
 from rme_tf.likelihoods.continuous_bernoulli import SMALL_LOGIT, Pixels
-from rme_tf.posteriors import POSTERIORS
+from rme_tf.posteriors import POSTERIORS, DiagNormal, DiagonalFamily
 from test_posteriors import GAUSSIANS
 
 LOGITS = np.concatenate([np.linspace(-3.0, 3.0, 1001), np.geomspace(1e-6, 1e4, 100), -np.geomspace(1e-6, 1e4, 100)])
@@ -24,6 +24,38 @@ def test_the_moments_of_a_gaussian_are_those_of_tfp(name, lead):
     for moment, of_tfp in ((q.mean(), general._mean(q)), (q.stddev(), general._stddev(q))):
         assert moment.shape == (*lead, 3)
         np.testing.assert_allclose(moment, of_tfp, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(POSTERIORS))
+def test_marginals_of_a_posterior_multiply_to_its_density(name):
+    """None for dependent dimensions."""
+    family = POSTERIORS[name](3)
+    params = tf.random.stateless_normal([5, 4, family.num_params], seed=(0, 1))
+    marginals, q = family.marginals(params), family.distribution(params)
+    assert family.diagonal_gaussian == (family.gaussian and marginals is not None)
+    if marginals is None:
+        assert not isinstance(family, DiagonalFamily)
+        return
+    z = q.sample(6, seed=(0, 2))
+    np.testing.assert_allclose(tf.reduce_sum(marginals.log_prob(z), axis=-1), q.log_prob(z), rtol=1e-5, atol=1e-5)
+    for moment, of_marginals in zip(family.moments(params), (marginals.mean(), marginals.stddev()), strict=True):
+        np.testing.assert_allclose(moment, of_marginals, rtol=1e-5)
+
+
+def test_a_subclass_with_another_distribution_has_neither_marginals_nor_the_moments_of_its_parent():
+    """Until it has its own: free bits in groups then refuse it, and no closed form takes it for a Gaussian."""
+
+    class Uniform(DiagNormal):
+        def distribution(self, params):
+            mean, width = self.mean_and_stddev(params)
+            return tfp.distributions.Independent(tfp.distributions.Uniform(mean - width, mean + width), 1)
+
+    params = tf.random.stateless_normal([5, 6], seed=(0, 1))
+    family = Uniform(3)
+    assert family.marginals(params) is None
+    assert not family.diagonal_gaussian
+    for moment, expected in zip(family.moments(params), ("mean", "stddev"), strict=True):
+        np.testing.assert_array_equal(moment, getattr(family.distribution(params), expected)())
 
 
 @pytest.mark.parametrize("shapes", [([3], [2, 3]), ([2, 3], [3]), ([4, 1, 3], [2, 3])])
