@@ -15,11 +15,9 @@ SOURCES = [path for folder in ("rme_tf", "recipes") for path in sorted((ROOT / f
 PENDING = {
     "recipes/",
     "rme_tf/core/",
-    "rme_tf/evaluation/",
     "rme_tf/experiments/cli.py",
     "rme_tf/experiments/recipes/",
     "rme_tf/experiments/runs/",
-    "rme_tf/likelihoods/",
     "rme_tf/models/",
 }
 # Identifiers that stay: aliases of public names, and names that files have.

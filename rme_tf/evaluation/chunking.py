@@ -1,4 +1,4 @@
-"""How much of an evaluation is computed at once: memory grows with that, not with samples, components or pixels."""
+"""Chunk sizes that bound the memory of an evaluation."""
 
 import math
 from typing import NamedTuple
@@ -6,24 +6,27 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-NUMBERS_AT_ONCE = 2**26  # of the largest tensor, 256 MiB in float32
-MOST_CODES = 2048  # latent codes decoded at once, however small the decoder: more would not be faster
-MOST_CODES_ON_A_GPU = 2**15  # which works on more of them side by side
+NUMBERS_AT_ONCE = 2**26  # values in the largest tensor, 256 MiB in float32
+MOST_CODES = 2048  # latent codes decoded at a time, for decoders of any size: more codes would not be faster
+MOST_CODES_ON_A_GPU = 2**15  # a GPU decodes more codes in parallel
 
 
 class Chunks(NamedTuple):
-    """What is computed at once."""
+    """Numbers of observations, components and draws computed at a time."""
 
     rows: int  # observations
-    components: int  # that draw, a divisor of M
-    draws: int  # of each of them
+    components: int  # components that draw, a divisor of M
+    draws: int  # draws from each component
 
 
 def codes_at_once(model) -> int:
-    """Returns how many latent codes of a `VAE` may be decoded at once, 1 at least.
+    """Returns the number of latent codes to decode at a time.
 
-    What counts is the largest output of a layer of the decoder, and the densities of all components at a draw. Of
-    sequences, which may have any length, and of decoders that do not tell, less is known: of these the params count.
+    The number follows from the largest output of a decoder layer and from the densities of all components at a draw.
+    For decoders with unknown layer outputs, the params count instead; for sequences of any length, only the densities.
+
+    Args:
+        model: `VAE` to evaluate.
     """
     shape = model.likelihood.params_shape
     sizes = [model.num_components * model.latent_dim]
@@ -34,7 +37,7 @@ def codes_at_once(model) -> int:
 
 
 def layer_sizes(network) -> list[int]:
-    """Returns the numbers in each layer's output for one row, as far as a Keras model tells."""
+    """Returns known numbers of output values of layers, for one row."""
     if hasattr(network, "largest_map"):
         return [network.largest_map]
     outputs = keras.tree.flatten([getattr(layer, "output", None) for layer in getattr(network, "layers", [])])
@@ -43,14 +46,14 @@ def layer_sizes(network) -> list[int]:
 
 
 def chunks(model, batch_size: int, num_draws: int = MOST_CODES) -> Chunks:
-    """Returns what of B observations and S draws from each component is computed at once.
+    """Returns the `Chunks` of an evaluation.
 
-    Components are split before observations: their noise does not depend on how.
+    Components are split before observations, since the noise of a component does not depend on the split.
 
     Args:
-        model: a `VAE`.
-        batch_size: B.
-        num_draws: S.
+        model: `VAE` to evaluate.
+        batch_size: number of observations B.
+        num_draws: number of draws S from each component.
     """
     codes = codes_at_once(model)
     rows = min(batch_size, codes)

@@ -1,4 +1,4 @@
-"""What a model's latent codes are worth on a set of observations: has its posterior, or its mixture, collapsed?
+"""Reports on posterior collapse and component collapse of a model.
 
 Letters: N observations, B minibatch, S draws from each component, M components, D latent dimensions, C codes.
 """
@@ -17,37 +17,40 @@ from rme_tf.evaluation import diagnostics
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.posteriors import MixturePosterior
 
-CHUNK = 2**21  # numbers of a table of densities before its sum over D: bounds the memory
+CHUNK = 2**21  # values in a table of densities before its sum over D, which bounds the memory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CollapseReport:
-    """How much the posterior Q(z|x) says of x, its components of each other, and the decoder of z.
+    """Information in the posterior, in its components, and in the decoder.
 
-    Everything is in nats, a mean over observations, but the counts, `usage` and `largest_share`.
+    All values are means over observations in nats, except counts, `usage` and `largest_share`.
     """
 
     num_observations: int  # N: also the size of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n)
-    batch_size: int  # B, of `mutual_information_batch`
+    batch_size: int  # minibatch size B of `mutual_information_batch`
     kl: float  # E_Q[log Q(z|x) - log p(z)]
     kl_aggregate: float  # KL(q(z) || p(z)) = kl - mutual_information
     kl_per_component: np.ndarray  # KL(q_m || p)  [M]
     kl_per_dimension: np.ndarray | None  # closed form  [M, D]; None unless q is a diagonal Gaussian and p N(0, I)
     active_units: int  # of D
-    mutual_information: float  # I_q(x; z); never above log N, which it underestimates when near it
-    mutual_information_batch: float  # the same within minibatches of B; never above log B
+    mutual_information: float  # I_q(x; z), at most log N, and underestimated near log N
+    mutual_information_batch: float  # I_q(x; z) within minibatches of B, at most log B
     mixing_entropy: float  # mean_x H(alpha(x))
     usage_entropy: float  # H(mean_x alpha(x)); the difference of the two is I(m; x)
     usage: np.ndarray  # mean_x alpha_m(x)  [M]
-    largest_share: np.ndarray  # share of observations whose largest weight is alpha_m; ties count in parts  [M]
+    largest_share: np.ndarray  # fraction of observations whose largest weight is alpha_m; ties are split  [M]
     component_kl: np.ndarray  # KL(q_m || q_j)  [M, M]
-    component_information: float  # I(m; z|x), from the densities of the components alone
+    component_information: float  # I(m; z|x), from the densities of the components
     reconstruction: float  # E_Q[log p(x|z)]
-    prior_log_likelihood: float  # E_p[log p(x|z)]: the code says nothing of x
-    reliance: float  # what log p(x|z) loses when z is the next observation's; NaN if every batch is one row
+    prior_log_likelihood: float  # E_p[log p(x|z)], for codes that are independent of x
+    reliance: float  # loss of log p(x|z) with the code of another observation; NaN if every batch is one row
 
     def as_dict(self) -> dict[str, float]:
-        """Returns plain floats: arrays entry by entry, `usage_0` or `component_kl_0_1`; None is left out."""
+        """Returns a dict of floats, with an entry for each array entry.
+
+        The names of array entries are such as `usage_0` or `component_kl_0_1`. Values of None are left out.
+        """
         flat = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -59,7 +62,7 @@ class CollapseReport:
 
 
 class Draws(NamedTuple):
-    """One draw from each component for each of B observations; log-probabilities in nats."""
+    """Draws from each component for B observations, with log-probabilities in nats."""
 
     params: np.ndarray  # [B, M, P]
     log_alpha: np.ndarray  # [B, M]
@@ -74,21 +77,22 @@ class Draws(NamedTuple):
 def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_size=64, seed=0) -> CollapseReport:
     """Returns a `CollapseReport` of the first N observations.
 
-    The cost grows with S N^2 M^2 D, for the aggregate posterior, and S N M decoded codes; the memory
-    with S N M (M + D). Components that have not joined yet (during a warm start) have weight zero.
+    The time grows with S N^2 M^2 D, for the aggregate posterior, and with S N M decoded codes; the memory grows with
+    S N M (M + D). Inactive components, during a warm start, have weight zero.
 
     Args:
-        model: a `VAE`, or an object with its `infer`, `log_joint`, `prior`, `posterior_family`, `num_components` and
+        model: `VAE`, or an object with its `infer`, `log_joint`, `prior`, `posterior_family`, `num_components` and
             `latent_dim`; a `likelihood` checks the data.
-        data: array [N, ...], or a `tf.data.Dataset` of batches [B, ...] or of tuples that begin with one;
-            the rows that follow each other should be unrelated, or `reliance` is underestimated. It may be endless.
-        num_samples: S.
-        max_observations: N at most.
-        batch_size: B, of the minibatch's mutual information, and into which an array is cut.
-        seed: integer.
+        data: array [N, ...], or a finite or infinite `tf.data.Dataset` of batches [B, ...] or of tuples that begin
+            with a batch. Consecutive rows should be unrelated, or `reliance` is underestimated.
+        num_samples: number of draws S from each component.
+        max_observations: largest number of observations N.
+        batch_size: minibatch size B of `mutual_information_batch`, and of the batches of an array.
+        seed: integer seed of the draws.
 
     Raises:
-        ValueError: for a number less than 1, fewer than two observations, or data that do not fit the likelihood.
+        ValueError: if a number is less than 1, there are fewer than two observations, or the data do not fit the
+            likelihood.
     """
     sizes = {"num_samples": num_samples, "max_observations": max_observations, "batch_size": batch_size}
     for name, value in sizes.items():
@@ -108,10 +112,15 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
 
 
 def checked_first(model, data, max_observations: int):
-    """Returns the data, an array cut to its first observations, checked against the model's likelihood if it has one.
+    """Returns checked data, with an array cut to its first observations.
+
+    Args:
+        model: object whose `likelihood`, if there is one, checks the data.
+        data: array [N, ...], or a `tf.data.Dataset`.
+        max_observations: largest number of observations.
 
     Raises:
-        ValueError: for empty data, a wrong shape, or values outside the support.
+        ValueError: if the data are empty, have a wrong shape, or have values outside of the support.
     """
     likelihood = getattr(model, "likelihood", None)
     if likelihood is not None:
@@ -119,7 +128,7 @@ def checked_first(model, data, max_observations: int):
     return data if isinstance(data, tf.data.Dataset | list | tuple) else data[:max_observations]
 
 
-# Graph code, traced once for all reports on a model.
+# Graph code, traced once for a model and used by all reports.
 
 
 def _draw(model, x, seed) -> Draws:
@@ -152,11 +161,11 @@ def _log_densities(model, params, log_alpha, codes):
     return objectives.log_mixture(log_alpha[:, tf.newaxis], log_q)
 
 
-# Draws: `Draws` whose arrays, but params and log_alpha, have a leading axis of S.
+# The arrays of these `Draws` have a leading axis S, except params and log_alpha.
 
 
 def _first_batches(model, data, batch_size: int, max_observations: int) -> Iterator:
-    """Yields batches of observations, `max_observations` in all at most."""
+    """Yields batches of at most `max_observations` observations in total."""
     left, likelihood = max_observations, getattr(model, "likelihood", None)
     for batch in batches(data, batch_size):
         x = tf.convert_to_tensor(batch)[:left]
@@ -173,7 +182,7 @@ def _draw_all(model, batches, num_samples: int, seed: int) -> Draws:
     for index, x in enumerate(batches):
         seeds = (tf.constant([seed, index * num_samples + s], tf.int32) for s in range(num_samples))
         samples = [[part.numpy() for part in draw(x, draw_seed)] for draw_seed in seeds]
-        if len(x) == 1:  # which has no other row to take a code from
+        if len(x) == 1:  # no other row has a code
             samples = [[*parts_of[:-1], np.full_like(parts_of[-1], np.nan)] for parts_of in samples]
         params, log_alpha = samples[0][:2]
         parts.append([params, log_alpha, *(np.stack(column) for column in list(zip(*samples, strict=True))[2:])])
@@ -192,25 +201,25 @@ def _mean(draws: Draws, values) -> float:
 
 
 def _information(model, draws: Draws, batch_size: int) -> dict:
-    own, aggregate, minibatch = _mixture_densities(model, draws, batch_size)  # [S, N, M]
-    num_samples, num_observations = own.shape[:2]
+    log_q, aggregate, minibatch = _mixture_densities(model, draws, batch_size)  # [S, N, M]
+    num_samples, num_observations = log_q.shape[:2]
 
     def rows(values):
         return np.moveaxis(values, 0, -1).reshape(num_observations, -1)  # [N, M*S]
 
     weights = np.repeat(np.exp(draws.log_alpha) / num_samples, num_samples, axis=-1)  # [N, M*S]
     return {
-        "kl": _mean(draws, own - draws.log_prior),
+        "kl": _mean(draws, log_q - draws.log_prior),
         "kl_aggregate": _mean(draws, aggregate - draws.log_prior),
-        "mutual_information": diagnostics.mutual_information(rows(own), rows(aggregate), weights),
-        "mutual_information_batch": diagnostics.mutual_information(rows(own), rows(minibatch), weights),
+        "mutual_information": diagnostics.mutual_information(rows(log_q), rows(aggregate), weights),
+        "mutual_information_batch": diagnostics.mutual_information(rows(log_q), rows(minibatch), weights),
     }
 
 
 def _mixture_densities(model, draws: Draws, batch_size: int):
-    """Returns log Q(z|x) of its own x, log 1/N sum_n Q(z|x_n), and the same within minibatches.
+    """Returns log Q(z|x), log 1/N sum_n Q(z|x_n), and the latter within minibatches, each [S, N, M].
 
-    Minibatches are blocks of B observations in their order; the last may be smaller. Each [S, N, M].
+    Minibatches are consecutive blocks of B observations; the last block may be smaller.
     """
     num_samples, num_observations, num_components, latent_dim = draws.z.shape
     results = np.empty([3, num_samples, num_observations, num_components])
@@ -219,14 +228,14 @@ def _mixture_densities(model, draws: Draws, batch_size: int):
         for s in range(num_samples):
             codes = draws.z[s, block].reshape(-1, latent_dim)  # [B*M, D]
             table = _table(model, draws, codes)  # [N, B*M]
-            own = table[np.repeat(np.arange(block.start, block.stop), num_components), np.arange(len(codes))]
+            log_q = table[np.repeat(np.arange(block.start, block.stop), num_components), np.arange(len(codes))]
             aggregates = [diagnostics.aggregate_log_density(part) for part in (table, table[block])]
-            results[:, s, block] = np.reshape([own, *aggregates], [3, -1, num_components])
+            results[:, s, block] = np.reshape([log_q, *aggregates], [3, -1, num_components])
     return results
 
 
 def _table(model, draws: Draws, codes):
-    """Returns log Q(z_c|x_n) [N, C], computed a few observations at a time."""
+    """Returns log Q(z_c|x_n) [N, C], computed for a few observations at a time."""
     log_densities = compiled(_log_densities, model)
     step = max(1, CHUNK // (codes.size * draws.params.shape[1]))
     starts = range(0, len(draws.params), step)
@@ -239,13 +248,13 @@ def _table(model, draws: Draws, codes):
 
 def _codes(model, draws: Draws) -> dict:
     means, stddevs = (moment.numpy() for moment in model.posterior_family.moments(draws.params))
-    own = np.diagonal(draws.log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
+    log_q = np.diagonal(draws.log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
     per_dimension = None
     if model.posterior_family.diagonal_gaussian and isinstance(model.prior, priors.StandardNormal):
         per_dimension = diagnostics.kl_per_dimension(means, stddevs)
     return {
         "active_units": diagnostics.active_units(np.exp(draws.log_alpha), means),
-        "kl_per_component": np.mean(own - draws.log_prior, axis=(0, 1), dtype=np.float64),
+        "kl_per_component": np.mean(log_q - draws.log_prior, axis=(0, 1), dtype=np.float64),
         "kl_per_dimension": per_dimension,
     }
 
@@ -266,7 +275,7 @@ def _mixture(draws: Draws) -> dict:
 def _decoder(draws: Draws) -> dict:
     reconstruction = np.sum(np.exp(draws.log_alpha) * draws.log_lik, axis=-1)  # [S, N]
     loss = reconstruction - draws.shuffled_log_lik
-    paired = loss[np.isfinite(loss)]  # rows that had another to take a code from
+    paired = loss[np.isfinite(loss)]  # rows with the code of another row
     return {
         "reconstruction": float(reconstruction.mean(dtype=np.float64)),
         "prior_log_likelihood": float(draws.prior_log_lik.mean(dtype=np.float64)),

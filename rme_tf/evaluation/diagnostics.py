@@ -1,6 +1,6 @@
-"""Diagnostics of posterior collapse and component collapse: pure functions of NumPy arrays.
+"""Diagnostics of posterior and component collapse: pure functions of NumPy arrays.
 
-Letters: N observations, S samples of each, M components, D latent dimensions.
+Letters: N observations, S samples for each observation, M components, D latent dimensions.
 """
 
 import math
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-ACTIVE_VARIANCE = 0.01  # the threshold of Burda et al.
+ACTIVE_VARIANCE = 0.01  # threshold of Burda et al.
 
 
 def active_units(weights, means) -> int:
     """Returns the number of latent dimensions d with Var_x(E_Q[z_d]) > 0.01.
 
     Args:
-        weights: alpha. Shape [N, M].
-        means: of the components. Shape [N, M, D].
+        weights: mixing weights alpha. Shape [N, M].
+        means: means of the components. Shape [N, M, D].
 
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
@@ -26,37 +26,46 @@ def active_units(weights, means) -> int:
 
 
 def mixing_entropy(weights) -> float:
-    """Returns the component usage mean_x H(alpha(x)), in nats, for weights [N, M]; at most log M."""
+    """Returns the mean entropy of the weights, mean_x H(alpha(x)), in nats.
+
+    It is at most log M.
+
+    Args:
+        weights: mixing weights alpha. Shape [N, M].
+    """
     weights = np.asarray(weights, np.float64)
     terms = np.where(weights > 0.0, weights * np.log(np.maximum(weights, 1e-300)), 0.0)
     return float(abs(terms.sum(axis=-1)).mean())  # no term is positive
 
 
 def component_information(elbo, component_elbo, weights) -> float:
-    """Returns mean_x I(m; z|x), in nats: what the mixture gains over its components.
+    """Returns mean_x I(m; z|x), in nats, from bounds.
 
         ELBO(Q) - sum_m alpha_m ELBO(q_m) = I(m; z|x) <= H(alpha) <= log M
 
     Args:
         elbo: ELBO(Q) of each observation. Shape [N].
-        component_elbo: ELBO(q_m). Shape [N, M].
-        weights: alpha. Shape [N, M].
+        component_elbo: ELBO(q_m) of each observation. Shape [N, M].
+        weights: mixing weights alpha. Shape [N, M].
     """
     return float(np.mean(elbo - np.sum(weights * component_elbo, axis=-1)))
 
 
 class Usage(NamedTuple):
-    """How much each component is used. Both [M], and each sums to one."""
+    """Usage of each component, as two vectors [M] that sum to one."""
 
     mean: np.ndarray  # mean_x alpha_m(x)
-    largest: np.ndarray  # share of the observations whose largest weight is alpha_m, in equal parts where several are
+    largest: np.ndarray  # fraction of the observations whose largest weight is alpha_m; ties are split equally
 
 
 def component_usage(weights) -> Usage:
-    """Returns the mean weight of each component, and how often it is the largest, for weights [N, M].
+    """Returns the `Usage` of each component.
 
-    An observation whose largest weight several components have, up to the rounding of float32, counts for each of them
-    in equal parts: uniform weights give every component 1 / M.
+    If several weights of an observation are the largest, up to the rounding of float32, the observation is split
+    equally between their components: uniform weights give 1 / M for every component.
+
+    Args:
+        weights: mixing weights alpha. Shape [N, M].
     """
     weights = np.asarray(weights, np.float64)
     is_largest = weights >= weights.max(axis=-1, keepdims=True) - 1e-6  # components
@@ -64,13 +73,15 @@ def component_usage(weights) -> Usage:
 
 
 def aggregate_log_density(log_q_table):
-    """Returns the log density of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n), in nats.
+    """Returns the log density of the aggregate posterior, in nats.
+
+        q(z) = 1/N sum_n Q(z|x_n)
 
     Args:
-        log_q_table: log Q(z_c|x_n) of C codes. Shape [N, C].
+        log_q_table: log Q(z_c|x_n) for C codes. Shape [N, C].
 
     Returns:
-        Shape [C], float64. At least log Q(z_c|x_n) - log N for every n.
+        log_density: float64, at least log Q(z_c|x_n) - log N for every n. Shape [C].
     """
     return _log_sum_exp(log_q_table, axis=0) - math.log(len(log_q_table))
 
@@ -80,13 +91,13 @@ def mutual_information(log_q_own, log_q_aggregate, weights=None) -> float:
 
         mean_n sum_s w_ns [log Q(z_ns|x_n) - log q(z_ns)]
 
-    It is at most log N where q is the aggregate posterior of these N observations, and
+    It is at most log N if q is the aggregate posterior of these N observations, and equals
     E_x KL(Q(z|x) || p(z)) - KL(q(z) || p(z)) for any prior p.
 
     Args:
         log_q_own: log Q(z_ns|x_n) at the S samples of each observation. Shape [N, S].
-        log_q_aggregate: log q(z_ns). Shape [N, S].
-        weights: of an observation's samples, where they are not all equal. Shape [N, S], rows sum to one.
+        log_q_aggregate: log q(z_ns) at the samples. Shape [N, S].
+        weights: weights of the samples of an observation, with sum one; None is equal weights. Shape [N, S].
 
     References:
         Hoffman and Johnson (2016), ELBO surgery, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
@@ -98,61 +109,64 @@ def mutual_information(log_q_own, log_q_aggregate, weights=None) -> float:
 
 
 def kl_per_dimension(means, scales):
-    """Returns mean_x KL(N(mean_d, scale_d^2) || N(0, 1)) of each component and dimension, in nats.
+    """Returns mean_x KL(N(mean_d, scale_d^2) || N(0, 1)), in nats.
 
         (mean^2 + scale^2 - 1) / 2 - log scale
 
     Args:
-        means: Shape [N, M, D].
-        scales: standard deviations. Shape [N, M, D].
+        means: means of the components. Shape [N, M, D].
+        scales: standard deviations of the components. Shape [N, M, D].
 
     Returns:
-        Shape [M, D]. For a diagonal Gaussian the sum over D is KL(q_m || N(0, I)).
+        kl: KL of each component and dimension, whose sum over D is KL(q_m || N(0, I)) for a diagonal Gaussian. Shape
+            [M, D].
     """
     means, scales = np.asarray(means, np.float64), np.asarray(scales, np.float64)
     return np.mean(0.5 * (means**2 + scales**2 - 1.0) - np.log(scales), axis=0)  # observations
 
 
 def component_kl(log_q_all):
-    """Returns mean_x KL(q_m || q_j) of each pair of components, in nats, estimated from samples.
+    """Returns mean_x KL(q_m || q_j) of pairs of components, in nats, from samples.
 
     Args:
-        log_q_all: log q_j(z_m), component m drew. Shape [S, N, M, M].
+        log_q_all: log q_j(z_m), where component m drew z_m. Shape [S, N, M, M].
 
     Returns:
-        Shape [M, M], indexed [m, j]; zero on the diagonal.
+        kl: KL with indices [m, j], zero on the diagonal. Shape [M, M].
     """
     log_q_all = np.asarray(log_q_all, np.float64)
-    own = np.diagonal(log_q_all, axis1=-2, axis2=-1)[..., np.newaxis]  # log q_m(z_m)
-    return np.mean(own - log_q_all, axis=(0, 1))  # samples, observations
+    log_q = np.diagonal(log_q_all, axis1=-2, axis2=-1)[..., np.newaxis]  # log q_m(z_m)
+    return np.mean(log_q - log_q_all, axis=(0, 1))  # samples, observations
 
 
 def component_divergence(log_q_all, weights) -> float:
-    """Returns the Jensen-Shannon divergence of the components, mean_x I(m; z|x), in nats.
+    """Returns the Jensen-Shannon divergence of the components, in nats.
 
-        mean_x sum_m alpha_m KL(q_m || Q) <= H(alpha) <= log M
+        mean_x I(m; z|x) = mean_x sum_m alpha_m KL(q_m || Q) <= H(alpha) <= log M
 
-    What `component_information` takes from bounds, this takes from the densities of the components alone.
+    `component_information` estimates the same quantity from bounds; here only densities of components are used.
 
     Args:
-        log_q_all: log q_j(z_m), component m drew. Shape [S, N, M, M].
-        weights: alpha. Shape [N, M].
+        log_q_all: log q_j(z_m), where component m drew z_m. Shape [S, N, M, M].
+        weights: mixing weights alpha. Shape [N, M].
 
     References:
         Lin (1991), Divergence measures based on the Shannon entropy.
     """
     log_q_all, weights = np.asarray(log_q_all, np.float64), np.asarray(weights, np.float64)
-    log_alpha = np.log(np.maximum(weights, 1e-300))  # no weight at all: nothing is added
-    own = np.diagonal(log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
+    log_alpha = np.log(np.maximum(weights, 1e-300))  # a weight of zero adds nothing
+    log_q = np.diagonal(log_q_all, axis1=-2, axis2=-1)  # log q_m(z_m)
     log_mixture = _log_sum_exp(log_alpha[:, np.newaxis] + log_q_all, axis=-1)
-    return float(np.mean(np.sum(weights * (own - log_mixture), axis=-1)))
+    return float(np.mean(np.sum(weights * (log_q - log_mixture), axis=-1)))
 
 
 def closest_components(divergences) -> tuple[int, int, float]:
-    """Returns the two components (m, j), m < j, that are most alike, and the mean of their two KL, in nats.
+    """Returns the closest components (m, j), m < j, and their symmetric KL.
+
+    The symmetric KL is the mean of both directions, in nats.
 
     Args:
-        divergences: KL(q_m || q_j). Shape [M, M], M at least 2.
+        divergences: KL(q_m || q_j) for M of at least 2. Shape [M, M].
     """
     symmetric = 0.5 * (np.asarray(divergences) + np.asarray(divergences).T)
     rows, columns = np.triu_indices(len(symmetric), k=1)

@@ -1,4 +1,4 @@
-"""Bounds on log p(x) over a data set, with many samples in constant memory.
+"""Bounds on log p(x) of a data set, in constant memory.
 
 Letters: N observations, B batch, M components, S draws from each component.
 """
@@ -20,7 +20,7 @@ from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_
 
 
 class Bounds(NamedTuple):
-    """Estimates for each observation, in nats but `alpha`."""
+    """Estimates for each observation, in nats except `alpha`."""
 
     log_likelihood: np.ndarray  # importance-weighted bound on log p(x)  [N]
     elbo: np.ndarray  # ELBO(Q)  [N]
@@ -38,7 +38,10 @@ class Estimate(NamedTuple):
 
 
 def estimate(values) -> Estimate:
-    """Returns the mean of values [N] and the standard error of that mean; NaN for a single value."""
+    """Returns the mean of values [N] and its standard error.
+
+    The standard error of a single value is NaN.
+    """
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         return Estimate(float(values.mean()), math.nan)
@@ -46,16 +49,18 @@ def estimate(values) -> Estimate:
 
 
 def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None) -> Bounds:
-    """Returns `Bounds` of a batch as tensors, from S draws of each component; graph code, any S.
+    """Returns `Bounds` of a batch from S draws of each component.
+
+    This is graph code, for any S.
 
     Args:
-        model: a `VAE`.
-        x: Shape [B, *event_shape].
-        num_draws: S, a Python integer or an int32 scalar.
-        seed: stateless seed. Shape [2].
-        chunk: how many of the S draws are decoded at once.
-        block: how many components draw at once, a divisor of M; all of them unless given.
-        encoding: `model.encode(x)`, if it is known.
+        model: `VAE` to evaluate.
+        x: observations. Shape [B, *event_shape].
+        num_draws: number of draws S from each component, a Python integer or an int32 scalar.
+        seed: stateless seed of the draws. Shape [2].
+        chunk: number of draws decoded at a time.
+        block: number of components that draw at a time, a divisor of M; None is M.
+        encoding: result of `model.encode(x)`; None computes it.
     """
     encoding = model.encode(x) if encoding is None else encoding
     size = encoding.log_alpha.shape[-1]
@@ -66,23 +71,24 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = N
         log_totals, *blocks = tf.map_fn(
             lambda first: _sums_of_block(model, x, encoding, num_draws, seed, chunk, first, block),
             starts,
-            parallel_iterations=1,  # for the memory's sake
+            parallel_iterations=1,  # bounds the memory
             fn_output_signature=(tf.TensorSpec([None], tf.float32), spec, spec, spec),
         )
         log_total = tf.reduce_logsumexp(log_totals, axis=0)  # blocks
-        sums = [tf.reshape(tf.transpose(each, [1, 0, 2]), [-1, size]) for each in blocks]  # [B, M]
+        sums = [tf.reshape(tf.transpose(part, [1, 0, 2]), [-1, size]) for part in blocks]  # [B, M]
     count = tf.cast(num_draws, tf.float32)
     alpha = tf.exp(encoding.log_alpha)
-    log_lik, mixture, own = (each / count for each in sums)
+    log_lik, mixture, component = (total / count for total in sums)
     reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)
     bound = tf.reduce_sum(alpha * mixture, axis=-1)
-    return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, own, alpha)
+    return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, component, alpha)
 
 
 def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size: int) -> tuple:
-    """Returns sums over the draws of K components, the first of which is `first`.
+    """Returns sums over the draws of K components, from component `first` on.
 
-    Those of alpha w in logs [B], and of log p(x|z), of log p(x, z) / Q(z|x) and of log p(x, z) / q_m(z|x) [B, K].
+    The sums are the log of the sum of alpha w [B], and the sums of log p(x|z), log p(x, z) / Q(z|x) and
+    log p(x, z) / q_m(z|x) [B, K].
     """
     q, log_alpha = model.posterior_of(encoding), encoding.log_alpha
     of_block = tf.gather(log_alpha, first + tf.range(size), axis=1)  # [B, K]
@@ -95,16 +101,16 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
         z, log_q_all = q.sample_with_log_probs(chunk, noise, first=first, count=size)
         log_lik, log_prior = model.log_joint(x, z)
         log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
-        own = objectives.diagonal(log_q_all[..., first : first + size])
+        log_q = objectives.diagonal(log_q_all[..., first : first + size])
         used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
         log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
 
         def added(total, values):
             total += tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
-            return tf.ensure_shape(total, of_block.shape)  # the loop wants K static
+            return tf.ensure_shape(total, of_block.shape)  # `tf.while_loop` requires a static K
 
-        values = (log_lik, log_ratio, log_lik + log_prior - own)
+        values = (log_lik, log_ratio, log_lik + log_prior - log_q)
         log_total = tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0)
         return done + chunk, log_total, *map(added, sums, values)
 
@@ -113,12 +119,17 @@ def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size:
 
 
 def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block) -> Bounds:
-    """`bounds_of_batch`, what it is given of tensors first."""
+    """`bounds_of_batch` with tensor arguments first, as `compiled` requires."""
     return bounds_of_batch(model, x, num_draws, seed, chunk, block)
 
 
 def draws_per_component(num_samples, num_components: int):
-    """Returns the least S such that S M is at least `num_samples`, an integer or a scalar tensor."""
+    """Returns the smallest S such that S M is at least `num_samples`.
+
+    Args:
+        num_samples: number of samples, an integer or a scalar tensor.
+        num_components: number of components M.
+    """
     return -(-num_samples // num_components)
 
 
@@ -126,16 +137,16 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     """Returns `Bounds` of each observation as NumPy arrays.
 
     Args:
-        model: a `VAE`.
-        x: array [N, *event_shape], or a `tf.data.Dataset` of batches that are no larger than `batch_size`, of
-            sentences of like length for instance, which must end; checked against the likelihood's support.
-        num_samples: S M, the samples for one observation over all components, rounded up.
-        seed: integer.
-        batch_size: B.
+        model: `VAE` to evaluate.
+        x: array [N, *event_shape], or a finite `tf.data.Dataset` of batches of at most `batch_size` rows, such as
+            batches of sentences of similar length; checked against the likelihood's support.
+        num_samples: number of samples S M for one observation, over all components, rounded up.
+        seed: integer seed of the draws.
+        batch_size: number of observations B in a batch.
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: for data outside the likelihood's support, empty or endless, or a number less than 1.
+        ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is less than 1.
     """
     x = checked_whole(x, model.likelihood)
     for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
@@ -161,16 +172,17 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
 
 
 def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Estimate:
-    """Returns the mean importance-weighted bound on log p(x), in nats, with its standard error over x.
+    """Returns the mean importance-weighted bound on log p(x), in nats.
 
-    The bound is stratified over components: log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x).
+    The bound is stratified over components: log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x). The standard error is
+    over observations x.
 
     Args:
-        model: a `VAE`.
-        x: array [N, *event_shape], or a `tf.data.Dataset`: see `bounds`.
-        num_samples: samples for one observation, over all components.
-        seed: integer.
-        batch_size: B.
+        model: `VAE` to evaluate.
+        x: array [N, *event_shape], or a `tf.data.Dataset`, see `bounds`.
+        num_samples: number of samples for one observation, over all components.
+        seed: integer seed of the draws.
+        batch_size: number of observations B in a batch.
         progress: whether to show a progress bar.
 
     References:
@@ -181,11 +193,16 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
 
 
 def bits_per_dimension(nats: float, likelihood) -> float:
-    """Returns -nats / (D_x ln 2), plus 8 where the likelihood is a density of 8-bit pixels scaled to [0, 1].
+    """Returns the negative log-likelihood in bits per dimension.
 
-    Of a density these are bits of the data if the pixels were dequantised, (pixel + u) / 256, alone: on a grid of
-    levels a density may be as high as it likes. NaN for sequences, which have no one number of dimensions: see
-    `perplexity`.
+        -nats / (D_x ln 2), plus 8 for a density of 8-bit pixels scaled to [0, 1]
+
+    For a density, these are bits of the data only if the pixels are dequantized, (pixel + u) / 256: on a grid of levels
+    a density has no upper bound. The result for sequences, whose number of dimensions varies, is NaN: see `perplexity`.
+
+    Args:
+        nats: log-likelihood of an observation, in nats.
+        likelihood: `Likelihood` of the observation.
     """
     if None in likelihood.event_shape:
         return math.nan
@@ -193,19 +210,25 @@ def bits_per_dimension(nats: float, likelihood) -> float:
 
 
 def perplexity(log_likelihood, num_tokens: int) -> float:
-    """Returns exp(-sum log p(x) / targets), for log-likelihoods or bounds in nats, [N].
+    """Returns the perplexity exp(-sum log p(x) / num_tokens).
 
     Args:
-        log_likelihood: of each sequence; of the ELBO or of the importance-weighted bound: say which.
-        num_tokens: the targets of all N sequences: tokens, or words, with one EOS each and no BOS.
+        log_likelihood: log-likelihood of each sequence in nats, or a bound, which should be named with the result.
+            Shape [N].
+        num_tokens: number of tokens or words of all N sequences, with an EOS for each sequence and without BOS.
     """
     return float(math.exp(-np.sum(log_likelihood, dtype=np.float64) / num_tokens))
 
 
 def summarize(model, x, values: Bounds) -> dict[str, float]:
-    """Returns the numbers of a report for observations x and their `Bounds`, in nats unless said.
+    """Returns a dict of summary statistics of bounds.
 
-    `active_units` and `bits_per_dimension` have their own units; `alpha_m` is the mean weight of component m.
+    The values are in nats, except `active_units`, `bits_per_dimension` and `alpha_m`, the mean weight of component m.
+
+    Args:
+        model: `VAE` that was evaluated.
+        x: observations, see `bounds`.
+        values: `Bounds` of the observations.
     """
     log_lik, elbo = estimate(values.log_likelihood), estimate(values.elbo)
     inferred = _moments(model, x)
@@ -232,7 +255,7 @@ def _encode(model, x):
 
 
 def _compiled_encode(model):
-    """Returns `model.encode` of batches of any size."""
+    """Returns a compiled `model.encode` for batches of any size."""
     return compiled(_encode, model, signature=(model.likelihood.spec(),))
 
 
@@ -248,7 +271,16 @@ def _moments(model, x):
 
 
 def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
-    """Returns the median time of inferring Q(z|x) for one batch, in milliseconds, compiled and warm."""
+    """Returns the median time to infer Q(z|x), in milliseconds.
+
+    The function is compiled and called before the timing.
+
+    Args:
+        model: `VAE` to time.
+        x: observations to repeat in a batch. Shape [N, *event_shape].
+        batch_size: number of observations B in the batch.
+        repeats: number of timings.
+    """
     x = np.asarray(model.likelihood.observations(x))
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
     infer = _compiled_encode(model)

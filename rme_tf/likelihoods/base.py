@@ -1,4 +1,4 @@
-"""The contract of a likelihood."""
+"""Base class of likelihoods."""
 
 import math
 
@@ -13,30 +13,34 @@ from rme_tf.likelihoods.support import check_support, guarded
 
 
 class Likelihood(keras.layers.Layer):
-    """Turns decoder outputs into p(x|z); a Keras layer so that it may own weights, never called as one.
+    """A likelihood p(x|z) with decoder outputs as params.
+
+    It is a Keras layer so that it may have weights, and is never called.
 
     Args:
         event_shape: shape of one observation x, without the batch.
 
     Raises:
-        ValueError: for a shape that no observation has.
+        ValueError: if no observation can have the shape.
 
     To be implemented by subclasses:
         * `params_shape`: shape of the decoder's output for one observation.
         * `distribution(params)`: params [..., *params_shape] -> `tfd.Distribution`, batch [...],
           event `event_shape`.
-        * `support` and `in_support(x)`: the values that x may take, in words and as a test.
-        * `bits_offset`: what to add to nats / (D_x ln 2) to get bits per dimension of 8-bit data.
+        * `support` and `in_support(x)`: the values that x may take, as text and as a test.
+        * `bits_offset`: number to add to -nats / (D_x ln 2) for bits per dimension of 8-bit data.
 
     May be overridden:
-        * `observation_dtype`, `example`: of x, where it is not float32, or zero not in the support.
+        * `observation_dtype`: dtype of x, by default float32.
+        * `example`: observations in the support, by default zeros.
         * `any_length`: whether an axis of x may have any length, None in `event_shape`.
-        * `interval`: (low, high), if the entries of x are between such numbers.
-        * `log_prob`: where the distribution's own will not do.
-        * `network_options`, `bind`: what the networks must know, or share.
-        * `unconstrained`: what the params are, in words, if each may be any real number: "logits", say. Then a decoder
-          that ends in a sigmoid or the like is warned of.
-        * `parts`, `of_pixel`: what an autoregressive decoder goes by, and how it draws a pixel. See `generation`.
+        * `interval`: (low, high), if the entries of x are between two numbers.
+        * `log_prob`: log p(x|z), by default of the distribution.
+        * `network_options`, `bind`: arguments for the builders of networks, and weights shared with the decoder.
+        * `unconstrained`: text on the params if they may be any real numbers, such as "logits". A warning is then given
+          for a decoder that ends in a sigmoid or a similar activation.
+        * `parts`: "pixels" or "tokens", the unit of autoregressive decoding.
+        * `of_pixel`: likelihood of one pixel, for autoregressive decoding.
     """
 
     parts = "pixels"
@@ -62,25 +66,30 @@ class Likelihood(keras.layers.Layer):
         raise NotImplementedError
 
     def log_prob(self, params, x):
-        """Returns log p(x|z) [...], in nats, for params [..., *params_shape] and x that broadcasts against them."""
+        """Returns log p(x|z) [...], in nats.
+
+        Args:
+            params: decoder outputs. Shape [..., *params_shape].
+            x: observations that broadcast against the params. Shape [..., *event_shape].
+        """
         return self.distribution(params).log_prob(x)
 
     @property
     def network_options(self) -> dict:
-        """Arguments for the builders of networks: what they must know of x beside its shape."""
+        """Arguments for the builders of networks."""
         return {}
 
     def bind(self, decoder) -> None:
-        """Takes from the decoder what both share; called once, by the model."""
+        """Shares weights with the decoder; called once, by the model."""
         del decoder
 
     def of_pixel(self):
-        """Returns the likelihood of one pixel alone, whose params are those of an image with the sides 1.
+        """Returns the likelihood of a single pixel, for autoregressive decoders.
 
-        A decoder that goes pixel by pixel draws from it.
+        Its params have the shape of the params of an image with height and width 1.
 
         Raises:
-            ValueError: if the pixels are not alike, or not independent of each other given the decoder's outputs.
+            ValueError: if the likelihood differs between pixels, or the pixels depend on each other given the params.
         """
         if self.weights:
             raise ValueError(f"{type(self).__name__} has weights: pixel by pixel it needs an `of_pixel` of its own.")
@@ -102,39 +111,40 @@ class Likelihood(keras.layers.Layer):
         return tf.zeros([batch_size, *self.event_shape], self.observation_dtype)
 
     def in_support(self, x):
-        """Returns a boolean tensor of x's shape: which entries have a finite log-likelihood."""
+        """Returns whether each entry of x has a finite log-likelihood."""
         raise NotImplementedError
 
     @tf.autograph.experimental.do_not_convert
     def check(self, x, name: str = "x") -> None:
-        """Check a whole array of observations, chunk by chunk.
+        """Checks a whole array of observations, chunk by chunk.
 
         Args:
-            x: array, or anything with `__array__`. Shape [N, *event_shape].
-            name: what to call it in the message.
+            x: array, or any object with `__array__`. Shape [N, *event_shape].
+            name: name of the argument, for messages.
 
         Raises:
-            ValueError: if it holds no real numbers, is empty, of another shape, or outside the support.
+            ValueError: if the array has no real numbers, is empty, has another shape, or is outside of the support.
         """
         x = as_array(x, name, f"an array of observations {self.event_shape}")
         self.check_shape(x.shape, name)
         if math.prod(x.shape) == 0:
             raise ValueError(f"`{name}` is empty. Expected at least one observation.")
-        with tf.init_scope():  # the values are known, even where a function is traced
+        with tf.init_scope():  # the values are known, even inside of a traced function
             check_support(self, x, name)
 
     def observations(self, x, name: str = "x", *, lead: bool = False):
-        """Return observations as a tensor of `observation_dtype`, checked.
+        """Returns checked observations as a tensor of `observation_dtype`.
 
-        Values are checked in the outermost call alone (see `outer_calls`); of a tensor in a graph, the shape alone.
+        Values are checked only in the outermost call (see `rme_tf.core.outer_calls`); for a tensor in a graph, only the
+        shape is checked.
 
         Args:
-            x: array, tensor, or anything with `__array__`. Shape [B, *event_shape].
+            x: array, tensor, or any object with `__array__`. Shape [B, *event_shape].
             name: name of the argument, for messages.
             lead: whether x may have any leading axes instead of B.
 
         Raises:
-            ValueError: as `check` does.
+            ValueError: if `check` refuses the values or the shape.
         """
         x = as_array(x, name, f"an array of observations {self.event_shape}")
         if is_outer_call():
@@ -153,19 +163,32 @@ class Likelihood(keras.layers.Layer):
             self.check(np.reshape(x, (-1, *batch[1:])) if lead else x, name)
 
     def check_shape(self, shape, name: str = "x") -> None:
-        """Checks the static shape [N, *event_shape] of a batch; raises ValueError."""
+        """Checks the static shape [N, *event_shape] of a batch.
+
+        Args:
+            shape: static shape, with None for an unknown size.
+            name: name of the argument, for messages.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
         if not self.fits(shape):
             raise ValueError(f"`{name}` must have shape {(None, *self.event_shape)}. Received: {tuple(shape)}.")
 
     def fits(self, shape) -> bool:
-        """Returns whether a static shape is one of a batch, [N, *event_shape]."""
+        """Returns whether a static shape fits a batch, [N, *event_shape]."""
         expected = (None, *self.event_shape)
         return len(shape) == len(expected) and all(
-            size is None or wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
+            a is None or b is None or a == b for a, b in zip(shape, expected, strict=True)
         )
 
     def guard(self, x, name: str = "x"):
-        """Returns a batch of a `tf.data` pipeline, having checked it as `check` does, in graph mode."""
+        """Returns a checked batch of a `tf.data` pipeline, in graph mode.
+
+        Args:
+            x: batch of observations. Shape [B, *event_shape].
+            name: name of the argument, for messages.
+        """
         self.check_shape(x.shape, name)
         return guarded(self, x, name)
 

@@ -1,4 +1,4 @@
-"""Binary observations."""
+"""Bernoulli likelihood of binary observations."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from rme_tf.likelihoods.base import Likelihood
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Bernoulli(Likelihood):
-    """Independent Bernoulli pixels; the decoder gives one logit for each."""
+    """Independent Bernoulli pixels, with logits as params."""
 
     support = "binary values, 0 or 1"
     interval = (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Pixels of 256 levels, each level with a probability of its own."""
+"""Categorical likelihood of pixels with 256 levels."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from rme_tf.likelihoods.levels import LEVELS, LevelDistribution, Levels, log_sof
 
 @keras.saving.register_keras_serializable("rme_tf")
 class CategoricalPixels(Levels):
-    """Independent pixels, a categorical over 256 levels each; the decoder gives the logits.
+    """Independent categorical pixels over 256 levels, with logits as params.
 
     References:
         van den Oord et al. (2016), https://arxiv.org/abs/1601.06759
@@ -43,7 +43,7 @@ class CategoricalPixels(Levels):
         static = tf.broadcast_static_shape(logits.shape[:-1], level.shape)
         shape = tf.broadcast_dynamic_shape(tf.shape(logits)[:-1], tf.shape(level))
         logits = tf.reshape(tf.broadcast_to(logits, tf.concat([shape, [LEVELS]], axis=0)), [-1, LEVELS])
-        # No tensor but of logits has an axis of levels.
+        # Only the logits have an axis of levels.
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(tf.broadcast_to(level, shape), [-1]), logits)
         losses = tf.ensure_shape(tf.reshape(losses, shape), static)
         return -tf.reduce_sum(losses, axis=list(range(-len(self.event_shape), 0)))

@@ -1,4 +1,4 @@
-"""Sequences of tokens."""
+"""Categorical likelihood of token sequences."""
 
 from collections.abc import Callable
 
@@ -13,17 +13,17 @@ from rme_tf.likelihoods.softmax import token_log_prob
 
 @keras.saving.register_keras_serializable("rme_tf")
 class CategoricalSequence(Likelihood):
-    """One categorical over the vocabulary at each token; padding counts for nothing.
+    """A categorical over the vocabulary at each token, without padding.
 
-    An observation is a row of token ids: its tokens, then one EOS, then PAD on the right. The decoder gives
-    F features a token, of which this layer makes V logits: the softmax is taken in chunks of rows where
-    [S, B, M, T, V] would not fit in memory, and recomputed for the gradient.
+    An observation is a row of token ids: its tokens, then one EOS, then PAD on the right. The decoder returns F
+    features for a token, and this layer computes V logits from them. If [S, B, M, T, V] logits do not fit in memory,
+    the softmax is computed in chunks of rows, and again for the gradient.
 
     Args:
-        event_shape: (T,), where T may be None: any length.
-        vocabulary_size: V.
-        features: F, the size of the decoder's output for one token.
-        tied: whether the logits use the decoder's own embeddings, `decoder.embedding`, which must have F columns.
+        event_shape: (T,), where None is any length.
+        vocabulary_size: number of ids V.
+        features: size F of the decoder's output for one token.
+        tied: whether the logits use the decoder's embeddings, `decoder.embedding`, with F columns.
 
     Raises:
         ValueError: if a size is less than 1, or the decoder has no embeddings to share.
@@ -55,11 +55,11 @@ class CategoricalSequence(Likelihood):
 
     @property
     def network_options(self):
-        """What builders of networks must know of x beside its shape."""
+        """Arguments for the builders of networks."""
         return {"vocabulary_size": self.vocabulary_size}
 
     def bind(self, decoder):
-        """Takes the decoder's embeddings for the logits, if they are tied."""
+        """Uses the decoder's embeddings for the logits, if tied."""
         if not self.tied:
             return
         embeddings = getattr(getattr(decoder, "embedding", None), "embeddings", None)
@@ -67,7 +67,7 @@ class CategoricalSequence(Likelihood):
         if embeddings is None or tuple(embeddings.shape) != shape:
             received = "none" if embeddings is None else tuple(embeddings.shape)
             raise ValueError(f"Tied logits need `decoder.embedding`, with embeddings {shape}. Received: {received}.")
-        self._decoder_table = lambda: embeddings  # a function, that Keras does not count the weight twice
+        self._decoder_table = lambda: embeddings  # in a function, so that Keras does not count the weight twice
 
     def _logit_weights(self):
         table = self.table if self._decoder_table is None else self._decoder_table()
@@ -79,11 +79,19 @@ class CategoricalSequence(Likelihood):
         return tf.einsum("...f,vf->...v", tf.cast(params, tf.float32), table) + bias
 
     def distribution(self, params):
-        """Returns T independent categoricals, for params [..., T, F]: padding counts here; see `log_prob`."""
+        """Returns T independent categoricals, for params [..., T, F].
+
+        Unlike in `log_prob`, padding counts.
+        """
         return tfp.distributions.Independent(tfp.distributions.Categorical(logits=self.logits(params)), 1)
 
     def token_log_probs(self, params, x):
-        """Returns log p(x_t | ...) [..., T], zero at padding, in nats, for params [..., T, F] and x [..., T]."""
+        """Returns log p(x_t | ...) [..., T], in nats, zero at padding.
+
+        Args:
+            params: decoder outputs. Shape [..., T, F].
+            x: token ids. Shape [..., T].
+        """
         shape = tf.broadcast_dynamic_shape(tf.shape(params)[:-1], tf.shape(x))
         tokens = tf.broadcast_to(x, shape)
         rows = tf.reshape(tf.cast(params, tf.float32), [-1, self.features])
@@ -91,11 +99,11 @@ class CategoricalSequence(Likelihood):
         return tf.where(tf.equal(tokens, PAD), 0.0, tf.reshape(values, shape))
 
     def log_prob(self, params, x):
-        """Returns log p(x|z) [...], in nats, over the tokens that are not padding."""
+        """Returns log p(x|z) [...], in nats, without padding."""
         return tf.reduce_sum(self.token_log_probs(params, x), axis=-1)  # tokens
 
     def in_support(self, x):
-        """Returns whether each entry is a token, or padding with nothing after it."""
+        """Returns whether each entry is a token, or padding at the end."""
         x = tf.convert_to_tensor(x)
         tokens = tf.cast(x, tf.int32)
         is_pad = tf.equal(tokens, PAD)

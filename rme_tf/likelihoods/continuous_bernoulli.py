@@ -1,4 +1,4 @@
-"""Real-valued observations in [0, 1] under the normalised Bernoulli."""
+"""Continuous Bernoulli likelihood of real observations in [0, 1]."""
 
 import keras
 import tensorflow as tf
@@ -6,14 +6,14 @@ import tensorflow_probability as tfp
 
 from rme_tf.likelihoods.base import Likelihood
 
-SMALL_LOGIT = 0.5  # where 1 / logit and what it is subtracted from nearly cancel
+SMALL_LOGIT = 0.5  # for smaller logits, the two terms of the mean nearly cancel
 
 
 class Pixels(tfp.distributions.ContinuousBernoulli):
-    """TFP's `ContinuousBernoulli` of logits, with a mean of operations that ONNX has."""
+    """TFP's `ContinuousBernoulli`, with a mean that ONNX supports."""
 
     def _mean(self):
-        # 1 / (1 - exp(-t)) - 1 / t; about 0 its series, whose next term is t^9 / 47900160.
+        # 1 / (1 - exp(-t)) - 1 / t; near 0 its series, whose next term is t^9 / 47900160.
         logits = tf.convert_to_tensor(self.logits)
         is_small = tf.abs(logits) < SMALL_LOGIT
         large = tf.where(is_small, 1.0, logits)
@@ -24,9 +24,11 @@ class Pixels(tfp.distributions.ContinuousBernoulli):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class ContinuousBernoulli(Likelihood):
-    """Independent pixels with p(x) = C(l) l^x (1 - l)^(1 - x), a density on [0, 1]; the decoder gives the logits of l.
+    """Independent continuous Bernoulli pixels, with logits as params.
 
-    What the Bernoulli's cross-entropy of grey pixels lacks is C(l), without which it is no density.
+        p(x) = C(l) l^x (1 - l)^(1 - x), a density on [0, 1]
+
+    The Bernoulli's cross-entropy of gray pixels lacks the normalizing constant C(l), so it is not a density.
 
     References:
         Loaiza-Ganem and Cunningham (2019), https://arxiv.org/abs/1907.06845

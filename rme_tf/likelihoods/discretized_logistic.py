@@ -1,4 +1,4 @@
-"""Pixels of 256 levels under discretised logistics: one for each pixel, or a mixture over its channels."""
+"""Discretized logistic likelihoods of pixels with 256 levels."""
 
 import keras
 import tensorflow as tf
@@ -20,14 +20,17 @@ from rme_tf.likelihoods.levels import (
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiscretizedLogistic(Levels):
-    """Independent pixels, the level's bin under a logistic; the decoder gives its mean and log-scale, on [-1, 1].
+    """Independent discretized logistic pixels.
+
+    The probability of a level is the mass of its bin under a logistic on [-1, 1], whose mean and log-scale are the
+    params.
 
     Args:
         event_shape: shape of one observation.
-        min_log_scale: floor of the log-scale, below which no gradient reaches it.
+        min_log_scale: floor of the log-scale; the gradient of a log-scale below it is zero.
 
     Raises:
-        ValueError: if that is below -20.
+        ValueError: if `min_log_scale` is below -20 or at least 40.
 
     References:
         Kingma et al. (2016), https://arxiv.org/abs/1606.04934
@@ -41,7 +44,7 @@ class DiscretizedLogistic(Levels):
 
     @property
     def params_shape(self):
-        """Two numbers for each entry of x, the means before the log-scales."""
+        """Means and log-scales, two numbers for each entry of x."""
         return self.widened(2)
 
     def distribution(self, params):
@@ -75,18 +78,20 @@ class DiscretizedLogistic(Levels):
 
 @keras.saving.register_keras_serializable("rme_tf")
 class DiscretizedLogisticMixture(Levels):
-    """For each pixel a mixture of K discretised logistics; green depends on red, and blue on both, linearly.
+    """A mixture of K discretized logistics for each pixel.
 
-    For K components the decoder gives, of each pixel, K logits and for each of its channels K means, K log-scales and,
-    with three channels, K coefficients (tanh is taken): 10 K numbers with three, 3 K with one.
+    The mean of green depends linearly on red, and the mean of blue on red and green. The params of a pixel are K logits
+    and, for each channel, K means, K log-scales and, with three channels, K coefficients before a tanh: 10 K numbers
+    with three channels, 3 K with one.
 
     Args:
-        event_shape: (H, W, C), C = 1 or 3; or any shape of pixels with one channel.
-        num_mixtures: K.
-        min_log_scale: floor of the log-scales, below which no gradient reaches them.
+        event_shape: (H, W, C) with C = 1 or 3, or any shape of pixels with one channel.
+        num_mixtures: number of logistics K.
+        min_log_scale: floor of the log-scales; the gradient of a log-scale below it is zero.
 
     Raises:
-        ValueError: for two channels or more than three, K below 1, or such a floor below -20.
+        ValueError: if there are neither one nor three channels, K is below 1, or `min_log_scale` is below -20 or at
+            least 40.
 
     References:
         Salimans et al. (2017), https://arxiv.org/abs/1701.05517
@@ -107,15 +112,15 @@ class DiscretizedLogisticMixture(Levels):
 
     @property
     def params_shape(self):
-        """Those numbers for each pixel."""
+        """10 K (RGB) or 3 K (gray) params for each pixel."""
         per_component = 10 if self.channels == 3 else 3
         pixels = self.event_shape[:-1] if self.has_channels else self.event_shape
         return (*pixels, per_component * self.num_mixtures)
 
     def distribution(self, params):
-        """Returns the distribution over levels, batch [...], event `event_shape`; its mean is that of each channel's.
+        """Returns the distribution over levels, batch [...], event `event_shape`.
 
-        The mean of green and blue is taken at the other channels' means, not over them.
+        Its mean is computed channel by channel: for green and blue, given the means of the earlier channels.
         """
         return LevelDistribution(
             params,
@@ -163,7 +168,7 @@ class DiscretizedLogisticMixture(Levels):
         weights = tf.exp(log_softmax(logits))[..., tf.newaxis, :]
         if coefficients is not None:
             pixels = tf.zeros_like(means[..., :1])
-            for _ in range(2):  # red is known after none, green after one, and blue's means after both
+            for _ in range(2):  # the first iteration completes red, the second one green
                 moved = _conditioned(means, coefficients, pixels)
                 pixels = tf.reduce_sum(weights * tf.clip_by_value(moved, -1.0, 1.0), axis=-1, keepdims=True)
             means = _conditioned(means, coefficients, pixels)
@@ -172,8 +177,8 @@ class DiscretizedLogisticMixture(Levels):
 
     def get_config(self):
         """Returns the arguments of the constructor."""
-        own = {"num_mixtures": self.num_mixtures, "min_log_scale": self.min_log_scale}
-        return {**super().get_config(), **own}
+        options = {"num_mixtures": self.num_mixtures, "min_log_scale": self.min_log_scale}
+        return {**super().get_config(), **options}
 
 
 def _conditioned(means, coefficients, pixels):
@@ -185,7 +190,7 @@ def _conditioned(means, coefficients, pixels):
 
 
 def _channel_after_channel(means, noise, coefficients):
-    """Returns levels [..., 3], each channel drawn given the levels of those before it."""
+    """Returns levels [..., 3], where each channel is drawn given the levels of the earlier channels."""
     red = to_unit(means[..., 0] + noise[..., 0])
     green = to_unit(means[..., 1] + coefficients[..., 0] * from_unit(red) + noise[..., 1])
     blue = means[..., 2] + coefficients[..., 1] * from_unit(red) + coefficients[..., 2] * from_unit(green)

@@ -1,4 +1,4 @@
-"""Checks of the data that a model is given, before any work starts, or batch by batch as they come."""
+"""Checks of input data, before any work or batch by batch."""
 
 import contextlib
 import inspect
@@ -14,23 +14,24 @@ from rme_tf.core.arrays import as_array, check_dtype, is_array
 from rme_tf.likelihoods import Likelihood
 from rme_tf.likelihoods.support import sentence_in
 
-PYTHON = re.compile(r"ValueError: (`\w+` (?:must|is empty)[^\n]*)")  # of a generator, in the error of a graph
+PYTHON = re.compile(r"ValueError: (`\w+` (?:must|is empty)[^\n]*)")  # error of a generator, in the error of a graph
 
 
 def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | None = None):
-    """Return the data of a `fit`, `evaluate` or `predict`, checked.
+    """Returns checked data for `fit`, `evaluate` or `predict`.
 
-    Arrays are checked whole, at once; each batch of a `tf.data.Dataset`, a `PyDataset` or a generator as it
-    comes. A list or a dict means several inputs to Keras, and is refused. Other sources pass.
+    Arrays are checked immediately and completely; batches of a `tf.data.Dataset`, a `PyDataset` or a generator are
+    checked when they are read. A list or a dict means several inputs to Keras, and is refused. Data of other types
+    pass without a check.
 
     Args:
-        data: data as Keras takes them.
+        data: data in any form that Keras takes.
         likelihood: likelihood with the support that is checked.
         name: name of the argument, for messages.
-        steps: name and value of the argument that ends endless data; None lets them pass.
+        steps: name and value of the argument that limits infinite data; None allows infinite data.
 
     Raises:
-        ValueError: for empty or endless data, a wrong shape, or values outside the support.
+        ValueError: if the data are empty or infinite, have a wrong shape, or have values outside of the support.
     """
     if steps is not None and steps[1] is None:
         refuse_endless(data, name, f"`{steps[0]}`, the number of batches")
@@ -49,7 +50,14 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
 
 
 def checked_pair(data, likelihood: Likelihood, name: str, *, steps: tuple | None = None):
-    """Return checked data, or a tuple (checked data, labels, ...); None where there are no data."""
+    """Returns checked data, a tuple (checked data, labels, ...), or None.
+
+    Args:
+        data: data in any form that Keras takes, a tuple of data and labels, or None.
+        likelihood: likelihood with the support that is checked.
+        name: name of the argument, for messages.
+        steps: name and value of the argument that limits infinite data; None allows infinite data.
+    """
     if data is None:
         return None
     if not isinstance(data, tuple | list) or not data:
@@ -58,16 +66,16 @@ def checked_pair(data, likelihood: Likelihood, name: str, *, steps: tuple | None
 
 
 def checked_whole(data, likelihood: Likelihood, name: str = "x", *, first: int | None = None):
-    """Return an array or a `tf.data.Dataset`, checked, for `batches`.
+    """Returns a checked array or `tf.data.Dataset`, for `batches`.
 
     Args:
-        data: array, anything with `__array__`, or `tf.data.Dataset`.
+        data: array, any object with `__array__`, or `tf.data.Dataset`.
         likelihood: likelihood with the support that is checked.
         name: name of the argument, for messages.
-        first: largest number of observations to read; None for all, and then the data must end.
+        first: largest number of observations to read; None is all observations of finite data.
 
     Raises:
-        ValueError: as `checked` does.
+        ValueError: if the data are empty or infinite, have a wrong shape, or have values outside of the support.
     """
     if first is None:
         refuse_endless(data, name, f"a data set that ends, `{name}.take(number of batches)`")
@@ -80,7 +88,16 @@ def checked_whole(data, likelihood: Likelihood, name: str = "x", *, first: int |
 
 
 def refuse_endless(data, name: str, expected: str) -> None:
-    """Raise ValueError for data without an end; generators do not tell."""
+    """Checks that data are finite, except generators, whose length is unknown.
+
+    Args:
+        data: data in any form that Keras takes.
+        name: name of the argument, for messages.
+        expected: remedy, for messages.
+
+    Raises:
+        ValueError: if a data set is infinite.
+    """
     endless = (isinstance(data, tf.data.Dataset) and int(data.cardinality()) == tf.data.INFINITE_CARDINALITY) or (
         isinstance(data, keras.utils.PyDataset) and data.num_batches is None
     )
@@ -89,9 +106,11 @@ def refuse_endless(data, name: str, expected: str) -> None:
 
 
 def batches(data, batch_size: int):
-    """Returns what to iterate over: the batches of a `tf.data.Dataset`, without labels, or an array cut into some.
+    """Returns an iterable of batches without labels, with a length if known.
 
-    It has a length where that is known.
+    Args:
+        data: array, or `tf.data.Dataset` of batches or tuples that begin with one.
+        batch_size: number of rows B in a batch of an array.
     """
     if isinstance(data, tf.data.Dataset):
         return data.map(lambda *batch: batch[0])
@@ -99,11 +118,11 @@ def batches(data, batch_size: int):
 
 
 class Slices(Sequence):
-    """An array cut into batches, each of which is read when it is asked for.
+    """A sequence of the batches of an array, read on access.
 
     Args:
-        array: NumPy array, tensor, or one that is sliced alike. Shape [N, ...].
-        batch_size: B.
+        array: NumPy array, tensor, or another object with slices. Shape [N, ...].
+        batch_size: number of rows B in a batch.
     """
 
     def __init__(self, array, batch_size: int):
@@ -119,12 +138,12 @@ class Slices(Sequence):
 
 
 class CheckedPyDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose batches are checked as they come.
+    """A `PyDataset` whose batches are checked when they are read.
 
     Args:
-        source: the `PyDataset` whose batches are passed on.
-        likelihood: whose support is checked.
-        name: what to call it in messages.
+        source: `PyDataset` with the batches.
+        likelihood: likelihood with the support that is checked.
+        name: name of the argument, for messages.
     """
 
     def __init__(self, source, likelihood: Likelihood, name: str):
@@ -133,23 +152,23 @@ class CheckedPyDataset(keras.utils.PyDataset):
 
     @property
     def num_batches(self):
-        """The source's."""
+        """Number of batches of the source."""
         return self.source.num_batches
 
     def __getitem__(self, index):
         return _checked_batch(self.source[index], self.likelihood, self.name)
 
     def on_epoch_begin(self):
-        """Passed on to the source."""
+        """Calls `on_epoch_begin` of the source."""
         self.source.on_epoch_begin()
 
     def on_epoch_end(self):
-        """Passed on to the source."""
+        """Calls `on_epoch_end` of the source."""
         self.source.on_epoch_end()
 
 
 def _checked_batch(batch, likelihood, name):
-    """Returns a tuple (checked x, labels, ...), which is what Keras takes; x may come alone."""
+    """Returns a tuple (checked x, labels, ...), the form that Keras takes, for a tuple or a single x."""
     first, *others = batch if isinstance(batch, tuple | list) and len(batch) else (batch,)
     first = as_array(first, name, f"an array of observations {likelihood.event_shape}, alone or first in a tuple")
     likelihood.check(first, name)
@@ -157,7 +176,7 @@ def _checked_batch(batch, likelihood, name):
 
 
 def _checked_batches(generator, likelihood, name):
-    """Returns the generator, whose batches are checked as they come; the first of them is known to be there."""
+    """Returns a generator of checked batches; raises ValueError for an empty generator."""
     first = next(generator, None)
     if first is None:
         raise ValueError(f"`{name}` is an empty data set. Expected at least one batch.")
@@ -165,7 +184,7 @@ def _checked_batches(generator, likelihood, name):
 
 
 def _checked_dataset(dataset, likelihood, name):
-    """Returns a `tf.data.Dataset` whose batches are checked as they come, what is known of them at once."""
+    """Returns a `tf.data.Dataset` whose batches are checked when read; static shapes are checked immediately."""
     spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
     if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None:
         key = next(iter(spec), "key") if isinstance(spec, dict) else None
@@ -187,7 +206,7 @@ def _checked_dataset(dataset, likelihood, name):
 
 
 def _check_batched(shape, likelihood, name) -> None:
-    """Checks the shape of a data set's batches; raises ValueError, which tells of observations without a batch."""
+    """Checks the shape of a data set's batches; raises ValueError, with a remedy for a missing batch axis."""
     try:
         likelihood.check_shape(shape, name)
     except ValueError as error:
@@ -205,12 +224,12 @@ def _is_empty(dataset) -> bool:
 
 @contextlib.contextmanager
 def data_errors_as_value_errors():
-    """Turns the graph's error about a bad batch (see `Likelihood.guard`) into a ValueError."""
+    """Converts a graph's error for an invalid batch (see `Likelihood.guard`) to ValueError."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = PYTHON.search(str(error))
-        sentence = found[1] if found else sentence_in(str(error))
+        match = PYTHON.search(str(error))
+        sentence = match[1] if match else sentence_in(str(error))
         if sentence is None:
             raise
         raise ValueError(sentence) from error

@@ -1,4 +1,4 @@
-"""What likelihoods of pixels with 256 levels have in common: a probability for each level k / 255, no density."""
+"""Base class and functions of likelihoods of pixels with 256 levels."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -6,46 +6,56 @@ import tensorflow_probability as tfp
 from rme_tf.likelihoods.base import Likelihood
 
 LEVELS = 256
-HALF_BIN = 1.0 / 255.0  # of a level, where the pixels are scaled to [-1, 1]
-MIN_LOG_SCALE = -7.0  # PixelCNN++'s; the scale is then a ninth of a level
-LEAST_LOG_SCALE = -20.0  # the lowest floor to be asked for: one level has all the mass long before
-MAX_LOG_SCALE = 40.0  # keeps 1 / the mass of a level finite, which is in the gradient, where the loss is scaled too
+HALF_BIN = 1.0 / 255.0  # half the width of a level, for pixels scaled to [-1, 1]
+MIN_LOG_SCALE = -7.0  # as in PixelCNN++; the scale is then a ninth of a level
+LEAST_LOG_SCALE = -20.0  # lowest possible floor: one level has all the mass at much larger scales
+MAX_LOG_SCALE = 40.0  # keeps 1 / the mass of a level finite in the gradient, even with a scaled loss
 
 
 class Levels(Likelihood):
-    """A `Likelihood` of pixels k / 255, k = 0 ... 255, as "none" in `data.BINARIZATIONS` makes them."""
+    """Base class of likelihoods of pixels k / 255, k = 0 ... 255.
+
+    The binarization "none" gives such pixels. Each level has a probability; there is no density.
+    """
 
     support = "the 256 levels k / 255 of 8-bit pixels"
     interval = (0.0, 1.0)
 
     def widened(self, count: int) -> tuple[int, ...]:
-        """Returns `event_shape` with a last axis `count` times as long: `count` numbers for each entry of x.
+        """Returns `event_shape` with the last axis multiplied by `count`.
 
         Raises:
-            ValueError: for an `event_shape` without axes.
+            ValueError: if `event_shape` has no axis.
         """
         if not self.event_shape:
             raise ValueError(f"{type(self).__name__} needs observations with an axis. Received: `event_shape` ().")
         return (*self.event_shape[:-1], count * self.event_shape[-1])
 
     def in_support(self, x):
-        """Returns whether each entry is one of the levels, as far as float32 tells."""
+        """Returns whether each entry is one of the levels, up to rounding."""
         x = tf.cast(x, tf.float32) * 255.0
         return tf.logical_and(tf.abs(x - tf.round(x)) < 1e-3, tf.logical_and(x > -0.5, x < 255.5))
 
 
 def to_unit(pixels):
-    """Returns pixels of [-1, 1] as levels k / 255."""
+    """Returns pixels in [-1, 1] as levels k / 255."""
     return tf.round(tf.clip_by_value((pixels + 1.0) * 0.5, 0.0, 1.0) * 255.0) / 255.0
 
 
 def from_unit(x):
-    """Returns levels k / 255 as pixels of [-1, 1]."""
+    """Returns levels k / 255 as pixels in [-1, 1]."""
     return 2.0 * x - 1.0
 
 
 def check_log_scale(min_log_scale: float) -> float:
-    """Returns the floor of log-scales; raises ValueError if it is none."""
+    """Returns the checked floor of log-scales.
+
+    Args:
+        min_log_scale: floor of log-scales.
+
+    Raises:
+        ValueError: if the floor is out of range.
+    """
     if not LEAST_LOG_SCALE <= min_log_scale < MAX_LOG_SCALE:
         bounds = f"from {LEAST_LOG_SCALE:g} to less than {MAX_LOG_SCALE:g}"
         raise ValueError(f"`min_log_scale` must be {bounds}. Received: {min_log_scale}.")
@@ -53,24 +63,27 @@ def check_log_scale(min_log_scale: float) -> float:
 
 
 def bounded(log_scale, least: float):
-    """Returns a log-scale that is not below its floor, where no gradient reaches it, nor above what float32 allows."""
+    """Returns the log-scale clipped between its floor and `MAX_LOG_SCALE`.
+
+    The gradient of a clipped log-scale is zero.
+    """
     return tf.clip_by_value(log_scale, least, MAX_LOG_SCALE)
 
 
 def logistic_level_log_prob(pixels, mean, log_scale):
-    """Returns the log-probability of a level's bin under a logistic, in nats; the bins at both ends have no end.
+    """Returns the log-probability of a level's bin under a logistic, in nats.
 
     With a and b the ends of the bin in units of the scale, sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - e^(b - a)),
-    whose logarithm is exact however far from the mean the bin lies.
+    whose logarithm is exact at any distance of the bin from the mean. The first and the last bin extend to infinity.
 
     Args:
-        pixels: in [-1, 1].
-        mean: of the logistic, on the same scale; broadcasts.
-        log_scale: of the logistic, `bounded`; broadcasts.
+        pixels: levels scaled to [-1, 1].
+        mean: mean of the logistic on the scale of `pixels`; broadcasts.
+        log_scale: log-scale of the logistic, after `bounded`; broadcasts.
     """
     precision = tf.exp(-log_scale)
-    centred = pixels - mean
-    upper, lower = precision * (centred + HALF_BIN), precision * (centred - HALF_BIN)
+    centered = pixels - mean
+    upper, lower = precision * (centered + HALF_BIN), precision * (centered - HALF_BIN)
     below, above = tf.math.log_sigmoid(upper), tf.math.log_sigmoid(-lower)
     inside = below + above + tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN * precision))
     log_prob = tf.where(pixels > 1.0 - HALF_BIN, above, inside)
@@ -78,7 +91,14 @@ def logistic_level_log_prob(pixels, mean, log_scale):
 
 
 def logistic_level_mean(mean, log_scale):
-    """Returns the mean level, in [0, 1], of a logistic's bins: the mean over the edges of the mass above each."""
+    """Returns the mean level of a discretized logistic, in [0, 1].
+
+    The mean level equals the mean over the edges of the bins of the mass above an edge.
+
+    Args:
+        mean: mean of the logistic on [-1, 1].
+        log_scale: log-scale of the logistic, after `bounded`; broadcasts against the mean.
+    """
     precision = tf.exp(-log_scale)
 
     def body(k, total):
@@ -91,26 +111,37 @@ def logistic_level_mean(mean, log_scale):
 
 
 def sample_logistic(mean, log_scale, shape, seed):
-    """Returns draws of a logistic, before they are rounded to levels. Shape `shape`."""
+    """Returns draws of a logistic, before rounding to levels.
+
+    Args:
+        mean: mean of the logistic.
+        log_scale: log-scale of the logistic.
+        shape: shape of the draws.
+        seed: stateless seed. Shape [2].
+    """
     uniform = tf.random.stateless_uniform(shape, seed, minval=1e-6, maxval=1.0 - 1e-6)
     return mean + tf.exp(log_scale) * (tf.math.log(uniform) - tf.math.log1p(-uniform))
 
 
 def log_softmax(logits):
-    """Returns log-probabilities [..., K]; TensorFlow's own kernel takes five axes at most on some processors."""
+    """Returns log-probabilities [..., K].
+
+    TensorFlow's kernel accepts at most five axes on some processors.
+    """
     return logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
 
 
 class LevelDistribution(tfp.distributions.Distribution):
-    """A distribution over one observation's levels, whose functions are given.
+    """A distribution over the levels of an observation, defined by functions.
 
     Args:
-        params: Shape [*batch, *params_shape].
-        event_shape: of one observation.
+        params: params of the distribution. Shape [*batch, *params_shape].
+        event_shape: shape of one observation.
         num_params_axes: length of `params_shape`.
-        log_prob: params and x -> [..., *event_shape], or fewer axes; what it leaves is summed.
-        draw: params with a leading axis of draws, and a seed -> x.
-        mean: params -> x.
+        log_prob: function (params, x) -> log-probabilities [...].
+        draw: function (params with a leading axis of draws, seed) -> x.
+        mean: function params -> mean of x.
+        name: name of the distribution.
     """
 
     def __init__(self, params, *, event_shape, num_params_axes, log_prob, draw, mean, name="LevelDistribution"):

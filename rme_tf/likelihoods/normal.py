@@ -1,4 +1,4 @@
-"""Real-valued observations with a Gaussian around the decoder's means."""
+"""Gaussian likelihood of real observations in [0, 1]."""
 
 import math
 
@@ -13,18 +13,18 @@ SCALES = ("decoded", "fixed", "per_image", "per_pixel", "shared")
 
 @keras.saving.register_keras_serializable("rme_tf")
 class Normal(Likelihood):
-    """Independent Gaussian pixels in [0, 1]; the decoder gives the means.
+    """Independent Gaussian pixels, with means as params.
 
     Args:
         event_shape: shape of one observation.
-        initial_scale: the scale before training. Positive.
-        min_scale: floor of the scale, which keeps densities of constant pixels finite. Positive.
-        scale: "shared" (one is learned for all pixels), "per_pixel" (one is learned for each), "fixed" (none is
-            learned), "decoded" (the decoder gives one for each pixel of each image, after the means) or "per_image"
-            (the mean over an image of those, before they are made positive, is its one scale).
+        initial_scale: scale before training, positive.
+        min_scale: floor of the scale, positive, which keeps the densities of constant pixels finite.
+        scale: "shared" (one learned scale), "per_pixel" (a learned scale for each pixel), "fixed" (no learned scale),
+            "decoded" (the decoder returns a raw scale for each pixel after the means) or "per_image" (the mean of the
+            decoded raw scales of an image gives one scale).
 
     Raises:
-        ValueError: if a scale is not positive, or `scale` is none of these.
+        ValueError: if a scale is not positive, or `scale` is unknown.
     """
 
     support = "real values in [0, 1]"
@@ -57,7 +57,7 @@ class Normal(Likelihood):
 
     @property
     def scale(self):
-        """The standard deviation that all images share, [] or `event_shape`; None where the decoder gives it."""
+        """Standard deviation of all images, [] or `event_shape`; None if decoded."""
         return self._positive(tf.convert_to_tensor(self.raw_scale)) if hasattr(self, "raw_scale") else None
 
     def _positive(self, raw):
@@ -65,13 +65,13 @@ class Normal(Likelihood):
 
     @property
     def params_shape(self):
-        """One mean for each entry of x, and after the means, if the decoder gives it, a scale for each."""
+        """A mean for each entry of x, and a decoded raw scale."""
         if self.scale is not None:
             return self.event_shape
         return (*self.event_shape[:-1], 2 * self.event_shape[-1])
 
     def distribution(self, params):
-        """Returns independent Gaussians, batch [...], event `event_shape`, for params [..., *params_shape]."""
+        """Returns independent Gaussians, batch [...], event `event_shape`."""
         mean, scale = params, self.scale
         if scale is None:
             mean, raw = tf.split(params, 2, axis=-1)
@@ -84,7 +84,7 @@ class Normal(Likelihood):
         )
 
     def of_pixel(self):
-        """Returns itself: one scale for all pixels, or one that the decoder gives, does for a single pixel too."""
+        """Returns the likelihood itself, if one pixel determines its scale."""
         if self.scale_kind in ("per_image", "per_pixel"):
             raise ValueError(
                 "Pixel by pixel, `scale` must be 'decoded', 'fixed' or 'shared': of one pixel nothing else is known. "

@@ -1,24 +1,24 @@
-"""Log-probabilities under a softmax over a large vocabulary, in bounded memory.
+"""Log-probabilities of a softmax over a large vocabulary, in bounded memory.
 
 N rows, F features, V entries of the vocabulary.
 """
 
 import tensorflow as tf
 
-MAX_LOGITS = 2**27  # logits held at once, 512 MiB in float32; more rows than fit are taken in chunks
+MAX_LOGITS = 2**27  # logits in memory at a time, 512 MiB in float32; more rows are computed in chunks
 
 
 def token_log_prob(features, tokens, table, bias, max_logits: int = MAX_LOGITS):
-    """Returns log softmax(features table^T + bias)[token], in nats. Shape [N].
+    """Returns log softmax(features table^T + bias)[token] [N], in nats.
 
-    Up to `max_logits` logits exist at once. Where that is not all of them, the backward pass computes them again.
+    At most `max_logits` logits exist at a time. With more logits, the backward pass computes them again.
 
     Args:
-        features: Shape [N, F].
-        tokens: int32, in [0, V). Shape [N].
-        table: Shape [V, F].
-        bias: Shape [V].
-        max_logits: the largest chunk of logits.
+        features: features of each row. Shape [N, F].
+        tokens: ids, int32, in [0, V). Shape [N].
+        table: weights of the logits. Shape [V, F].
+        bias: biases of the logits. Shape [V].
+        max_logits: largest number of logits in a chunk.
     """
     rows = max(1, max_logits // table.shape[0])
 
@@ -27,7 +27,7 @@ def token_log_prob(features, tokens, table, bias, max_logits: int = MAX_LOGITS):
     if num_rows is not None:
         whole = num_rows <= rows
         return logit - (_whole(features, table, bias) if whole else _chunked(features, table, bias, rows))
-    # One of the two gets no row: XLA compiles no gradient of a `tf.cond` whose sizes it is yet to learn.
+    # One of the two parts has no row. XLA cannot compile the gradient of a `tf.cond` with dynamic sizes.
     num_rows = tf.shape(features)[0]
     split = tf.where(num_rows <= rows, num_rows, 0)
     parts = _whole(features[:split], table, bias), _chunked(features[split:], table, bias, rows)
@@ -35,10 +35,10 @@ def token_log_prob(features, tokens, table, bias, max_logits: int = MAX_LOGITS):
 
 
 def _exponentials(features, table, bias):
-    """Returns exp(logits - largest), shape [N, V], their total and the largest logit, shape [N, 1].
+    """Returns exp(logits - largest) [N, V], their total and the largest logit, both [N, 1].
 
-    A pass over [N, V] costs as much as a matrix product. So the bias is one more column of the table, the sum a
-    product, and the gradient scales what the exponentials are multiplied with, in place of them.
+    A pass over [N, V] costs as much as a matrix product. Therefore the bias is a column of the table, the sum is a
+    product, and the gradient scales the other factor of a product instead of the exponentials.
     """
     logits = tf.matmul(_with_one(features), tf.concat([table, bias[:, tf.newaxis]], axis=-1), transpose_b=True)
     largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
@@ -47,20 +47,20 @@ def _exponentials(features, table, bias):
 
 
 def _gradients(features, table, exponentials, total, upstream):
-    """Returns the gradients of features, table and bias, for that [N] of the log-normalizer."""
+    """Returns the gradients of features, table and bias, for the gradient [N] of the log-normalizer."""
     weights = upstream[:, tf.newaxis] / total
     both = tf.matmul(exponentials, _with_one(features) * weights, transpose_a=True)  # [V, F + 1]
     return tf.matmul(exponentials, table) * weights, both[:, :-1], both[:, -1]
 
 
 def _with_one(features):
-    """Returns features with a column of ones, which the bias is multiplied with. Shape [N, F + 1]."""
+    """Returns features with a column of ones for the bias. Shape [N, F + 1]."""
     return tf.pad(features, [[0, 0], [0, 1]], constant_values=1.0)
 
 
 @tf.custom_gradient
 def _whole(features, table, bias):
-    """Returns logsumexp(features table^T + bias), shape [N]; the exponentials are kept for the gradient."""
+    """Returns logsumexp(features table^T + bias), shape [N]; the exponentials are stored for the gradient."""
     exponentials, total, largest = _exponentials(features, table, bias)
 
     def gradient(upstream):
@@ -96,7 +96,7 @@ def _chunked(features, table, bias, rows: int):
                 lambda chunk, *_: chunk < num_chunks,
                 body,
                 state,
-                parallel_iterations=1,  # one chunk at a time, for the memory's sake
+                parallel_iterations=1,  # one chunk at a time, which bounds the memory
                 maximum_iterations=num_chunks,
             )
             return tf.reshape(done.stack(), [-1, table.shape[1]])[:num_rows], table_gradient, bias_gradient
@@ -119,7 +119,7 @@ def _chunked(features, table, bias, rows: int):
 
 
 def _cut(values, padding, size):
-    """Returns values [N, ...] as chunks [N / size, size, ...], the last one filled up with zeros."""
+    """Returns values [N, ...] as chunks [N / size, size, ...], padded with zeros."""
     paddings = [[0, padding], *([0, 0] for _ in values.shape[1:])]
     return tf.reshape(tf.pad(values, paddings), [-1, size, *values.shape[1:]])
 

@@ -1,4 +1,4 @@
-"""The one sentence on observations outside a likelihood's support, of arrays and of batches in graphs."""
+"""Checks of observations against a likelihood's support, in Python and in graphs."""
 
 import math
 import re
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rme_tf.core.arrays import chunks_of
 
-LEAST_PIXEL = 16  # largest value of what looks like 8-bit pixels: labels and counts are mostly smaller
+LEAST_PIXEL = 16  # 8-bit pixels have a larger value, while labels and counts are mostly smaller
 REMEDIES = {  # by the parts of an observation
     "pixels": "Scale or binarize the data, or choose another likelihood.",
     "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
@@ -16,7 +16,16 @@ REMEDIES = {  # by the parts of an observation
 
 
 def check_support(likelihood, x, name: str) -> None:
-    """Raise ValueError for an entry of x [N, *event_shape] outside the support."""
+    """Checks that all entries are in the support.
+
+    Args:
+        likelihood: likelihood with the support.
+        x: array or tensor of observations. Shape [N, *event_shape].
+        name: name of the argument, for messages.
+
+    Raises:
+        ValueError: if an entry is outside of the support.
+    """
     outside, first, pixels = 0, None, True
     for part in chunks_of(x):
         inside = likelihood.in_support(tf.convert_to_tensor(part))
@@ -31,7 +40,15 @@ def check_support(likelihood, x, name: str) -> None:
 
 
 def guarded(likelihood, x, name: str):
-    """Return a batch, checked in graph code; the message of its error holds the sentence."""
+    """Returns a batch checked in graph code.
+
+    The message of its error contains the message of `check_support`.
+
+    Args:
+        likelihood: likelihood with the support.
+        x: tensor of observations. Shape [B, *event_shape].
+        name: name of the argument, for messages.
+    """
     inside = likelihood.in_support(x)
 
     def refuse():
@@ -49,10 +66,10 @@ def guarded(likelihood, x, name: str):
 
 
 def sentence_in(message: str) -> str | None:
-    """Return the sentence in the message of a graph's error, or None."""
+    """Returns the message of `check_support` in a graph's error, or None."""
     remedies = "|".join(map(re.escape, REMEDIES.values()))
-    found = re.search(rf"\w+ expects [^\n]*?(?:{remedies})", message)
-    return re.sub(r"\\(['\"\\])", r"\1", found[0]) if found else None
+    match = re.search(rf"\w+ expects [^\n]*?(?:{remedies})", message)
+    return re.sub(r"\\(['\"\\])", r"\1", match[0]) if match else None
 
 
 def _sentence(likelihood, name: str, value, share, pixels: bool) -> str:
@@ -69,13 +86,13 @@ def _is_unit(likelihood) -> bool:
 
 
 def _looks_like_pixels(x):
-    """Returns whether values are whole numbers from 0 to 255, the largest of which is none of a few classes."""
+    """Returns whether values are whole numbers from 0 to 255 and the largest is at least `LEAST_PIXEL`."""
     values = tf.cast(x, tf.float32)
     whole = tf.reduce_all(tf.equal(values, tf.round(values)) & (values >= 0.0) & (values <= 255.0))
     return whole & (tf.reduce_max(values) >= LEAST_PIXEL)
 
 
 def _printed(value):
-    """Returns a scalar as NumPy prints it: whole numbers of floating dtypes with a decimal."""
+    """Returns a scalar as text, like NumPy: whole numbers of floating dtypes have a decimal."""
     text = tf.strings.as_string(value, shortest=True) if value.dtype.is_floating else tf.strings.as_string(value)
     return tf.strings.regex_replace(text, r"^(-?\d+)$", r"\1.0") if value.dtype.is_floating else text
