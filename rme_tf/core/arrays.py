@@ -1,4 +1,4 @@
-"""Arrays of every kind that users have: NumPy, tensors, variables, h5py, pandas and others."""
+"""Conversion and checks of users' arrays: NumPy, tensors, variables, h5py, pandas."""
 
 import math
 from collections.abc import Iterator
@@ -7,22 +7,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-CHUNK = 2**22  # numbers checked at once: bounds the memory
-UNREAD = ("shape", "dtype", "__getitem__", "__len__")  # of arrays on the disk, which are sliced like NumPy's
+CHUNK = 2**22  # values checked at a time, which bounds the memory
+UNREAD = ("shape", "dtype", "__getitem__", "__len__")  # members of arrays on disk, which have NumPy's slices
 
 
 def as_array(data, name: str, expected: str):
-    """Return data as an array, a tensor, or an array on disk.
+    """Returns data as an array, a tensor, or an array on disk.
 
-    The last is sliced like the others, and read by that alone: a data set of h5py, for instance.
+    An array on disk, such as a data set of h5py, is read by slices only.
 
     Args:
-        data: NumPy array, tensor, variable, or anything with `__array__`.
+        data: NumPy array, tensor, variable, or any object with `__array__`.
         name: name of the argument, for messages.
         expected: description of valid data, for messages.
 
     Raises:
-        ValueError: for anything else, ragged, sparse and masked arrays among it, and for what holds no real numbers.
+        ValueError: if data are of another type, such as ragged, sparse and masked arrays, or not real numbers.
     """
     array = _dense(data)
     if array is None:
@@ -33,18 +33,26 @@ def as_array(data, name: str, expected: str):
 
 
 def is_array(data) -> bool:
-    """Return whether data are one array, of a valid kind or not."""
+    """Returns whether data are one array, of a valid type or not."""
     kinds = (tf.Tensor, tf.RaggedTensor, tf.SparseTensor, keras.KerasTensor)
     return isinstance(data, kinds) or _is_scipy_sparse(data) or _converts(data)
 
 
 def is_symbolic(array) -> bool:
-    """Return whether the values of a tensor are unknown, as in a graph."""
+    """Returns whether the values of a tensor are unknown (a graph)."""
     return isinstance(array, keras.KerasTensor) or tf.is_symbolic_tensor(array)
 
 
 def check_dtype(dtype, name: str) -> None:
-    """Raise ValueError for a dtype other than real numbers and booleans."""
+    """Checks that a dtype is a real number or a boolean.
+
+    Args:
+        dtype: dtype of NumPy or TensorFlow.
+        name: name of the argument, for messages.
+
+    Raises:
+        ValueError: if the dtype is of another kind.
+    """
     try:
         known = tf.as_dtype(dtype)
         real = known.is_floating or known.is_integer or known.is_bool
@@ -57,7 +65,7 @@ def check_dtype(dtype, name: str) -> None:
 
 
 def chunks_of(array):
-    """Yield slices of the first axis, about `CHUNK` numbers each."""
+    """Yields slices of the first axis, with about `CHUNK` values each."""
     rows = max(1, CHUNK // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), rows):
         part = array if rows >= len(array) else array[start : start + rows]
@@ -65,7 +73,7 @@ def chunks_of(array):
 
 
 def _dense(data):
-    """Returns data as `as_array` does, of any dtype; None where they are no such array."""
+    """Returns data like `as_array`, for any dtype; None if they are of another type."""
     if isinstance(data, np.ma.MaskedArray):
         return None if np.ma.is_masked(data) else data.data
     if isinstance(data, keras.KerasTensor | tf.Tensor | np.ndarray):
@@ -87,7 +95,7 @@ def _is_scipy_sparse(data) -> bool:
 
 
 def _described(data, name: str) -> tuple[str, str]:
-    """Returns what data are, and what to do about it, in few words."""
+    """Returns a short description of data, and a remedy."""
     kind = type(data).__name__
     if data is None:
         return "None", f"Pass `{name}`"

@@ -1,30 +1,32 @@
-"""Functions of a model, compiled once for many calls, and forgotten with the model."""
+"""Cache of compiled functions of a model."""
 
 import functools
 import weakref
 
 import tensorflow as tf
 
-MOST = 16  # of a model: each keeps a graph in memory
+MOST = 16  # functions of a model, each with a graph in memory
 
-_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by the model, which a function must not keep alive
+_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> functions, which must not refer to it
 
 
 def compiled(function, model, *options, signature=None):
     """Returns `function(model, *tensors, *options)` as a `tf.function` of the tensors.
 
-    The same one for the same arguments, as long as the model lives; of each model the last `MOST` are kept.
+    Equal arguments give the same `tf.function`, as long as the model exists. The last `MOST` functions of a model are
+    cached.
 
     Args:
-        function: of the model, tensors and the options; graph code.
-        model: a Keras model, whose weights may change in between.
-        *options: hashable.
-        signature: a `tf.TensorSpec` of each tensor, the same at every call; as the tensors come unless given.
+        function: function of the model, the tensors and the options; graph code.
+        model: Keras model, whose weights may change between calls.
+        *options: hashable Python values.
+        signature: `tf.TensorSpec` of each tensor, the same in every call; None infers it from the tensors.
     """
     functions = _COMPILED.setdefault(model, {})
     key = (function, options)
     if key not in functions:
-        # Not a function, whose code all models would share: TensorFlow counts tracings by that, and warns of many.
+        # A partial, not a nested function: TensorFlow counts the tracings of a code object, which all models would
+        # share, and warns of many.
         call = functools.partial(_call, function, weakref.ref(model), options)
         functions[key] = tf.function(
             call, input_signature=signature, reduce_retracing=signature is None, autograph=False

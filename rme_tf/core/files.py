@@ -1,4 +1,4 @@
-"""JSON files and JSON-lines files, written all or nothing."""
+"""JSON files and JSON-lines files, written atomically."""
 
 import json
 import math
@@ -8,12 +8,15 @@ from collections.abc import Iterable
 
 
 def write_json(path, value) -> None:
-    """Writes `value` as JSON, all or nothing; numbers that are not finite become null."""
+    """Writes a JSON file atomically; numbers that are not finite become null."""
     _write(path, json.dumps(_finite(value), indent=1, allow_nan=False) + "\n")
 
 
 def write_json_lines(path, values: Iterable) -> None:
-    """Writes one line of JSON for each value, all or nothing; numbers that are not finite become null."""
+    """Writes one line of JSON for each value, atomically.
+
+    Numbers that are not finite become null.
+    """
     _write(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
 
 
@@ -26,16 +29,19 @@ def _write(path, text: str) -> None:
 
 
 def check_writable(path, name: str) -> None:
-    """Raises ValueError unless a directory, which need not be there yet, can be written into; it makes none.
+    """Checks that a directory can be written, without creating it.
 
     Args:
-        path: of the directory. Addresses such as gs://... pass.
-        name: what to call it in the message.
+        path: path of a directory that may not exist yet. Addresses such as gs://... pass.
+        name: name of the argument, for messages.
+
+    Raises:
+        ValueError: if the directory, or its nearest existing parent, cannot be written.
     """
     if "://" in str(path):
         return
     path = nearest = pathlib.Path(path).absolute()
-    while not os.path.lexists(nearest):  # unlike `exists`, it does not raise where a parent may not be searched
+    while not os.path.lexists(nearest):  # unlike `exists`, `lexists` does not raise without permission for a parent
         nearest = nearest.parent
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         kind = "a directory without permission" if nearest.is_dir() else "no directory"
@@ -45,15 +51,15 @@ def check_writable(path, name: str) -> None:
 
 
 def read_json(path):
-    """Returns what `write_json` wrote."""
+    """Returns the value in a file of `write_json`."""
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 def read_json_lines(path) -> list:
-    """Returns the values that `write_json_lines` wrote.
+    """Returns the values in a file of `write_json_lines`.
 
     Raises:
-        ValueError: if a line is no JSON; the message names it.
+        ValueError: if a line is not JSON; the message has its number.
     """
     values = []
     for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), 1):

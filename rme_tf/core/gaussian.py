@@ -1,4 +1,4 @@
-"""Diagonal Gaussians that are quick to trace."""
+"""Diagonal Gaussians that are fast to trace."""
 
 import math
 
@@ -11,13 +11,16 @@ LOG_2_PI = math.log(2.0 * math.pi)
 
 
 def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
-    """Returns the standard normal noise [*num_samples, *shape] by which TFP draws from a Gaussian with a vector event.
+    """Returns the noise of TFP's draws from a vector Gaussian.
 
     Args:
         num_samples: sample shape, a list or an int32 vector of known length.
-        shape: batch and event, [..., D].
+        shape: batch shape and event shape, [..., D].
         seed: stateless seed. Shape [2].
-        dtype: of the noise.
+        dtype: dtype of the noise.
+
+    Returns:
+        noise: standard normal noise. Shape [*num_samples, *shape].
     """
     num_samples = tf.convert_to_tensor(num_samples, tf.int32)
     lead = num_samples.shape[0]
@@ -28,20 +31,27 @@ def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
 
 
 def diagonal_log_prob(x, mean, scale):
-    """Returns log N(x; mean, diag(scale^2)) [...], in nats, for x, mean and scale [..., D] that broadcast."""
+    """Returns log N(x; mean, diag(scale^2)) [...], in nats.
+
+    Args:
+        x: latent codes. Shape [..., D].
+        mean: means that broadcast against x. Shape [..., D].
+        scale: standard deviations that broadcast against x. Shape [..., D].
+    """
     standard = (x - mean) / scale
     return -tf.reduce_sum(0.5 * standard**2 + tf.math.log(scale) + 0.5 * LOG_2_PI, axis=-1)
 
 
 class DiagonalNormal(DrawHooks, tfp.distributions.MultivariateNormalDiag):
-    """TFP's `MultivariateNormalDiag`, with draws, densities and moments of a few operations each.
+    """TFP's `MultivariateNormalDiag`, with few operations.
 
-    TFP composes them of a base distribution and of bijectors, which takes long to trace, and broadcasts the moments by
-    an operation that ONNX does not have. The draws are TFP's own, for the same seed; scales are positive.
+    TFP composes draws, densities and moments of a base distribution and bijectors, which takes long to trace, and
+    broadcasts the moments by an operation that ONNX lacks. The draws equal TFP's for the same seed. Scales are
+    positive.
     """
 
     def draws(self, sample_shape, seed):
-        """Return draws [*sample_shape, ..., D], the draws of TFP."""
+        """Returns draws [*sample_shape, ..., D], equal to TFP's."""
         mean, scale = self._moments()
         shape = _broadcast_shape(mean, scale)
         sizes = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
@@ -63,7 +73,7 @@ class DiagonalNormal(DrawHooks, tfp.distributions.MultivariateNormalDiag):
 
 
 def _broadcast_shape(one, other):
-    """Returns the shape of their sum: a list where it is known."""
+    """Returns the shape of the sum of two tensors, as a list if known."""
     static = tf.broadcast_static_shape(one.shape, other.shape)
     if static.is_fully_defined():
         return static.as_list()

@@ -1,4 +1,4 @@
-"""Memory at its peak: of a device's tensors, as TensorFlow tells, or of this process, where the system does: Linux."""
+"""Peak memory of tensors (TensorFlow) or of the process (Linux)."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ CLEAR = pathlib.Path("/proc/self/clear_refs")
 
 
 def reset_peak() -> None:
-    """Makes the memory that is in use now the peak from which `peak` goes on; does nothing where it cannot."""
+    """Resets the peak memory to the current memory, if possible."""
     try:
         CLEAR.write_text("5", encoding="ascii")
     except OSError:
@@ -18,19 +18,19 @@ def reset_peak() -> None:
 
 
 def peak() -> float | None:
-    """Returns the largest memory of this process since `reset_peak`, in MiB; None where the system does not tell."""
+    """Returns the peak memory since `reset_peak` in MiB, or None."""
     try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="ascii"))
+        match = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="ascii"))
     except OSError:
         return None
-    return int(found[1]) / 1024 if found else None
+    return int(match[1]) / 1024 if match else None
 
 
 class PeakMemory:
-    """How much memory is taken at most from its creation on, beyond what was held then.
+    """Growth of the peak memory since the creation of this object.
 
-    It is that of the tensors on the first GPU, or on the CPU where there is none; where TensorFlow does not count them,
-    that of the whole process, from which what was freed before hides a part.
+    The memory is counted for tensors on the first GPU, or on the CPU without a GPU. If TensorFlow does not count
+    tensors, the memory of the process is used, where memory that was freed before hides a part of the growth.
     """
 
     def __init__(self):
@@ -49,7 +49,7 @@ class PeakMemory:
         return tf.config.experimental.get_memory_info(self.device)["peak"] / 2**20
 
     def as_record(self) -> dict:
-        """Returns `peak_memory_mib`, None where nobody tells, and `peak_memory_of`, which says what it is of."""
+        """Returns `peak_memory_mib`, None if unknown, and `peak_memory_of`, its scope."""
         now = self._peak()
         above = None if now is None or self.held is None else now - self.held
         return {"peak_memory_mib": above, "peak_memory_of": self.of}

@@ -1,8 +1,9 @@
-"""The state of an optimizer: what it keeps of each weight, which is to follow where weights are replaced.
+"""Optimizer state of replaced weights: slots, copies and their reset.
 
-Momentum is memory, and stays unless it is forgotten. But some slots are copies: the averages of `use_ema`, the
-sequence of a schedule-free optimizer, the slow weights of a lookahead. They are found by where they start, at the
-weights. A copy of weights that are no more would pull the new ones back to them, or be written over them.
+An optimizer has slots for each weight. Momentum stays when weights are replaced, unless it is reset. But some slots are
+copies of weights: the averages of `use_ema`, the sequence of a schedule-free optimizer, the slow weights of a
+lookahead. They are recognized by their initial values, which equal the weights. A copy of replaced weights would pull
+the new weights back to the old ones, or overwrite them.
 """
 
 import contextlib
@@ -17,18 +18,18 @@ from rme_tf.core.optimizer_updates import leaves, updates_made
 
 
 class Slot(NamedTuple):
-    """A variable that an optimizer keeps of a weight."""
+    """A variable of an optimizer for a weight."""
 
     variable: keras.Variable
     weight: keras.Variable
-    kind: str  # the same for the slots of all weights
+    kind: str  # name shared by the slots of all weights
 
 
 _COPIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # optimizer -> its slots that are copies
 
 
 def build(optimizer, weights) -> None:
-    """Builds an optimizer, unless it is built, and takes note of its copies of the weights."""
+    """Builds an optimizer, unless built, and records its copies of weights."""
     if optimizer.built:
         return
     with contextlib.ExitStack() as stack:
@@ -46,30 +47,40 @@ def copying_slots(optimizer) -> list[Slot]:
 
 @contextlib.contextmanager
 def weights_replaced(model):
-    """Returns a context in which weights of a model are replaced: its optimizer's copies of those follow."""
-    kept = copying_slots(model.optimizer) if getattr(model, "optimizer", None) is not None else []
-    before = [slot.weight.numpy() for slot in kept]
+    """Returns a context that updates the optimizer's copies of replaced weights."""
+    slots = copying_slots(model.optimizer) if getattr(model, "optimizer", None) is not None else []
+    before = [slot.weight.numpy() for slot in slots]
     yield
-    for slot, old in zip(kept, before, strict=True):
+    for slot, old in zip(slots, before, strict=True):
         if not np.array_equal(old, slot.weight.numpy()):
             slot.variable.assign(slot.weight)
 
 
 def begin_copies(optimizer) -> None:
-    """Lets the copies begin at the weights of now, if there was no update yet: these may have been replaced."""
-    kept = copying_slots(optimizer)
-    if kept and int(updates_made(optimizer).numpy()) == 0:
-        for slot in kept:
+    """Sets the copies to the current weights, before the first update.
+
+    The weights may have been replaced since the optimizer was built.
+    """
+    slots = copying_slots(optimizer)
+    if slots and int(updates_made(optimizer).numpy()) == 0:
+        for slot in slots:
             slot.variable.assign(slot.weight)
 
 
 def forget(optimizer, weights) -> None:
-    """Puts all that an optimizer keeps of some weights back to where it starts; copies start at the weights."""
+    """Resets the slots of some weights to their initial values.
+
+    Copies are set to the current weights.
+
+    Args:
+        optimizer: built optimizer.
+        weights: weights whose slots are reset.
+    """
     chosen = {id(weight) for weight in weights}
     for leaf in leaves(optimizer):
-        fresh, slots = _fresh(leaf)
+        initial, slots = _initial(leaf)
         owners = {id(slot.variable): id(slot.weight) for slot in slots}
-        for new, old in zip(fresh.variables, leaf.variables, strict=True):
+        for new, old in zip(initial.variables, leaf.variables, strict=True):
             if owners.get(id(new)) in chosen:
                 old.assign(new)
     for slot in copying_slots(optimizer):
@@ -78,25 +89,25 @@ def forget(optimizer, weights) -> None:
 
 
 def _copies_of(optimizer) -> list[Slot]:
-    if optimizer not in _COPIES:  # built by another
-        fresh, slots = _fresh(optimizer)
-        present = {id(new): old for new, old in zip(fresh.variables, optimizer.variables, strict=True)}
-        found = _copies(fresh, slots)
-        _COPIES[optimizer] = [slot._replace(variable=present[id(slot.variable)]) for slot in found]
+    if optimizer not in _COPIES:  # not built by `build`
+        initial, slots = _initial(optimizer)
+        present = {id(new): old for new, old in zip(initial.variables, optimizer.variables, strict=True)}
+        copies = _copies(initial, slots)
+        _COPIES[optimizer] = [slot._replace(variable=present[id(slot.variable)]) for slot in copies]
     return _COPIES[optimizer]
 
 
-def _fresh(optimizer):
-    """Returns an optimizer of the same configuration, built on the same weights, and its slots."""
-    fresh = type(optimizer).from_config(optimizer.get_config())
-    with _noting(fresh) as references:
-        fresh.build(weights_of(optimizer))
-    return fresh, _slots(fresh, references)
+def _initial(optimizer):
+    """Returns a new optimizer with the same configuration, built for the same weights, and its slots."""
+    initial = type(optimizer).from_config(optimizer.get_config())
+    with _noting(initial) as references:
+        initial.build(weights_of(optimizer))
+    return initial, _slots(initial, references)
 
 
 @contextlib.contextmanager
 def _noting(optimizer):
-    """Returns a context that lists (variable, weight, name) of what an optimizer makes from weights."""
+    """Returns a context with a list of (variable, weight, name) for variables that an optimizer creates."""
     make, references = optimizer.add_variable_from_reference, []
 
     def noting(reference_variable, name=None, *args, **kwargs):
@@ -112,24 +123,24 @@ def _noting(optimizer):
 
 
 def _slots(optimizer, references) -> list[Slot]:
-    """Returns the slots: those made from weights, and lists with a variable for each of them (Adafactor's rows)."""
+    """Returns the slots: variables created from weights, and lists with a variable for each weight (Adafactor)."""
     weights = weights_of(optimizer)
     slots = [Slot(*reference) for reference in references]
     known = {id(slot.variable) for slot in slots}
-    for name, kept in lists_of(optimizer).items():
-        if len(kept) != len(weights):
+    for name, variables in lists_of(optimizer).items():
+        if len(variables) != len(weights):
             continue
-        pairs = zip(kept, weights, strict=True)
+        pairs = zip(variables, weights, strict=True)
         slots += [Slot(v, w, name) for v, w in pairs if isinstance(v, keras.Variable) and id(v) not in known]
     return slots
 
 
 def _copies(optimizer, slots) -> list[Slot]:
-    """Returns those of an optimizer's slots, just built, that are copies of the weights."""
+    """Returns the slots of a newly built optimizer that are copies of weights."""
     kinds: dict[str, list[Slot]] = {}
     for slot in slots:
         kinds.setdefault(slot.kind, []).append(slot)
-    # Keras's averages start at 0, and are the weights after the first update.
+    # Keras's averages start at 0, and equal the weights after the first update.
     averaged = {id(average) for average in averages_of(optimizer)}
     return [
         slot
@@ -140,7 +151,7 @@ def _copies(optimizer, slots) -> list[Slot]:
 
 
 def _start_at_the_weights(slots) -> bool:
-    """Returns whether slots of one kind equal their weights; zeros (of a bias) say nothing."""
+    """Returns whether slots of one kind equal their weights, where zero weights (biases) do not count."""
     if any(tuple(slot.variable.shape) != tuple(slot.weight.shape) for slot in slots):
         return False
     pairs = [(slot.variable, slot.weight) for slot in slots]

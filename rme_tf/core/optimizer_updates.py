@@ -1,4 +1,4 @@
-"""The updates of an optimizer: their number, and several applications of gradients as one of them."""
+"""Updates of an optimizer: counts, and several gradient applications as one."""
 
 import keras
 import tensorflow as tf
@@ -7,30 +7,43 @@ from rme_tf.core import keras_compat
 
 
 def leaves(optimizer) -> list:
-    """Returns the optimizers that move weights themselves.
+    """Returns the optimizers that update weights.
 
-    That is the optimizer, the one within a `LossScaleOptimizer`, or those of a `MultiOptimizer`.
+    The result is the optimizer, the inner one of a `LossScaleOptimizer`, or all of a `MultiOptimizer`.
     """
     if hasattr(optimizer, "inner_optimizer"):
         return leaves(optimizer.inner_optimizer)
     if hasattr(optimizer, "optimizers"):
-        return [leaf for each in optimizer.optimizers for leaf in leaves(each)]
+        return [leaf for part in optimizer.optimizers for leaf in leaves(part)]
     return [optimizer]
 
 
 def accumulation_steps(optimizer) -> int:
-    """Returns the number of minibatches of one update: `gradient_accumulation_steps`, or 1."""
+    """Returns the number of minibatches of an update, `gradient_accumulation_steps` or 1."""
     return max(getattr(leaf, "gradient_accumulation_steps", None) or 1 for leaf in leaves(optimizer))
 
 
 def updates_made(optimizer):
-    """Returns the number of updates until now, an integer scalar, in a step or outside."""
-    iterations = optimizer.iterations  # a variable, or, of an optimizer that accumulates, a tensor
+    """Returns the number of updates so far, an integer scalar.
+
+    This works inside and outside of a training step.
+    """
+    iterations = optimizer.iterations  # a variable, or a tensor if the optimizer accumulates
     return getattr(iterations, "value", iterations)
 
 
 def refuse_accumulation(optimizer, instead: str) -> None:
-    """Raises ValueError if an optimizer accumulates, for steps whose later gradients see what earlier ones taught."""
+    """Checks that an optimizer does not accumulate gradients.
+
+    The later stages of such a step need the weights that the earlier stages have updated.
+
+    Args:
+        optimizer: Keras optimizer.
+        instead: alternative to another optimizer, for the message.
+
+    Raises:
+        ValueError: if the optimizer has `gradient_accumulation_steps`.
+    """
     steps = accumulation_steps(optimizer)
     if steps > 1:
         raise ValueError(
@@ -41,25 +54,25 @@ def refuse_accumulation(optimizer, instead: str) -> None:
 
 
 def ends_update(optimizer):
-    """Returns whether the gradients that were applied last completed an update, a boolean scalar.
+    """Returns whether the last gradients completed an update, a boolean scalar.
 
-    True for every optimizer that does not accumulate.
+    The result is True for every optimizer that does not accumulate.
     """
     steps = accumulation_steps(optimizer)
     if steps == 1:
         return tf.constant(True)
-    applied = keras_compat.minibatches_applied(leaves(optimizer)[0])  # minibatches, where `iterations` are updates
+    applied = keras_compat.minibatches_applied(leaves(optimizer)[0])  # `iterations` counts updates, not minibatches
     return tf.equal(tf.math.floormod(applied, tf.cast(steps, applied.dtype)), 0)
 
 
 class OneUpdate:
-    """Several applications of gradients, each to some of the variables, that count as one update.
+    """Several applications of gradients that count as one update.
 
-    `iterations` stays where it is until the end, so that schedules and Adam's bias correction do not run once an
-    application, and averages of the weights (`use_ema`) move once, at the end.
+    Each application is for some of the variables. `iterations` changes only at the end, so that schedules and Adam's
+    bias correction run once, and averages of weights (`use_ema`) move once, at the end.
 
     Args:
-        optimizer: of Keras, which does not accumulate gradients.
+        optimizer: Keras optimizer that does not accumulate gradients.
     """
 
     def __init__(self, optimizer):
@@ -67,7 +80,13 @@ class OneUpdate:
         self.iteration = tf.identity(updates_made(optimizer))
 
     def part(self, apply, *args, **options):
-        """Returns `apply(*args, **options)`, which applies gradients once."""
+        """Returns `apply(*args, **options)`, which applies gradients once.
+
+        Args:
+            apply: function that applies gradients by the optimizer.
+            *args: positional arguments of `apply`.
+            **options: keyword arguments of `apply`.
+        """
         self.optimizer.iterations.assign(self.iteration)
         averaging = [leaf for leaf in leaves(self.optimizer) if leaf.use_ema]
         for leaf in averaging:
@@ -79,7 +98,7 @@ class OneUpdate:
                 leaf.use_ema = True
 
     def end(self) -> None:
-        """Moves the averages, as an optimizer does after its gradients, and counts the update."""
+        """Moves the averages of weights and counts the update."""
         self.optimizer.iterations.assign(self.iteration)
         for leaf in leaves(self.optimizer):
             if leaf.use_ema:
@@ -88,7 +107,7 @@ class OneUpdate:
 
 
 def _move_averages(optimizer) -> None:
-    """The part of Keras's `apply` that is about averages."""
+    """Updates the averages of weights, like Keras's `apply`."""
     keras_compat.move_averages(optimizer)
     if optimizer.ema_overwrite_frequency:
         keras.ops.cond(

@@ -1,4 +1,4 @@
-"""Outermost calls of the library, in which arguments are checked; calls inside of them do not check again."""
+"""Outermost calls of the library, in which arguments are checked once."""
 
 import functools
 import threading
@@ -7,12 +7,12 @@ _CALLS = threading.local()
 
 
 def is_outer_call() -> bool:
-    """Return whether this thread is in no call whose arguments were checked."""
+    """Returns whether this thread is outside of every checked call."""
     return getattr(_CALLS, "depth", 0) == 0
 
 
 class InnerCalls:
-    """A context in which arguments count as checked."""
+    """A context in which arguments are not checked again."""
 
     def __enter__(self):
         _CALLS.depth = getattr(_CALLS, "depth", 0) + 1
@@ -22,7 +22,7 @@ class InnerCalls:
 
 
 def internal(method):
-    """Mark a method whose arguments were checked before, such as a training step."""
+    """Wraps a method that gets checked arguments, such as a training step."""
 
     @functools.wraps(method)
     def call(*args, **kwargs):

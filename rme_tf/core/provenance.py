@@ -10,12 +10,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-# The version of a module holds whatever name it was installed under: tensorflow-cpu, tf-nightly.
+# Versions of modules, which do not depend on the name of the package, such as tensorflow-cpu or tf-nightly.
 PACKAGES = {"tensorflow": tf, "keras": keras, "tensorflow-probability": tfp, "numpy": np}
 
 
 def commit() -> str:
-    """Returns the commit of the working copy, "-dirty" if it has other changes, or "unknown"."""
+    """Returns the commit of the working copy, or "unknown".
+
+    The commit ends in "-dirty" if the working copy has changes.
+    """
     root = pathlib.Path(__file__).resolve().parent
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
@@ -26,7 +29,7 @@ def commit() -> str:
 
 
 def hardware() -> dict:
-    """Returns the processor, its cores, the accelerators and the versions of the packages."""
+    """Returns processor, cores, accelerators and versions of packages."""
     gpus = tf.config.list_physical_devices("GPU")
     return {
         "processor": _processor(),

@@ -1,4 +1,4 @@
-"""Dataclasses that Keras saves with a model."""
+"""Base class of dataclasses that Keras saves with a model."""
 
 import dataclasses
 import numbers
@@ -7,22 +7,22 @@ import keras
 
 
 def is_number(value) -> bool:
-    """Returns whether a value is a real number: what is none, a string say, cannot be compared with one."""
+    """Returns whether a value is a real number."""
     return isinstance(value, numbers.Real)
 
 
 class Configured:
-    """Gives a dataclass, registered with Keras, its `get_config` and `from_config`.
+    """Adds `get_config` and `from_config` to a dataclass registered with Keras.
 
-    Fields may be numbers, strings, None, and objects that Keras serialises: other such dataclasses, say.
+    Fields may be numbers, strings, None, and objects that Keras serializes, such as other dataclasses of this kind.
     """
 
     def get_config(self) -> dict:
-        """Returns the fields, by name, serialised."""
+        """Returns the serialized fields by name."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
 
     @classmethod
     def from_config(cls, config: dict):
-        """Returns the object with these fields."""
+        """Returns an object with the fields in `config`."""
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

@@ -1,4 +1,4 @@
-"""The epochs that count as the best of a training: those of the whole mixture."""
+"""Best epochs of a training, without the epochs of a warm start."""
 
 import math
 import warnings
@@ -9,13 +9,13 @@ SAVING = (keras.callbacks.ModelCheckpoint, keras.callbacks.OrbaxCheckpoint)
 
 
 class BestEpochs:
-    """Keeps the epochs of a warm start from being the best ones of Keras's callbacks.
+    """Excludes the warm start from the best epochs of Keras's callbacks.
 
-    In the warm start, an `EarlyStopping` does not watch yet, and a `ModelCheckpoint` or an `OrbaxCheckpoint` with
-    `save_best_only` does not save. `release` gives them back their attributes.
+    During the warm start, an `EarlyStopping` is inactive, and a `ModelCheckpoint` or an `OrbaxCheckpoint` with
+    `save_best_only` does not save. `release` restores their attributes.
 
     Args:
-        callbacks: those of a `fit`.
+        callbacks: callbacks of a `fit`.
     """
 
     def __init__(self, callbacks):
@@ -24,16 +24,21 @@ class BestEpochs:
         self._originals: list[tuple] = []
 
     def begin(self, epoch: int, whole: bool) -> None:
-        """Prepares the callbacks for an epoch, in which the mixture is whole or not."""
+        """Prepares the callbacks for an epoch.
+
+        Args:
+            epoch: number of the epoch, counted from 0.
+            whole: whether all components are active.
+        """
         self.release()
         if not whole:
             for callback in self._stopping:
                 self._set(callback, "start_from_epoch", max(callback.start_from_epoch, epoch + 1))
             for callback in self._saving:
-                self._set(callback, "best", math.nan)  # which nothing improves on, be it to rise or to fall
+                self._set(callback, "best", math.nan)  # no value is better, for rising and for falling monitors
 
     def release(self) -> None:
-        """Gives the callbacks their attributes back."""
+        """Restores the attributes of the callbacks."""
         for callback, name, value in self._originals:
             setattr(callback, name, value)
         self._originals = []
@@ -44,17 +49,18 @@ class BestEpochs:
 
 
 class MixtureAtTheEnd(keras.callbacks.Callback):
-    """Warns of a training that ends with one component, be it too short or put back to its warm start.
+    """Warns if a training ends with one active component.
 
-    `rme_tf.VAE.fit` adds it by itself, after the user's callbacks, which may have put weights back.
+    The training was too short, or a callback has restored weights of the warm start. `rme_tf.VAE.fit` adds this
+    callback after the user's callbacks.
     """
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Notes whether the mixture is whole."""
+        """Records whether all components are active."""
         self._whole = is_whole(self.model)
 
     def on_train_end(self, logs=None):
-        """Warns."""
+        """Warns if only one component is active."""
         model = self.model
         if is_whole(model):
             return
@@ -74,5 +80,5 @@ class MixtureAtTheEnd(keras.callbacks.Callback):
 
 
 def is_whole(model) -> bool:
-    """Whether all components of a `VAE` are in use: not so in a warm start."""
+    """Returns whether all components are active, unlike in a warm start."""
     return int(model.num_active.numpy()) == model.num_components

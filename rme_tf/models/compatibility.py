@@ -1,4 +1,4 @@
-"""Checks that the parts of a `VAE` fit its distributions and each other: networks of the user's own among them."""
+"""Checks that the networks and distributions of a `VAE` fit each other."""
 
 import re
 import textwrap
@@ -14,21 +14,40 @@ from rme_tf.networks.copies import has_files
 from rme_tf.networks.output_activation import VALUES, output_activation
 from rme_tf.networks.row_layers import known_apart
 
-CALL_ERRORS = (TypeError, ValueError, tf.errors.InvalidArgumentError)  # of a network that is given other inputs
+CALL_ERRORS = (TypeError, ValueError, tf.errors.InvalidArgumentError)  # errors of a network with wrong inputs
 OTHER_CODE = 1.5  # in all dimensions
-ROUNDING = 0.05  # of the largest output, in half precision
-LONGEST = 400  # characters of such an error
+ROUNDING = 0.05  # relative to the largest output, in half precision
+LONGEST = 400  # characters of an error in a message
 
 
 def check_network(network, name: str, kind: str = "") -> None:
-    """Raises ValueError unless a network, of that kind, is a Keras model or layer."""
+    """Checks that a network is a Keras model or layer.
+
+    Args:
+        network: any object.
+        name: name of the network, for the message.
+        kind: description of the network, for the message.
+
+    Raises:
+        ValueError: if the network is of another type.
+    """
     if not isinstance(network, keras.Layer):
         hint = " Networks by name are for `VAE.from_names`." if isinstance(network, str) else ""
         raise ValueError(f"The {name} must be a Keras model or layer, an instance{kind}. Received: {network!r}.{hint}")
 
 
 def check_output(network, inputs, expected, name: str):
-    """Returns what a network makes of a batch of one, which builds it; raises ValueError if that has another shape."""
+    """Returns a network's output for one row, which builds it.
+
+    Args:
+        network: Keras model or layer.
+        inputs: inputs of the network for a batch of one.
+        expected: shape of the output without the batch, with None for any size.
+        name: name of the network, for the message.
+
+    Raises:
+        ValueError: if the output has another shape.
+    """
     check_network(network, name)
     of_batch = (1, *expected)
     outputs, fits = None, False
@@ -52,7 +71,7 @@ def check_output(network, inputs, expected, name: str):
 
 
 def shapes(structure) -> str:
-    """Returns the shapes, without the batch, of a tensor or of several, in words."""
+    """Returns the shapes of tensors without the batch, as text."""
 
     def shape_of(part):
         return tuple(part.shape[1:]) if keras.ops.is_tensor(part) else type(part).__name__
@@ -63,16 +82,16 @@ def shapes(structure) -> str:
 
 
 def in_one_line(error: Exception) -> str:
-    """Returns the type and the text of an error, without colors, cut to a length that can be read."""
+    """Returns the type and text of an error, uncolored and truncated."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     return f"{type(error).__name__}: {textwrap.shorten(text, LONGEST)}".rstrip(".")
 
 
 def input_shapes(network) -> list[tuple]:
-    """Returns the shapes, without the batch, of a network's inputs; none where it does not say."""
+    """Returns the known input shapes of a network, without the batch."""
     inputs = getattr(network, "inputs", None)
     if inputs is not None:
-        return [tuple(each.shape[1:]) for each in keras.tree.flatten(inputs)]
+        return [tuple(part.shape[1:]) for part in keras.tree.flatten(inputs)]
     config = network.get_build_config() if getattr(network, "built", False) else None
     shape = (config or {}).get("input_shape", ())
     one = all(size is None or isinstance(size, int) for size in shape)
@@ -80,26 +99,43 @@ def input_shapes(network) -> list[tuple]:
 
 
 def is_autoregressive(decoder) -> bool:
-    """Returns whether a decoder takes [z, x]: it says so, or is a functional model of two inputs."""
+    """Returns whether a decoder takes [z, x].
+
+    The decoder has the attribute `autoregressive`, or is a functional model with two inputs.
+    """
     inputs = getattr(decoder, "inputs", None)
     return getattr(decoder, "autoregressive", isinstance(inputs, list) and len(inputs) == 2)
 
 
 def decoder_example(decoder, latent_dim: int, likelihood, batch_size: int = 1):
-    """Returns inputs for a decoder, a batch of zeros: z, or [z, x]."""
+    """Returns example inputs of a decoder, z or [z, x].
+
+    Args:
+        decoder: Keras model z -> params, or [z, x] -> params.
+        latent_dim: number of latent dimensions D.
+        likelihood: `Likelihood` with an example of x.
+        batch_size: number of rows.
+    """
     z = keras.ops.zeros([batch_size, latent_dim])
     return [z, likelihood.example(batch_size)] if is_autoregressive(decoder) else z
 
 
 def named(encoders) -> dict:
-    """Returns the encoders by the names that messages give them."""
+    """Returns the encoders by name, for messages."""
     return {f"encoder {m}": encoder for m, encoder in enumerate(encoders)}
 
 
 def check_weights_apart(parts: dict) -> None:
-    """Raises ValueError if two parts, by name, share a weight or a vocabulary: Keras would save it, but not load it.
+    """Checks that no two parts share a weight or a vocabulary.
 
-    Every part is saved by its own configuration, so that each of the loaded ones has its own layer.
+    Every part is saved with its own configuration, so loaded parts have separate layers: Keras would save a shared
+    weight, but not load it.
+
+    Args:
+        parts: dict of networks and distributions by name.
+
+    Raises:
+        ValueError: if two parts share state.
     """
     owners: dict[int, str] = {}
     for name, part in parts.items():
@@ -115,7 +151,11 @@ def check_weights_apart(parts: dict) -> None:
 
 
 def check_parts(model) -> None:
-    """Builds the networks of a `VAE`; raises ValueError if they do not fit its distributions or each other."""
+    """Builds the networks of a `VAE` and checks that all parts fit.
+
+    Raises:
+        ValueError: if a network does not fit the distributions or another network.
+    """
     dummy = model.likelihood.example()
     parts = named(model.encoders)
     if isinstance(model.trunk, ComponentNetwork):
@@ -131,7 +171,7 @@ def check_parts(model) -> None:
     warn_of_bounded_params(model.decoder, inputs, model.likelihood)
     warn_of_mixed_rows(model, outputs)
     if hasattr(model.decoder, "step") and model.likelihood.parts == "pixels":
-        model.likelihood.of_pixel()  # which it could not draw from, or even has a say in the pixels before it
+        model.likelihood.of_pixel()  # raises ValueError if pixels cannot be drawn one by one
     if model.prior.latent_dim != model.latent_dim:
         raise ValueError(
             f"Prior and posterior must agree in `latent_dim`. Expected {model.latent_dim}. "
@@ -158,7 +198,13 @@ def check_parts(model) -> None:
 
 
 def warn_of_bounded_params(decoder, inputs, likelihood) -> None:
-    """Warns of a decoder that ends in a sigmoid or the like where the likelihood's params may be any numbers."""
+    """Warns of an output activation that restricts unconstrained params.
+
+    Args:
+        decoder: built decoder.
+        inputs: example inputs of the decoder.
+        likelihood: `Likelihood` of the params.
+    """
     if likelihood.unconstrained is None:
         return
     activation = output_activation(decoder, inputs)
@@ -172,14 +218,19 @@ def warn_of_bounded_params(decoder, inputs, likelihood) -> None:
 
 
 def warn_of_mixed_rows(model, outputs) -> None:
-    """Warns of a decoder whose outputs for a code are others beside another code, outside of training, too."""
+    """Warns of a decoder whose outputs depend on other rows.
+
+    Args:
+        model: `VAE` with the decoder, which is called outside of training.
+        outputs: outputs of the decoder for a batch of one.
+    """
     if known_apart(model.decoder):
         return
     codes = decoder_example(model.decoder, model.latent_dim, model.likelihood, batch_size=2)
     other = tf.constant([[0.0], [OTHER_CODE]])
     codes = [codes[0] + other, *codes[1:]] if isinstance(codes, list) else codes + other
-    alone, beside = (tf.cast(each, tf.float32).numpy() for each in (outputs, model.decoder(codes, training=False)))
-    if np.abs(beside[:1] - alone).max() > ROUNDING * np.abs(beside).max():
+    one, two = (tf.cast(part, tf.float32).numpy() for part in (outputs, model.decoder(codes, training=False)))
+    if np.abs(two[:1] - one).max() > ROUNDING * np.abs(two).max():
         warnings.warn(
             "The decoder's output for one code depends on the other codes of its batch, or is drawn at random, outside "
             "of training too: then p(x|z) is no likelihood, and no bound is one. Expected: batch statistics, or "
@@ -189,7 +240,15 @@ def warn_of_mixed_rows(model, outputs) -> None:
 
 
 def features_of(trunk, dummy):
-    """Returns the features of a dummy batch of one; raises ValueError if the trunk is no network with one output."""
+    """Returns the features of a trunk for a batch of one.
+
+    Args:
+        trunk: Keras model observations -> features.
+        dummy: batch of one observation.
+
+    Raises:
+        ValueError: if the trunk is not a network with one output.
+    """
     check_network(trunk, "`trunk`", ", observations -> features")
     try:
         features = trunk(dummy)

@@ -1,4 +1,4 @@
-"""Whether the steps of a model are compiled by XLA, and which networks a GPU would compute wrongly."""
+"""Choice of XLA for a model's steps, and checks for GPUs."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,17 @@ from rme_tf.posteriors import DiagNormal
 
 
 class Choice(NamedTuple):
-    """Whether XLA compiles the steps of a model by default, and the reason; docs/gpu.md has the table."""
+    """Default of `jit_compile` for a model, with the reason; see docs/gpu.md."""
 
     jit_compile: bool
     reason: str
 
 
 def default_jit_compile(model) -> Choice:
-    """Returns what `compile(jit_compile="auto")` chooses for a model that has just been compiled so.
+    """Returns the choice of `compile(jit_compile="auto")` for a compiled model.
 
-    By measurement, and the graph where none was made. What Keras finds impossible for XLA stays so.
+    The choice follows measurements, and is the graph without measurements. Models that Keras excludes from XLA stay
+    excluded.
     """
     reasons = {
         "there is no GPU": not tf.config.list_physical_devices("GPU"),
@@ -38,12 +39,18 @@ def default_jit_compile(model) -> Choice:
 
 
 def recurrent_layers(model) -> list:
-    """Returns the layers of a model that have a cuDNN kernel: LSTM and GRU, however deep they are."""
+    """Returns the LSTM and GRU layers of a model, at any depth."""
     return [layer for layer in layers_of(model) if isinstance(layer, keras.layers.LSTM | keras.layers.GRU)]
 
 
 def check_recurrent_precision(model) -> None:
-    """Raises ValueError if cuDNN would compute a recurrent layer in bfloat16: its gradient was 0 on a GPU."""
+    """Checks that cuDNN computes no recurrent layer in bfloat16.
+
+    The gradient of such a layer was 0 on a GPU.
+
+    Raises:
+        ValueError: if there is a GPU and such a layer.
+    """
     if not tf.config.list_physical_devices("GPU"):
         return
     wrong = [layer.name for layer in recurrent_layers(model) if layer.compute_dtype == "bfloat16" and _on_cudnn(layer)]
@@ -55,7 +62,7 @@ def check_recurrent_precision(model) -> None:
 
 
 def _on_cudnn(layer) -> bool:
-    """Returns whether a recurrent layer meets cuDNN's terms, as Keras states them."""
+    """Returns whether a recurrent layer meets Keras's requirements for cuDNN."""
     return (
         layer.use_cudnn is not False
         and layer.activation is keras.activations.tanh

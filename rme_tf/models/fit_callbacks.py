@@ -1,4 +1,4 @@
-"""What every `fit` of a model is watched by, and what it makes of the callbacks that it is given."""
+"""The callback of every `fit`, and checks of the user's callbacks."""
 
 import math
 import re
@@ -18,24 +18,48 @@ NON_FINITE_TERMS = (
     "log p(x|z), from the decoder and the likelihood",
 )
 LOGGERS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
-RISING = re.compile(r"(val_)?(elbo(_\d+)?|reconstruction)")  # names in the epoch log of what is to be maximised
+RISING = re.compile(r"(val_)?(elbo(_\d+)?|reconstruction)")  # names in the epoch log of quantities to maximize
 
 
 def check_compiled(model, method: str) -> None:
-    """Raise ValueError before a method that needs a compiled model, on one that is not."""
+    """Checks that a model is compiled.
+
+    Args:
+        model: Keras model.
+        method: name of the method that is called, for the message.
+
+    Raises:
+        ValueError: if the model is not compiled.
+    """
     if not model.compiled:
         raise ValueError(f"You must call `compile()` before calling `{method}()`.")
 
 
 def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
-    """Raises ValueError if observations are given weights; other keywords pass."""
+    """Checks that there are no weights of observations.
+
+    Args:
+        sample_weight: argument of `fit` that must be None.
+        class_weight: argument of `fit` that must be None.
+        **others: ignored arguments of `fit`.
+
+    Raises:
+        ValueError: if there are weights.
+    """
     del others
     if sample_weight is not None or class_weight is not None:
         raise ValueError("`sample_weight` and `class_weight` are not supported: every observation counts once.")
 
 
 def refuse_weights_in(*data) -> None:
-    """Raises ValueError for a tuple (x, y, sample_weight), or a `tf.data.Dataset` of them."""
+    """Checks that data have no weights of observations.
+
+    Args:
+        *data: tuples such as (x, y, sample_weight), or `tf.data.Dataset` objects of tuples.
+
+    Raises:
+        ValueError: if a tuple has `sample_weight`.
+    """
     for source in data:
         parts = source.element_spec if isinstance(source, tf.data.Dataset) else source
         third = parts[2] if isinstance(parts, tuple | list) and len(parts) == 3 else None
@@ -43,9 +67,10 @@ def refuse_weights_in(*data) -> None:
 
 
 def first_non_finite(log_probs: LogProbs):
-    """Returns 0 if all terms are finite, else 1 + the index in `NON_FINITE_TERMS` of the first that is not.
+    """Returns 1 + the index in `NON_FINITE_TERMS` of the first non-finite term.
 
-    The order is that of the computation, so the first is the cause of the others. Scalar int64.
+    The result, a scalar int64, is 0 if all terms are finite. The terms are in the order of the computation, so the
+    first one is the cause of the others.
     """
     terms = (log_probs.log_alpha, log_probs.log_q_all, log_probs.log_prior, log_probs.log_lik)
     broken = [tf.logical_not(tf.reduce_all(tf.math.is_finite(term))) for term in terms]
@@ -53,12 +78,15 @@ def first_non_finite(log_probs: LogProbs):
 
 
 def stop_if_not_finite(model, loss, where: str) -> None:
-    """Raises FloatingPointError, naming the first non-finite term, if the loss of a step is not finite.
+    """Checks that the loss of a step is finite.
 
     Args:
-        model: a `VAE`, with `non_finite` from its last steps.
-        loss: a number.
-        where: the step, in words.
+        model: `VAE`, with `non_finite` from its last steps.
+        loss: loss of the step.
+        where: description of the step, for the message.
+
+    Raises:
+        FloatingPointError: if the loss is not finite; the message names the first non-finite term.
     """
     if math.isfinite(float(loss)):
         return
@@ -72,18 +100,17 @@ def stop_if_not_finite(model, loss, where: str) -> None:
 
 
 def prepared_callbacks(model, callbacks=None) -> list:
-    """Returns the callbacks of a `fit`, between those that every one has.
+    """Returns the callbacks of a `fit`, with the library's callbacks.
 
-    One that monitors a bound, such as `EarlyStopping("val_elbo")`, and leaves it to Keras to find out whether
-    it should rise or fall, is told that it should rise: Keras knows only the metrics that it compiles itself.
-    Epochs of the warm start do not count as the best ones: see `BestEpochs`.
+    For a callback that monitors a bound, such as `EarlyStopping("val_elbo")`, the mode "auto" becomes "max": Keras only
+    knows the direction of metrics that it compiles. Epochs of the warm start are not best epochs: see `BestEpochs`.
 
-    Warns of aggressive training that nothing ends, and of callbacks that keep the logs (Keras's, or with `keeps_logs`)
-    before another, with `adds_to_logs`, has added to them.
+    There are warnings for aggressive training without an end, and for callbacks that store the logs (Keras's loggers,
+    or with `keeps_logs`) before a later callback, with `adds_to_logs`, adds to them.
 
     Args:
-        model: a compiled `VAE`.
-        callbacks: what `fit` was given.
+        model: compiled `VAE`.
+        callbacks: callbacks of the user.
     """
     callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
     for callback in callbacks:
@@ -96,7 +123,7 @@ def prepared_callbacks(model, callbacks=None) -> list:
 
 
 def _endless(model, callbacks) -> str:
-    """Returns what to say of aggressive training that nothing ends; nothing where it ends, or there is none."""
+    """Returns a warning about aggressive training without an end, or ""."""
     ends = any(isinstance(callback, StopAggressive) for callback in callbacks)
     if model.algorithm.aggressive is None or model.inner_loop.on.numpy() == 0.0 or ends:
         return ""
@@ -107,7 +134,7 @@ def _endless(model, callbacks) -> str:
 
 
 def _too_early(callbacks) -> str:
-    """Returns what to say of callbacks that will miss what others add to the logs; nothing if there are none."""
+    """Returns a warning about callbacks that miss additions of others to the logs, or ""."""
     adding = [index for index, callback in enumerate(callbacks) if getattr(callback, "adds_to_logs", False)]
     early = [
         type(callback).__name__
@@ -121,12 +148,12 @@ def _too_early(callbacks) -> str:
 
 
 class FitCallback(keras.callbacks.Callback):
-    """Grows the mixture after the warm start, counts epochs, and stops a training that turned NaN.
+    """Activates components, counts epochs, and stops a training with NaN.
 
-    `rme_tf.VAE.fit` adds it by itself, before the user's callbacks.
+    `rme_tf.VAE.fit` adds this callback before the user's callbacks.
 
     Args:
-        callbacks: the user's.
+        callbacks: callbacks of the user.
     """
 
     def __init__(self, callbacks=()):
@@ -134,19 +161,19 @@ class FitCallback(keras.callbacks.Callback):
         self.best_epochs = BestEpochs(callbacks)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Lets the model's schedule act."""
+        """Applies the model's schedule for the epoch."""
         self.model.begin_epoch()
         self.best_epochs.begin(epoch, is_whole(self.model))
 
     def on_train_batch_end(self, batch, logs=None):
-        """Raises FloatingPointError, naming the first non-finite term, once the loss is not finite."""
+        """Raises FloatingPointError if the loss is not finite."""
         if logs is not None:
             stop_if_not_finite(self.model, logs["loss"], f"at batch {batch}")
 
     def on_epoch_end(self, epoch, logs=None):
-        """Counts the epoch."""
+        """Counts the completed epoch."""
         self.model.epochs_trained.assign_add(1)
 
     def close(self):
-        """Leaves the user's callbacks as they were, however `fit` has ended."""
+        """Restores the user's callbacks after `fit`, or after its error."""
         self.best_epochs.release()

@@ -1,4 +1,4 @@
-"""What a model lends to a prior that is made of its posterior: the contract is `types.Inference`.
+"""Read access to a model's posterior for priors, as a `PosteriorView`.
 
 N inputs, T tokens of the longest, E the size of an embedding.
 """
@@ -9,15 +9,20 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.optimizer_state import weights_replaced
-from rme_tf.core.types import PAD, Encoding, Inference
+from rme_tf.core.types import PAD, Encoding, PosteriorView
 from rme_tf.networks import ComponentNetwork
 
 
-def inference_of(model) -> Inference:
-    """Returns what a prior may be made of. It reads the weights of the model whenever it is used, and owns none.
+def inference_of(model) -> PosteriorView:
+    """Returns read access to the posterior of a model.
+
+    The functions of the result use the current weights of the model, and own none.
+
+    Args:
+        model: `VAE` with the posterior.
 
     Raises:
-        ValueError: for token ids, if a network that reads them cannot read embeddings in their place.
+        ValueError: if observations are token ids and a network that reads them cannot read embeddings.
     """
     likelihood = model.likelihood
     on_tokens = likelihood.observation_dtype.is_integer
@@ -37,7 +42,7 @@ def inference_of(model) -> Inference:
             return x, None
         return embedders[0].embed(x), tf.reduce_sum(tf.cast(tf.not_equal(x, PAD), tf.float32), axis=-1)  # tokens
 
-    return Inference(
+    return PosteriorView(
         posterior=posterior,
         inputs_of=inputs_of,
         input_shape=(None, embedders[0].embedding_size) if on_tokens else likelihood.event_shape,
@@ -49,7 +54,7 @@ def inference_of(model) -> Inference:
 
 
 def _readers(model) -> dict:
-    """Returns the networks that read x, by the names that messages give them."""
+    """Returns the networks that read x, by name, for messages."""
     if isinstance(model.trunk, ComponentNetwork):
         readers = {"trunk": model.trunk.network}
     elif model.trunk is not None:
@@ -71,7 +76,7 @@ def _embedder(name: str, network):
 
 
 def _check_sizes(embedders) -> None:
-    sizes = [each.embedding_size for each in embedders]
+    sizes = [embedder.embedding_size for embedder in embedders]
     if len(set(sizes)) > 1:
         raise ValueError(
             f"A prior made of the posterior of token ids needs embeddings of one size. Received: {sizes}, of the "
@@ -80,7 +85,13 @@ def _check_sizes(embedders) -> None:
 
 
 def read_embeddings(network, embedded, lengths):
-    """Returns what a network makes of embeddings [N, T, E], the first so many of which count."""
+    """Returns the output of a network for embeddings, without dropout.
+
+    Args:
+        network: `LSTMEncoder`, or a `keras.Sequential` that begins with one.
+        embedded: embeddings. Shape [N, T, E].
+        lengths: number of embeddings that count, from the first on. Shape [N].
+    """
     mask = tf.sequence_mask(tf.cast(lengths, tf.int32), tf.shape(embedded)[1])
     if not isinstance(network, keras.Sequential):
         return network.read(embedded, mask)

@@ -1,4 +1,4 @@
-"""The running means of an epoch's log."""
+"""Running means for the epoch log."""
 
 import functools
 import math
@@ -9,12 +9,13 @@ import tensorflow as tf
 
 
 class RunningMeans(keras.metrics.Metric):
-    """The means of several quantities over all observations since the last reset, in one vector.
+    """Means of several quantities over all observations since the last reset.
 
-    A `keras.metrics.Mean` for each would take two variables, and operations of its own in every step.
+    The quantities share one vector. Separate `keras.metrics.Mean` objects would need two variables each, and more
+    operations in every step.
 
     Args:
-        names: of the quantities; the order of the columns of `update_state`.
+        names: names of the quantities, in the order of the columns in `update_state`.
     """
 
     def __init__(self, names: Sequence[str]):
@@ -25,7 +26,7 @@ class RunningMeans(keras.metrics.Metric):
 
     @property
     def observations(self):
-        """Observations since the last reset, a float32 scalar, of the first quantity."""
+        """Number of observations of the first quantity since the last reset."""
         return self.count.value[0]
 
     def update_state(self, values, known: Sequence[bool] | None = None):
@@ -33,17 +34,18 @@ class RunningMeans(keras.metrics.Metric):
 
         Args:
             values: one row for each observation. Shape [B, len(names)].
-            known: whether each column is a value of its quantity; all are unless given. Elsewhere it must be 0.
+            known: whether each column has values; None is True for all columns. Other columns must be 0.
         """
         size = tf.cast(tf.shape(values)[0], tf.float32)
         self.total.assign_add(tf.reduce_sum(values, axis=0))
         self.count.assign_add(size * tf.constant(known or [True] * len(self.names), tf.float32))
 
     def result(self):
-        """Returns name -> mean, scalars; 0 before the first batch.
+        """Returns a dict of scalar means by name.
 
-        What alone has no value yet is NaN, of Python, which is no tensor that `tf.debugging.enable_check_numerics`
-        would find; within a compiled step it is 0.
+        All means are 0 before the first batch.
+        If only some quantities have values, the others are Python's NaN, not a tensor that
+        `tf.debugging.enable_check_numerics` would report; in a compiled step, they are 0.
         """
         means = tf.math.divide_no_nan(self.total.value, self.count.value)
         named = dict(zip(self.names, tf.unstack(means), strict=True))
@@ -54,7 +56,12 @@ class RunningMeans(keras.metrics.Metric):
 
 
 def all_named(function: Callable, names: Sequence[str]) -> Callable:
-    """Returns the function of a step, whose logs have NaN for each of the names that the step leaves out."""
+    """Returns a step function whose logs have all names, NaN if missing.
+
+    Args:
+        function: step function iterator -> logs.
+        names: names of the logs.
+    """
 
     @functools.wraps(function)
     def named(iterator):

@@ -1,4 +1,4 @@
-"""Groups of steps, `steps_per_execution` at a time, that end where an epoch does."""
+"""Groups of `steps_per_execution` steps that end with the epoch."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from rme_tf.core import keras_compat
 
 
 def checked_group_size(steps_per_execution) -> int:
-    """Returns `steps_per_execution` as an int.
+    """Returns the checked `steps_per_execution` as an int.
 
     Raises:
         ValueError: if it is not an integer of at least 1.
@@ -25,25 +25,31 @@ def checked_group_size(steps_per_execution) -> int:
 
 
 class GroupedModel(keras_compat.TrainerHooks):
-    """A Keras model that takes exactly the steps of an epoch, whatever `steps_per_execution`.
+    """A Keras model with exact epochs for every `steps_per_execution`.
 
-    Keras runs whole groups: of 10 steps an epoch and groups of 4, on data that do not end, it takes 12. Here the last
-    group of an epoch is as long as the rest of the epoch. The weights that a seed leads to are those of
+    Keras runs complete groups: with 10 steps an epoch, groups of 4 and infinite data, an epoch has 12 steps. Here the
+    last group of an epoch has the remaining steps. For a seed, the weights equal the weights of
     `steps_per_execution=1`.
     """
 
     steps_per_execution: int
 
     def prepare_epochs(self, epochs) -> None:
-        """Shorten the last group of each epoch of a `fit` or an `evaluate`."""
+        """Shortens the last group of each epoch of `fit` or `evaluate`."""
         keras_compat.replace_groups(epochs, lambda: _exact_groups(epochs))
 
     def wrapped_function(self, function):
-        """Return a train or test function that takes a `StepGroup`, too."""
+        """Returns a train or test function that also takes a `StepGroup`."""
         return _of_groups(function, alone=self.steps_per_execution == 1, run_eagerly=self.run_eagerly)
 
     def predict(self, x, *, steps=None, **kwargs):
-        """Predicts as Keras does, in groups of which a whole number are `steps`."""
+        """Predicts like Keras, in groups whose size divides `steps`.
+
+        Args:
+            x: data in any form that Keras takes.
+            steps: number of batches; None is all batches.
+            **kwargs: further arguments of `keras.Model.predict`.
+        """
         self.make_predict_function()  # for groups of any size
         size = self.steps_per_execution
         self.steps_per_execution = math.gcd(steps or size, size)
@@ -54,14 +60,14 @@ class GroupedModel(keras_compat.TrainerHooks):
 
 
 class StepGroup:
-    """The next batches of an iterator, for one call of a train or test function.
+    """The batches for one call of a train or test function.
 
     Args:
-        iterator: a `tf.data.Iterator`, or a distributed one.
+        iterator: `tf.data.Iterator`, or a distributed iterator.
         steps: number of batches.
 
     Attributes:
-        taken: how many there were, once the function has been called.
+        taken: number of available batches, after the call of the function.
     """
 
     def __init__(self, iterator, steps: int):
@@ -69,9 +75,9 @@ class StepGroup:
 
 
 def _exact_groups(epochs):
-    """Yields first step, last step and `StepGroup` of each group of an epoch, as Keras's iterator does its groups.
+    """Yields the first step, the last step and the `StepGroup` of each group of an epoch, like Keras's iterator.
 
-    It corrects Keras's count of the batches seen, which decides where finite data begin anew, to that of single steps.
+    Keras counts the batches seen, which decides when finite data start again. The count is corrected to single steps.
     """
     size, seen = epochs.steps_per_execution, None
     for begin, _, iterator in keras_compat.groups_of(epochs):
@@ -79,25 +85,25 @@ def _exact_groups(epochs):
         of_epoch, of_data = epochs.steps_per_epoch, keras_compat.batches_of_data(epochs)
         steps = min(size, of_epoch - begin if of_epoch else size, of_data - seen if of_data else size)
         group = StepGroup(iterator, steps)
-        # Data of unknown length may end right here.
+        # Data of unknown length may end here.
         keras_compat.set_batches_seen(epochs, seen + (steps if of_data else 1))
         yield begin, begin + steps - 1, group
         seen += group.taken
         keras_compat.set_batches_seen(epochs, seen if group.taken == steps else seen + 1)
         if group.taken < steps:
-            raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras awaits it
+            raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras handles it
 
 
 def _of_groups(function, *, alone: bool, run_eagerly: bool):
-    """Returns a train or test function that takes a `StepGroup` or, as Keras's own `function`, a list of batches.
+    """Returns a train or test function that takes a `StepGroup` or, like Keras's `function`, a list of batches.
 
-    Where the data end nothing moves: Keras's own, for groups of one step, counts another one for the optimizer there,
-    and draws another seed, as both need no batch.
+    At the end of the data no state changes. Keras's function for groups of one step, in contrast, counts another step
+    of the optimizer and draws another seed there, since neither needs a batch.
 
     Args:
-        function: one of Keras's, whose step it runs.
-        alone: whether every group is of one step.
-        run_eagerly: as in Keras.
+        function: Keras's function, whose step is run.
+        alone: whether every group has one step.
+        run_eagerly: whether the function is not compiled.
     """
     run = _loop(function, alone)
     if not run_eagerly:
@@ -118,7 +124,7 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
 
 
 def _loop(function, alone: bool):
-    """Returns a function of an iterator and a number of steps: how many there were, whether there may be more, logs."""
+    """Returns a function (iterator, steps) -> (steps taken, whether there may be more, logs)."""
     last: dict = {"logs": {}}
 
     def step(iterator, taken, logs_at_the_end):
@@ -143,7 +149,7 @@ def _loop(function, alone: bool):
 
 
 def _one_by_one(function, group: StepGroup):
-    """Returns the logs of the last step: under a strategy of several replicas, no step can be in a condition."""
+    """Returns the logs of the last step; with several replicas, a step cannot be in a condition."""
     group.taken = 0
     for batch in itertools.islice(group.iterator, group.steps):
         logs = function([batch])
@@ -154,5 +160,5 @@ def _one_by_one(function, group: StepGroup):
 
 
 def _zeros_like(logs):
-    """Returns zeros of the shapes of tensors that may be of another graph."""
+    """Returns zeros with the shapes of tensors that may belong to another graph."""
     return tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)

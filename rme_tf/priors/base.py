@@ -4,7 +4,7 @@ import numbers
 
 import keras
 
-from rme_tf.core.types import Inference
+from rme_tf.core.types import PosteriorView
 
 
 class Prior(keras.layers.Layer):
@@ -52,7 +52,7 @@ class Prior(keras.layers.Layer):
         """
         return
 
-    def bind(self, inference: Inference) -> None:
+    def bind(self, inference: PosteriorView) -> None:
         """Connects the prior to the posterior of a model.
 
         Called once, by the model, if `uses_posterior`.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.core.types import Inference
+from rme_tf.core.types import PosteriorView
 from rme_tf.priors.base import Prior, check_count
 
 EDGE = 0.02  # least distance of initial pseudo-inputs from the ends of their interval, where a sigmoid has no gradient
@@ -52,9 +52,9 @@ class Vamp(Prior):
         super().__init__(latent_dim, **kwargs)
         self.num_components = check_count("num_components", num_components)
         self.length = check_count("length", length)
-        self._inference: Callable[[], Inference] | None = None
+        self._inference: Callable[[], PosteriorView] | None = None
 
-    def bind(self, inference: Inference) -> None:
+    def bind(self, inference: PosteriorView) -> None:
         """Connects the prior to a model's posterior, and creates the pseudo-inputs.
 
         Raises:
@@ -138,7 +138,7 @@ class Vamp(Prior):
             inference.posterior(self.pseudo_inputs(), lengths, held),
         )
 
-    def _bound(self) -> Inference:
+    def _bound(self) -> PosteriorView:
         if self._inference is None:
             raise ValueError("A Vamp prior needs a model's encoders. Received: one that belongs to no `VAE` yet.")
         return self._inference()

@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import reference
-from rme_tf.core.types import Inference
+from rme_tf.core.types import PosteriorView
 from rme_tf.priors import PRIORS, Mixture
 
 tfd = tfp.distributions
@@ -24,7 +24,7 @@ def linear_posterior(latent_dim):
             tfd.Categorical(logits=tf.zeros([len(means), M])), tfd.MultivariateNormalDiag(means)
         )
 
-    return Inference(posterior, lambda x: (x, None), (2,), (0.0, 1.0), masked=False)
+    return PosteriorView(posterior, lambda x: (x, None), (2,), (0.0, 1.0), masked=False)
 
 
 def make(name, latent_dim=D):
