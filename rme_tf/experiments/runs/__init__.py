@@ -1,3 +1,3 @@
-"""Runs of recipes: one run, runs side by side, studies over seeds."""
+"""Runs of recipes: single runs, side-by-side runs, studies over seeds."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The directory of a run: which of its files a run writes, and so may delete."""
+"""Files in the directory of a run, and their deletion."""
 
 import itertools
 import os
@@ -9,13 +9,13 @@ from typing import NamedTuple
 import yaml
 
 CONFIG = "config.yaml"
-# Fields that every recipe has had, and that another program's configuration has not.
+# Fields of every recipe in every version, which distinguish it from the configuration of another program.
 FIELDS = frozenset({"algorithm", "components", "epochs", "latent_dim", "out", "seed"})
 
 _SHARD = r"(index|data-\d{5}-of-\d{5})"
 _CHECKPOINT = rf"(checkpoint|ckpt-\d+\.{_SHARD}|ckpt-\d+_temp/part-\d{{5}}-of-\d{{5}}\.{_SHARD})(\.tmp\w+)?"
 _FIGURES = r"(component_usage_[^/]+|diagnostics|learning_curves|posteriors|reconstructions|samples_[^/]+)\.png"
-# Paths relative to the directory: of the files of `run`, and of those that `compare` adds.
+# Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
     rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | model\.keras | tokenizer\.model
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
@@ -29,24 +29,27 @@ _FOLDERS = re.compile(
     | saved_model(/(variables|assets|assets\.extra))?""",
     re.VERBOSE,
 )
-_NAMED = 5  # foreign files in a message
+_NAMED = 5  # foreign files named in a message
 
 
 class Contents(NamedTuple):
-    """The paths in a run's directory, relative to it; a folder comes before what is in it."""
+    """Relative paths in a run's directory; a folder precedes its contents."""
 
-    files: list[str]  # that runs write
-    folders: list[str]  # that runs make
-    foreign: list[str]  # anything else; links, which runs do not make, and folders are not followed
+    files: list[str]  # written by runs
+    folders: list[str]  # created by runs
+    foreign: list[str]  # all other paths; foreign folders and links, which runs do not create, are not followed
 
 
 def describes_run(values) -> bool:
-    """Returns whether what a YAML file holds is the configuration of a run."""
+    """Returns whether the value in a YAML file configures a run."""
     return isinstance(values, dict) and values.keys() >= FIELDS
 
 
 def read_config(out: pathlib.Path):
-    """Returns what the run's config.yaml holds; None where it is no YAML, or not there."""
+    """Returns the value in a run's config.yaml, or None.
+
+    The result is None if the file is missing or not YAML.
+    """
     try:
         return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -54,21 +57,25 @@ def read_config(out: pathlib.Path):
 
 
 def contents(out: pathlib.Path) -> Contents:
-    """Returns what there is in a directory."""
-    found = Contents([], [], [])
+    """Returns the `Contents` of a directory."""
+    paths = Contents([], [], [])
     for parent, folders, files in os.walk(out):
         within = pathlib.Path(parent).relative_to(out)
-        for names, pattern, ours in ((files, _FILES, found.files), (folders, _FOLDERS, found.folders)):
+        for names, pattern, ours in ((files, _FILES, paths.files), (folders, _FOLDERS, paths.folders)):
             for name in sorted(names):
                 path = (within / name).as_posix()
                 known = pattern.fullmatch(path) and not (out / path).is_symlink()
-                (ours if known else found.foreign).append(path)
-        folders[:] = [name for name in sorted(folders) if (within / name).as_posix() in found.folders]
-    return found
+                (ours if known else paths.foreign).append(path)
+        folders[:] = [name for name in sorted(folders) if (within / name).as_posix() in paths.folders]
+    return paths
 
 
 def refuse_foreign(out: pathlib.Path) -> None:
-    """Raises ValueError if `overwrite` would delete more than a run: unless the directory is one, or empty."""
+    """Checks that `overwrite` would delete only the files of a run.
+
+    Raises:
+        ValueError: if the directory is not empty and not a run, or has foreign files.
+    """
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not describes_run(read_config(out)):
@@ -86,10 +93,12 @@ def refuse_foreign(out: pathlib.Path) -> None:
 
 
 def delete_run(out: pathlib.Path) -> None:
-    """Deletes the files of a run, its configuration last: what is interrupted can be done again.
+    """Deletes the files of a run.
+
+    The configuration is deleted last, so that an interrupted deletion can be repeated.
 
     Raises:
-        ValueError: as `refuse_foreign` does, before anything is deleted.
+        ValueError: if the directory has foreign files, before any deletion.
     """
     refuse_foreign(out)
     files, folders, _ = contents(out)

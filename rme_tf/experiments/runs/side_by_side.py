@@ -1,4 +1,4 @@
-"""Runs recipes side by side and reports on them together."""
+"""Side-by-side runs of recipes, with a common report."""
 
 import pathlib
 import shutil
@@ -16,19 +16,19 @@ from rme_tf.serving.saved_model import export_saved_model
 
 
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
-    """Runs every recipe, then writes figures, metrics and the last one's model, and prints the table.
+    """Runs every recipe, writes figures, metrics and the last model.
 
-    `out` receives what the recipe shows (figures, sentences), `metrics.json`, and of the last model `model.keras`
-    and `saved_model/`; a recipe's own run is kept where its `out` says.
+    `out` receives the figures or sentences of the task, `metrics.json`, and the last model as `model.keras` and
+    `saved_model/`. The run of a recipe is in the recipe's `out`. A table is printed at the end.
 
     Args:
-        recipes: by the model's name; all of images, or all of sentences.
-        out: directory.
-        results: directory of records to keep, one JSON file a model; none unless given.
+        recipes: dict of recipes by the name of the model, all of images or all of sentences.
+        out: directory of the common files.
+        results: directory of records, with one JSON file a model; None writes no records.
 
     Raises:
-        ValueError: as `run` does, and if a directory cannot be written, one of the mixtures would not grow, or `out` is
-            the directory of a run, unless that is the only recipe's.
+        ValueError: if `run` refuses a recipe, a directory cannot be written, a mixture would not grow, or `out` is the
+            directory of a run (except with a single recipe).
     """
     check_growth(recipes)
     for name, folder in (("out", out), ("results", results)):
@@ -53,18 +53,18 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
 
 
 def _refuse_run_of_others(recipes: Mapping[str, Recipe], out: pathlib.Path) -> None:
-    """Raises ValueError for the directory of a run, whose record would be replaced; not for that of the only recipe."""
+    """Raises ValueError for the directory of a run, whose record would be replaced, except with a single recipe."""
     directories = [pathlib.Path(recipe.out).resolve() for recipe in recipes.values()]
     if directories != [out.resolve()] and ((out / CONFIG).exists() or out.resolve() in directories):
         raise ValueError(f"`out` must not be the directory of a run, whose record would be replaced. Received: {out}.")
 
 
 def main(defaults: Recipe, description: str | None) -> None:
-    """Runs the one recipe of a command line, and writes what `compare` does into the run's own directory.
+    """Runs the recipe of a command line, and calls `compare` on it.
 
     Args:
-        defaults: what holds without flags.
-        description: what `--help` begins with.
+        defaults: recipe without flags.
+        description: text at the start of `--help`.
     """
     recipe = parse(defaults, description)
     compare({recipe.model_name: recipe}, out=recipe.out)

@@ -1,4 +1,4 @@
-"""What ends a training before its last epoch, and what tells how far a study is: callbacks of `fit`, for runs."""
+"""Callbacks for time limits and study progress."""
 
 import math
 import time
@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 import keras
 
 
-class OutOfTime(Exception):  # noqa: N818  it is no error: the training goes on another time
-    """A deadline has passed, and the training that it ended is not over."""
+class OutOfTime(Exception):  # noqa: N818  not an error: the training is resumed later
+    """A deadline has passed before the end of a training."""
 
 
 def deadline_in(minutes: float | None) -> float:
-    """Returns the time so many minutes from now, by `time.monotonic`; infinity for None."""
+    """Returns the `time.monotonic` value after some minutes; infinity for None."""
     return math.inf if minutes is None else time.monotonic() + 60.0 * minutes
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends a training with the epoch in which its epochs have taken so many minutes; it is over then.
+    """Ends a training after the epoch that exceeds a time limit.
 
     Args:
-        minutes: None for no limit.
-        history: dict of lists of an epoch's values, `seconds` among them, those before an interruption included: as of
-            `ResumableCheckpoint`, which comes before this in the list of callbacks.
+        minutes: time limit of all epochs; None is no limit.
+        history: dict of lists with a value an epoch, including `seconds` and the epochs before an interruption, such as
+            `ResumableCheckpoint.history`. The checkpoint must precede this callback in the list.
     """
 
     def __init__(self, minutes: float | None, history: Mapping[str, Sequence[float]]):
@@ -36,18 +36,18 @@ class StopAfter(keras.callbacks.Callback):
         return sum(self.history.get("seconds", [])) >= self.seconds
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the clock."""
+        """Ends the training if the time is used up."""
         if self.is_over:
             self.model.stop_training = True
 
 
 class Deadline(keras.callbacks.Callback):
-    """Raises `OutOfTime` after the first epoch that ends past a deadline, unless the training is over with it.
+    """Raises `OutOfTime` after the first epoch past a deadline.
 
-    What is to be kept of the epoch must be kept by callbacks before this.
+    It is not raised after the last epoch of the training. Callbacks that save the epoch must precede this callback.
 
     Args:
-        end: of `time.monotonic`.
+        end: deadline, as a value of `time.monotonic`.
     """
 
     def __init__(self, end: float):
@@ -55,10 +55,10 @@ class Deadline(keras.callbacks.Callback):
         self.end = end
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the clock.
+        """Compares the time with the deadline.
 
         Raises:
-            OutOfTime: if it is late.
+            OutOfTime: if the deadline has passed.
         """
         is_over = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         if not is_over and time.monotonic() >= self.end:
@@ -66,12 +66,14 @@ class Deadline(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Moves a bar by the cost of an epoch, and takes out of its total what need not be done.
+    """Updates a progress bar of a study by the cost of epochs.
+
+    The cost of epochs that are not trained is subtracted from the total.
 
     Args:
-        bar: a `tqdm.tqdm` whose total has the cost of all epochs.
-        epochs: of the run, if nothing cuts it short.
-        cost: of one.
+        bar: `tqdm.tqdm` whose total is the cost of all epochs.
+        epochs: planned number of epochs of the run.
+        cost: cost of an epoch.
     """
 
     def __init__(self, bar, epochs: int, cost: float):
@@ -80,16 +82,16 @@ class Progress(keras.callbacks.Callback):
         self.left = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Takes out what was trained before an interruption."""
+        """Subtracts the epochs trained before an interruption."""
         self.leave_out(self.left - (self.epochs - epoch))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Moves the bar."""
+        """Updates the bar by the cost of an epoch."""
         self.left -= 1
         self.bar.update(self.cost)
 
     def leave_out(self, epochs: int) -> None:
-        """Takes so many epochs out of the total."""
+        """Subtracts epochs from the total of the bar."""
         self.left -= epochs
         self.bar.total -= epochs * self.cost
         self.bar.refresh()
