@@ -1,4 +1,4 @@
-"""Runs a recipe: data, model, training that can be killed and resumed, evaluation, report."""
+"""Execution of a recipe: data, model, resumable training, evaluation, record."""
 
 import dataclasses
 import os
@@ -29,15 +29,21 @@ from rme_tf.models.vae import VAE
 
 
 def write_record(path, method: str, finished: Run) -> None:
-    """Keeps the record of a finished run, with its method's name and its history, as one JSON file."""
+    """Writes the record of a finished run as a JSON file.
+
+    Args:
+        path: path of the file.
+        method: name of the method.
+        finished: run with the record and the history.
+    """
     write_json(path, {"method": method, **finished.record, "history": finished.history})
 
 
 def prepare(recipe: Recipe) -> pathlib.Path:
-    """Makes the run's directory, or checks that the one that is there belongs to this recipe.
+    """Creates or checks the directory of a run.
 
     Raises:
-        ValueError: if it cannot be written, or was made with another configuration.
+        ValueError: if the directory cannot be written, or has a run with another configuration.
     """
     out = pathlib.Path(recipe.out)
     refuse_unusable(recipe, out)
@@ -56,7 +62,15 @@ def prepare(recipe: Recipe) -> pathlib.Path:
 
 
 def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
-    """Raises ValueError if `out` cannot be written, or holds what this recipe must not touch."""
+    """Checks that a recipe can use the directory `out`.
+
+    Args:
+        recipe: recipe to run.
+        out: directory of the run.
+
+    Raises:
+        ValueError: if the directory cannot be written, or has other files or a run with another configuration.
+    """
     config = out / "config.yaml"
     if not (out / "metrics.json").exists():  # a finished run is only read
         check_writable(out, "out")
@@ -76,24 +90,29 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
 
 
 def initialise_prior(model: VAE, task: Task) -> None:
-    """Lets a prior that is made of the posterior start from observations of the first training batches."""
+    """Initializes a prior built from the posterior with training observations."""
     if not model.prior.uses_posterior:
         return
     rows: list[np.ndarray] = []
-    share = -(-model.prior.num_components // task.steps_per_epoch)  # of many batches: sentences of one are alike
+    share = -(-model.prior.num_components // task.steps_per_epoch)  # of several batches: sentences of one are similar
     for batch in task.batches(0):
         rows.extend(np.asarray(batch)[:share])
         if len(rows) >= model.prior.num_components:
             break
-    longest = max(len(row) for row in rows)  # of sentences; images are all alike
+    longest = max(len(row) for row in rows)  # of sentences; all images have the same length
     padded = [np.pad(row, [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1), constant_values=PAD) for row in rows]
     model.prior.initialize(np.stack(padded))
 
 
 def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, list]:
-    """Trains, or goes on training from the last epoch that `out` holds; returns the history.
+    """Trains from the last saved epoch on, and returns the history.
 
-    `more` are callbacks that see each epoch when it has been saved.
+    Args:
+        recipe: resolved recipe.
+        model: compiled model.
+        task: data of the run.
+        out: directory of the run.
+        more: callbacks that are called after an epoch has been saved.
     """
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
@@ -120,7 +139,14 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
 
 
 def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
-    """Returns what halves the learning rate, if anything does."""
+    """Returns the callback that halves the learning rate, or None.
+
+    Args:
+        recipe: resolved recipe.
+        model: compiled model.
+        history: dict of lists of the earlier epochs.
+        out: directory of the run.
+    """
     if recipe.patience is None:
         return None
     return HalveOnPlateau(
@@ -135,7 +161,13 @@ def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | N
 
 
 def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
-    """Returns the metrics of a trained model: `test` and `train` summaries, parameters."""
+    """Returns the metrics of a trained model: summaries and parameter counts.
+
+    Args:
+        recipe: resolved recipe.
+        model: trained model.
+        task: data of the run.
+    """
     metrics: dict[str, Any] = {}
     for split, x in task.evaluations.items():
         bounds = likelihood_bounds.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
@@ -156,29 +188,36 @@ def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
 
 
 def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
-    """Returns the log-likelihood of the test set by so many samples, and its standard error, by names that say so."""
-    found = likelihood_bounds.log_likelihood(
+    """Returns the test log-likelihood for a number of importance samples.
+
+    Args:
+        num_samples: number of importance samples, which is part of the names in the result.
+        model: trained model.
+        task: data of the run.
+    """
+    estimate = likelihood_bounds.log_likelihood(
         model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED
     )
     name = f"log_likelihood_{num_samples}"
-    return {name: found.mean, f"{name}_standard_error": found.standard_error}
+    return {name: estimate.mean, f"{name}_standard_error": estimate.standard_error}
 
 
 def run(recipe: Recipe, callbacks=()) -> Run:
-    """Runs a recipe, from where `recipe.out` stands: anew, resumed, or, if it is finished, not again.
+    """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
-    Writes `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json` there.
+    The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json`. A finished
+    run is only read.
 
-    TensorFlow's operations are deterministic from then on, for the whole process: it knows no way back. With
-    `jit_compile` they are not: Keras compiles nothing by XLA where they are.
+    Without `jit_compile`, TensorFlow's operations are deterministic from then on, for the whole process: TensorFlow
+    cannot undo it. With `jit_compile` they are not, since Keras uses no XLA with deterministic operations.
 
     Args:
-        recipe: what to run.
-        callbacks: more callbacks of `fit`, which see each epoch when it has been saved.
+        recipe: recipe to run.
+        callbacks: further callbacks of `fit`, which are called after an epoch has been saved.
 
     Raises:
-        ValueError: for an impossible recipe, one whose epochs end in its warm start or before its polish, a missing
-            data set, or a directory that cannot be used.
+        ValueError: if the recipe is invalid, its epochs end within its warm start or before its polish, the data set is
+            missing, or the directory cannot be used.
     """
     recipe = recipe.resolved()
     if not (pathlib.Path(recipe.out) / "metrics.json").exists() or recipe.overwrite:  # a finished run is only read
@@ -196,15 +235,15 @@ def run(recipe: Recipe, callbacks=()) -> Run:
 
 
 def _run(recipe: Recipe, callbacks) -> Run:
-    """Runs a resolved recipe under its own dtype policy."""
+    """Runs a resolved recipe under the current dtype policy."""
     task = recipe.load()
     memory = PeakMemory()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialise_prior(model, task)
-    out = prepare(recipe)  # late: a run that cannot start leaves nothing behind
+    out = prepare(recipe)  # after the model: a run that cannot start writes nothing
     task.keep(out)
     history = train(recipe, model, task, out, callbacks)
-    peak_memory = memory.as_record()  # of a run that was resumed, since then
+    peak_memory = memory.as_record()  # for a resumed run, since its resumption
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A study: several recipes under several seeds, one record a run, tables rendered from the records."""
+"""Studies: recipes with several seeds, a record for each run, and tables."""
 
 import dataclasses
 import math
@@ -22,34 +22,34 @@ from rme_tf.experiments.reports.tables import by_method, study_table
 from rme_tf.experiments.runs.runner import run, write_record
 from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress
 
-TRAIN_SIZE, TEST_SIZE = 50_000, 10_000  # observations of a data set, to estimate a time by where nobody says
-EVALUATED = 1_000  # training observations that are evaluated, at most
-PASS = 3  # forward, and about twice that backward
+TRAIN_SIZE, TEST_SIZE = 50_000, 10_000  # observations of a data set of unknown size, to estimate the time
+EVALUATED = 1_000  # largest number of training observations that are evaluated
+PASS = 3  # cost of a training step: a forward pass, and a backward pass of about twice the cost
 
 
 def run_study(
     methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, deadline: float = math.inf
 ) -> list[pathlib.Path]:
-    """Runs every method under seeds 0, 1, ...; what is finished is not run again, what was killed resumes.
+    """Runs every method with the seeds 0, 1, ..., and prints a table.
 
-    Shows how much is done and an estimate of the time that is left. Then prints the table of what is finished and,
-    where training was monitored, draws `out`/diagnostics.png.
+    Finished runs are not repeated, and interrupted runs are resumed. A progress bar estimates the remaining time. If
+    training was monitored, `out`/diagnostics.png is drawn at the end.
 
     Args:
-        methods: recipes by the name of the method; their `seed` and `out` are set here.
-        seeds: the number of seeds.
+        methods: recipes by the name of the method, whose `seed` and `out` are replaced.
+        seeds: number of seeds.
         out: directory of the runs.
-        results: directory of the records, one JSON file a run.
-        deadline: of `time.monotonic`: no run is begun after it, and the one that it finds in training stops with its
-            epoch, to go on another time. See `deadline_in`.
+        results: directory of the records, with one JSON file a run.
+        deadline: deadline as a value of `time.monotonic`, see `deadline_in`. After it no run starts, and a training
+            stops at the end of its epoch, to be resumed later.
 
     Returns:
-        The paths of the records that are there.
+        paths: paths of the existing records.
 
     Raises:
-        ValueError: before any run, if a mixture would not grow to all its components (`check_growth`), if a record is
-            there that belongs to another configuration, or that of another method to other data, or if a directory
-            cannot be written.
+        ValueError: before any run, if a mixture would not grow to all its components (`check_growth`), a record belongs
+            to another configuration, the record of another method belongs to other data, or a directory cannot be
+            written.
     """
     check_growth(methods)
     for name, folder in (("out", out), ("results", results)):
@@ -75,16 +75,16 @@ def run_study(
 
 
 def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, *, out: str, **options) -> None:
-    """Runs a study, then writes the comparison of its methods into `out`, and prints it.
+    """Runs a study, and writes and prints the comparison of its methods.
 
     Args:
-        methods: as of `run_study`.
-        reference: name of the method that differences are from; the first unless given.
-        out: directory of the runs.
-        **options: of `run_study`.
+        methods: recipes by the name of the method, see `run_study`.
+        reference: method that the others are compared with; None is the first method.
+        out: directory of the runs and of the comparison.
+        **options: further arguments of `run_study`.
 
     Raises:
-        ValueError: for an unknown reference, before anything is run, and as `run_study` does.
+        ValueError: before any run, if the reference is unknown or `run_study` refuses an argument.
     """
     reference = next(iter(methods)) if reference is None else reference
     lookup(methods, reference, "reference")
@@ -97,11 +97,10 @@ def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, 
 
 
 def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
-    """Writes into `out`/shown what the recipes show of the study's first seed: of images the figures of `gallery`.
+    """Writes the figures or sentences of the first seed to `out`/shown.
 
     Args:
-        methods: recipes by the name of the method, as `run_study` had them; one whose run is not in `out`, finished,
-            is left out.
+        methods: recipes by the name of the method, see `run_study`; methods without a finished run are left out.
         out: directory of the runs.
     """
     runs: dict[str, Run] = {}
@@ -116,7 +115,7 @@ def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
 def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
     """Returns the method and the recipe of every run, by the path of its record, in the order of running."""
     cells = {}
-    for seed in range(seeds):  # seeds outside, methods inside: a study cut short is still a comparison
+    for seed in range(seeds):  # seeds outside, methods inside: an interrupted study is still a comparison
         for method, recipe in methods.items():
             name = f"{method}-seed{seed}"
             cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
@@ -124,7 +123,7 @@ def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe
 
 
 def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
-    """Runs cells and writes their records until the deadline, showing how far that is."""
+    """Runs cells and writes their records until the deadline, with a progress bar."""
     costs = {path: _cost(recipe) for path, (_, recipe) in missing.items()}
     total = sum(cost.epochs * cost.epoch + cost.evaluation for cost in costs.values())
     with tqdm(total=total, unit="code", unit_scale=True, smoothing=0.0, desc="study") as bar:
@@ -144,11 +143,14 @@ def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: f
 
 
 class Cost(NamedTuple):
-    """What the time of a run is estimated by: the latent codes that its decoder is given, those of training thrice."""
+    """Estimated cost of a run, in decoded latent codes.
 
-    epochs: int
-    epoch: int
-    evaluation: int
+    Training counts three times, for the forward and the backward pass.
+    """
+
+    epochs: int  # number of epochs
+    epoch: int  # cost of an epoch
+    evaluation: int  # cost of the evaluation
 
 
 def _cost(recipe: Recipe) -> Cost:
@@ -161,7 +163,7 @@ def _cost(recipe: Recipe) -> Cost:
 
 
 def _config_in(path) -> dict:
-    """Returns the configuration in a record; raises ValueError if the file is none."""
+    """Returns the configuration in a record; raises ValueError if the file is not a record."""
     try:
         record = read_json(path)
         return dict(record["config"]) if record["method"] else {}
@@ -181,7 +183,7 @@ def _check_same(recipe: Recipe, path) -> None:
 
 
 def _check_same_data(recipes: list[Recipe], path) -> None:
-    """Raises ValueError if another study's record is on data that none of the recipes is on."""
+    """Raises ValueError if the record of another study has data that no recipe has."""
     config = _config_in(path)
     differences = [recipe.resolved().differences(config).keys() & {*DATA, "train_size"} for recipe in recipes]
     if different := min(differences, key=len):
