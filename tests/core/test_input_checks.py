@@ -197,7 +197,8 @@ def public_callables():
     for owner in [*owners, rme_tf]:
         for name, value in inspect.getmembers(owner, callable):
             own = not inspect.ismodule(owner) or owner is rme_tf or value.__module__ == owner.__name__
-            if own and (not name.startswith("_") or name == "__call__"):
+            alias = getattr(owner, getattr(value, "__name__", name), None) is value and name != value.__name__
+            if own and not alias and (not name.startswith("_") or name == "__call__"):
                 yield name, value
 
 
