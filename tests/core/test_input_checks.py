@@ -32,7 +32,7 @@ from rme_tf.priors import PRIORS
 
 # Name -> why it does not check.
 NOT_GATED = {
-    "amortised": "the networks alone, of pseudo-inputs too",
+    "amortized": "the networks alone, of pseudo-inputs too",
     "train_step": "of Keras, after fit",
     "test_step": "of Keras, after evaluate",
     "predict_step": "of Keras, after predict",
