@@ -1,12 +1,16 @@
+import inspect
+
 import pytest
 
 from rme_tf import algorithms, likelihoods, networks, objectives, posteriors, priors
 from rme_tf.core.registry import check_options, instantiate, lookup
+from rme_tf.data import DATASETS
 from rme_tf.likelihoods import LIKELIHOODS, Bernoulli, Likelihood, Normal
 
 TABLES = {
     "algorithm": algorithms.ALGORITHMS,
     "bound on the KL": objectives.KL_BOUNDS,
+    "data set": DATASETS,
     "decoder": networks.DECODERS,
     "encoder": networks.ENCODERS,
     "likelihood": likelihoods.LIKELIHOODS,
@@ -112,14 +116,22 @@ BUILDERS = {
 }
 
 
+def option_of(which):
+    """An option of a builder: its third argument, or, where `**options` are those of a class, one of these."""
+    third = list(inspect.signature(BUILDERS[which]).parameters)[2]
+    return {("encoder", "lstm"): "dropout", ("decoder", "lstm"): "word_dropout"}.get(
+        which, "filters" if third == "options" else third
+    )
+
+
 @pytest.mark.parametrize("which", sorted(set(BUILDERS) - {("encoder", "constant")}), ids=" ".join)
 def test_every_builder_says_which_options_it_takes(which):
-    options = {"lstm": "dropout" if which[0] == "encoder" else "word_dropout", "mlp": "units"}.get(which[1], "filters")
-    check_options(BUILDERS[which], [options, "name", "dtype"], "network")
+    option = option_of(which)
+    check_options(BUILDERS[which], [option, "name", "dtype"], "network")
     with pytest.raises(
-        ValueError, match=rf"Unknown options of the network. .*'{options}'.* Received: .'filtres', 'unit'"
+        ValueError, match=rf"Unknown options of the network. .*'{option}'.* Received: .'filtres', 'unit'"
     ):
-        check_options(BUILDERS[which], [options, "unit", "filtres"], "network")
+        check_options(BUILDERS[which], [option, "unit", "filtres"], "network")
 
 
 def test_a_builder_that_takes_anything_is_given_it():

@@ -10,10 +10,11 @@ from rme_tf.data import BINARIZATIONS
 from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.reports.tables import summary_table
+from rme_tf.likelihoods import LIKELIHOODS
 
 BINARY = ["dynamic", "static", "threshold"]
 LEVELS = ["categorical_pixels", "discretized_logistic", "discretized_logistic_mixture"]
-DENSITIES = ["continuous_bernoulli", "normal"]
+DENSITIES = [name for name in ImageRecipe.TABLES["likelihood"] if LIKELIHOODS[name].bits_offset > 0.0]
 ALLOWED = [
     *(("bernoulli", name) for name in [*BINARY, "none"]),  # of a data set that is binary there is nothing to do
     *((name, "none") for name in LEVELS + DENSITIES),

@@ -97,7 +97,7 @@ def test_a_subclass_is_no_layer_of_the_list():
 
 def decoder_of_the_table(name):
     tokens = name == "lstm"
-    small = {"vocabulary_size": 9} if tokens else SMALL_DECODERS[name]
+    small = {"vocabulary_size": 9} if tokens else SMALL_DECODERS.get(name, {})
     return DECODERS[name](LATENT, (None, 9) if tokens else (8, 8, 1), **small)
 
 
