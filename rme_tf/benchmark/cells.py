@@ -68,9 +68,10 @@ def _compiled_by(jit_compile: bool | None):
 
 
 def readme(root: pathlib.Path, policy: str, jit_compile: bool | None) -> str:
-    """Runs the README's snippets, one after another."""
+    """Runs the snippets of the README and of docs/text.md, one after another."""
     del policy, jit_compile
-    snippets = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    documents = [(root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/text.md")]
+    snippets = [snippet for text in documents for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)]
     strings = importlib.util.find_spec("tensorflow_text") is not None
     chosen = snippets if strings else [snippet for snippet in snippets if "tokenizer=tokenizer" not in snippet]
     exec("\n".join(chosen), {})

@@ -19,7 +19,6 @@ from rme_tf.experiments.reports.study_files import SUFFIX
 from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_rows, summary_rows
 
 DOCUMENTS = (
-    "README.md",
     "docs/benchmark.md",
     "docs/collapse.md",
     "docs/gaussian.md",

@@ -1,0 +1,96 @@
+"""The documents: the length of the README, anchors, paths and commands. Rendered tables: see test_documents.py."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?://)(?P<target>[^)#\s]*)#(?P<anchor>[^)\s]+)\)")
+# A path of the repository, as it is written in text and commands; `runs/` and most of `data/` are made by runs.
+PATH = re.compile(r"(?<![\w./-])(?:rme_tf|recipes|tests|docs|findings)/[\w./-]*\w")
+COMMAND = re.compile(r"python (?P<program>recipes/\w+\.py|-m rme_tf[\w.]+)(?P<rest>(?:\\\n|[^`\n])*)")
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, set[str]]:
+    """The flags of each program that a document, or a recipe's docstring, runs, by its name."""
+    flags: dict[str, set[str]] = {}
+    for path in [*DOCUMENTS, *sorted((ROOT / "recipes").glob("*.py"))]:
+        for match in COMMAND.finditer(text_of(path)):
+            flags.setdefault(match["program"], set()).update(re.findall(r"--[\w.-]*\w", match["rest"]))
+    return flags
+
+
+def test_the_readme_is_short():
+    lines = text_of(ROOT / "README.md").splitlines()
+    assert len(lines) <= 130
+    assert max(map(len, lines)) <= 120
+
+
+def test_the_first_screen_of_the_readme_says_what_it_is_whether_to_use_it_and_how_to_install_it():
+    screen = "\n".join(text_of(ROOT / "README.md").splitlines()[:40])
+    for words in (
+        "The problem",
+        "The idea",
+        "Use it",
+        "Do not expect",
+        "pip install",
+        "Python 3.11",
+        "TensorFlow 2.21",
+    ):
+        assert words in screen
+
+
+def test_the_readme_and_the_index_lead_to_every_page():
+    index = text_of(ROOT / "docs" / "README.md")
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert page.name == "README.md" or f"]({page.relative_to(ROOT / 'docs').as_posix()})" in index
+    assert "](docs/README.md)" in text_of(ROOT / "README.md")
+
+
+@every_document
+def test_the_anchors_of_links_are_headings(document):
+    for match in LINK.finditer(text_of(document)):
+        target = document if not match["target"] else document.parent / match["target"]
+        headings = re.findall(r"^#+ (.*)$", text_of(target), flags=re.MULTILINE)
+        anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert match["anchor"] in anchors
+
+
+@every_document
+def test_the_paths_in_a_document_exist(document):
+    text = text_of(document)
+    missing = {
+        path for path in PATH.findall(text) if not any((base / path).exists() for base in (ROOT, document.parent))
+    }
+    new = set(re.findall(r"^`([\w./]+)`:$", text, flags=re.MULTILINE))  # files that docs/extending.md adds
+    assert not missing - new
+
+
+def is_script(program):
+    return program.endswith(".py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", sorted(commands()))
+def test_the_flags_of_a_documented_command_are_those_of_its_help(program, monkeypatch, capsys):
+    path = ROOT / program
+    if is_script(program) and not path.exists() and program.split("/")[1] in text_of(ROOT / "docs" / "extending.md"):
+        return  # a new recipe, which tests/test_extending.py runs
+    monkeypatch.setattr(sys, "argv", [program, "--help"])
+    with pytest.raises(SystemExit) as end:
+        if is_script(program):
+            runpy.run_path(str(path), run_name="__main__")
+        else:
+            runpy.run_module(program.removeprefix("-m "), run_name="__main__")
+    assert not end.value.code
+    assert commands()[program] <= {*re.findall(r"--[\w.-]*\w", capsys.readouterr().out), "--help"}
