@@ -62,7 +62,7 @@ def test_a_loader_takes_the_common_keywords(name):
 @every_set
 def test_the_readme_documents_source_split_license_and_citation(name):
     assert FACTS[name].license
-    for word in ("**Source**", "**Split**", "**Licence**", "**Checksum", "**Citation**"):
+    for word in ("**Source**", "**Split**", "**License**", "**Checksum", "**Citation**"):
         assert word in section_of(name) or name == "folder", word
     assert len(crc32_of(name)) == 3 or "recorded" in section_of(name)
 
