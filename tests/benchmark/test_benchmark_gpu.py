@@ -35,7 +35,7 @@ for name in names:
 @pytest.fixture
 def stub(tmp_path):
     """A function that runs names by the stub, and returns the outcomes."""
-    path, kept = tmp_path / "stub.py", tmp_path / "documents.jsonl"
+    path, kept = tmp_path / "stub.py", tmp_path / "report.jsonl"
     path.write_text(STUB)
     command = [sys.executable, str(path), str(kept)]
     return lambda *names, **popen: list(outcomes(command, names, kept, tmp_path / "log.txt", **popen))
@@ -59,7 +59,7 @@ def test_a_cell_that_takes_too_long_fails(stub):
 
 def test_a_process_that_cannot_start_fails_every_cell(tmp_path):
     command = [sys.executable, "-c", "raise SystemExit(3)"]
-    found = list(outcomes(command, ["a", "b"], tmp_path / "documents.jsonl", tmp_path / "log.txt"))
+    found = list(outcomes(command, ["a", "b"], tmp_path / "report.jsonl", tmp_path / "log.txt"))
     assert [each.cell for each in found] == ["a", "b"]
     assert all("status 3" in each.error for each in found)
 
@@ -145,7 +145,7 @@ def test_it_runs_on_a_cpu(tmp_path, monkeypatch, capsys):
     (row,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("recipe of images")]
     assert row.split()[3:5] == ["float32", "graph"]
     assert row.split()[7:] == ["ok"]
-    entries = [json.loads(text) for text in (tmp_path / "float32_graph/documents.jsonl").read_text().splitlines()]
+    entries = [json.loads(text) for text in (tmp_path / "float32_graph/report.jsonl").read_text().splitlines()]
     assert [entry.get("begins") for entry in entries] == ["recipe of images", None]
     assert (tmp_path / "float32_graph/recipe_of_images/runs/mnist/metrics.json").exists()
 
