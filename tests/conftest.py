@@ -38,7 +38,7 @@ def _pipelines_end_at_once():
     """Of arrays, for instance: Keras leaves tf.data's autotuning on, for whose sleep the end of an iterator waits."""
     import tensorflow as tf
 
-    from rme_tf.data.pipelines import untuned
+    from rme_tf.core.pipelines import untuned
 
     iterate = tf.data.Dataset.__iter__
     with pytest.MonkeyPatch.context() as patch:

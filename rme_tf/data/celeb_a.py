@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from rme_tf.core.pipelines import untuned
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.mapped import arrays_folder, mapped_splits
-from rme_tf.data.pipelines import untuned
 from rme_tf.data.prepared import prepared_builder
 
 CROP = 148  # pixels on a side, of 218 x 178

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.pipelines import untuned
 from rme_tf.core.registry import lookup
 from rme_tf.data.binarization import BINARIZATIONS
-from rme_tf.data.pipelines import untuned
 from rme_tf.data.rows import row_reader
 
 

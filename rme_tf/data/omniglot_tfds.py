@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.pipelines import untuned
 from rme_tf.data.images import ImageSplits
-from rme_tf.data.pipelines import untuned
 from rme_tf.data.prepared import prepared_builder
 
 NUM_VALIDATION = 1_280  # the last of the 19,280 training images

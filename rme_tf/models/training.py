@@ -15,6 +15,7 @@ from rme_tf.core.outer_calls import internal
 from rme_tf.core.registry import instantiate
 from rme_tf.core.types import LogProbs
 from rme_tf.likelihoods.input_checks import checked, checked_pair, data_errors_as_value_errors
+from rme_tf.models.array_data import as_batches, fit_batches
 from rme_tf.models.compile_options import checked_compile_options
 from rme_tf.models.execution import check_recurrent_precision, default_jit_compile
 from rme_tf.models.fit_callbacks import (
@@ -151,22 +152,13 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         steps = ("validation_steps", kwargs.get("validation_steps"))
         validation_data = checked_pair(validation_data, self.likelihood, "validation_data", steps=steps)
         refuse_weights_in(x, validation_data)
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
+        options = {"batch_size": batch_size, "validation_split": validation_split, **kwargs}
+        x, y, validation_data, options = fit_batches(x, y, validation_data, **options)
+        options = {**options, "epochs": epochs, "verbose": verbose, "validation_data": validation_data}
         self.non_finite.assign(0)
         callbacks = prepared_callbacks(self, callbacks)
         with contextlib.closing(callbacks[0]), data_errors_as_value_errors():
-            return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                **kwargs,
-            )
+            return super().fit(x, y, callbacks=callbacks, **options)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -183,12 +175,14 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         if not is_validation(kwargs):  # else `fit` has checked it
             x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
+            x, y = as_batches(x, y, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
         with data_errors_as_value_errors():
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
         """Returns a dict of NumPy arrays: `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
         x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
+        x, _ = as_batches(x, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
         with data_errors_as_value_errors():
             return super().predict(x, **kwargs)
 

@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.pipelines import untuned
 from rme_tf.data import images
-from rme_tf.data.pipelines import untuned
 from rme_tf.data.text.tokens import check_tokens
 
 PAD_MULTIPLE = 4  # divides T: fewer shapes to compile for

@@ -1,0 +1,95 @@
+"""`tf.data` pipelines without autotuning, also of arrays in the order of Keras."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rme_tf.core.validation import is_size
+
+BATCH_SIZE = 32  # Keras's own
+
+
+def untuned(dataset):
+    """Return the data set without tf.data's autotuning.
+
+    The end of an iterator wakes the thread of the autotuning, which sleeps twice as long each time. Now and then the
+    thread misses the call and the end waits until it has slept: up to as long again as the pass took.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def array_batches(array, batch_size: int | None = None, *, steps: int | None = None, shuffle: bool | str = False):
+    """Return an untuned data set of an array's batches; Keras's own pipeline of an array is tuned.
+
+    The order is Keras's, to the bit: it is drawn anew in each epoch by the global seed (`keras.utils.set_random_seed`).
+    Floats are cast to `keras.config.floatx()`, as Keras casts them.
+
+    Args:
+        array: array, tensor, or anything with `__array__` and a shape. Shape [N, ...].
+        batch_size: B; None for N / `steps`, or for 32 where `steps` is None.
+        steps: number of batches in an epoch; None for all.
+        shuffle: True to shuffle observations, "batch" to shuffle within batches, False to keep the order.
+
+    Returns:
+        dataset: of batches. Shape [B, ...]; the last one may be smaller.
+
+    Raises:
+        ValueError: for a batch size that is not a positive integer.
+    """
+    count = int(array.shape[0])
+    batch_size = _batch_size(batch_size, count, steps)
+    whole = count // batch_size
+
+    def order(_):
+        indices = tf.range(count, dtype=tf.int64)
+        return tf.random.shuffle(indices) if shuffle and shuffle != "batch" else indices
+
+    def cut(indices):
+        batches = tf.reshape(tf.slice(indices, [0], [whole * batch_size]), [whole, batch_size])
+        batches = tf.data.Dataset.from_tensor_slices(batches)
+        rest = count % batch_size
+        if rest:
+            batches = batches.concatenate(tf.data.Dataset.from_tensors(tf.slice(indices, [count - rest], [rest])))
+        return batches
+
+    indices = tf.data.Dataset.range(1).map(order).prefetch(1).flat_map(cut)
+    if shuffle == "batch":
+        indices = indices.map(tf.random.shuffle)
+    indices = indices.apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))
+    arrays = tf.data.Dataset.from_tensors(_in_floatx(array)).repeat()
+    batches = tf.data.Dataset.zip((indices, arrays)).map(lambda rows, x: tf.gather(x, rows, axis=0), 2)
+    return untuned(batches.with_options(_options(shuffle)).prefetch(2))
+
+
+def _batch_size(batch_size, count: int, steps: int | None) -> int:
+    """Returns the number of observations in a batch, by Keras's rules."""
+    if batch_size is None:
+        most = keras.config.max_steps_per_epoch()  # a cap for debugging
+        steps = min(steps or most, most) if most else steps
+        return math.ceil(count / steps) if steps else BATCH_SIZE
+    if not is_size(batch_size):
+        raise ValueError(f"`batch_size` must be a positive integer or None. Received: {batch_size!r}.")
+    return int(batch_size)
+
+
+def _in_floatx(array):
+    """Returns a tensor or a NumPy array; of floats, of Keras's dtype."""
+    array = array if isinstance(array, tf.Tensor) else np.asarray(array)
+    dtype, floatx = tf.as_dtype(array.dtype), keras.config.floatx()
+    if not dtype.is_floating or dtype.name == floatx:
+        return array
+    return tf.cast(array, floatx) if isinstance(array, tf.Tensor) else array.astype(floatx)
+
+
+def _options(shuffle):
+    """Returns the options that Keras sets for its own pipelines of arrays."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False  # they serialize the pipeline: it is simple
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    if shuffle:
+        options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
+    return options
