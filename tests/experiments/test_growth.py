@@ -105,7 +105,7 @@ def test_a_record_that_ended_in_the_warm_start_is_named(epochs, shown):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("eagerly", "tidy")
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_whose_minutes_end_in_the_warm_start_says_so(tmp_path, monkeypatch):
     recipe = ImageRecipe(**TINY, epochs=9, warm_start_epochs=3, train_minutes=1e-9, out=str(tmp_path))
     with pytest.warns(UserWarning, match="only component 0 of 3 is in use"):
@@ -116,7 +116,7 @@ def test_a_run_whose_minutes_end_in_the_warm_start_says_so(tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("eagerly", "tidy")
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_whose_minutes_end_before_its_polish_says_so(tmp_path):
     choices = {**TINY, "warm_start_epochs": 0, "train_minutes": 1e-9}
     with pytest.warns(UserWarning, match=r"ended after 1 epochs, before its polish from epoch 4 on .*nothing was"):

@@ -66,7 +66,7 @@ def test_a_recipe_says_how_many_images_there_were():
 @pytest.mark.slow
 @pytest.mark.parametrize("binarization", ["none", "dequantized"])
 @pytest.mark.usefixtures("eagerly")
-def test_a_record_has_no_bits_that_mean_nothing(binarization, tidy, tmp_path):
+def test_a_record_has_no_bits_that_mean_nothing(binarization, tmp_path):
     run = rme_tf.experiments.run(
         ImageRecipe(**TINY, likelihood="normal", binarization=binarization, out=str(tmp_path / "run"))
     )

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tensorflow.python.framework import config as tf_config
 
 import processes
 import rme_tf
@@ -46,8 +45,7 @@ def run_here(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     # Else studies walk, between two runs, through all that the tests before have left in memory.
     monkeypatch.setattr(keras.utils, "clear_session", functools.partial(keras.utils.clear_session, free_memory=False))
-    yield run_as_main
-    tf_config.disable_op_determinism()
+    return run_as_main
 
 
 @pytest.mark.slow

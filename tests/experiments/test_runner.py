@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from tensorflow.python.framework import config as tf_config
 
 import processes
 import rme_tf
@@ -33,14 +32,6 @@ TINY = {
     "warm_start_epochs": 1,
     "epochs": 2,
 }
-
-
-@pytest.fixture
-def tidy():
-    """Undoes what a run changes for the whole process."""
-    yield
-    keras.config.set_dtype_policy("float32")
-    tf_config.disable_op_determinism()
 
 
 def without_seconds(history):
@@ -91,7 +82,7 @@ def test_a_prior_made_of_the_posterior_starts_from_training_images():
     [("hierarchical", {"upper_dim": 2}), ("mixture", {"prior_components": 5}), ("vamp", {"prior_components": 5})],
 )
 @pytest.mark.usefixtures("eagerly")
-def test_a_run_with_a_learned_prior_is_kept_whole(tidy, tmp_path, prior, sizes):
+def test_a_run_with_a_learned_prior_is_kept_whole(tmp_path, prior, sizes):
     run = rme_tf.experiments.run(ImageRecipe(**{**TINY, "latent_dim": 3}, prior=prior, **sizes, out=str(tmp_path)))
     metrics = run.record["metrics"]
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
@@ -189,7 +180,7 @@ def test_a_configuration_cut_short_by_a_kill_is_refused_or_replaced(tmp_path):
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypatch, choices, message):
+def test_a_run_that_cannot_start_leaves_nothing_behind(tmp_path, monkeypatch, choices, message):
     """Else the corrected recipe would be refused as another configuration."""
     monkeypatch.chdir(tmp_path)  # where a relative `data_dir` is looked for
     with pytest.raises(ValueError, match=message):
@@ -198,7 +189,7 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tidy, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp_path, monkeypatch, fails):
+def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path, monkeypatch, fails):
     seen = []
 
     def run(recipe, callbacks):
@@ -216,7 +207,7 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tidy, tmp
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_a_run_leaves_its_files_and_is_not_repeated(tidy, tmp_path, monkeypatch):
+def test_a_run_leaves_its_files_and_is_not_repeated(tmp_path, monkeypatch):
     recipe = ImageRecipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.experiments.run(recipe)
     assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}

@@ -108,7 +108,7 @@ def test_training_images_stand_for_those_to_diagnose(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("eagerly", "tidy")
+@pytest.mark.usefixtures("eagerly")
 def test_the_smallest_folder_is_run_and_shown(folder, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,7 +119,7 @@ def test_the_smallest_folder_is_run_and_shown(folder, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("eagerly", "tidy")
+@pytest.mark.usefixtures("eagerly")
 def test_the_smallest_corpus_is_run_and_shown(corpus, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

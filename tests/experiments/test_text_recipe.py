@@ -248,7 +248,7 @@ class Starts(keras.callbacks.Callback):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components)")  # so short a training is one
-def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tidy, tmp_path, monkeypatch):
+def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tmp_path, monkeypatch):
     mine = recipe(aggressive=True, annealing="linear", annealing_steps=5, patience=1, warm_start_epochs=1)
     mine = dataclasses.replace(mine, reset_decoder_epoch=2, restore_best=True, weight_range=0.02)
     mine = dataclasses.replace(mine, out=str(tmp_path / "run"))

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as tf_config  # op determinism cannot be undone in public
 
 import rme_tf
+from rme_tf.core.determinism import is_deterministic
 from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
@@ -110,15 +110,19 @@ def test_what_is_asked_for_is_honoured_and_saved(asked, tiny_model, gpu, tmp_pat
 
 def test_a_recipe_that_asks_for_xla_gets_it(monkeypatch, tmp_path):
     """Where TensorFlow's operations are made deterministic, Keras compiles nothing by XLA."""
-    monkeypatch.setattr(runner, "_run", lambda recipe, callbacks: factories.make_model(recipe, {"input_shape": (5,)}))
+    found = {}
+
+    def make(recipe, callbacks):
+        found[recipe.jit_compile] = is_deterministic()
+        return factories.make_model(recipe, {"input_shape": (5,)})
+
+    monkeypatch.setattr(runner, "_run", make)
     sizes = {"encoder": "mlp", "decoder": "mlp", "mlp_units": (3,), "latent_dim": 2, "components": 2}
     recipe = ImageRecipe(dataset="digits", **sizes, warm_start_epochs=0, out=str(tmp_path / "run"))
-    try:
-        assert runner.run(dataclasses.replace(recipe, jit_compile=True)).jit_compile
-        assert not runner.run(recipe).jit_compile
-        assert tf_config.is_op_determinism_enabled()
-    finally:
-        tf_config.disable_op_determinism()
+    assert runner.run(dataclasses.replace(recipe, jit_compile=True)).jit_compile
+    assert not runner.run(recipe).jit_compile
+    assert found == {True: False, False: True}
+    assert not is_deterministic()
 
 
 # Recurrent layers in bfloat16.

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 import yaml
 
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
+from rme_tf.core.determinism import deterministic_operations
 from rme_tf.core.files import check_writable, read_json, write_json
 from rme_tf.core.memory import PeakMemory
 from rme_tf.core.provenance import commit, hardware
@@ -208,8 +208,8 @@ def run(recipe: Recipe, callbacks=()) -> Run:
     The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json`. A finished
     run is only read.
 
-    Without `jit_compile`, TensorFlow's operations are deterministic from then on, for the whole process: TensorFlow
-    cannot undo it. With `jit_compile` they are not, since Keras uses no XLA with deterministic operations.
+    Without `jit_compile`, TensorFlow's operations are deterministic during the run, and as before after it. With
+    `jit_compile` they are not, since Keras uses no XLA with deterministic operations.
 
     Args:
         recipe: recipe to run.
@@ -224,12 +224,11 @@ def run(recipe: Recipe, callbacks=()) -> Run:
         check_growth({recipe.model_name: recipe})
     refuse_unusable(recipe, pathlib.Path(recipe.out))
     keras.utils.set_random_seed(recipe.seed)
-    if not recipe.jit_compile:  # which Keras would turn off
-        tf.config.experimental.enable_op_determinism()
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
-        return _run(recipe, callbacks)
+        with deterministic_operations(not recipe.jit_compile):  # which Keras would turn off
+            return _run(recipe, callbacks)
     finally:
         keras.config.set_dtype_policy(policy)
 
