@@ -1,29 +1,23 @@
 """Fixtures that the tests share: seeds, silence, and tiny models with generic weights."""
 
 import collections
-import functools
 import gc
 import os
-import sys
-import typing
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# What is compiled here runs but a few times.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
-# There are as many processes as cores, and their tensors are small: to hand them to threads costs more than it saves.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+import warnings
 
 import numpy as np
 import pytest
 
-# TensorFlow is imported where it is used: the process that hands the tests to the others has no need of it.
-gc.disable()  # until all is imported, of which nothing is garbage: that saves a quarter of the time
+import accelerations
 
+# TensorFlow is imported where it is used: after these lines, and not in the process that hands the tests to the others.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+HEADER = accelerations.begin()
 SEED = 1
 
-if sys.version_info < (3, 12):  # which keeps them: TensorFlow asks of every value whether it is of a protocol
-    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
+
+def pytest_report_header():
+    return HEADER
 
 
 @pytest.fixture(autouse=True)
@@ -34,31 +28,10 @@ def _same_random_numbers_in_every_test():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _pipelines_end_at_once():
-    """Of arrays, for instance: Keras leaves tf.data's autotuning on, for whose sleep the end of an iterator waits."""
-    import tensorflow as tf
-
-    from rme_tf.core.pipelines import untuned
-
-    iterate = tf.data.Dataset.__iter__
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf.data.Dataset, "__iter__", lambda dataset: iterate(untuned(dataset)))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _operations_of_right_types_need_no_message():
-    """TensorFlow writes the one on a wrong type for each operation of a graph, which takes time, and drops it."""
-    from tensorflow.python.framework import op_def_library
-
-    check = op_def_library._SatisfiesTypeConstraint
-
-    def checked(dtype, attr_def, param_name):
-        if not (attr_def.HasField("allowed_values") and dtype in attr_def.allowed_values.list.type):
-            check(dtype, attr_def, param_name)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(op_def_library, "_SatisfiesTypeConstraint", checked)
+def _accelerated():
+    with accelerations.patched() as missing:
+        for name in missing:
+            warnings.warn(f"The tests take longer without {name}.", stacklevel=1)
         yield
 
 
@@ -69,15 +42,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Lets the garbage collector pass over what has been imported: a million objects, walked again and again."""
-    gc.set_threshold(10_000, 10, 10)  # not 700: a graph is of many objects, and one training takes some graphs
-    gc.enable()
-    gc.collect()
-    gc.freeze()
+    accelerations.collect_garbage_of_tests()
 
 
 def pytest_sessionfinish(session):
-    """Lets it pass over all that is left, which ends with the process."""
+    """Leaves all to the end of the process."""
     gc.freeze()
 
 
@@ -89,15 +58,6 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
-
-
-@pytest.fixture
-def tidy():
-    """Undoes what a run changes for the whole process."""
-    from tensorflow.python.framework import config as tf_config
-
-    yield
-    tf_config.disable_op_determinism()
 
 
 @pytest.fixture
