@@ -10,13 +10,36 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# One quick file for each folder of rme_tf, together with trainings, XLA and arrays.
+PLAIN_TESTS := $(addprefix tests/,\
+	algorithms/test_warm_start.py \
+	benchmark/test_benchmark_inference.py \
+	callbacks/test_checkpoints.py \
+	core/test_pipelines.py \
+	data/test_text_batches.py \
+	evaluation/test_endless.py \
+	experiments/test_growth.py \
+	generation/test_codes.py \
+	likelihoods/test_normal_likelihood.py \
+	models/test_xla.py \
+	networks/test_networks.py \
+	plots/test_plot_curves.py \
+	posteriors/test_mixture.py \
+	priors/test_vamp_text.py \
+	refinements/test_gradient_steps.py \
+	serving/test_export.py)
+
+# `make nightly NIGHTLY='tf-nightly==... tf-keras-nightly==... keras-nightly==... tfp-nightly==...'` pins the versions.
+NIGHTLY ?= tf-nightly tf-keras-nightly keras-nightly tfp-nightly
+NIGHTLY_VENV ?= .venv-nightly
+
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit lint format check bench gpu results clean distclean
+.PHONY: help venv demo test test-unit test-plain nightly lint format check bench gpu results clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +69,17 @@ test: $(INSTALLED)  ## run the whole test suite
 test-unit: $(INSTALLED)  ## run the tests that are not marked slow
 	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
 
+test-plain: $(INSTALLED)  ## run a file for each folder without the suite's accelerations, as users run
+	RME_PLAIN_TESTS=1 $(PY) -m pytest $(PYTEST_ARGS) $(PLAIN_TESTS)
+
+nightly: $(INSTALLED)  ## run the quick tests on the next releases of TensorFlow, Keras and TFP
+	test -x $(NIGHTLY_VENV)/bin/python || $(PY) -m venv $(NIGHTLY_VENV)
+	$(PY) .ci/other_requirements.py > $(NIGHTLY_VENV)/requirements.txt
+	$(NIGHTLY_VENV)/bin/python -m pip install --disable-pip-version-check --upgrade $(NIGHTLY) \
+		-r $(NIGHTLY_VENV)/requirements.txt
+	$(NIGHTLY_VENV)/bin/python -m pip install --disable-pip-version-check --no-deps --editable .
+	$(NIGHTLY_VENV)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
 lint: $(INSTALLED)  ## check style, formatting and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -55,7 +89,7 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-check: lint test  ## all that the continuous integration runs
+check: lint test-plain test  ## all that the continuous integration runs
 
 bench: $(INSTALLED)  ## time training steps, inference and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
@@ -72,7 +106,7 @@ results: $(INSTALLED)  ## render the documents' tables, CSV files and figures ag
 
 clean:  ## remove caches and build products
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(NIGHTLY_VENV)/*' -prune -exec rm -rf {} +
 
-distclean: clean  ## also remove .venv
-	rm -rf $(VENV)
+distclean: clean  ## also remove the environments
+	rm -rf $(VENV) $(NIGHTLY_VENV)

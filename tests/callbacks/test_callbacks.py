@@ -54,10 +54,10 @@ def test_the_callbacks_of_keras_work_through_a_warm_start(tiny_model, binary_dat
 
 
 def test_tensorboard_gets_the_curves_and_the_weights(tiny_model, binary_data, tmp_path):
+    pytest.importorskip("tensorboard")
     model, x = tiny_model(2), binary_data(8)
     model.compile("sgd", ELBO(), run_eagerly=True)
-    board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
-    model.fit(x, validation_data=x, verbose=0, callbacks=[board])
+    model.fit(x, validation_data=x, verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)])
     names = set()
     for file in tmp_path.rglob("*tfevents*"):
         for event in tf.compat.v1.train.summary_iterator(str(file)):

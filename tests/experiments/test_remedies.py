@@ -87,6 +87,7 @@ def test_a_run_hands_the_reset_to_fit(tmp_path, monkeypatch):
 @pytest.mark.parametrize("tensorboard", [False, True])
 def test_curves_are_written_for_tensorboard_if_wanted(tmp_path, tensorboard):
     """After the monitor, whose numbers are among them."""
+    pytest.importorskip("tensorboard")
     recipe = ImageRecipe(**TINY, batch_size=32, epochs=1, diagnosed=20, tensorboard=tensorboard)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)

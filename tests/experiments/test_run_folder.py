@@ -177,6 +177,7 @@ def test_a_comparison_does_not_write_into_another_run(run, count, tmp_path, monk
 @pytest.mark.filterwarnings("ignore:.*(collapse|ignores z|Identical components|still lasts)")  # so short a training
 @pytest.mark.usefixtures("eagerly")
 def test_whatever_a_run_writes_is_known_as_its_own(recipe, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
     out = tmp_path / "run"
     if recipe is IMAGES:  # whose export has no files but those of sentences
         monkeypatch.setattr(
