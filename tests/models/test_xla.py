@@ -14,8 +14,8 @@ import tensorflow as tf
 from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
 import rme_tf
+from rme_tf import callbacks
 from rme_tf.algorithms import ALGORITHMS, Aggressive, RecursiveMixture
-from rme_tf.callbacks import checkpoint as callbacks
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
 from rme_tf.posteriors import IAF, MIXINGS, POSTERIORS
