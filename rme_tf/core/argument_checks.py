@@ -1,4 +1,4 @@
-"""Checks of the observations and codes that a model's public methods take, when users call them."""
+"""Checks of observations and codes as arguments of public methods."""
 
 import functools
 import inspect
@@ -14,17 +14,17 @@ LATENT = ("z",)
 
 
 def checks_inputs(method=None, *, lead: bool = False):
-    """Check the observations and codes that a method of a `VAE` takes.
+    """Decorate a method of a `VAE`, to check observations and codes.
 
-    They are the arguments named in `OBSERVED` and `LATENT`. Arrays of every kind become tensors. The methods that it
-    calls in turn do not check again.
+    The arguments named in `OBSERVED` and `LATENT` are checked, and arrays of every kind become tensors. Methods called
+    by the method do not check again.
 
     Args:
         method: method of a model with a `likelihood` and a `latent_dim`.
         lead: whether x may have any leading axes.
 
     Raises:
-        ValueError: on the call, for observations outside the support, or codes of another size or not finite.
+        ValueError: in a call, if observations are outside of the support, or codes have another size or are not finite.
     """
     if method is None:
         return functools.partial(checks_inputs, lead=lead)
@@ -33,17 +33,17 @@ def checks_inputs(method=None, *, lead: bool = False):
 
     @tf.autograph.experimental.do_not_convert
     def checked_arguments(model, args, kwargs):
-        """Returns the arguments, checked."""
-        given = signature.bind(model, *args, **kwargs)
+        """Returns the checked arguments."""
+        bound = signature.bind(model, *args, **kwargs)
         for name in taken:
-            value = given.arguments.get(name)
-            if name not in given.arguments or (value is None and signature.parameters[name].default is None):
+            value = bound.arguments.get(name)
+            if name not in bound.arguments or (value is None and signature.parameters[name].default is None):
                 continue
             if name in LATENT:
-                given.arguments[name] = as_codes(value, model.latent_dim, name)
+                bound.arguments[name] = as_codes(value, model.latent_dim, name)
             else:
-                given.arguments[name] = model.likelihood.observations(value, name, lead=lead)
-        return given.args[1:], given.kwargs
+                bound.arguments[name] = model.likelihood.observations(value, name, lead=lead)
+        return bound.args[1:], bound.kwargs
 
     @functools.wraps(method)
     def call(self, *args, **kwargs):
@@ -57,18 +57,19 @@ def checks_inputs(method=None, *, lead: bool = False):
 
 @tf.autograph.experimental.do_not_convert
 def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
-    """Return latent codes [..., D] as a float32 tensor, checked.
+    """Return checked latent codes [..., D] as a float32 tensor.
 
-    Of a tensor in a graph, whose values are unknown, the shape alone is checked.
+    Only the shape is checked for a tensor in a graph, whose values are unknown.
 
     Args:
-        z: array, tensor, anything with `__array__`, or nested lists of numbers. Shape [..., D].
-        latent_dim: D.
+        z: array, tensor, any object with `__array__`, or nested lists of numbers. Shape [..., D].
+        latent_dim: number of latent dimensions D.
         name: name of the argument, for messages.
         rank: number of axes; None for any number from 1 on.
 
     Raises:
-        ValueError: for another shape or number of axes, none at all, and for values that are not finite real numbers.
+        ValueError: if the shape or the number of axes differs, there are no codes, or values are not finite real
+            numbers.
     """
     expected = f"latent codes of shape [{'...' if rank is None else 'N'}, {latent_dim}]"
     z = as_array(_from_lists(z), name, expected)
@@ -85,7 +86,7 @@ def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
 
 
 def _from_lists(z):
-    """Returns nested lists of numbers as an array; what else there is, or is no such lists, as it is."""
+    """Returns nested lists of numbers as an array, and other objects unchanged."""
     if not isinstance(z, list | tuple):
         return z
     try:

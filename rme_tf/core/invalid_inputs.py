@@ -1,16 +1,16 @@
-"""Invalid inputs of a served model, answered by NaN, no token or an error: never by a plausible number."""
+"""Handling of invalid inputs in a served model: NaN or an error."""
 
 import math
 
 import tensorflow as tf
 
-NO_TOKEN = -1  # no id of a vocabulary
+NO_TOKEN = -1  # not an id of a vocabulary
 
 
 def at_least_one(num_samples):
-    """Return `num_samples`, an int32 scalar; below 1, raise InvalidArgumentError.
+    """Return the int32 scalar `num_samples`, checked to be positive.
 
-    A graph that XLA compiles drops the error.
+    Below 1, the graph raises InvalidArgumentError, unless XLA compiles it.
     """
     message = ["`num_samples` must be at least 1. Received:", num_samples]
     with tf.control_dependencies([tf.debugging.Assert(num_samples >= 1, message)]):
@@ -21,7 +21,7 @@ def valid_observations(likelihood, x):
     """Return which observations [B, *event_shape] are in the support. Shape [B]."""
     inside = likelihood.in_support(x)
     entries = list(range(1, 1 + len(likelihood.event_shape)))
-    return tf.reduce_all(inside, axis=entries) & tf.reduce_any(tf.ones_like(inside), axis=entries)  # there are some
+    return tf.reduce_all(inside, axis=entries) & tf.reduce_any(tf.ones_like(inside), axis=entries)  # any
 
 
 def filled(x, valid):
@@ -34,11 +34,11 @@ def filled(x, valid):
 
 def valid_codes(z):
     """Return which latent codes [N, D] are finite. Shape [N]."""
-    return tf.reduce_all(tf.abs(z) < math.inf, axis=-1)  # an operation that other formats have, too
+    return tf.reduce_all(tf.abs(z) < math.inf, axis=-1)  # an operation of other formats, too
 
 
 def masked(values: dict, valid, axis: int = 0) -> dict:
-    """Return outputs by name, with NaN or `NO_TOKEN` where they are not valid.
+    """Return outputs by name, with NaN or `NO_TOKEN` where invalid.
 
     Args:
         values: tensors by name.

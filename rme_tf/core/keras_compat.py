@@ -64,27 +64,27 @@ EXTENSION_POINTS = {
 
 
 def layers_of(network) -> list:
-    """Return a layer and all layers within it, however deep."""
+    """Return a layer and all its sublayers, at any depth."""
     return network._flatten_layers()
 
 
 def own_variables(layer) -> list:
-    """Return the weights of a layer without the weights of layers within it."""
+    """Return the weights of a layer without the weights of sublayers."""
     return layer._trainable_variables + layer._non_trainable_variables
 
 
 def clear_losses(layer) -> None:
-    """Drop the losses that earlier calls of a layer, and of the layers within it, have added."""
+    """Drop the losses of earlier calls of a layer and its sublayers."""
     layer._clear_losses()
 
 
 def origin(tensor):
-    """Return the layer whose call a symbolic tensor is an output of."""
+    """Return the layer whose call has a symbolic tensor as output."""
     return tensor._keras_history.operation
 
 
 def inputs_of_origin(tensor) -> list:
-    """Return the symbolic inputs of the call that a symbolic tensor is an output of."""
+    """Return the symbolic inputs of the call with a tensor as output."""
     layer, node, _ = tensor._keras_history
     return layer._inbound_nodes[node].input_tensors
 
@@ -93,12 +93,15 @@ def inputs_of_origin(tensor) -> list:
 
 
 def weights_of(optimizer) -> list:
-    """Return the weights that a built optimizer moves."""
+    """Return the weights that a built optimizer updates."""
     return list(optimizer._trainable_variables)
 
 
 def lists_of(optimizer) -> dict[str, list | tuple]:
-    """Return the lists among the attributes of an optimizer, by name, without its bookkeeping of weights and state."""
+    """Return the list attributes of an optimizer, by name.
+
+    The lists of all weights and of all state variables are left out.
+    """
     bookkeeping = ("_variables", "_trainable_variables")
     return {
         name: value
@@ -108,12 +111,12 @@ def lists_of(optimizer) -> dict[str, list | tuple]:
 
 
 def averages_of(optimizer) -> list:
-    """Return the averages of the weights that an optimizer with `use_ema` maintains; none without it."""
+    """Return an optimizer's averages of weights, none without `use_ema`."""
     return list(getattr(optimizer, "_model_variables_moving_average", [])) if optimizer.use_ema else []
 
 
 def move_averages(optimizer) -> None:
-    """Move the averages of the weights towards the current weights, as an update does."""
+    """Move the averages of weights towards the current weights."""
     optimizer._update_model_variables_moving_average(optimizer._trainable_variables)
 
 
@@ -134,7 +137,7 @@ def minibatches_applied(optimizer):
 
 
 class TrainerHooks(keras.Model):
-    """A Keras model whose private hooks of `fit` and `evaluate` have public names.
+    """A Keras model with public hooks of `fit` and `evaluate`.
 
     May be implemented by subclasses:
         * `prepare_epochs(epochs)`: called with the iterator of the epochs of a `fit` or an `evaluate`.
@@ -145,14 +148,14 @@ class TrainerHooks(keras.Model):
     compiled: bool
 
     def prepare_epochs(self, epochs) -> None:
-        """Leave the iterator of epochs as it is."""
+        """Leave the iterator of epochs unchanged."""
 
     def wrapped_function(self, function):
         """Return the function."""
         return function
 
     def logs_in_order(self, logs):
-        """Return the values of the logs as Keras orders them."""
+        """Return the values of the logs in Keras's order."""
         return super()._flatten_metrics_in_order(logs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -168,37 +171,41 @@ class TrainerHooks(keras.Model):
 
 
 def is_validation(options) -> bool:
-    """Return whether the keywords of an `evaluate` say that `fit` calls it, with data that were checked."""
+    """Return whether `fit` calls `evaluate`, with checked data.
+
+    Args:
+        options: keyword arguments of `evaluate`.
+    """
     return bool(options.get("_use_cached_eval_dataset"))
 
 
 def replace_groups(epochs, groups) -> None:
-    """Let an iterator of epochs take its groups of steps from a function.
+    """Replace the groups of steps of an iterator of epochs.
 
     Args:
-        epochs: iterator of epochs, as `TrainerHooks.prepare_epochs` receives it.
+        epochs: iterator of epochs, see `TrainerHooks.prepare_epochs`.
         groups: function of no arguments -> iterator of (first step, last step, iterator of batches).
     """
     epochs._enumerate_iterator = groups
 
 
 def groups_of(epochs):
-    """Return the groups of steps of an epoch as Keras makes them, an iterator."""
+    """Return an iterator of Keras's groups of steps of an epoch."""
     return type(epochs)._enumerate_iterator(epochs)
 
 
 def batches_of_data(epochs) -> int | None:
-    """Return the number of batches that the data have; None where it is unknown."""
+    """Return the number of batches of the data, or None."""
     return epochs._num_batches
 
 
 def batches_seen(epochs) -> int:
-    """Return the number of batches taken from the data since they began."""
+    """Return the number of batches taken since the start of the data."""
     return epochs._steps_seen
 
 
 def set_batches_seen(epochs, count: int) -> None:
-    """Set the number of batches taken from the data since they began."""
+    """Set the number of batches taken since the start of the data."""
     epochs._steps_seen = count
 
 
@@ -206,7 +213,7 @@ def set_batches_seen(epochs, count: int) -> None:
 
 
 class DrawHooks:
-    """Mixin of a TFP distribution that makes draws of any sample shape at once.
+    """Mixin of TFP distributions with draws of any sample shape.
 
     To be implemented by subclasses:
         * `draws(sample_shape, seed)`: list of sizes or int32 vector, and a stateless or stateful seed -> draws.

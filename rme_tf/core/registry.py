@@ -1,4 +1,4 @@
-"""Look-up of names in literal tables, and of the arguments that the named functions and classes take."""
+"""Look-up of names in literal tables, and checks of argument names."""
 
 import difflib
 import functools
@@ -29,26 +29,26 @@ def lookup(table: Mapping[str, Any], name: str | None, kind: str):
 
 
 def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | tuple = (), **options):
-    """Return `choice` itself if it is an instance of `base`, else `table[choice](**options)`.
+    """Return an instance unchanged, else `table[choice](**options)`.
 
     Args:
         table: the choices, classes by name.
         choice: one of the table's keys, or an instance.
         kind: kind of the choices, for the error message.
-        base: class of the instances that pass as they are, including instances of the user's own subclasses.
+        base: class of the instances that are returned unchanged, including instances of a user's subclasses.
         **options: arguments of the class that is chosen by name.
 
     Raises:
-        ValueError: for another choice.
+        ValueError: if the choice is neither a name in the table nor an instance.
     """
     return choice if isinstance(choice, base) else lookup(table, choice, kind)(**options)
 
 
 def argument_names(build: Callable) -> list[str] | None:
-    """Return the names of the arguments of a function or class, in order; None if any name is taken.
+    """Return the argument names of a function or class, in order.
 
-    The keywords that a function passes on belong to the class that it is annotated to return, and those of a class to
-    its bases. The arguments of every Keras layer are left out.
+    The keywords that a function passes on belong to the class in its return annotation, and the keywords of a class to
+    its bases. The arguments of every Keras layer are left out. The result is None if any name is accepted.
     """
     if not inspect.isclass(build):
         return _names_of_function(build)
@@ -58,8 +58,8 @@ def argument_names(build: Callable) -> list[str] | None:
             break
         if "__init__" in vars(kind):
             parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
-            names += [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
-            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            names += [part.name for part in parameters if part.kind not in (part.VAR_KEYWORD, part.VAR_POSITIONAL)]
+            if not any(part.kind is part.VAR_KEYWORD for part in parameters):
                 break
     return [name for name in dict.fromkeys(names) if name not in OF_KERAS]
 
@@ -67,8 +67,8 @@ def argument_names(build: Callable) -> list[str] | None:
 def _names_of_function(build: Callable) -> list[str] | None:
     signature = inspect.signature(build)
     parameters = signature.parameters.values()
-    names = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name not in OF_KERAS]
-    if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+    names = [part.name for part in parameters if part.kind is not part.VAR_KEYWORD and part.name not in OF_KERAS]
+    if not any(part.kind is part.VAR_KEYWORD for part in parameters):
         return names
     if not inspect.isclass(signature.return_annotation) or signature.return_annotation is signature.empty:
         return None
@@ -79,15 +79,15 @@ def _names_of_function(build: Callable) -> list[str] | None:
 def check_options(
     build: Callable, options: Iterable[str], kind: str, *, first: int = 2, also: tuple = (), without: Iterable[str] = ()
 ) -> None:
-    """Check that a function or class takes options of these names.
+    """Check the names of options of a function or class.
 
     Args:
         build: function or class.
-        options: names.
-        kind: what is built, for the error message ("encoder 'lstm'", for instance).
-        first: number of the first arguments, which are no options.
+        options: received names.
+        kind: kind and name of the result, for the error message ("encoder 'lstm'", for instance).
+        first: number of leading arguments that are not options.
         also: further known names.
-        without: names of other arguments that are no options.
+        without: names of other arguments that are not options.
 
     Raises:
         ValueError: for an unknown name; the message lists the known ones.
@@ -119,15 +119,15 @@ def check_names(names: Iterable[str], known: Iterable[str], kind: str, *, also: 
 
 
 def suggestion(names: Iterable, known: Iterable[str]) -> str:
-    """Return " Did you mean ...?" for known names that are close to the received names; else an empty string."""
+    """Return " Did you mean ...?" with similar known names, or ""."""
     close = [difflib.get_close_matches(name, list(known), n=1) for name in names if isinstance(name, str)]
-    found = [repr(match) for matches in close for match in matches]
-    return f" Did you mean {', '.join(found)}?" if found else ""
+    similar = [repr(match) for matches in close for match in matches]
+    return f" Did you mean {', '.join(similar)}?" if similar else ""
 
 
 def named_arguments(function: Function) -> Function:
-    """Decorate a function of keywords: an unknown one raises ValueError with the list of all."""
-    known = [each.name for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    """Decorate a function of keywords, to raise ValueError for unknown keywords."""
+    known = [part.name for part in inspect.signature(function).parameters.values() if part.kind is part.KEYWORD_ONLY]
 
     @functools.wraps(function)
     def call(*args, **kwargs):

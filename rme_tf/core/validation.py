@@ -1,19 +1,19 @@
-"""Shapes that users give, checked before anything is made of them."""
+"""Checks of shapes and sizes of users."""
 
 import numbers
 from collections.abc import Iterable
 
 
 def as_shape(shape, owner: str, *, any_length: bool = False) -> tuple:
-    """Returns a shape as a tuple of integers.
+    """Returns a checked shape as a tuple of integers.
 
     Args:
-        shape: of one observation, without the batch.
-        owner: what it is the shape for, for the message ("Bernoulli", say).
-        any_length: whether None may be among the sizes: an axis of any length.
+        shape: shape of one observation, without the batch.
+        owner: name of the object with the shape, for the message ("Bernoulli", for instance).
+        any_length: whether sizes may be None, for axes of any length.
 
     Raises:
-        ValueError: unless it is a sequence of integers of at least 1.
+        ValueError: if the shape is not a sequence of integers of at least 1.
     """
     sizes = tuple(shape) if isinstance(shape, Iterable) else None
     if sizes is None or not all(is_size(size) or (any_length and size is None) for size in sizes):

@@ -1,4 +1,4 @@
-"""The forward pass of a model as a file: SavedModel, ONNX, LiteRT or OpenVINO, as `keras.Model.export` writes them."""
+"""Export of a model's forward pass: SavedModel, ONNX, LiteRT or OpenVINO."""
 
 import contextlib
 import pathlib
@@ -25,17 +25,17 @@ class ArtifactModel(keras.Model):
     likelihood: Likelihood
 
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
-        """Write the forward pass as a file, as Keras does: x [B, *event_shape] to the dict of `call`, any B.
+        """Write the forward pass as a file, like Keras.
 
-        The answer for a row of x outside the likelihood's support is NaN.
-
-        For a SavedModel that also samples, decodes and evaluates, see `rme_tf.export_saved_model`.
+        The file computes the dict of `call` from x [B, *event_shape], for any B. The result for a row of x outside of
+        the likelihood's support is NaN. For a SavedModel that also samples, decodes and evaluates, see
+        `rme_tf.export_saved_model`.
 
         Args:
             filepath: path of the file, or of the directory of a SavedModel.
             format: "tf_saved_model", "onnx", "litert" or "openvino".
             verbose: whether to print a message.
-            input_signature: a list of one `tf.TensorSpec`, of x; None for [None, *event_shape].
+            input_signature: list with the `tf.TensorSpec` of x; None for [None, *event_shape].
             **kwargs: further arguments of `keras.Model.export`.
 
         Raises:
@@ -46,21 +46,23 @@ class ArtifactModel(keras.Model):
 
 
 def write_artifact(model, write: Callable, filepath, *, format, input_signature, **options) -> None:
-    """Writes what `model(x)` computes, for x of any batch size; NaN for a row outside the likelihood's support.
+    """Writes the function `model(x)` as a file.
+
+    The batch size is arbitrary, and the result for a row of x outside of the likelihood's support is NaN.
 
     Args:
-        model: a `VAE`.
-        write: Keras's own `export` of that model.
+        model: `VAE` to write.
+        write: Keras's `export` of the model.
         filepath: path of the file, or of the directory of a SavedModel.
-        format: one of Keras's formats but "torch".
-        input_signature: a list of one spec of x; None for the likelihood's own, [None, *event_shape].
+        format: one of Keras's formats except "torch".
+        input_signature: list with the `tf.TensorSpec` of x; None for [None, *event_shape].
         **options: further arguments of `write`.
 
     Raises:
         ValueError: if Keras cannot write the model in that format, or not as a file that its runtime accepts.
 
     Warns:
-        UserWarning: if a LiteRT file needs an interpreter with TensorFlow's own operations.
+        UserWarning: if a LiteRT file needs an interpreter with TensorFlow's operations.
     """
     if format == "torch":
         raise ValueError(f"PyTorch programs are written by Keras on PyTorch alone; this is TensorFlow. {REMEDY}")
@@ -70,9 +72,9 @@ def write_artifact(model, write: Callable, filepath, *, format, input_signature,
     try:
         with without_cudnn(model), _refusing(model):
             write(path, format=format, input_signature=input_signature, **options)
-    except (ImportError, OSError, TypeError, ValueError):  # a package or an argument: the message says what to do
+    except (ImportError, OSError, TypeError, ValueError):  # a package or an argument: the message has the remedy
         raise
-    except Exception as error:  # converters have classes of their own
+    except Exception as error:  # converters raise errors of many classes
         raise ValueError(_refusal(format, f"{type(error).__name__}: {error}")) from error
     if format == "onnx":
         _check_onnx(path)
@@ -82,7 +84,10 @@ def write_artifact(model, write: Callable, filepath, *, format, input_signature,
 
 @contextlib.contextmanager
 def without_cudnn(model):
-    """Within it no recurrent layer of the model is traced as cuDNN's, which a host without a GPU could not serve."""
+    """Returns a context without cuDNN, which needs a GPU to serve.
+
+    Recurrent layers of the model that are traced in the context do not use cuDNN.
+    """
     layers = [layer for layer in layers_of(model) if hasattr(layer, "use_cudnn")]
     before = [layer.use_cudnn for layer in layers]
     try:
@@ -96,7 +101,7 @@ def without_cudnn(model):
 
 @contextlib.contextmanager
 def _refusing(model):
-    """Within it the model answers NaN for a row of x that it was not made for, as `export_saved_model`'s `encode`."""
+    """Returns a context in which the model returns NaN for invalid rows of x, like the served `encode`."""
     call = model.call
 
     def refusing(x, training=False):
@@ -107,12 +112,12 @@ def _refusing(model):
     try:
         yield
     finally:
-        del model.call  # the method is seen again
+        del model.call  # restores the method of the class
 
 
 def _check_onnx(path: str) -> None:
-    """Removes a file that ONNX Runtime would refuse, which tf2onnx writes without an error, and raises ValueError."""
-    import onnx  # which tf2onnx has installed
+    """Raises ValueError for a file that ONNX Runtime would refuse, and deletes it; tf2onnx writes it without error."""
+    import onnx  # a requirement of tf2onnx
 
     try:
         onnx.checker.check_model(path, full_check=True)
@@ -122,7 +127,7 @@ def _check_onnx(path: str) -> None:
 
 
 def _warn_of_flex(path: str) -> None:
-    """Warns of operations that LiteRT leaves to TensorFlow: not every interpreter has them."""
+    """Warns of operations that LiteRT leaves to TensorFlow, which not every interpreter has."""
     names = sorted(set(re.findall(rb"Flex[A-Z]\w+", pathlib.Path(path).read_bytes())))
     if names:
         warnings.warn(
@@ -134,7 +139,7 @@ def _warn_of_flex(path: str) -> None:
 
 
 def _refusal(format, reason) -> str:
-    """Returns the message on a model that a format has no operations for."""
+    """Returns the message for a model with operations that a format lacks."""
     missing = sorted(set(re.findall(r"'tf\.(\w+)' op|No Op registered for (\w+)|operation '\w+\.(\w+)'", reason)))
     names = ", ".join("".join(groups) for groups in missing)
     reason = f"refused operation: {names}" if names else reason.strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""Builds the networks and other parts of a VAE from names."""
+"""Construction of the networks and other parts of a VAE from names."""
 
 import inspect
 import numbers
@@ -21,7 +21,7 @@ from rme_tf.networks.copies import copies_of
 from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily
 from rme_tf.priors import PRIORS, Prior
 
-SHARED = "shared"  # the name of a trunk with a last layer a component
+SHARED = "shared"  # name of a trunk with a separate last layer for each component
 
 KINDS: dict[str, tuple] = {
     "posterior": (POSTERIORS, PosteriorFamily),
@@ -32,10 +32,10 @@ KINDS: dict[str, tuple] = {
 
 
 def choose_part(kind: str, choice, sizes: Mapping, options: Mapping | None = None):
-    """Return a part of a VAE that is no network: a name is looked up, an instance passes.
+    """Return a part of a VAE from a name or an instance.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, which are all parts except networks.
         choice: name or instance.
         sizes: arguments that the model determines.
         options: further arguments of a part by name.
@@ -63,22 +63,22 @@ def choose_part(kind: str, choice, sizes: Mapping, options: Mapping | None = Non
 def _missing(build, names) -> str:
     """Returns the arguments without a default that are not among the names, quoted."""
     arguments = inspect.signature(build).parameters.values()
-    needed = {each.name for each in arguments if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    needed = {part.name for part in arguments if part.default is part.empty and part.kind is not part.VAR_KEYWORD}
     return ", ".join(f"`{name}`" for name in sorted(needed - set(names)))
 
 
 def parts_beside(networks: Mapping, choices: Mapping) -> dict:
-    """Return the parts of a VAE that are no networks, by kind; sizes that a name needs are read off the networks.
+    """Return the parts of a VAE, with sizes from its networks.
 
-    D is that of a posterior or prior that is an instance, else of the decoder's input; the shape of x is that of the
+    D comes from a posterior or prior that is an instance, else from the decoder's input. The shape of x comes from the
     input of the trunk, or of the first encoder.
 
     Args:
-        networks: "encoders", "decoder" and "trunk".
+        networks: dict of "encoders", "decoder" and "trunk".
         choices: name or instance by kind; a prior of None is "standard_normal".
 
     Raises:
-        ValueError: for an unknown name, and for one that needs what no network says.
+        ValueError: if a name is unknown, or needs a size that no network has.
     """
     choices = {**choices, "prior": "standard_normal" if choices["prior"] is None else choices["prior"]}
     for kind in ("posterior", "likelihood", "prior"):
@@ -96,29 +96,29 @@ def parts_beside(networks: Mapping, choices: Mapping) -> dict:
 
 
 def _by_name(kind: str, name: str, **known):
-    """Returns the part of that name; raises ValueError if it needs more than what is known and not None."""
-    found = KINDS[kind][0][name]
+    """Returns the named part; raises ValueError if it needs an argument that is not known."""
+    build = KINDS[kind][0][name]
     known = {argument: value for argument, value in known.items() if value is not None}
-    missing = _missing(found, known)
+    missing = _missing(build, known)
     if missing:
         raise ValueError(
             f"The {kind} {name!r} needs {missing}, which the networks do not say. Expected an instance of "
-            f"{found.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
+            f"{build.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
         )
-    return found(**known)
+    return build(**known)
 
 
 def _code_size(decoder) -> int | None:
-    """Returns D, the size of a decoder's first input; None if it does not say."""
-    named_size = getattr(decoder, "config", {}).get("latent_dim")  # of one that goes part by part
+    """Returns D, the size of a decoder's first input, or None if unknown."""
+    named_size = getattr(decoder, "config", {}).get("latent_dim")  # of an autoregressive decoder of the library
     shapes = input_shapes(decoder)
     fits = len(shapes) == 1 + is_autoregressive(decoder) and len(shapes[0]) == 1
     return named_size or (shapes[0][0] if fits else None)
 
 
 def _observation_shape(trunk, encoders) -> tuple | None:
-    """Returns the shape of an observation, which the trunk or the first encoder reads; None if they do not say."""
-    network = getattr(trunk, "network", trunk)  # of all components
+    """Returns the input shape of the trunk or the first encoder, or None if unknown."""
+    network = getattr(trunk, "network", trunk)  # inside of a `ComponentNetwork`
     if network is None:
         network = encoders[0] if isinstance(encoders, list | tuple) and encoders else encoders
     shapes = input_shapes(network)
@@ -126,10 +126,12 @@ def _observation_shape(trunk, encoders) -> tuple | None:
 
 
 def as_encoders(encoders, num_components=None, trunk=None) -> list:
-    """Returns the list of M encoders: the given list, or one network and M - 1 copies; none for a `ComponentNetwork`.
+    """Returns the list of M encoders.
+
+    One network becomes the network and M - 1 copies. The list is empty for a `ComponentNetwork` as trunk.
 
     Raises:
-        ValueError: if M is less than 1 or does not agree with the list, or with the network of all components.
+        ValueError: if M is less than 1, or differs from the number of encoders or of a `ComponentNetwork`.
     """
     check_num_components(num_components)
     if isinstance(trunk, ComponentNetwork):
@@ -158,7 +160,11 @@ def as_encoders(encoders, num_components=None, trunk=None) -> list:
 
 
 def check_num_components(num_components) -> None:
-    """Raises ValueError unless M is an integer of at least 1, or None."""
+    """Checks that M is None or an integer of at least 1.
+
+    Raises:
+        ValueError: if M is another value.
+    """
     if num_components is None:
         return
     if not isinstance(num_components, numbers.Integral) or int(num_components) < 1:
@@ -166,7 +172,7 @@ def check_num_components(num_components) -> None:
 
 
 def count_components(encoder, num_components=None, trunk=None) -> int:
-    """Returns M: the number that is given, else of a `ComponentNetwork` or of a list of encoders, else 1."""
+    """Returns M; by default of a `ComponentNetwork` or a list, else 1."""
     check_num_components(num_components)
     if num_components is not None:
         return num_components
@@ -178,11 +184,11 @@ def count_components(encoder, num_components=None, trunk=None) -> int:
 def build_networks(
     encoder, decoder, parts, *, trunk, trunk_options, num_components, encoder_options, decoder_options
 ) -> dict:
-    """Returns `encoders`, `trunk`, `decoder` and `mixing_network` (None unless the weights are learned).
+    """Returns `encoders`, `trunk`, `decoder` and `mixing_network`.
 
-    For the parts of `choose_parts`. The mixing network is built like the first encoder where they have a name, as one
-    layer on the features of a trunk, and as an MLP else. Beside the builder's own, `encoder_options` may have
-    `mean_scale`: see `networks.NormalizedMeans`.
+    The mixing network, None unless the weights are learned, is built like an encoder that has a name, as one layer on
+    the features of a trunk, and as an MLP otherwise. `encoder_options` may have `mean_scale`, the argument of
+    `networks.NormalizedMeans`. `parts` are the other parts of the model, see `choose_part`.
     """
     check_ready(encoder, decoder, trunk, encoder_options, decoder_options)
     if trunk_options and trunk not in COMPONENT_NETWORKS:
@@ -190,23 +196,23 @@ def build_networks(
     check_known(encoder, decoder, encoder_options, decoder_options)
     posterior, likelihood, mixing = (parts[name] for name in ("posterior", "likelihood", "mixing"))
     options = options_of_each(encoder_options, num_components)
-    mean_scales = [each.pop("mean_scale", None) for each in options]
+    mean_scales = [part.pop("mean_scale", None) for part in options]
     by_name = isinstance(encoder, str)
 
     def encoder_like(output_size, name, m=0):
         build = lookup(ENCODERS, encoder, "encoder") if by_name else mlp_encoder
-        given = {**likelihood.network_options, **options[m]} if by_name else {}
-        return build(likelihood.event_shape, output_size, name=name, **given)
+        arguments = {**likelihood.network_options, **options[m]} if by_name else {}
+        return build(likelihood.event_shape, output_size, name=name, **arguments)
 
     encoders = encoder
     if by_name:
         trunk, encoders = wire(trunk, encoder_like, num_components, posterior.num_params, trunk_options or {})
     if mean_scales[0] is not None:
-        encoders = [with_normalized_means(each, posterior.num_means, mean_scales[0]) for each in encoders]
+        encoders = [with_normalized_means(network, posterior.num_means, mean_scales[0]) for network in encoders]
     if isinstance(decoder, str):
-        given = {**likelihood.network_options, **decoder_options}
+        arguments = {**likelihood.network_options, **decoder_options}
         build_decoder = lookup(DECODERS, decoder, "decoder")
-        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **given)
+        decoder = build_decoder(posterior.latent_dim, likelihood.params_shape, name="decoder", **arguments)
     mixing_network = None
     if mixing.learned and num_components > 1:
         on_features = trunk is not None and not isinstance(trunk, ComponentNetwork)
@@ -216,7 +222,7 @@ def build_networks(
 
 
 def check_known(encoder, decoder, encoder_options, decoder_options) -> None:
-    """Raises ValueError for options that the builders of networks by name do not have."""
+    """Raises ValueError for options that a network by name does not have."""
     if isinstance(encoder, str):
         several = [encoder_options] if isinstance(encoder_options, Mapping) else encoder_options
         for options in several:
@@ -226,14 +232,14 @@ def check_known(encoder, decoder, encoder_options, decoder_options) -> None:
 
 
 def wire(trunk, encoder_like, num_components: int, num_params: int, options: Mapping) -> tuple:
-    """Returns the trunk that a name stands for (None: none), and the encoders behind it.
+    """Returns the trunk of a name, and the encoders on its features.
 
     Args:
         trunk: None, "shared" or a name in `networks.COMPONENT_NETWORKS`.
-        encoder_like: function of the size of the output (None: features), a name and m -> Keras model.
-        num_components: M.
-        num_params: P.
-        options: further arguments of a network in that table.
+        encoder_like: function (size of the output, name, m) -> Keras model; a size of None returns features.
+        num_components: number of components M.
+        num_params: number of params P of a component.
+        options: further arguments of a network in `networks.COMPONENT_NETWORKS`.
     """
     if trunk is None:
         return None, [encoder_like(num_params, f"encoder_{m}", m) for m in range(num_components)]
@@ -245,12 +251,12 @@ def wire(trunk, encoder_like, num_components: int, num_params: int, options: Map
 
 
 def last_layer(output_size: int, name: str):
-    """Returns what turns a trunk's features into an output of that size."""
+    """Returns a dense layer from a trunk's features to an output."""
     return keras.layers.Dense(output_size, name=name)
 
 
 def options_of_each(encoder_options, num_components: int) -> list[dict]:
-    """Returns the options of each encoder: the given M of them, or M times the same."""
+    """Returns a list with the options of each encoder."""
     if isinstance(encoder_options, Mapping):
         return [dict(encoder_options) for _ in range(num_components)]
     if len(encoder_options) != num_components:
@@ -258,11 +264,11 @@ def options_of_each(encoder_options, num_components: int) -> list[dict]:
             f"`encoder_options` must be a dict, or a list of one for each component. Expected {num_components}. "
             f"Received: {len(encoder_options)}."
         )
-    return [dict(each) for each in encoder_options]
+    return [dict(options) for options in encoder_options]
 
 
 def check_ready(encoder, decoder, trunk, encoder_options, decoder_options) -> None:
-    """Raises ValueError for options of a ready network, and for a trunk that the encoders do not go with."""
+    """Raises ValueError for options of a Keras model or an unsuitable trunk."""
     for kind, network, options in (("encoder", encoder, encoder_options), ("decoder", decoder, decoder_options)):
         if options and not isinstance(network, str):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Options of Keras's `compile`: those that a VAE takes, and those that it refuses."""
+"""Accepted and refused options of Keras's `compile` for a VAE."""
 
 from rme_tf.core.registry import check_names
 from rme_tf.models.step_groups import checked_group_size
@@ -14,10 +14,10 @@ OF_OTHER_MODELS = {
 
 
 def checked_compile_options(options) -> dict:
-    """Returns the keywords of `compile` for Keras, whose `steps_per_execution` is an int.
+    """Returns the checked keywords of `compile` for Keras.
 
     Raises:
-        ValueError: for an option that has no use in a VAE, an unknown one, or a bad `steps_per_execution`.
+        ValueError: if an option is unknown or does not apply to a VAE, or `steps_per_execution` is invalid.
     """
     options = {name: value for name, value in options.items() if name not in OF_OTHER_MODELS or value is not None}
     for name in options:

@@ -44,8 +44,8 @@ def from_names(  # noqa: D417, PLR0913  one argument an option, and one sentence
         encoder: a name in `networks.ENCODERS`, a Keras model, or a list of M of them.
         decoder: a name in `networks.DECODERS`, or a Keras model.
         input_shape: shape of one observation.
-        latent_dim: D, the size of a code.
-        num_components: M; None for the length of a list of encoders, else 1.
+        latent_dim: number of latent dimensions D.
+        num_components: number of components M; None for the length of a list of encoders, else 1.
         posterior, likelihood, prior: names in `POSTERIORS`, `LIKELIHOODS` and `PRIORS`, or instances.
         mixing: a name in `posteriors.MIXINGS`, or a `Mixing`.
         mixing_network: Keras model of the mixing weights; None for a network like the first encoder.

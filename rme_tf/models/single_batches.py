@@ -1,4 +1,4 @@
-"""Calls on single batches: Keras's own, whose observations are checked first."""
+"""Keras's calls on single batches, with checked observations."""
 
 from typing import Any
 
@@ -12,10 +12,11 @@ from rme_tf.models.fit_callbacks import check_compiled, refuse_weights, stop_if_
 
 
 class BatchwiseModel(TrainerHooks):
-    """Calls of a model on one batch: `model(x)` and the methods `*_on_batch`.
+    """A model with `model(x)` and the methods `*_on_batch`.
 
     To be implemented by subclasses:
-        * `likelihood`, `non_finite`: what checks x, and the first term of a step that was not finite.
+        * `likelihood`: likelihood that checks x.
+        * `non_finite`: variable with the first non-finite term of a step.
     """
 
     likelihood: Likelihood
@@ -23,7 +24,7 @@ class BatchwiseModel(TrainerHooks):
 
     @checks_inputs
     def __call__(self, x, *args, **kwargs):
-        """Return what `call` returns, as a Keras layer does."""
+        """Return the result of `call`, like a Keras layer."""
         return super().__call__(x, *args, **kwargs)
 
     @checks_inputs
@@ -31,15 +32,15 @@ class BatchwiseModel(TrainerHooks):
         """Train on one batch; return the quantities of the epoch log.
 
         Args:
-            x: Shape [B, *event_shape].
-            y: labels, ignored.
-            sample_weight: not supported.
-            class_weight: not supported.
+            x: observations. Shape [B, *event_shape].
+            y: ignored labels.
+            sample_weight: argument of Keras that must be None.
+            class_weight: argument of Keras that must be None.
             return_dict: whether to return a dict instead of a list.
 
         Raises:
-            ValueError: for observations that are none of the likelihood's.
-            FloatingPointError: if the loss is not finite; the message names the first such term.
+            ValueError: if the observations do not fit the likelihood.
+            FloatingPointError: if the loss is not finite; the message names the first non-finite term.
         """
         refuse_weights(sample_weight, class_weight)
         check_compiled(self, "train_on_batch")
@@ -56,11 +57,11 @@ class BatchwiseModel(TrainerHooks):
 
     @checks_inputs
     def predict_on_batch(self, x):
-        """Return NumPy arrays by name: `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
+        """Return arrays `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
         return super().predict_on_batch(x)
 
     @internal
     def predict_step(self, data):
-        """Return what `call` returns for a checked batch."""
+        """Return the result of `call` for a checked batch."""
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return super().predict_step(self.likelihood.cast(x))

@@ -1,4 +1,4 @@
-"""The state of a model as files have it: state trees by places, and weights of this model alone."""
+"""Stored state of a model: configuration, state trees and weights."""
 
 import io
 import json
@@ -14,11 +14,11 @@ import numpy as np
 GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 PARTS = ("posterior", "likelihood", "prior", "mixing", "refinement")
 SERIALIZED = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network", "refinement")
-WEIGHTS_IN_ARCHIVE, CONFIG_IN_ARCHIVE = "model.weights.h5", "config.json"  # of a `.keras` file
+WEIGHTS_IN_ARCHIVE, CONFIG_IN_ARCHIVE = "model.weights.h5", "config.json"  # names in a `.keras` file
 
 
 class StoredModel(keras.Model):
-    """A model whose state is put back whole, or not at all.
+    """A model whose state is restored completely or not at all.
 
     To be implemented by subclasses:
         * the parts, which are arguments of the constructor: `encoders`, `trunk`, `decoder`, `posterior_family`,
@@ -31,7 +31,7 @@ class StoredModel(keras.Model):
     num_active: keras.Variable
 
     def get_config(self):
-        """Return the parts, serialized, so that `keras.saving.load_model` builds the model again."""
+        """Return the serialized parts, for `keras.saving.load_model`."""
         config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in SERIALIZED}
         config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
         config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]
@@ -39,7 +39,7 @@ class StoredModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Return the model that `get_config` described, with new weights."""
+        """Return a model with the parts in `config` and new weights."""
         parts = {
             name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             for name, value in config.items()
@@ -47,10 +47,10 @@ class StoredModel(keras.Model):
         return cls(**parts)
 
     def get_state_tree(self, value_format="backend_tensor"):
-        """Returns the variables as Keras does, by their places: "00000", "00001", and on.
+        """Returns the variables by their positions "00000", "00001", ...
 
-        Keras's own has them by their paths, which are others in a model that is built again from its configuration;
-        `keras.saving.load_model` of an `OrbaxCheckpoint` then passes over them, without a word.
+        Keras names variables by their paths, which differ in a model that is built again from its configuration;
+        `keras.saving.load_model` of an `OrbaxCheckpoint` would then silently skip them.
 
         Args:
             value_format: "backend_tensor" or "numpy_array".
@@ -66,10 +66,12 @@ class StoredModel(keras.Model):
         }
 
     def set_state_tree(self, state_tree):
-        """Assigns all values that a state tree has, by places or by Keras's paths; without an optimizer, not its own.
+        """Assigns all values of a state tree.
+
+        The values have positions or Keras's paths as names. A model without an optimizer ignores optimizer variables.
 
         Raises:
-            ValueError: if the tree is that of another model. Nothing has changed then.
+            ValueError: if the tree belongs to another model, before any change.
         """
         pairs = []
         for group, values in state_tree.items():
@@ -79,15 +81,15 @@ class StoredModel(keras.Model):
             variable.assign(value)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads weights as Keras does, of a model with the same parts.
+        """Loads weights of a model with the same parts, like Keras.
 
         Args:
-            filepath: a `.weights.h5` or `.keras` file, or the directory of an `OrbaxCheckpoint`.
-            skip_mismatch: whether to load the layers that fit, of another model, and pass over the rest.
+            filepath: path of a `.weights.h5` or `.keras` file, or of the directory of an `OrbaxCheckpoint`.
+            skip_mismatch: whether to load the matching layers of another model, and skip the others.
             **kwargs: further arguments of `keras.Model.load_weights`.
 
         Raises:
-            ValueError: if the file is of another model, by components, dimensions or parts. Nothing has changed then.
+            ValueError: if the model in the file has other components, dimensions or parts, before any change.
         """
         difference = _difference(self, pathlib.Path(filepath))
         if difference and not (skip_mismatch or kwargs):
@@ -98,11 +100,11 @@ class StoredModel(keras.Model):
         active = self.num_active.numpy()
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         if difference:
-            self.num_active.assign(active)  # that of the file counts other components
+            self.num_active.assign(active)  # the number in the file counts other components
 
 
 def _flat(values: dict, prefix: str = "") -> dict:
-    """Returns the leaves of nested dicts by their paths, as "layer/kernel"."""
+    """Returns the leaves of nested dicts by paths such as "layer/kernel"."""
     flat: dict = {}
     for name, value in values.items():
         flat |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -110,7 +112,7 @@ def _flat(values: dict, prefix: str = "") -> dict:
 
 
 def _variables(model, group: str) -> list:
-    """Returns the variables of a group of the state tree; none of an optimizer that is not there."""
+    """Returns the variables of a group of the state tree, an empty list for a missing optimizer."""
     if group not in GROUPS:
         raise ValueError(f"A state tree has the groups {', '.join(GROUPS)}. Received: {group!r}.")
     if group == "optimizer_variables":
@@ -119,7 +121,7 @@ def _variables(model, group: str) -> list:
 
 
 def _matched(model, group: str, values: dict) -> list[tuple]:
-    """Returns pairs of a variable and its value, for values by places or by paths."""
+    """Returns pairs of a variable and its value, for values by positions or by paths."""
     variables = _variables(model, group)
     by_place = {f"{place:05}": variable for place, variable in enumerate(variables)}
     by_path = {variable.path: variable for variable in variables}
@@ -143,12 +145,12 @@ def _description(model) -> str:
 
 def _first_difference(expected: dict, received: dict) -> str:
     names = sorted(name for name in expected | received if expected.get(name) != received.get(name))
-    shapes = [str(found.get(names[0], "none")) for found in (expected, received)]
+    shapes = [str(named.get(names[0], "none")) for named in (expected, received)]
     return f"Of {len(names)} that differ, the first is {names[0]}: expected shape {shapes[0]}, received {shapes[1]}"
 
 
 def _difference(model, path: pathlib.Path) -> str:
-    """Returns how the model of a file of weights differs from this one; nothing if it does not, or cannot be read."""
+    """Returns the difference to the model in a file of weights, or "" if equal or unknown."""
     if path.name.endswith(".weights.h5") and path.is_file():
         return _difference_of_shapes(model, path)
     if not (path.name.endswith(".keras") and zipfile.is_zipfile(path)):
@@ -163,7 +165,7 @@ def _difference_of_shapes(model, file) -> str:
     received = _shapes_in(file)
     if sorted(received.values()) == sorted(tuple(weight.shape) for weight in model.weights):
         return ""
-    expected = _shapes_of(model)  # exactly: layers may store other values than their weights
+    expected = _shapes_of(model)  # exact: layers may store other values than their weights
     if expected == received:
         return ""
     counts = [_num_components(shapes) for shapes in (expected, received)]
@@ -173,7 +175,7 @@ def _difference_of_shapes(model, file) -> str:
 
 
 def _difference_of_configs(expected: dict, received: dict) -> str:
-    """Returns in words the differences of two configurations in the number of components, D and the kinds of parts."""
+    """Returns the differences of two configurations in the number of components, D and the types of parts, as text."""
     configs = (expected, received)
     pairs = {"components": [len(config.get("encoders", ())) for config in configs]}
     pairs["latent dimensions"] = [_options(config.get("posterior")).get("latent_dim", 0) for config in configs]
@@ -191,7 +193,7 @@ def _kind(serialized):
 
 
 def _shapes_in(file) -> dict[str, tuple]:
-    """Returns the shapes of the stored values by their paths, but those of the optimizer."""
+    """Returns the shapes of the stored values by path, without the optimizer."""
     shapes = {}
 
     def note(name, item):
@@ -211,5 +213,5 @@ def _shapes_of(model) -> dict[str, tuple]:
 
 
 def _num_components(shapes: dict) -> int:
-    """Returns the number of encoders; 0 of a model whose trunk gives all components."""
+    """Returns the number of encoders, 0 with a `ComponentNetwork`."""
     return len({name.split("/")[1] for name in shapes if name.startswith("encoders/")})

@@ -1,4 +1,4 @@
-"""The Keras side of a VAE: compile, fit, the steps and their logs, the schedule of the mixture."""
+"""Training of a VAE by Keras: compile, fit, steps, logs and schedule."""
 
 import contextlib
 from typing import Any
@@ -30,11 +30,11 @@ from rme_tf.models.single_batches import BatchwiseModel
 from rme_tf.models.step_groups import GroupedModel
 
 LOGGED = ("loss", "elbo", "reconstruction", "kl")
-LOGGED_COMPONENTS = 16  # the epoch log has lines for each of so many components at most
+LOGGED_COMPONENTS = 16  # largest number of components with lines in the epoch log
 
 
 class TrainableModel(GroupedModel, BatchwiseModel):
-    """The training half of `rme_tf.VAE`; the forward maths are the other half.
+    """The training methods of `rme_tf.VAE`, without the forward pass.
 
     To be implemented by subclasses:
         * `encoders`, `trunk`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state`.
@@ -47,19 +47,19 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     @property
     def num_components(self) -> int:
-        """M."""
+        """Number of components M."""
         raise NotImplementedError
 
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
-        """Return the `LogProbs` of S samples from each component."""
+        """Returns the `LogProbs` of S samples from each component."""
         raise NotImplementedError
 
     def _create_training_state(self, seed):
-        """Creates seeds, counters and metrics: Keras refuses new state once a model is built."""
+        """Creates seeds, counters and metrics, since Keras refuses new state in a built model."""
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.active_components = self.num_components  # K of the training step, fixed when it is traced
-        self.phase = 0  # of the algorithm, fixed likewise
-        # Not int32, which TensorFlow keeps in the host's memory: XLA refuses a step on a GPU that touches it.
+        self.phase = 0  # of the algorithm, also fixed when the step is traced
+        # Not int32, which TensorFlow stores in the host's memory: XLA on a GPU refuses a step that uses it.
         counter = {"shape": (), "dtype": "int64", "initializer": "zeros", "trainable": False}
         self.num_active = self.add_weight(name="num_active", **counter)
         self.num_active.assign(self.num_components)
@@ -72,26 +72,26 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     @property
     def num_logged(self) -> int:
-        """How many components the epoch log has lines for: all, or none where they are too many to be read."""
+        """Number of components with lines in the epoch log, all or none."""
         return self.num_components if self.num_components <= LOGGED_COMPONENTS else 0
 
     @property
     def metrics(self):
-        """The running means that the epoch log shows, all in nats but `alpha_m`."""
+        """Running means of the epoch log, in nats except `alpha_m`."""
         return [self.running_means]
 
     def compile(self, optimizer="adam", algorithm="recursive_mixture", **kwargs):
         """Configures training.
 
         Args:
-            optimizer: as in Keras.
-            algorithm: an `Algorithm` or a name in `algorithms.ALGORITHMS`: what each parameter ascends.
-            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`, as in Keras; the default
-                of `jit_compile`, "auto", is `execution.default_jit_compile`.
+            optimizer: Keras optimizer or its name.
+            algorithm: `Algorithm` with the objective of each parameter, or a name in `algorithms.ALGORITHMS`.
+            **kwargs: Keras's `jit_compile`, `run_eagerly`, `steps_per_execution` and `auto_scale_loss`; the default of
+                `jit_compile`, "auto", is `execution.default_jit_compile`.
 
         Raises:
-            ValueError: for an unknown name, an algorithm that cannot train this model or with this optimizer, or an
-                option that has no use here: the algorithm is the loss, and `metrics` are those of the epoch log.
+            ValueError: if a name is unknown, the algorithm does not fit the model or the optimizer, or an option does
+                not apply: the algorithm is the loss, and the metrics are in the epoch log.
         """
         kwargs = checked_compile_options(kwargs)
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
@@ -107,7 +107,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         optimizer_state.build(self.optimizer, self.trainable_variables)
 
     def get_compile_config(self):
-        """Returns what `compile_from_config` needs: optimizer, algorithm, execution options."""
+        """Returns optimizer, algorithm and execution options, for `compile_from_config`."""
         if not self.compiled:
             return {}
         serialize = keras.saving.serialize_keras_object
@@ -121,7 +121,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         }
 
     def compile_from_config(self, config):
-        """Compiles as `get_compile_config` says; called when a saved model is loaded."""
+        """Compiles with the result of `get_compile_config`, for a loaded model."""
         choices = keras.saving.deserialize_keras_object(config)
         self.compile(**{**choices, "algorithm": choices["algorithm"].of_saved(self)})
 
@@ -137,14 +137,15 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         validation_data=None,
         **kwargs,
     ):
-        """Trains as Keras does; labels are ignored. Returns the `History`.
+        """Trains like Keras without labels, and returns the `History`.
 
-        Arrays are checked against the likelihood's support before anything else, `tf.data` batches as
-        they come. Endless data need `steps_per_epoch`, and `validation_steps`; of a generator nobody knows.
+        Arrays are checked against the likelihood's support before the training, `tf.data` batches when they are read.
+        Infinite data need `steps_per_epoch` or `validation_steps`; the length of a generator is not checked. All
+        arguments are described in `keras.Model.fit`.
 
         Raises:
-            ValueError: for empty or endless data, a wrong shape, or values outside the likelihood's support.
-            FloatingPointError: once the loss is not finite; the message names the first such term.
+            ValueError: if the data are empty or infinite, have a wrong shape, or have values outside of the support.
+            FloatingPointError: if the loss is not finite; the message names the first non-finite term.
         """
         check_compiled(self, "fit")
         refuse_weights(**kwargs)
@@ -162,17 +163,23 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of what the epoch log shows, in the order of what `evaluate` returns."""
+        """Names in the epoch log, in the order of `evaluate`."""
         return list(self.running_means.names)
 
     def logs_in_order(self, logs) -> list:
-        """Return the values of `metrics_names`, the result of `evaluate`, `train_on_batch` and `test_on_batch`."""
+        """Returns the values of `metrics_names`, the result of `evaluate`."""
         return [logs[name] for name in self.metrics_names]
 
     def evaluate(self, x=None, y=None, **kwargs):
-        """Returns the epoch log's quantities on the data, as Keras does; one sample a component."""
+        """Returns the quantities of the epoch log on the data.
+
+        Args:
+            x: observations, in any form that Keras takes.
+            y: ignored labels.
+            **kwargs: further arguments of `keras.Model.evaluate`.
+        """
         refuse_weights(**kwargs)
-        if not is_validation(kwargs):  # else `fit` has checked it
+        if not is_validation(kwargs):  # otherwise `fit` has checked x
             x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
             x, y = as_batches(x, y, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
@@ -180,7 +187,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
-        """Returns a dict of NumPy arrays: `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
+        """Returns arrays `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
         x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
         x, _ = as_batches(x, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
         with data_errors_as_value_errors():
@@ -190,7 +197,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     @internal
     def train_step(self, data):
-        """Lets the algorithm move the weights; returns the running means."""
+        """Updates the weights by the algorithm, and returns the running means."""
         x = self._unpack(data)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
@@ -199,12 +206,12 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
-        of_all = log_probs.log_alpha.shape[-1] == self.active_components  # else which they are is not told
+        of_all = log_probs.log_alpha.shape[-1] == self.active_components  # otherwise it is unknown which ones they are
         return self._track(terms, joined=self.active_components if of_all else None)
 
     @internal
     def test_step(self, data):
-        """Returns the running means without moving a weight; the noise is the same in every evaluation."""
+        """Returns the running means, with the same noise in every evaluation."""
         x = self._unpack(data)
         self.forget_losses()
         seed = tf.stack([0, tf.cast(self.running_means.observations, tf.int32)])
@@ -212,14 +219,14 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         return self._track(objectives.mixture_terms(log_probs), joined=self.num_components)
 
     def forget_losses(self):
-        """Drops what layers have added to `losses` in earlier calls, which may belong to another graph.
+        """Drops the losses of earlier calls, which may belong to another graph.
 
-        Keras does so for the layers that are called next, and a step need not call every component.
+        Keras only drops the losses of layers that are called again, and a step may not call every component.
         """
         clear_losses(self)
 
     def forget_functions(self):
-        """Drops what has been traced, where what layers keep beside their weights is a constant."""
+        """Drops traced functions, which have other state of layers as constants."""
         self.train_function = self.test_function = self.predict_function = None
 
     def _unpack(self, data):
@@ -228,7 +235,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         return self.likelihood.cast(x)
 
     def _track(self, terms, joined: int | None):
-        """Returns the running means, after a batch, of what is known: `joined` components; None: of none what it is."""
+        """Returns the running means after a batch, for the first `joined` components; None is unknown components."""
         terms = {**terms, "loss": sum(self.losses) - terms["elbo"]}
         overall = tf.stack([terms[name] for name in LOGGED], axis=-1)
         bounds = [m < (joined or 0) for m in range(self.num_logged)]
@@ -243,7 +250,10 @@ class TrainableModel(GroupedModel, BatchwiseModel):
     # The schedule of the mixture.
 
     def make_train_function(self, force=False):
-        """Traces the step for the components and the phase of now, again if either has changed."""
+        """Traces the step for the active components and the current phase.
+
+        The step is traced again if either has changed.
+        """
         optimizer_state.begin_copies(self.optimizer)
         now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
         changed = now != (self.active_components, self.phase)
@@ -254,10 +264,10 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             self.train_function = all_named(self.train_function, self.metrics_names)
 
     def begin_epoch(self):
-        """Sets how many components train in this epoch: one during the warm start, then all M.
+        """Sets the number of active components, M after the warm start.
 
-        The warm start covers the first epochs of the model's life, however many calls of `fit` they
-        take; when it ends, the other encoders of its shape become noisy copies of encoder 0.
+        In the warm start, the first epochs over all calls of `fit`, there is one active component. At its end, the
+        other encoders of the same shape become noisy copies of encoder 0.
         """
         before = int(self.num_active.numpy())
         warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs

@@ -1,4 +1,4 @@
-"""The variational autoencoder whose posterior is a mixture: its weights and its forward maths."""
+"""The variational autoencoder with a mixture posterior: parts and forward pass."""
 
 import keras
 import tensorflow as tf
@@ -21,11 +21,11 @@ from rme_tf.refinements import as_refinement
 
 @keras.saving.register_keras_serializable("rme_tf")
 class VAE(StoredModel, ArtifactModel, TrainableModel):
-    """A VAE with posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x), one encoder for each component.
+    """A VAE with a mixture posterior Q(z|x) = sum_m alpha_m(x) q_m(z|x).
 
-    The encoders may share a trunk: then the encoders and the mixing network read its features instead of x. Called on
-    x [B, *event_shape], the model returns a dict of `weights` [B, M], `means` and `scales` [B, M, D]. `from_names`
-    builds the networks, too, from names.
+    Each component has an encoder. The encoders may share a trunk: then the encoders and the mixing network read its
+    features instead of x. Called on x [B, *event_shape], the model returns a dict of `weights` [B, M], `means` and
+    `scales` [B, M, D]. `from_names` also builds the networks from names.
 
     Args:
         encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one model, whose weights all components start
@@ -38,7 +38,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         prior: a `Prior` or its name; None for the standard normal.
         mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
         mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
-        num_components: M; None for the length of the list of encoders.
+        num_components: number of components M; None for the length of the list of encoders.
         refinement: a `Refinement` or its name, or None. See `rme_tf.refinements`.
         seed: seed of the noise of training; None for one that follows `keras.utils.set_random_seed`.
 
@@ -89,12 +89,12 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @property
     def num_components(self) -> int:
-        """M."""
+        """Number of components M."""
         return len(self.encoders) or self.trunk.num_components
 
     @property
     def latent_dim(self) -> int:
-        """D."""
+        """Number of latent dimensions D."""
         return self.posterior_family.latent_dim
 
     @property
@@ -110,7 +110,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @property
     def active_variables(self) -> list:
-        """The trainable variables without the variables of components that a warm start leaves out."""
+        """The trainable variables without inactive components of a warm start."""
         idle = list(self.encoders[self.active_components :])
         if self.mixing_network is not None and self.active_components == 1:
             idle.append(self.mixing_network)
@@ -119,18 +119,18 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs
     def encode(self, x, *, seed=None, **options) -> Encoding:
-        """Return the output of `amortized`, refined if the model has a refinement; arguments as in `infer`."""
+        """Return the output of `amortized`, refined if the model has a refinement."""
         encoding = self.amortized(x, **options)
         return encoding if self.refinement is None else self.refinement.refine(self, x, encoding, seed)
 
     def amortized(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
-        """Return params [B, K, P] and log_alpha [B, K] of the first K components, without refinement.
+        """Return params and log_alpha of the first K components, without refinement.
 
         Args:
-            x: input of the networks, unchecked; may be pseudo-inputs of a prior. Shape [B, *event_shape].
-            num_components: K, whose mixture is Q_{K-1}. None for all M; components that a warm start leaves out have
-                weight zero.
-            training: as in Keras.
+            x: unchecked input of the networks, which may be pseudo-inputs of a prior. Shape [B, *event_shape].
+            num_components: number of components K, whose mixture is Q_{K-1}. None for all M, where components that a
+                warm start leaves out have weight zero.
+            training: whether the networks are in training mode.
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
             read: function (network, x) -> output for the networks that read x; None to call them.
         """
@@ -151,10 +151,10 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs
     def infer(self, x, *, seed=None, **options) -> MixturePosterior:
-        """Return the posterior Q(z|x) of a batch, with the params and weights of `encode`.
+        """Return the posterior Q(z|x) of a batch.
 
         Args:
-            x: Shape [B, *event_shape].
+            x: observations. Shape [B, *event_shape].
             seed: seed of the refinement's noise, an integer or of shape [2]; None for the same noise at each call.
             **options: further arguments of `amortized`.
         """
@@ -174,9 +174,9 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         """Returns the decoder's outputs [..., *params_shape].
 
         Args:
-            z: Shape [..., D].
+            z: latent codes. Shape [..., D].
             x: input of an autoregressive decoder; broadcasts against z. Shape [..., *event_shape].
-            training: as in Keras.
+            training: whether the decoder is in training mode.
 
         Raises:
             ValueError: if the decoder is autoregressive and there is no x.
@@ -195,14 +195,15 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs(lead=True)
     def decode(self, z, x=None, *, training=False):
-        """Returns p(x|z), batch [...], event `event_shape`; arguments as of `likelihood_params`."""
+        """Returns p(x|z) [...]; the arguments are described in `likelihood_params`."""
         return self.likelihood.distribution(self.likelihood_params(z, x, training=training))
 
     @checks_inputs
     def log_joint(self, x, z, *, training=False, prior=None):
-        """Returns log p(x|z) and log p(z), each [S, B, K] and in nats, for x [B, ...] and z [S, B, K, D].
+        """Returns log p(x|z) and log p(z), both [S, B, K], in nats.
 
-        `prior` is a distribution that replaces p(z), for instance `self.prior.held()`.
+        x [B, ...] are observations and z [S, B, K, D] latent codes. `prior` is a distribution that replaces p(z), for
+        instance `self.prior.held()`.
         """
         x = self.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
         log_lik = self.likelihood.log_prob(self.likelihood_params(z, x, training=training), x)
@@ -214,11 +215,11 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         """Return the `LogProbs` of S samples from each component, differentiable throughout.
 
         Args:
-            x: Shape [B, *event_shape].
-            num_samples: S.
+            x: observations. Shape [B, *event_shape].
+            num_samples: number of samples S.
             seed: an integer, or a stateless seed of shape [2].
-            num_components: K, as in `amortized`.
-            training: as in Keras.
+            num_components: number of components K, see `amortized`.
+            training: whether the networks are in training mode.
         """
         q = self.infer(x, num_components=num_components, training=training)
         return self.log_probs_at(x, q, *q.sample_with_log_probs(num_samples, seed), training=training)
@@ -236,7 +237,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs
     def call(self, x, training=False):
-        """Returns the dict `weights` [B, M], `means` [B, M, D], `scales` [B, M, D] for x [B, *event_shape]."""
+        """Returns a dict of `weights` [B, M], `means` [B, M, D], `scales` [B, M, D]."""
         return self.infer(x, training=training).moments()
 
     @checks_inputs
@@ -275,11 +276,11 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
-        """Return `render(z)` [B, steps, ...] for codes on the line between pairs of observations: a homotopy.
+        """Return `render(z)` [B, steps, ...] for codes between pairs of observations.
 
         Args:
-            x_first: Shape [B, *event_shape].
-            x_second: Shape [B, *event_shape]; of sentences, T may be another.
+            x_first: observations at the first ends. Shape [B, *event_shape].
+            x_second: observations at the second ends; sentences may have another T. Shape [B, *event_shape].
             steps: number of codes on a line, including both ends.
             draw: whether the ends are drawn from Q(z|x).
             which: kind of the ends, as in `codes`; the means of Q(z|x) by default. "components" has lines
