@@ -1,30 +1,30 @@
-"""Deterministic operations of TensorFlow for a while."""
+"""Deterministic operations of TensorFlow within a context."""
 
 import contextlib
 
 import tensorflow as tf
 
 try:
-    # TensorFlow has no public way back.
+    # TensorFlow has no public function to switch it off.
     from tensorflow.python.framework import config
 except ImportError:  # the operations stay deterministic then
     config = None
 
 
 def is_deterministic() -> bool | None:
-    """Return whether TensorFlow's operations are deterministic; None where that is unknown."""
+    """Return whether TensorFlow's operations are deterministic, or None if unknown."""
     enabled = getattr(config, "is_op_determinism_enabled", None)
     return None if enabled is None else bool(enabled())
 
 
 @contextlib.contextmanager
 def deterministic_operations(enabled: bool = True):
-    """Make TensorFlow's operations deterministic in a `with` block, and restore the earlier state after it.
+    """Return a context in which TensorFlow's operations are deterministic.
 
-    They stay deterministic where the private functions that read and restore the state are missing.
+    The earlier state is restored at its end, unless TensorFlow lacks the private functions for that.
 
     Args:
-        enabled: whether to change anything.
+        enabled: whether to change the state.
     """
     before = is_deterministic()
     if enabled:

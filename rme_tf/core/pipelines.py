@@ -12,10 +12,10 @@ BATCH_SIZE = 32  # Keras's own
 
 
 def untuned(dataset):
-    """Return the data set without tf.data's autotuning.
+    """Return the data set without the autotuning of `tf.data`.
 
-    The end of an iterator wakes the thread of the autotuning, which sleeps twice as long each time. Now and then the
-    thread misses the call and the end waits until it has slept: up to as long again as the pass took.
+    The end of an iterator wakes the thread of the autotuning, whose sleep doubles each time. Sometimes the thread
+    misses the call, and the end of the iterator waits for its sleep, at most as long as the pass took.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -23,22 +23,22 @@ def untuned(dataset):
 
 
 def array_batches(array, batch_size: int | None = None, *, steps: int | None = None, shuffle: bool | str = False):
-    """Return an untuned data set of an array's batches; Keras's own pipeline of an array is tuned.
+    """Return a data set of an array's batches, without autotuning.
 
-    The order is Keras's, to the bit: it is drawn anew in each epoch by the global seed (`keras.utils.set_random_seed`).
-    Floats are cast to `keras.config.floatx()`, as Keras casts them.
+    The order equals Keras's order exactly: it is drawn again in each epoch from the global seed
+    (`keras.utils.set_random_seed`). Like in Keras, floats are cast to `keras.config.floatx()`.
 
     Args:
-        array: array, tensor, or anything with `__array__` and a shape. Shape [N, ...].
-        batch_size: B; None for N / `steps`, or for 32 where `steps` is None.
+        array: array, tensor, or any object with `__array__` and a shape. Shape [N, ...].
+        batch_size: number of observations B in a batch; None is N / `steps`, or 32 without `steps`.
         steps: number of batches in an epoch; None for all.
         shuffle: True to shuffle observations, "batch" to shuffle within batches, False to keep the order.
 
     Returns:
-        dataset: of batches. Shape [B, ...]; the last one may be smaller.
+        dataset: batches. Shape [B, ...]; the last batch may be smaller.
 
     Raises:
-        ValueError: for a batch size that is not a positive integer.
+        ValueError: if the batch size is not a positive integer.
     """
     count = int(array.shape[0])
     batch_size = _batch_size(batch_size, count, steps)
@@ -77,7 +77,7 @@ def _batch_size(batch_size, count: int, steps: int | None) -> int:
 
 
 def _in_floatx(array):
-    """Returns a tensor or a NumPy array; of floats, of Keras's dtype."""
+    """Returns a tensor or a NumPy array, with floats in Keras's dtype."""
     array = array if isinstance(array, tf.Tensor) else np.asarray(array)
     dtype, floatx = tf.as_dtype(array.dtype), keras.config.floatx()
     if not dtype.is_floating or dtype.name == floatx:
@@ -86,9 +86,11 @@ def _in_floatx(array):
 
 
 def _options(shuffle):
-    """Returns the options that Keras sets for its own pipelines of arrays."""
+    """Returns the options of Keras's pipelines of arrays."""
     options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False  # they serialize the pipeline: it is simple
+    options.experimental_optimization.apply_default_optimizations = (
+        False  # not for a simple pipeline: they serialize it
+    )
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     if shuffle:
         options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE

@@ -1,4 +1,4 @@
-"""Arrays of `fit` and `evaluate` as data sets whose iteration ends at once."""
+"""Arrays of `fit` and `evaluate` as data sets without autotuning."""
 
 import math
 
@@ -10,21 +10,24 @@ from rme_tf.core.pipelines import array_batches
 
 
 def fit_batches(x, y, validation_data, *, batch_size=None, validation_split=0.0, **options):
-    """Return x, y, validation data and the options of Keras's `fit`, with data sets for arrays.
+    """Return the arguments of Keras's `fit`, with data sets for arrays.
 
-    Labels of arrays are dropped, other data are passed on.
+    Labels of arrays are dropped, and other data are returned unchanged.
 
     Args:
-        x: data as `checked` returns them.
+        x: result of `checked`.
         y: labels, which no step reads.
-        validation_data: data as `checked_pair` returns them.
-        batch_size: B; None for Keras's default.
-        validation_split: share of an array's observations, the last ones, that validate.
-        **options: more keyword arguments of Keras's `fit`.
+        validation_data: result of `checked_pair`.
+        batch_size: number of observations B in a batch; None for Keras's default.
+        validation_split: fraction of an array's observations, the last ones, for validation.
+        **options: further keyword arguments of Keras's `fit`.
+
+    Returns:
+        x, y, validation_data, options: arguments of Keras's `fit`.
 
     Raises:
-        ValueError: for labels of another length than the observations, a split that leaves one side empty, or an
-            impossible batch size.
+        ValueError: if there are more or fewer labels than observations, a split leaves one side empty, or the batch
+            size is invalid.
     """
     if is_array(x):
         _check_labels(x, y, "x")
@@ -33,7 +36,7 @@ def fit_batches(x, y, validation_data, *, batch_size=None, validation_split=0.0,
         x = array_batches(x, batch_size, steps=options.get("steps_per_epoch"), shuffle=options.pop("shuffle", True))
         y = None
     if isinstance(x, tf.data.Dataset):
-        options.setdefault("shuffle", False)  # it shuffles itself; Keras warns otherwise
+        options.setdefault("shuffle", False)  # the data set shuffles; Keras warns otherwise
     if validation_data is not None:
         first, *labels = validation_data if isinstance(validation_data, tuple) else (validation_data,)
         if is_array(first):
@@ -44,17 +47,19 @@ def fit_batches(x, y, validation_data, *, batch_size=None, validation_split=0.0,
 
 
 def as_batches(x, y=None, *, name: str = "x", batch_size=None, steps=None):
-    """Return an array's batches in their order, and no labels; other data and labels as they are.
+    """Return the batches of an array in order, without labels.
+
+    Other data and their labels are returned unchanged.
 
     Args:
-        x: data as `checked` returns them.
+        x: result of `checked`.
         y: labels, which no step reads.
         name: name of the data, for messages.
-        batch_size: B; None for Keras's default.
+        batch_size: number of observations B in a batch; None for Keras's default.
         steps: number of batches; None for all.
 
     Raises:
-        ValueError: for labels of another length than the observations, or an impossible batch size.
+        ValueError: if there are more or fewer labels than observations, or the batch size is invalid.
     """
     if not is_array(x):
         return x, y
@@ -63,7 +68,7 @@ def as_batches(x, y=None, *, name: str = "x", batch_size=None, steps=None):
 
 
 def _split(x, share: float):
-    """Returns an array without its last observations, and those: as many as Keras's `validation_split` takes."""
+    """Returns an array split before its last observations, like by Keras's `validation_split`."""
     count = len(x)
     at = math.floor(count * (1.0 - share))
     if not 0 < at < count:
@@ -75,7 +80,7 @@ def _split(x, share: float):
 
 
 def _check_labels(x, y, name: str) -> None:
-    """Raises ValueError for labels that are not as many as the observations."""
+    """Raises ValueError if there are more or fewer labels than observations."""
     for labels in keras.tree.flatten(y):
         if labels is not None and is_array(labels) and len(labels) != len(x):
             raise ValueError(
