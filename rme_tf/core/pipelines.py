@@ -88,9 +88,7 @@ def _in_floatx(array):
 def _options(shuffle):
     """Returns the options of Keras's pipelines of arrays."""
     options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = (
-        False  # not for a simple pipeline: they serialize it
-    )
+    options.experimental_optimization.apply_default_optimizations = False  # they serialize a simple pipeline
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     if shuffle:
         options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
