@@ -69,12 +69,13 @@ def use_of(section, block) -> str:
     """A test, as text, that runs a use of a section: Python as it is, the command of a recipe in the same process."""
     lines = block.text.splitlines()
     if block.kind == "sh":
-        _, script, *flags = block.text.split()
+        _, script, *flags = [*block.text.split(), "--optimizer", "sgd"]  # which is traced in less time
         lines = [
             f'monkeypatch.setattr(sys, "argv", {[script, *flags]})',
             f'runpy.run_path(str(ROOT / "{script}"), run_name="__main__")',
         ]
-    begin = f"def test_use_of_{name_of(section)}_{block.kind}(tmp_path, monkeypatch):"
+    fixtures = "tmp_path, monkeypatch" + (", eagerly" if block.kind == "python" else "")
+    begin = f"def test_use_of_{name_of(section)}_{block.kind}({fixtures}):"
     return "\n    ".join([begin, "monkeypatch.chdir(tmp_path)", *lines]) + "\n"
 
 
