@@ -1,4 +1,4 @@
-"""Finished runs side by side: learning curves by epoch and time, quality against inference time, and the table.
+"""Comparison of finished runs: learning curves, quality and inference time, tables.
 
     python recipes/compare.py RUN RUN ... --out runs/comparison
 
@@ -30,5 +30,5 @@ class Options:
 
 if __name__ == "__main__":
     options = experiments.parse(Options(), __doc__)
-    found = experiments.load_records(options.runs)
-    print(experiments.write_comparison(found, options.reference or found[0]["method"], options.out))
+    records = experiments.load_records(options.runs)
+    print(experiments.write_comparison(records, options.reference or records[0]["method"], options.out))

@@ -1,4 +1,4 @@
-"""The growth of a run's mixture from one component to all: refused where it never comes, and named where it did not."""
+"""Checks that a run leaves its warm start and reaches its polish."""
 
 import warnings
 from collections.abc import Mapping
@@ -8,10 +8,13 @@ from rme_tf.experiments.recipes.factories import make_algorithm
 
 
 def check_growth(recipes: Mapping[str, Recipe]) -> None:
-    """Raises ValueError for a run whose epochs end before all its components train, or before its polish.
+    """Checks that the epochs of recipes suffice for warm start and polish.
 
     Args:
-        recipes: by a name for the message, such as that of the method.
+        recipes: dict of recipes by a name for the message, such as the method.
+
+    Raises:
+        ValueError: if the epochs end before all components are trained, or before the polish.
     """
     for name, recipe in recipes.items():
         recipe = recipe.resolved()
@@ -33,7 +36,12 @@ def check_growth(recipes: Mapping[str, Recipe]) -> None:
 
 
 def warn_if_unpolished(recipe: Recipe, epochs: int) -> None:
-    """Warns of a training that ended, by lack of time say, before the epoch from which all ascend ELBO(Q)."""
+    """Warns if a training ended before its polish, for lack of time.
+
+    Args:
+        recipe: recipe of the run.
+        epochs: number of trained epochs.
+    """
     polish = getattr(make_algorithm(recipe), "polish_epoch", None)
     if polish is not None and recipe.components > 1 and epochs <= polish:
         warnings.warn(

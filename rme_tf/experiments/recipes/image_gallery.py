@@ -1,4 +1,4 @@
-"""The figures of finished runs: from models and data to the plain arrays that `plots` draws."""
+"""Figures of finished image runs, from models and data."""
 
 import pathlib
 import sys
@@ -13,23 +13,23 @@ from rme_tf.experiments.recipes.run import Run
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
-CODES_PER_CHUNK = 900  # of a panel's grid, decoded at once: bounds the memory, and divides both grids
+CODES_PER_CHUNK = 900  # codes of a grid decoded at a time, which bounds the memory; divides both grids
 
 
 def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
-    """Draws runs of one data set side by side and returns the paths of the figures.
+    """Draws figures of runs on one data set; returns their paths.
 
-    Learning curves, originals beside reconstructions, prior samples and component usage of each model; for
-    a 2-D latent also the true posterior with each component and the mixture over it, for the test images
-    on which the first model's posterior is furthest from the true one.
+    The figures are learning curves, originals with reconstructions, prior samples and component usage of each model.
+    With two latent dimensions, the true posterior is drawn with the components and the mixture, for the test images
+    with the largest distance between the first model's posterior and the true one.
 
     Args:
-        runs: finished runs by the model's name.
+        runs: finished runs by the name of the model.
         out: directory of the figures.
     """
     out = pathlib.Path(out)
     x = next(iter(runs.values())).task.example
-    options = {"verbose": sys.stderr.isatty()}  # of pixels drawn one after another, which takes a while
+    options = {"verbose": sys.stderr.isatty()}  # a progress bar for images drawn pixel by pixel
     figures = {"learning_curves": plots.learning_curves({name: run.history for name, run in runs.items()})}
     originals = x[:NUM_IMAGES]
     redrawn = {name: run.model.reconstruct(originals, **options).numpy() for name, run in runs.items()}
@@ -50,9 +50,13 @@ def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
 
 
 def posterior_panels(runs: Mapping[str, Run], x) -> dict[str, list[plots.PosteriorPanel]]:
-    """Returns the panels of `plots.posterior_2d`: a few images for each model.
+    """Returns the panels of `plots.posterior_2d`, by the name of the model.
 
-    The images are those, among the first 100 of x, with the largest KL(Q || p) under the first model.
+    Among the first 100 images of x, the images with the largest KL(Q || p) under the first model are shown.
+
+    Args:
+        runs: finished runs by the name of the model.
+        x: images. Shape [N, *event_shape].
     """
     first = next(iter(runs.values())).model
     gaps = [posterior_panel(first, image, num=60)[1] for image in x[:100]]
@@ -61,12 +65,14 @@ def posterior_panels(runs: Mapping[str, Run], x) -> dict[str, list[plots.Posteri
 
 
 def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]:
-    """Returns the panel of one image and KL(Q(z|x) || p(z|x)) in nats, by quadrature on its grid.
+    """Returns the panel of one image, and KL(Q(z|x) || p(z|x)) in nats.
+
+    The KL is computed by quadrature on the grid of the panel.
 
     Args:
-        model: a `VAE` with D = 2.
-        image: Shape [*event_shape].
-        num: points of the grid on a side.
+        model: `VAE` with D = 2.
+        image: image to infer. Shape [*event_shape].
+        num: number of grid points on a side.
     """
     x = tf.constant(image[np.newaxis])
     inferred = {name: value.numpy()[0] for name, value in compiled(_inferred, model)(x).items()}
@@ -95,5 +101,5 @@ def _inferred(model, x):
 
 
 def _log_densities(model, x, z):
-    """Returns log p(x, z) and log Q(z|x) of an observation [1, ...] and codes [C, 1, 1, D]. Both [C]."""
+    """Returns log p(x, z) and log Q(z|x), both [C], of an observation [1, ...] and codes [C, 1, 1, D]."""
     return sum(model.log_joint(x, z))[:, 0, 0], model.infer(x).log_prob(z[:, :, 0])[:, 0]

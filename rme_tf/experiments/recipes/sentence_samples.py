@@ -1,4 +1,4 @@
-"""What there is to see of finished runs on sentences: what they write, and their diagnostics over training."""
+"""Sentences and diagnostics of finished runs on text."""
 
 import pathlib
 from collections.abc import Mapping
@@ -16,7 +16,12 @@ NUM_STEPS = 6
 
 
 def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
-    """Writes sentences.txt, and draws learning curves and diagnostics, of runs on one corpus."""
+    """Writes sentences.txt, and draws learning curves and diagnostics.
+
+    Args:
+        runs: finished runs on one corpus, by the name of the model.
+        out: directory of the files.
+    """
     out.mkdir(parents=True, exist_ok=True)
     texts = [f"# {name}\n\n{examples(run)}" for name, run in runs.items()]
     (out / "sentences.txt").write_text("\n".join(texts), encoding="utf-8")
@@ -27,7 +32,7 @@ def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
 
 
 def examples(run: Run) -> str:
-    """Returns samples, reconstructions, a line from one sentence to another, and neighbours in the latent space."""
+    """Returns samples, reconstructions, an interpolation and nearest neighbors, as text."""
     model, x = run.model, run.task.example
     options = run.task.export_options
     tokenizer, choices = options["tokenizer"], {"max_length": options["max_length"]}
@@ -37,9 +42,9 @@ def examples(run: Run) -> str:
         return "\n".join(parts)
     shown = x[:NUM_SENTENCES]
     inferred = model.predict(x, verbose=0)
-    codes = mixture_means(inferred["weights"], inferred["means"])  # those of `VAE.codes`
+    codes = mixture_means(inferred["weights"], inferred["means"])  # equal to `VAE.codes`
     searched = generate(model, codes[:NUM_SENTENCES], strategy="beam", **choices)
-    nearest = nearest_neighbors(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the nearest is itself
+    nearest = nearest_neighbors(codes, codes[:NUM_SENTENCES], k=2).numpy()[:, 1]  # the first one is the sentence itself
     pairs = {"reconstructed": model.reconstruct(shown, **choices), "by beam search": searched, "nearest": x[nearest]}
     columns = {name: tokenizer.decode(np.asarray(rows)) for name, rows in pairs.items()}
     for index, original in enumerate(tokenizer.decode(shown)):

@@ -1,4 +1,4 @@
-"""The tokenizer of a run on sentences: trained on its corpus or loaded, and kept with the run."""
+"""Tokenizers of text runs: trained or loaded, and saved with the run."""
 
 import os
 import pathlib
@@ -13,12 +13,16 @@ KEPT = "tokenizer.model"
 
 
 def make_tokenizer(recipe: Any, lines) -> text.Tokenizer:
-    """Returns the tokenizer, trained on the lines or loaded.
+    """Returns the tokenizer of a recipe, trained on the lines or loaded.
 
-    Warns of a vocabulary that the lines are too few for, and takes the largest that they allow for.
+    If the lines are too few for the vocabulary size, the largest possible size is used, with a warning.
+
+    Args:
+        recipe: text recipe with the options of the tokenizer.
+        lines: training lines.
 
     Raises:
-        ValueError: as the training does for anything else, or if there is no such file.
+        ValueError: if the training refuses an option or the lines, or the file of the tokenizer does not exist.
     """
     if recipe.tokenizer not in text.TOKENIZERS:
         if not os.path.isfile(recipe.tokenizer):
@@ -47,12 +51,19 @@ def make_tokenizer(recipe: Any, lines) -> text.Tokenizer:
 
 
 def tokenizer_of_run(recipe: Any, lines) -> text.Tokenizer:
-    """Returns the tokenizer of a run on the lines: of one that began before models of words had marks, that model."""
+    """Returns the tokenizer of a run, which may have an earlier format.
+
+    A run that started before word models had marks keeps its unmarked model.
+
+    Args:
+        recipe: text recipe of the run.
+        lines: training lines.
+    """
     tokenizer = make_tokenizer(recipe, lines)
-    kept = pathlib.Path(recipe.out) / KEPT
-    if recipe.overwrite or recipe.tokenizer not in text.TOKENIZERS or tokenizer.words is None or not kept.is_file():
+    saved = pathlib.Path(recipe.out) / KEPT
+    if recipe.overwrite or recipe.tokenizer not in text.TOKENIZERS or tokenizer.words is None or not saved.is_file():
         return tokenizer
-    model = kept.read_bytes()
+    model = saved.read_bytes()
     if model == tokenizer.model:
         return tokenizer
     earlier = earlier_model(lines, vocabulary_size=tokenizer.vocabulary_size, seed=0, **_options(recipe))
@@ -60,7 +71,15 @@ def tokenizer_of_run(recipe: Any, lines) -> text.Tokenizer:
 
 
 def keep_tokenizer(tokenizer: text.Tokenizer, out: pathlib.Path) -> None:
-    """Writes the tokenizer, or checks that it is the one that is there: else the ids would mean other words."""
+    """Saves the tokenizer of a run, or checks the saved one.
+
+    Args:
+        tokenizer: tokenizer of the run.
+        out: directory of the run.
+
+    Raises:
+        ValueError: if the directory has another tokenizer, whose ids stand for other text.
+    """
     path = out / KEPT
     if path.exists() and path.read_bytes() != tokenizer.model:
         raise ValueError(f"The corpus gives another tokenizer than {path}. Choose another `out`, or pass `overwrite`.")
@@ -68,7 +87,7 @@ def keep_tokenizer(tokenizer: text.Tokenizer, out: pathlib.Path) -> None:
 
 
 def _options(recipe: Any) -> dict[str, Any]:
-    """Returns the arguments of the training, but for the size."""
+    """Returns the arguments of the training, without the size."""
     return {
         "kind": recipe.tokenizer,
         "lowercase": recipe.lowercase,
