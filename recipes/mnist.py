@@ -1,7 +1,7 @@
 """Recursive mixture estimation on MNIST, with a Bernoulli decoder.
 
-Kim and Pavlovic, NeurIPS 2020. 50,000 training images, binarized again for each batch; validation and test sets of 10,000,
-binarized once.
+Kim and Pavlovic, NeurIPS 2020. 50,000 training images, binarized again for each batch; validation and test sets of
+10,000, binarized once.
 
     python recipes/mnist.py --components 5 --latent-dim 20 --epochs 50 --seed 0 --data-dir data
 
