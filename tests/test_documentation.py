@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from prose import BRITISH, PHRASES
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?://)(?P<target>[^)#\s]*)#(?P<anchor>[^)\s]+)\)")
 # A path of the repository, as it is written in text and commands; `runs/` and most of `data/` are made by runs.
 PATH = re.compile(r"(?<![\w./-])(?:rme_tf|recipes|tests|docs|findings)/[\w./-]*\w")
+CODE = re.compile(r"\w*_\w*|```.*?```|`[^`]*`|^    .*?$|<[^>]*>|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"python (?P<program>recipes/\w+\.py|-m rme_tf[\w.]+)(?P<rest>(?:\\\n|[^`\n])*)")
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -56,6 +59,13 @@ def test_the_readme_and_the_index_lead_to_every_page():
     for page in (ROOT / "docs").rglob("*.md"):
         assert page.name == "README.md" or f"]({page.relative_to(ROOT / 'docs').as_posix()})" in index
     assert "](docs/README.md)" in text_of(ROOT / "README.md")
+
+
+@every_document
+def test_the_prose_of_a_document_is_plain(document):
+    prose = CODE.sub("", text_of(document))
+    faults = [match[0] for rule in (PHRASES, BRITISH) for match in rule.finditer(prose)]
+    assert not faults
 
 
 @every_document
