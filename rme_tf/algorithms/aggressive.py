@@ -15,9 +15,9 @@ from rme_tf.core.serializable import Configured, is_number
 class Aggressive(Configured):
     """Schedule of aggressive training, given to `Algorithm(aggressive=...)`.
 
-    The decoder waits while the encoders catch up with its posterior. Each minibatch of He et al.'s loop is a step of
-    `fit`: the encoders move in every step, the decoder in the last one of an inner loop. That ends when the mean of
-    the bound over `window` steps is no better than over the `window` steps before, or after `max_steps`.
+    The decoder waits while the encoders approach its posterior. Each minibatch of He et al.'s loop is a step of `fit`:
+    the encoders are updated in every step, the decoder in the last step of an inner loop. The inner loop ends when the
+    mean of the bound over `window` steps has not improved on the `window` steps before, or after `max_steps`.
     `StopAggressive` among the callbacks of `fit` ends the schedule. An epoch has the usual number of minibatches, so
     the decoder makes fewer steps in it than in He et al.'s code, whose inner loops draw more minibatches. Minibatches
     whose gradients an optimizer accumulates for one update are one step.

@@ -1,4 +1,4 @@
-"""The contract of a training algorithm."""
+"""Base class of training algorithms."""
 
 import dataclasses
 import math
@@ -21,19 +21,19 @@ from rme_tf.core.serializable import Configured, is_number
 class Algorithm(Configured):
     """A rule for one training step of a `rme_tf.VAE`, given to `compile(algorithm=...)`.
 
-    Most algorithms ascend one bound in all weights: see `BoundAlgorithm`, of which one method is to be written.
+    Most algorithms ascend one bound in all weights: see `BoundAlgorithm`, whose subclasses have one method.
 
     Args:
-        num_samples: S, latent samples drawn from each component in a step.
-        warm_start_epochs: number of first epochs in which q_0 and the decoder train alone, as a plain VAE; then the
-            other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
-            whose weights are not of the shapes of q_0's starts where it was initialized.
+        num_samples: number of latent samples S drawn from each component in a step.
+        warm_start_epochs: number of first epochs in which only q_0 and the decoder are trained, as a plain VAE; then
+            the other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
+            with weights of other shapes than q_0's keeps its initial weights.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`, which counts updates of the
             optimizer. By the functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) it weighs log p(z), every
             log q and log Q.
-        free_bits: a `FreeBits`, or None: a floor under the KL of each component.
-        aggressive: an `Aggressive`, or None: several steps of the encoders for one of the decoder.
+        free_bits: `FreeBits`, a floor under the KL of each component, or None.
+        aggressive: `Aggressive`, a schedule with several steps of the encoders for one of the decoder, or None.
 
     Raises:
         ValueError: if a number is out of range, or an argument has no effect on this algorithm.
@@ -55,7 +55,7 @@ class Algorithm(Configured):
     May be overridden:
         * `begin(model)`: prepares a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, in addition to the checks here.
-        * `exact_for_any_decoder(model)`: if it handles the gradient at each code by itself.
+        * `exact_for_any_decoder(model)`: if the step rescales the gradient at each code.
         * `check_optimizer(optimizer)`: raises ValueError for an optimizer that cannot take its steps.
     """
 
@@ -71,7 +71,7 @@ class Algorithm(Configured):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls) and "honors" not in vars(cls):
-            cls.honors = frozenset()  # another step than the inherited one, for which `honors` was written
+            cls.honors = frozenset()  # a new step: the inherited `honors` describes the inherited step
         capabilities.check_declared(cls)
 
     def __post_init__(self):
@@ -98,9 +98,9 @@ class Algorithm(Configured):
     def exact_for_any_decoder(self, model) -> dict:
         """Returns the arguments that make the gradients exact for decoders mixing rows.
 
-        Such a decoder, with batch normalization say, has outputs of one code that depend on the other codes of the
-        batch. A step that rescales the gradient at each code is wrong for it; a step that differentiates its objective
-        as it is, is exact, and needs no other arguments.
+        With such a decoder, for example with batch normalization, the outputs of a code depend on the other codes of
+        the batch. A step that rescales the gradient at each code is wrong for it; a step that differentiates its
+        objective directly is exact, and needs no other arguments.
         """
         del model
         return {}
@@ -128,7 +128,7 @@ class Algorithm(Configured):
     def phase(self, epochs_trained: int) -> int:
         """Returns the phase of the algorithm after a number of epochs.
 
-        It is 0 for most. A step reads it from `model.phase`, and is traced anew when it changes.
+        It is 0 for most algorithms. A step reads it from `model.phase`, and is traced again when it changes.
 
         Args:
             epochs_trained: number of epochs in the model's life, over all calls of `fit`.
@@ -146,9 +146,9 @@ class Algorithm(Configured):
         Shape [B, K]. Zero without free bits.
 
         Args:
-            model: a `VAE`.
-            params: Shape [B, K, P].
-            z: a draw from each component. Shape [S, B, K, D].
+            model: `VAE` in training.
+            params: params of the components. Shape [B, K, P].
+            z: draws from each component. Shape [S, B, K, D].
         """
         if self.free_bits is None:
             return tf.zeros(tf.shape(params)[:2])
@@ -160,9 +160,9 @@ class Algorithm(Configured):
 def ascend(model, variables, objective, *, regularize=True):
     """Moves `variables` one optimizer step up the mean of `objective()`.
 
-    The model's regularization losses are subtracted, each reaching its own variables only. Variables
-    that the objective does not depend on stay as they are, their optimizer slots too. Several calls in one step are
-    one update within `OneUpdate`.
+    The model's regularization losses are subtracted; each loss only affects its variables. Variables without influence
+    on the objective do not change, nor do their optimizer slots. Several calls in a step are one update within
+    `OneUpdate`.
 
     Args:
         model: a compiled `rme_tf.VAE`.

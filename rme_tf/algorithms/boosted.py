@@ -21,11 +21,10 @@ class Boosted(Recursion):
         E_q[log p(x, z) - log Q_{m-1}(z|x)] + entropy_weight H(q)
             = ELBO(q) + KL(q || Q_{m-1}) + entropy_weight H(q)
 
-    whose optimum over all densities is q ~ (p(z|x) / Q_{m-1}(z|x))^(1 / entropy_weight). There is one only where
-    Q_{m-1} has the heavier tails. Nothing bounds the reward, and Gaussians narrower than the prior have lighter
-    tails than most posteriors: there q_m runs away from Q_{m-1}, at every weight of the entropy, until its
-    ELBO is of thousands of nats. The bound of `RecursiveMixture` is for that case. q_0
-    ascends ELBO(q_0).
+    whose optimum over all densities is q ~ (p(z|x) / Q_{m-1}(z|x))^(1 / entropy_weight). The optimum exists only if
+    Q_{m-1} has the heavier tails. The reward has no bound, and Gaussians narrower than the prior have lighter tails
+    than most posteriors: then q_m diverges from Q_{m-1} for every weight of the entropy, to an ELBO of thousands of
+    nats. The bound of `RecursiveMixture` is for that case. q_0 ascends ELBO(q_0).
 
     Args:
         entropy_weight: lambda, weight of the entropy of q_m; positive. Small values make q_m a spike.

@@ -47,9 +47,9 @@ class FreeBits(Configured):
         KL(q_m || p) minus it has the gradient of the floored sum, so training adds it to the bound.
 
         Args:
-            model: a `VAE`.
-            params: Shape [B, K, P].
-            z: a draw from each component. Shape [S, B, K, D].
+            model: `VAE` in training.
+            params: params of the components. Shape [B, K, P].
+            z: draws from each component. Shape [S, B, K, D].
 
         Raises:
             ValueError: if the family or the prior is not independent over dimensions and `groups` is not 1, or if the

@@ -81,7 +81,7 @@ def _doubly_reparameterized(algorithm: ImportanceWeighted, model, x, encoding, s
         sum_s (b v_s^2 + (1 - b) v_s) (d log w_s / dz_s) (dz_s / dphi)
 
     The pathwise gradient has v_s instead, and in addition -b v_s (d log q(z_s) / dphi at fixed z_s), a score
-    function, which is reparameterized in its turn. The gradient of theta stays as it is.
+    function, which is reparameterized again. The gradient of theta does not change.
     """
     z, factor = _scaled_gradient(model.posterior_of(encoding).sample_components(algorithm.num_samples, seed))
     stopped = encoding._replace(params=tf.stop_gradient(encoding.params))

@@ -47,11 +47,11 @@ class Recursion(Algorithm):
         update: "joint" (one forward and one backward pass) or "sequential" (the paper's loop). A decoder that mixes
             the rows of its batch needs the loop: each stage then normalizes over the codes that it decodes.
         decoder_weights: weights of the components in the objective of theta, the average of log p(x, z_m): "alpha",
-            as E_Q[log p(x, z)] has it, or "uniform": then a component of little weight teaches the decoder no less.
+            as in E_Q[log p(x, z)], or "uniform", where components of small weight influence the decoder equally.
         polish_epoch: epoch of the model's life, counted from 0, from which on all weights ascend ELBO(Q) as in `ELBO`,
-            the mixing weights too, and the decoder by alpha. None: never.
-        weights_from_polish: whether learned mixing weights wait for that epoch: they begin uniform, and until then
-            stay. The recursion then breaks the symmetry of the components before one of them can take all the weight.
+            including the mixing weights, and the decoder by alpha; None is no polish.
+        weights_from_polish: whether learned mixing weights stay uniform until the polish. The recursion then breaks the
+            symmetry of the components before one of them can take all the weight.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 
     Raises:
@@ -124,7 +124,7 @@ class Recursion(Algorithm):
             refuse_accumulation(optimizer, instead="`update='joint'`")
 
     def step(self, model, x, seed):
-        """Moves every weight up its own objective; returns `LogProbs`."""
+        """Updates every weight by its objective; returns `LogProbs`."""
         if model.phase == 1:
             return polishing(self).step(model, x, seed)
         return UPDATES[self.update](self, model, x, seed)
@@ -171,10 +171,10 @@ class RecursiveMixture(Recursion):
     """Recursive mixture estimation (RME).
 
     Args:
-        kl_bound: C in nats, the barrier on the reward KL(q_m || Q_{m-1}). Of the order of log M plus a
-            few nats: far beyond that the components leave the posterior.
-        bound: "skew" (smooth, KL to a mixture that holds a share exp(-C) of q_m itself), "clamp"
-            (the paper's min(KL, C)) or "none", without a `kl_bound`.
+        kl_bound: bound C in nats on the reward KL(q_m || Q_{m-1}). It should be about log M plus a few nats: with much
+            larger values the components leave the posterior.
+        bound: "skew" (smooth, KL to a mixture with a share exp(-C) of q_m), "clamp" (the paper's min(KL, C)) or
+            "none", without a `kl_bound`.
         update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
         num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
 

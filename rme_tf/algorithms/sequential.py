@@ -11,8 +11,8 @@ from rme_tf.core.types import LogProbs
 class SequentialUpdate:
     """One pass of the paper's loop over a minibatch.
 
-    Each stage moves some weights, and sees what the stages before it have learned. All stages together are one update
-    of the optimizer.
+    Each stage updates some weights, with the weights that the earlier stages have updated. All stages together are one
+    update of the optimizer.
 
     Args:
         algorithm: a `Recursion`.

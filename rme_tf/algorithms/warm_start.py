@@ -8,9 +8,8 @@ from rme_tf.networks.copies import copy_vocabularies, refresh
 def copy_first_encoder(encoders, *, noise: float, seed: int) -> bool:
     """Copies the weights of encoder 0 into the others, with noise.
 
-    The noise is added to trainable weights.
-    An encoder without the same number of weights, of the same shapes, stays as it is: as it was initialized. The state
-    that layers keep in addition to their weights, of `Normalization` and vocabularies, is copied with them.
+    The noise is added to trainable weights. An encoder with weights of other shapes keeps its initial weights. The
+    state that layers have in addition to weights, such as `Normalization` and vocabularies, is also copied.
 
     Args:
         encoders: list of M Keras models.
