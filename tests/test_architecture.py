@@ -30,10 +30,8 @@ LAYERS = [
 ]
 LAYERS_OF_EXPERIMENTS = [{"cli"}, {"reports"}, {"recipes"}, {"runs"}, {"__init__"}]
 # Modules that need arrays alone, and would serve other models as well.
-ON_THEIR_OWN = {
-    "data": {"core.pipelines", "core.registry", "core.types"},
-    "plots": {"core.registry", "core.types"},
-}
+ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
+ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines"}, "plots": ARRAYS_ONLY}
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))

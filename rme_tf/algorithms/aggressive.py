@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.optimizer_updates import ends_update
-from rme_tf.core.serializable import Configured, is_number
+from rme_tf.core.serializable import Configured
+from rme_tf.core.validation import check_counts
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -37,10 +38,7 @@ class Aggressive(Configured):
     max_steps: int = 100
 
     def __post_init__(self):
-        for name in ("window", "max_steps"):
-            value = getattr(self, name)
-            if not is_number(value) or value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value!r}.")
+        check_counts(window=self.window, max_steps=self.max_steps)
 
 
 class InnerLoop(keras.layers.Layer):

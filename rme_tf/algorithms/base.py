@@ -1,8 +1,6 @@
 """Base class of training algorithms."""
 
 import dataclasses
-import math
-import numbers
 import warnings
 from typing import ClassVar
 
@@ -14,7 +12,8 @@ from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.kl_annealing import Annealing, check_kl_weight
 from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
 from rme_tf.core.optimizer_updates import updates_made
-from rme_tf.core.serializable import Configured, is_number
+from rme_tf.core.serializable import Configured
+from rme_tf.core.validation import check_count, check_number, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,17 +74,13 @@ class Algorithm(Configured):
         capabilities.check_declared(cls)
 
     def __post_init__(self):
-        for name, least in (("num_samples", 1), ("warm_start_epochs", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
-        noise = self.warm_start_noise
-        if not is_number(noise) or not 0.0 <= noise < math.inf:
-            raise ValueError(f"`warm_start_noise` must be a number, finite and not negative. Received: {noise!r}.")
+        check_count("num_samples", self.num_samples)
+        check_count("warm_start_epochs", self.warm_start_epochs, 0)
+        check_number("warm_start_noise", self.warm_start_noise, least=0.0)
         check_kl_weight(self.kl_weight)
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
-            if not isinstance(getattr(self, name), kind | None):
-                raise ValueError(f"`{name}` must be of {kind.__name__} or None. Received: {getattr(self, name)!r}.")
+            value = getattr(self, name)
+            require(isinstance(value, kind | None), name, f"be of {kind.__name__} or None", repr(value))
         capabilities.check_arguments(self)
 
     def check(self, model):

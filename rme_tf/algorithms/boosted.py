@@ -1,14 +1,13 @@
 """Amortized boosted variational inference: the recursion with an entropy term."""
 
 import dataclasses
-import math
 
 import keras
 import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.recursive_mixture import Recursion
-from rme_tf.core.serializable import is_number
+from rme_tf.core.validation import check_number
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -44,8 +43,7 @@ class Boosted(Recursion):
 
     def __post_init__(self):
         super().__post_init__()
-        if not is_number(self.entropy_weight) or not 0.0 < self.entropy_weight < math.inf:
-            raise ValueError(f"`entropy_weight` must be positive and finite. Received: {self.entropy_weight!r}.")
+        check_number("entropy_weight", self.entropy_weight, above=0.0)
 
     def diversity_reward(self, log_q, log_mixture_before):
         """Returns KL(q_m || Q_{m-1}) + entropy_weight H(q_m)."""

@@ -1,12 +1,12 @@
 """Free bits: a floor under the KL term in training."""
 
 import dataclasses
-import math
 
 import keras
 import tensorflow as tf
 
-from rme_tf.core.serializable import Configured, is_number
+from rme_tf.core.serializable import Configured
+from rme_tf.core.validation import check_count, check_number, optional
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -36,10 +36,8 @@ class FreeBits(Configured):
     groups: int | None = None
 
     def __post_init__(self):
-        if not is_number(self.nats) or not 0.0 <= self.nats < math.inf:
-            raise ValueError(f"`nats` must be a number, finite and not negative. Received: {self.nats!r}.")
-        if self.groups is not None and (not is_number(self.groups) or self.groups < 1):
-            raise ValueError(f"`groups` must be at least 1. Received: {self.groups!r}.")
+        check_number("nats", self.nats, least=0.0)
+        optional(check_count, "groups", self.groups)
 
     def kl_below_floor(self, model, params, z):
         """Returns the KL of each component below the floor, in nats, [B, K].

@@ -6,7 +6,8 @@ import math
 import keras
 import tensorflow as tf
 
-from rme_tf.core.serializable import Configured, is_number
+from rme_tf.core.serializable import Configured
+from rme_tf.core.validation import check_number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,7 @@ class Annealing(Configured):
 
     def __post_init__(self):
         for name, least in (("steps", 1), ("delay", 0)):
-            value = getattr(self, name)
-            if not is_number(value) or value < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {value!r}.")
+            check_number(name, getattr(self, name), least=least)
         for name in ("start", "end"):
             check_kl_weight(getattr(self, name), name)
 
@@ -108,10 +107,8 @@ class CyclicalAnnealing(Annealing):
 
     def __post_init__(self):
         super().__post_init__()
-        if not is_number(self.cycles) or self.cycles < 1:
-            raise ValueError(f"`cycles` must be at least 1. Received: {self.cycles!r}.")
-        if not is_number(self.rise) or not 0.0 < self.rise <= 1.0:
-            raise ValueError(f"`rise` must be in (0, 1]. Received: {self.rise!r}.")
+        check_number("cycles", self.cycles, least=1)
+        check_number("rise", self.rise, above=0.0, most=1.0)
 
     def progress(self, step):
         """Returns the progress within the cycle."""
@@ -130,6 +127,4 @@ def check_kl_weight(weight, name: str = "kl_weight") -> None:
     """Raises ValueError unless a weight is an `Annealing` or a nonnegative number."""
     if isinstance(weight, Annealing):
         return
-    if not is_number(weight) or not 0.0 <= weight < math.inf:
-        kinds = "an `Annealing` or a number" if name == "kl_weight" else "a number"
-        raise ValueError(f"`{name}` must be {kinds}, finite and not negative. Received: {weight!r}.")
+    check_number(name, weight, least=0.0, remedy="An `Annealing` makes a schedule." if name == "kl_weight" else "")

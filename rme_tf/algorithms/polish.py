@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from rme_tf.algorithms.elbo import ELBO
+from rme_tf.core.validation import check_count, optional
 
 
 def check_polish(epoch, warm_start_epochs: int, weights_from_polish: bool) -> None:
@@ -18,11 +19,8 @@ def check_polish(epoch, warm_start_epochs: int, weights_from_polish: bool) -> No
         weights_from_polish: whether the mixing weights wait for the polish.
     """
     least = warm_start_epochs + 1
-    if epoch is not None and (not isinstance(epoch, int) or epoch < least):
-        raise ValueError(
-            "`polish_epoch` must be None or an integer greater than `warm_start_epochs`, or there is no "
-            f"recursion. Expected: at least {least}. Received: {epoch!r}."
-        )
+    remedy = "It is None, or greater than `warm_start_epochs`; else there is no recursion."
+    optional(check_count, "polish_epoch", epoch, least, remedy=remedy)
     if weights_from_polish and epoch is None:
         raise ValueError("`weights_from_polish` needs a `polish_epoch`. Received: None.")
 

@@ -33,8 +33,8 @@ from rme_tf.algorithms.polish import begin_with_equal_weights, check_polish, pol
 from rme_tf.algorithms.sequential import SequentialUpdate
 from rme_tf.core.optimizer_updates import refuse_accumulation
 from rme_tf.core.registry import lookup
-from rme_tf.core.serializable import is_number
 from rme_tf.core.types import LogProbs
+from rme_tf.core.validation import check_number
 
 MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
 
@@ -190,8 +190,7 @@ class RecursiveMixture(Recursion):
 
     def __post_init__(self):
         super().__post_init__()
-        if not is_number(self.kl_bound) or not self.kl_bound >= 0.0:
-            raise ValueError(f"`kl_bound` must be a number that is not negative. Received: {self.kl_bound!r}.")
+        check_number("kl_bound", self.kl_bound, least=0.0, finite=False)
         lookup(objectives.KL_BOUNDS, self.bound, "bound on the KL")
         if self.bound == "none" and self.kl_bound != type(self).kl_bound:
             raise ValueError(

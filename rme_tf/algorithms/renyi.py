@@ -1,13 +1,12 @@
 """The variational Renyi bound, from the ELBO to the importance-weighted bound."""
 
 import dataclasses
-import math
 
 import keras
 
 from rme_tf import objectives
 from rme_tf.algorithms.bound import BoundAlgorithm
-from rme_tf.core.serializable import is_number
+from rme_tf.core.validation import check_number, require
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -36,10 +35,8 @@ class Renyi(BoundAlgorithm):
 
     def __post_init__(self):
         super().__post_init__()
-        if not is_number(self.order) or not math.isfinite(self.order) or 0.0 < abs(self.order - 1.0) < 0.999e-3:
-            raise ValueError(
-                f"`order` must be a finite number, 1 or at least 0.001 away from it. Received: {self.order!r}."
-            )
+        distance = abs(check_number("order", self.order) - 1.0)
+        require(distance == 0.0 or distance >= 0.999e-3, "order", "be 1 or at least 0.001 away from it", self.order)
 
     def bound(self, log_joint, log_mixture_density, log_alpha):
         """Returns the bound of this order."""

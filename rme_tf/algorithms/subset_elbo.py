@@ -12,6 +12,7 @@ from rme_tf.algorithms.bound import BoundAlgorithm, Draw
 from rme_tf.algorithms.capabilities import SETTINGS
 from rme_tf.core.registry import lookup
 from rme_tf.core.types import Encoding
+from rme_tf.core.validation import check_count
 from rme_tf.posteriors import UniformMixing
 
 
@@ -50,8 +51,7 @@ class SubsetELBO(BoundAlgorithm):
     def __post_init__(self):
         super().__post_init__()
         lookup(ESTIMATORS, self.estimator, "estimator")
-        if not isinstance(self.subset_size, int) or self.subset_size < 1:
-            raise ValueError(f"`subset_size` must be an integer of at least 1. Received: {self.subset_size!r}.")
+        check_count("subset_size", self.subset_size)
 
     def check(self, model):
         """Raises ValueError for a mixture whose weights are not uniform."""

@@ -23,6 +23,7 @@ import tyro
 
 from rme_tf.benchmark import cells
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_choice
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 MODES: dict[str, bool | None] = {"graph": False, "XLA": True, "default": None}
@@ -66,8 +67,7 @@ def check(options: Options) -> None:
     for kind, known in (("cells", cells.CELLS), ("modes", MODES), ("policies", dict.fromkeys(POLICIES))):
         for name in getattr(options, kind):
             lookup(known, name, kind)
-    if options.device not in ("cpu", "gpu"):
-        raise ValueError(f"`device` must be 'cpu' or 'gpu'. Received: {options.device!r}.")
+    check_choice("device", options.device, ("cpu", "gpu"))
     if not pathlib.Path("README.md").exists() or not pathlib.Path("recipes").is_dir():
         raise ValueError(f"Expected README.md and recipes/ of the repository here. Received: {pathlib.Path.cwd()}.")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import keras
 
+from rme_tf.core.validation import check_count
 from rme_tf.evaluation import diagnostics
 from rme_tf.evaluation.collapse import CollapseReport, checked_first, collapse_report
 from rme_tf.models.training import LOGGED_COMPONENTS
@@ -86,10 +87,8 @@ class CollapseMonitor(keras.callbacks.Callback):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if every < 1:
-            raise ValueError(f"`every` must be at least 1. Received: {every}.")
         self.data = data
-        self.every = every
+        self.every = check_count("every", every)
         self.options = {
             "max_observations": max_observations,
             "num_samples": num_samples,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 
 from rme_tf.core.optimizer_state import forget
+from rme_tf.core.validation import check_count
 from rme_tf.models.compatibility import decoder_example
 from rme_tf.networks.copies import fresh_copy, renew
 from rme_tf.networks.training_mode import state_moved
@@ -42,8 +43,7 @@ class ResetDecoder(keras.callbacks.Callback):
         initialise: Callable[[list, int], None] | None = None,
     ):
         super().__init__()
-        if epoch < 0:
-            raise ValueError(f"`epoch` must not be negative. Received: {epoch}.")
+        check_count("epoch", epoch, 0)
         if initialize is not None and initialise is not None:
             raise ValueError("Expected one function that initializes. Received: both `initialize` and `initialise`.")
         self.epoch, self.initialize = epoch, initialise if initialize is None else initialize

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rme_tf.core.arrays import as_array, is_symbolic
 from rme_tf.core.outer_calls import InnerCalls, is_outer_call
+from rme_tf.core.validation import require
 
 OBSERVED = ("x", "x_first", "x_second")
 LATENT = ("z",)
@@ -78,8 +79,7 @@ def as_codes(z, latent_dim: int, name: str = "z", *, rank: int | None = None):
     if isinstance(z, tf.Tensor) and z.shape.rank is None:
         return tf.cast(z, tf.float32)
     fits = len(z.shape) > 0 if rank is None else len(z.shape) == rank
-    if not fits or z.shape[-1] not in (None, latent_dim):
-        raise ValueError(f"`{name}` must be {expected}. Received: {z.shape}.")
+    require(fits and z.shape[-1] in (None, latent_dim), name, f"be {expected}", z.shape)
     if is_outer_call() and not is_symbolic(z):
         _check_finite(z, name)
     return tf.cast(z, tf.float32)
@@ -103,6 +103,5 @@ def _check_finite(z, name: str) -> None:
     finite = np.isfinite(values)
     if not finite.all():
         share = 100.0 * (1.0 - finite.mean())
-        raise ValueError(
-            f"`{name}` must be finite. Received: {values[~finite].flat[0]} among its values ({share:.2f}% of them)."
-        )
+        received = f"{values[~finite].flat[0]} among its values ({share:.2f}% of them)"
+        require(False, name, "be finite", received)

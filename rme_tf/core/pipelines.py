@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.validation import is_size
+from rme_tf.core.validation import check_count
 
 BATCH_SIZE = 32  # Keras's own
 
@@ -71,9 +71,7 @@ def _batch_size(batch_size, count: int, steps: int | None) -> int:
         most = keras.config.max_steps_per_epoch()  # a cap for debugging
         steps = min(steps or most, most) if most else steps
         return math.ceil(count / steps) if steps else BATCH_SIZE
-    if not is_size(batch_size):
-        raise ValueError(f"`batch_size` must be a positive integer or None. Received: {batch_size!r}.")
-    return int(batch_size)
+    return check_count("batch_size", batch_size)
 
 
 def _in_floatx(array):

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.validation import require
+
 
 @tf.autograph.experimental.do_not_convert
 def as_seed(seed):
@@ -19,11 +21,8 @@ def as_seed(seed):
     if seed is None:
         return tfp.random.sanitize_seed(None)
     integers, shape = _kind(seed)
-    if not integers or shape not in ((), (2,)):
-        raise ValueError(
-            "`seed` must be an integer, a stateless seed of two integers, or None, for other numbers at each call. "
-            f"Received: {seed!r}."
-        )
+    expected = "be an integer, a stateless seed of two integers, or None, for other numbers at each call"
+    require(integers and shape in ((), (2,)), "seed", expected, repr(seed))
     seed = tf.convert_to_tensor(seed, None if hasattr(seed, "dtype") else _dtype_of(seed))
     if seed.dtype not in (tf.int32, tf.int64):
         seed = tf.cast(seed, tf.int64)

@@ -1,14 +1,8 @@
 """Base class of dataclasses that Keras saves with a model."""
 
 import dataclasses
-import numbers
 
 import keras
-
-
-def is_number(value) -> bool:
-    """Returns whether a value is a real number."""
-    return isinstance(value, numbers.Real)
 
 
 class Configured:

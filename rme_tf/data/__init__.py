@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_count, optional
 from rme_tf.data.binarization import BINARIZATIONS, Binarization, binarize, evaluation_array, evaluation_rows
 from rme_tf.data.binarized_mnist import load_binarized_mnist
 from rme_tf.data.caltech_silhouettes import load_caltech_silhouettes
@@ -97,8 +98,7 @@ def load_images(
     options = given_options(name, path=path, size=size, channels=channels, bits=bits)
     train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
     train = _first(train, train_size, "train_size")
-    if test_size is not None and test_size < 1:
-        raise ValueError(f"`test_size` must be at least 1. Received: {test_size}.")
+    optional(check_count, "test_size", test_size)
     return ImageSplits(train, validation[:test_size], test[:test_size])
 
 
@@ -152,8 +152,7 @@ def load(
 
 def _first(images, size, argument):
     """Returns the first `size` images, all of them if it is None."""
-    if size is not None and not 1 <= size <= len(images):
-        raise ValueError(f"`{argument}` must be from 1 to {len(images)}. Received: {size}.")
+    optional(check_count, argument, size, most=len(images))
     return images[:size]
 
 

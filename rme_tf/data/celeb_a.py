@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from rme_tf.core.pipelines import untuned
+from rme_tf.core.validation import check_count
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.mapped import arrays_folder, mapped_splits
 from rme_tf.data.prepared import prepared_builder
@@ -31,8 +32,7 @@ def load_celeb_a(*, data_dir=None, download=True, size=64):
     References:
         Larsen et al. (2016), for the crop, https://arxiv.org/abs/1512.09300
     """
-    if not 1 <= size <= CROP:
-        raise ValueError(f"`size` must be from 1 to {CROP}. Received: {size}.")
+    check_count("size", size, most=CROP)
 
     def make():
         builder = prepared_builder("celeb_a", data_dir=data_dir, download=download)

@@ -10,6 +10,7 @@ from concurrent import futures
 
 import numpy as np
 
+from rme_tf.core.validation import check_count, optional, require
 from rme_tf.data.census import passed_over, summary, take_census
 from rme_tf.data.image_files import MODES, image_suffixes, read_with_losses
 from rme_tf.data.images import ImageSplits
@@ -92,14 +93,10 @@ def split_names(names) -> dict[str, list[str]]:
 
 def _check(path, size, channels, bits):
     """Raises ValueError for an invalid argument of `load_folder`."""
-    if path is None or not pathlib.Path(path).is_dir():
-        raise ValueError(f"`path` must be a folder of images. Received: {path}.")
-    if channels not in MODES:
-        raise ValueError(f"`channels` must be 1 (grey) or 3 (RGB). Received: {channels}.")
-    if size < 1:
-        raise ValueError(f"`size` must be at least 1. Received: {size}.")
-    if bits is not None and not 8 < bits <= 16:
-        raise ValueError(f"`bits` must be from 9 to 16. Received: {bits}.")
+    require(path is not None and pathlib.Path(path).is_dir(), "path", "be a folder of images", path)
+    require(channels in MODES, "channels", "be 1 (grey) or 3 (RGB)", channels)
+    check_count("size", size)
+    optional(check_count, "bits", bits, 9, most=16)
 
 
 def _pixels(root, names, choices, skipped, lossy):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from rme_tf.core.pipelines import untuned
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_count
 from rme_tf.data.binarization import BINARIZATIONS
 from rme_tf.data.rows import row_reader
 
@@ -35,8 +36,7 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images
     Raises:
         ValueError: if `batch_size` is below 1, or there are too few images for one batch.
     """
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
+    check_count("batch_size", batch_size)
     least = batch_size if drop_remainder else 1
     if num_images < least:
         raise ValueError(f"Too few {noun} for a batch. Expected: {least} at least. Received: {num_images}.")
@@ -61,8 +61,7 @@ def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, firs
     Returns:
         dataset: float32 batches. Shape [B, H, W, C].
     """
-    if first_epoch < 0:
-        raise ValueError(f"`first_epoch` must be at least 0. Received: {first_epoch}.")
+    check_count("first_epoch", first_epoch, 0)
     steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
     dataset = _batches(
         tf.data.Dataset.range(first_epoch, tf.int64.max),

@@ -6,6 +6,7 @@ import tempfile
 
 import numpy as np
 
+from rme_tf.core.validation import check_count
 from rme_tf.data.files import data_folder
 
 
@@ -49,8 +50,7 @@ def cut_photographs(data_dir=None, side: int = 32) -> pathlib.Path:
         return folder
     images = photographs()
     least = min(min(image.shape[:2]) for image in images.values())
-    if not 1 <= side <= least:
-        raise ValueError(f"`side` must be from 1 to {least}. Received: {side}.")
+    check_count("side", side, most=least)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as partial:
         whole = pathlib.Path(partial) / folder.name  # renamed when complete

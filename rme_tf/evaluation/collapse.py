@@ -13,6 +13,7 @@ import tensorflow as tf
 from rme_tf import objectives, priors
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
+from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import diagnostics
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.posteriors import MixturePosterior
@@ -94,10 +95,7 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         ValueError: if a number is less than 1, there are fewer than two observations, or the data do not fit the
             likelihood.
     """
-    sizes = {"num_samples": num_samples, "max_observations": max_observations, "batch_size": batch_size}
-    for name, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+    check_counts(num_samples=num_samples, max_observations=max_observations, batch_size=batch_size)
     data = checked_first(model, data, max_observations)
     with InnerCalls(), data_errors_as_value_errors():
         draws = _draw_all(model, _first_batches(model, data, batch_size, max_observations), num_samples, seed)

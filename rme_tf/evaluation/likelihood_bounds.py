@@ -15,6 +15,7 @@ from tqdm import tqdm
 from rme_tf import objectives
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
+from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import chunking, diagnostics
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
@@ -149,9 +150,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is less than 1.
     """
     x = checked_whole(x, model.likelihood)
-    for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
+    check_counts(num_samples=num_samples, batch_size=batch_size)
     num_draws = draws_per_component(num_samples, model.num_components)
     rows, block, chunk = chunking.chunks(
         model, batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x)), num_draws

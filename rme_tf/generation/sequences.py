@@ -5,7 +5,6 @@ N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EO
 """
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +15,7 @@ from rme_tf.core.compiled import compiled
 from rme_tf.core.registry import lookup
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import BOS, EOS, PAD
+from rme_tf.core.validation import check_count, check_number, optional, require
 from rme_tf.generation.pixels import generate_pixels
 from rme_tf.objectives import LOG_ZERO
 
@@ -50,14 +50,12 @@ class Generation:
 
     def __post_init__(self):
         lookup(STRATEGIES, self.strategy, "strategy of generation")
-        for name in ("max_length", "num_beams", "top_k"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
-        if not 0.0 < self.temperature < math.inf:
-            raise ValueError(f"`temperature` must be positive. Received: {self.temperature}.")
-        if not 0.0 < self.top_p <= 1.0:
-            raise ValueError(f"`top_p` must be in (0, 1]. Received: {self.top_p}.")
+        optional(check_count, "max_length", self.max_length)
+        optional(check_count, "top_k", self.top_k)
+        check_count("num_beams", self.num_beams)
+        check_number("length_penalty", self.length_penalty)
+        check_number("temperature", self.temperature, above=0.0)
+        check_number("top_p", self.top_p, above=0.0, most=1.0)
 
 
 def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choices):
@@ -250,8 +248,7 @@ def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices)
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
     """
-    if steps < 2:
-        raise ValueError(f"`steps` must be at least 2. Received: {steps}.")
+    check_count("steps", steps, 2)
     first, second = (as_codes(z, model.latent_dim, name) for name, z in (("first", first), ("second", second)))
     if not first.shape.is_compatible_with(second.shape):
         raise ValueError(f"`second` must have the shape of `first`, {first.shape}. Received: {second.shape}.")
@@ -276,8 +273,8 @@ def nearest_neighbors(codes, queries, k: int = 5):
         ValueError: if codes and queries have different sizes D, or there are fewer than k codes.
     """
     shape = codes.shape if hasattr(codes, "shape") else np.shape(codes)
-    if len(shape) != 2 or not 1 <= k <= shape[0]:
-        raise ValueError(f"`codes` must be latent codes [N, D], with N at least k={k} > 0. Received: {shape}.")
+    require(len(shape) == 2, "codes", "be latent codes [N, D]", shape)
+    check_count("k", k, most=shape[0], remedy="It counts rows of `codes`.")
     codes = as_codes(codes, shape[1], "codes", rank=2)
     queries = as_codes(queries, codes.shape[1], "queries", rank=2)
     squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)

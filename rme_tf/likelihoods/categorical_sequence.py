@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.types import PAD
+from rme_tf.core.validation import check_count
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.softmax import token_log_prob
 
@@ -35,11 +36,8 @@ class CategoricalSequence(Likelihood):
 
     def __init__(self, event_shape=(None,), *, vocabulary_size: int, features: int = 256, tied: bool = False, **kwargs):
         super().__init__(event_shape, **kwargs)
-        for name, value in (("vocabulary_size", vocabulary_size), ("features", features)):
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
-        self.vocabulary_size = int(vocabulary_size)
-        self.features = int(features)
+        self.vocabulary_size = check_count("vocabulary_size", vocabulary_size)
+        self.features = check_count("features", features)
         self.tied = bool(tied)
         self.bias = self.add_weight(name="bias", shape=(self.vocabulary_size,), initializer="zeros")
         if not tied:

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core.validation import check_count
 from rme_tf.likelihoods.levels import (
     MIN_LOG_SCALE,
     LevelDistribution,
@@ -101,9 +102,7 @@ class DiscretizedLogisticMixture(Levels):
 
     def __init__(self, event_shape, num_mixtures: int = 10, min_log_scale: float = MIN_LOG_SCALE, **kwargs):
         super().__init__(event_shape, **kwargs)
-        if num_mixtures < 1:
-            raise ValueError(f"`num_mixtures` must be at least 1. Received: {num_mixtures}.")
-        self.num_mixtures = int(num_mixtures)
+        self.num_mixtures = check_count("num_mixtures", num_mixtures)
         self.min_log_scale = check_log_scale(min_log_scale)
         self.has_channels = len(self.event_shape) == 3
         self.channels = self.event_shape[-1] if self.has_channels else 1

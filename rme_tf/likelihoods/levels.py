@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.validation import check_number
 from rme_tf.likelihoods.base import Likelihood
 
 LEVELS = 256
@@ -56,10 +57,7 @@ def check_log_scale(min_log_scale: float) -> float:
     Raises:
         ValueError: if the floor is out of range.
     """
-    if not LEAST_LOG_SCALE <= min_log_scale < MAX_LOG_SCALE:
-        bounds = f"from {LEAST_LOG_SCALE:g} to less than {MAX_LOG_SCALE:g}"
-        raise ValueError(f"`min_log_scale` must be {bounds}. Received: {min_log_scale}.")
-    return float(min_log_scale)
+    return check_number("min_log_scale", min_log_scale, least=LEAST_LOG_SCALE, below=MAX_LOG_SCALE)
 
 
 def bounded(log_scale, least: float):

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.validation import check_choice, check_number
 from rme_tf.likelihoods.base import Likelihood
 
 SCALES = ("decoded", "fixed", "per_image", "per_pixel", "shared")
@@ -35,15 +36,10 @@ class Normal(Likelihood):
         self, event_shape, initial_scale: float = 0.2, min_scale: float = 0.01, scale: str = "shared", **kwargs
     ):
         super().__init__(event_shape, **kwargs)
-        if not 0.0 < min_scale < initial_scale < math.inf:
-            raise ValueError(
-                "Expected 0 < `min_scale` < `initial_scale`. "
-                f"Received: min_scale={min_scale}, initial_scale={initial_scale}."
-            )
-        if scale not in SCALES:
-            raise ValueError(f"`scale` must be one of {SCALES}. Received: {scale!r}.")
-        self.initial_scale = float(initial_scale)
-        self.min_scale = float(min_scale)
+        self.min_scale = check_number("min_scale", min_scale, above=0.0)
+        remedy = "The scale starts above its minimum, `min_scale`."
+        self.initial_scale = check_number("initial_scale", initial_scale, above=self.min_scale, remedy=remedy)
+        check_choice("scale", scale, SCALES)
         self.scale_kind = scale
         self.unconstrained = "means and raw scales" if scale in ("decoded", "per_image") else None
         self._raw_initial = math.log(math.expm1(initial_scale - min_scale))

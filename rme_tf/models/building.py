@@ -1,12 +1,12 @@
 """Construction of the networks and other parts of a VAE from names."""
 
 import inspect
-import numbers
 from collections.abc import Iterable, Mapping
 
 import keras
 
 from rme_tf.core.registry import check_options, instantiate, lookup
+from rme_tf.core.validation import check_count, optional
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.models.compatibility import check_network, check_weights_apart, input_shapes, is_autoregressive, named
 from rme_tf.networks import (
@@ -165,10 +165,7 @@ def check_num_components(num_components) -> None:
     Raises:
         ValueError: if M is another value.
     """
-    if num_components is None:
-        return
-    if not isinstance(num_components, numbers.Integral) or int(num_components) < 1:
-        raise ValueError(f"`num_components` must be an integer of at least 1. Received: {num_components!r}.")
+    optional(check_count, "num_components", num_components)
 
 
 def count_components(encoder, num_components=None, trunk=None) -> int:

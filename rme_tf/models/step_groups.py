@@ -2,11 +2,11 @@
 
 import itertools
 import math
-import numbers
 
 import tensorflow as tf
 
 from rme_tf.core import keras_compat
+from rme_tf.core.validation import check_count
 
 
 def checked_group_size(steps_per_execution) -> int:
@@ -15,13 +15,7 @@ def checked_group_size(steps_per_execution) -> int:
     Raises:
         ValueError: if it is not an integer of at least 1.
     """
-    whole = isinstance(steps_per_execution, numbers.Integral) and not isinstance(steps_per_execution, bool)
-    if not whole or steps_per_execution < 1:
-        raise ValueError(
-            "`steps_per_execution` must be an integer of at least 1; it is not tuned automatically. "
-            f"Received: {steps_per_execution!r}."
-        )
-    return int(steps_per_execution)
+    return check_count("steps_per_execution", steps_per_execution, remedy="It is not tuned automatically.")
 
 
 class GroupedModel(keras_compat.TrainerHooks):

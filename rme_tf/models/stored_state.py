@@ -11,6 +11,8 @@ import h5py
 import keras
 import numpy as np
 
+from rme_tf.core.validation import check_choice
+
 GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 PARTS = ("posterior", "likelihood", "prior", "mixing", "refinement")
 SERIALIZED = ("trunk", "decoder", "likelihood", "prior", "mixing", "mixing_network", "refinement")
@@ -55,8 +57,7 @@ class StoredModel(keras.Model):
         Args:
             value_format: "backend_tensor" or "numpy_array".
         """
-        if value_format not in ("backend_tensor", "numpy_array"):
-            raise ValueError(f"`value_format` must be 'backend_tensor' or 'numpy_array'. Received: {value_format!r}.")
+        check_choice("value_format", value_format, ("backend_tensor", "numpy_array"))
         as_array = value_format == "numpy_array"
         return {
             group: {

@@ -9,6 +9,8 @@ import functools
 import keras
 import numpy as np
 
+from rme_tf.core.validation import check_count
+
 
 class ComponentNetwork(keras.Model):
     """Base class of networks that return the params of all components.
@@ -32,9 +34,9 @@ class ComponentNetwork(keras.Model):
     def __init__(self, network, num_components, num_params, units=256, activation="relu", **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.num_components = int(num_components)
-        self.num_params = int(num_params)
-        self.units = int(units)
+        self.num_components = check_count("num_components", num_components)
+        self.num_params = check_count("num_params", num_params)
+        self.units = check_count("units", units)
         self.activation = activation
         self.features = _feature_size(network)
 

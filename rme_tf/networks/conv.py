@@ -2,6 +2,7 @@
 
 import keras
 
+from rme_tf.core.validation import check_count, check_counts, check_sizes
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
@@ -18,6 +19,8 @@ def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden:
     Raises:
         ValueError: if `input_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
+    check_sizes("filters", filters)
+    check_count("hidden", hidden)
     check_image_shape(input_shape, "conv")
     check_last_map(input_shape, filters, hidden, "conv")
     layers = [keras.layers.Input(tuple(input_shape))]
@@ -42,6 +45,8 @@ def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
+    check_sizes("filters", filters, empty=False)
+    check_counts(latent_dim=latent_dim, hidden=hidden)
     channels = check_image_shape(output_shape, "conv")[-1]
     check_last_map(output_shape, filters, hidden, "conv")
     inputs = keras.layers.Input((latent_dim,))

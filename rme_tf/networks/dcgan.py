@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from rme_tf.core.validation import check_count, check_counts
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_weights, cropped, small_map
 
 KERNEL_SIZE = 4
@@ -31,6 +32,7 @@ def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=
     References:
         Radford et al. (2016), https://arxiv.org/abs/1511.06434
     """
+    check_count("filters", filters)
     check_image_shape(input_shape, "dcgan")
     inputs = keras.layers.Input(tuple(input_shape))
     outputs = inputs
@@ -55,6 +57,7 @@ def dcgan_decoder(latent_dim: int, output_shape, filters: int = 64, name=None):
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
+    check_counts(latent_dim=latent_dim, filters=filters)
     channels = check_image_shape(output_shape, "dcgan")[-1]
     sizes = [filters, *_checked_widths(output_shape, filters)]
     inputs = keras.layers.Input((latent_dim,))

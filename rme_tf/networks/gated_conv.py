@@ -2,6 +2,7 @@
 
 import keras
 
+from rme_tf.core.validation import check_counts, check_sizes
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
@@ -27,6 +28,8 @@ def gated_conv_encoder(
     References:
         van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
     """
+    check_sizes("filters", filters, empty=False)
+    check_counts(kernel_size=kernel_size, hidden=hidden)
     check_image_shape(input_shape, "gated_conv")
     check_last_map(input_shape, filters, 2 * hidden, "gated_conv")
     inputs = keras.layers.Input(tuple(input_shape))
@@ -61,6 +64,8 @@ def gated_conv_decoder(latent_dim: int, output_shape, filters=(32, 64), kernel_s
     References:
         van den Berg et al. (2018), https://arxiv.org/abs/1803.05649
     """
+    check_sizes("filters", filters, empty=False)
+    check_counts(latent_dim=latent_dim, kernel_size=kernel_size)
     channels = check_image_shape(output_shape, "gated_conv")[-1]
     check_last_map(output_shape, filters, latent_dim, "gated_conv")
     inputs = keras.layers.Input((latent_dim,))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rme_tf.core.registry import check_options
 from rme_tf.core.types import BOS, PAD, UNK
+from rme_tf.core.validation import check_count, check_counts, check_number, optional
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
 
 
@@ -60,6 +61,8 @@ class LSTMEncoder(keras.Model):
         trainable=True,
         dtype=None,
     ):
+        check_counts(vocabulary_size=vocabulary_size, units=units, embedding_size=embedding_size)
+        check_number("dropout", dropout, least=0.0, most=1.0)
         tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
         embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
         dropping = keras.layers.Dropout(dropout, dtype=dtype)
@@ -162,6 +165,9 @@ class LSTMDecoder(AutoregressiveDecoder):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_counts(latent_dim=latent_dim, features=features, vocabulary_size=vocabulary_size)
+        optional(check_count, "units", units)
+        optional(check_count, "embedding_size", embedding_size)
         self.config = {
             "latent_dim": latent_dim,
             "features": features,
@@ -176,8 +182,7 @@ class LSTMDecoder(AutoregressiveDecoder):
             "use_cudnn": use_cudnn,
         }
         for rate in ("word_dropout", "input_dropout", "output_dropout"):
-            if not 0.0 <= self.config[rate] < 1.0:
-                raise ValueError(f"`{rate}` must be in [0, 1). Received: {self.config[rate]}.")
+            check_number(rate, self.config[rate], least=0.0, below=1.0)
         units = self.config["units"]
         policy = {"dtype": self.dtype_policy}
         self.embedding = keras.layers.Embedding(vocabulary_size, self.config["embedding_size"], **policy)

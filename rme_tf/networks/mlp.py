@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from rme_tf.core.validation import as_shape, is_size
+from rme_tf.core.validation import as_shape, check_count, check_sizes
 from rme_tf.networks.images import PARAMS_DTYPE, check_weights
 
 REMEDY = "Take smaller `units`, or a convolutional network"
@@ -23,6 +23,7 @@ def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activati
     Raises:
         ValueError: if `input_shape` is not positive integers, or takes more than `images.MAX_WEIGHTS`.
     """
+    check_sizes("units", units)
     shape = as_shape(input_shape, "The mlp network")
     check_weights(math.prod(shape) * next(iter(units), output_size or 0), shape, "mlp", REMEDY)
     layers = [keras.layers.Input(shape), keras.layers.Flatten()]
@@ -45,8 +46,8 @@ def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="rel
         ValueError: if `latent_dim` or `output_shape` is not positive integers, or the last layer takes more than
             `images.MAX_WEIGHTS`.
     """
-    if not is_size(latent_dim):
-        raise ValueError(f"`latent_dim` must be an integer of at least 1. Received: {latent_dim!r}.")
+    check_count("latent_dim", latent_dim)
+    check_sizes("units", units)
     shape = as_shape(output_shape, "The mlp network")
     check_weights(math.prod(shape) * [latent_dim, *units][-1], shape, "mlp", REMEDY)
     layers = [keras.layers.Input((latent_dim,))]

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core.validation import check_count, check_number
+
 
 @keras.saving.register_keras_serializable("rme_tf")
 class NormalizedMeans(keras.layers.Layer):
@@ -24,11 +26,8 @@ class NormalizedMeans(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, scale: float = 0.6, **kwargs):
         super().__init__(**kwargs)
-        if latent_dim < 1:
-            raise ValueError(f"There must be a mean to normalise. Received: {latent_dim} means among the params.")
-        if not 0.0 < scale < float("inf"):
-            raise ValueError(f"`scale` must be positive and finite. Received: {scale}.")
-        self.latent_dim, self.scale = int(latent_dim), float(scale)
+        self.latent_dim = check_count("latent_dim", latent_dim, remedy="There is no mean to normalize.")
+        self.scale = check_number("scale", scale, above=0.0)
         self.normalization = keras.layers.BatchNormalization(scale=False, center=False, epsilon=1e-5)
         self.shift = self.add_weight(name="shift", shape=(self.latent_dim,), initializer="zeros")
 

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.types import Tensor
+from rme_tf.core.validation import check_choice, check_counts, is_count, require
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
 from rme_tf.networks.conv import conv_decoder
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape
@@ -153,10 +154,9 @@ class PixelCNNDecoder(AutoregressiveDecoder):
     ):
         super().__init__(**kwargs)
         height, width, numbers = check_image_shape(output_shape, "pixelcnn")
-        _check_sizes(num_layers=num_layers, filters=filters)
+        check_counts(latent_dim=latent_dim, num_layers=num_layers, filters=filters)
         _check_kernels(kernel_size=kernel_size, first_kernel_size=first_kernel_size)
-        if conditioning not in CONDITIONINGS:
-            raise ValueError(f"`conditioning` must be one of {CONDITIONINGS}. Received: {conditioning!r}.")
+        check_choice("conditioning", conditioning, CONDITIONINGS)
         self.config = {
             "latent_dim": latent_dim,
             "output_shape": (height, width, numbers),
@@ -280,16 +280,9 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         return self.outputs_of(self.hidden(tf.nn.silu(features)))
 
 
-def _check_sizes(**sizes) -> None:
-    for name, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
-
-
 def _check_kernels(**sizes) -> None:
     for name, value in sizes.items():
-        if value < 3 or value % 2 == 0:
-            raise ValueError(f"`{name}` must be odd and at least 3. Received: {value}.")
+        require(is_count(value) and value >= 3 and value % 2 == 1, name, "be an odd integer of at least 3", repr(value))
 
 
 def pixelcnn_decoder(latent_dim: int, output_shape, **options) -> PixelCNNDecoder:

@@ -2,6 +2,7 @@
 
 import keras
 
+from rme_tf.core.validation import check_count, check_counts, check_sizes
 from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
 
 
@@ -28,6 +29,9 @@ def resnet_encoder(
         He et al. (2016), https://arxiv.org/abs/1603.05027; for the zero initial weights of the last layer of a block,
         Zhang et al. (2019), https://arxiv.org/abs/1901.09321
     """
+    check_sizes("filters", filters, empty=False)
+    check_count("blocks", blocks, 0)
+    check_count("hidden", hidden)
     check_image_shape(input_shape, "resnet")
     check_last_map(input_shape, filters, hidden, "resnet")
     inputs = keras.layers.Input(tuple(input_shape))
@@ -57,6 +61,9 @@ def resnet_decoder(latent_dim: int, output_shape, filters=(32, 64), blocks: int 
     Raises:
         ValueError: if `output_shape` is not (height, width, channels), or takes more than `images.MAX_WEIGHTS`.
     """
+    check_sizes("filters", filters, empty=False)
+    check_count("blocks", blocks, 0)
+    check_counts(latent_dim=latent_dim, hidden=hidden)
     channels = check_image_shape(output_shape, "resnet")[-1]
     check_last_map(output_shape, filters, hidden, "resnet")
     inputs = keras.layers.Input((latent_dim,))

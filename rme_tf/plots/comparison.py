@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rme_tf.plots.style import COLORS, MARKERS, color, line, require, styled
+from rme_tf.core.validation import require
+from rme_tf.plots.style import COLORS, MARKERS, color, line, styled
 
 LEGEND_ROWS = 18  # of one column next to the panels
 LEGEND_WIDTH = 2.4  # inches of a further column

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rme_tf.plots.style import DASHED, color, line, require, styled
+from rme_tf.core.validation import require
+from rme_tf.plots.style import DASHED, color, line, styled
 
 
 @styled

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rme_tf.plots.style import DPI, require, styled
+from rme_tf.core.validation import check_count, require
+from rme_tf.plots.style import DPI, styled
 
 _TILE, _GAP = 80, 4  # pixels: about an image's height once enlarged; the space between images
 
@@ -17,7 +18,7 @@ def image_grid(images, columns, title=None):
         columns: Number of images in a row.
         title: Text above the grid.
     """
-    require(columns >= 1, "columns", "be at least 1", columns)
+    check_count("columns", columns)
     figure = _tiled_figure(checked_images("images", images), columns)
     figure.axes[0].set_title(title or "")
     return figure

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
+from rme_tf.core.validation import require
 from rme_tf.plots.images import checked_images, show_image
-from rme_tf.plots.style import DASHED, MARKERS, color, require, styled
+from rme_tf.plots.style import DASHED, MARKERS, color, styled
 
 MASSES = (0.5, 0.8, 0.95, 0.99)  # a contour encloses this share of its density
 _BANDS = ("#e6eaee", "#ccd4db", "#abb7c1", "#8795a2")  # 99% ... 50% of the true posterior

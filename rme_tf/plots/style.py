@@ -4,6 +4,8 @@ import pathlib
 
 import matplotlib
 
+from rme_tf.core.validation import require
+
 DPI = 160
 # Okabe and Ito's color-blind-safe set; wine and olive for its black (Q has it) and pale yellow.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
@@ -23,12 +25,6 @@ def save(figure, path):
     require(path.suffix in _METADATA, "path", f"end in one of {sorted(_METADATA)}", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=_METADATA[path.suffix])
-
-
-def require(condition, name, expected, received):
-    """Raises ValueError with what was expected, unless the condition holds."""
-    if not condition:
-        raise ValueError(f"`{name}` must {expected}. Received: {received}.")
 
 
 def color(m):

@@ -6,15 +6,10 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
+from rme_tf.core.validation import check_count, check_number
 from rme_tf.posteriors.noise import pushed_forward
 
 MIN_SCALE = 1e-5  # keeps log q finite in float32 where q shrinks to a point mass
-
-
-def check_count(name: str, value) -> None:
-    """Raises ValueError for anything but an integer of at least 1."""
-    if value < 1 or value != int(value):
-        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value}.")
 
 
 class PosteriorFamily(keras.layers.Layer):
@@ -55,11 +50,8 @@ class PosteriorFamily(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, initial_scale: float = math.log(2.0), **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        check_count("latent_dim", latent_dim)
-        if not 0.0 < initial_scale < math.inf:
-            raise ValueError(f"`initial_scale` must be positive and finite. Received: {initial_scale}.")
-        self.latent_dim = int(latent_dim)
-        self.initial_scale = float(initial_scale)
+        self.latent_dim = check_count("latent_dim", latent_dim)
+        self.initial_scale = check_number("initial_scale", initial_scale, above=0.0)
         self.built = True
 
     @property

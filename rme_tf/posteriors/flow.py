@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
-from rme_tf.posteriors.base import PosteriorFamily, check_count
+from rme_tf.core.validation import check_count
+from rme_tf.posteriors.base import PosteriorFamily
 
 MIN_MOMENT_PAIRS = 64  # pairs of a draw and its mirror image, from which mean and standard deviation are estimated
 
@@ -78,8 +79,7 @@ class FlowFamily(PosteriorFamily):
 
     def __init__(self, latent_dim: int, num_steps: int = 2, **kwargs):
         super().__init__(latent_dim, **kwargs)
-        check_count("num_steps", num_steps)
-        self.num_steps = int(num_steps)
+        self.num_steps = check_count("num_steps", num_steps)
 
     @property
     def num_flow_params(self) -> int:

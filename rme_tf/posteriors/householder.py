@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.posteriors.base import PosteriorFamily, check_count
+from rme_tf.core.validation import check_count
+from rme_tf.posteriors.base import PosteriorFamily
 
 
 class ReflectedNormal(tfp.distributions.MultivariateNormalLinearOperator):
@@ -58,8 +59,7 @@ class Householder(PosteriorFamily):
 
     def __init__(self, latent_dim: int, num_reflections: int = 2, **kwargs):
         super().__init__(latent_dim, **kwargs)
-        check_count("num_reflections", num_reflections)
-        self.num_reflections = int(num_reflections)
+        self.num_reflections = check_count("num_reflections", num_reflections)
 
     @property
     def num_params(self) -> int:

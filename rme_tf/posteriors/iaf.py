@@ -5,7 +5,7 @@ import functools
 import keras
 import tensorflow_probability as tfp
 
-from rme_tf.posteriors.base import check_count
+from rme_tf.core.validation import check_count, check_sizes
 from rme_tf.posteriors.flow import FlowFamily
 from rme_tf.posteriors.made import Made
 
@@ -41,9 +41,8 @@ class IAF(FlowFamily):
 
     def __init__(self, latent_dim: int, num_steps: int = 2, context_size: int = 32, units=(128,), **kwargs):
         super().__init__(latent_dim, num_steps, **kwargs)
-        check_count("context_size", context_size)
-        self.context_size = int(context_size)
-        self.units = tuple(units)
+        self.context_size = check_count("context_size", context_size)
+        self.units = check_sizes("units", units, empty=False)
         self.networks = [
             Made(self.latent_dim, self.context_size, self.units, backwards=k % 2 == 1, name=f"made_{k}")
             for k in range(self.num_steps)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.posteriors.base import check_count
+from rme_tf.core.validation import check_sizes
 
 MAX_LOG_SCALE = 3.0  # a step scales by no more than exp(3), which float32 can invert
 
@@ -29,10 +29,7 @@ class Made(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, context_size: int, units, backwards: bool = False, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if not units:
-            raise ValueError(f"`units` must name at least one hidden layer. Received: {units}.")
-        for size in units:
-            check_count("units", size)
+        check_sizes("units", units, empty=False)
         order = np.arange(1, latent_dim + 1)[:: -1 if backwards else 1]
         # A hidden unit of degree k sees the first k entries; of degree 0, the context alone.
         degrees = [order, *(np.arange(size) * latent_dim // size for size in units)]

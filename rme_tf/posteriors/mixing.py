@@ -14,6 +14,8 @@ import math
 import keras
 import tensorflow as tf
 
+from rme_tf.core.validation import check_number
+
 
 class Mixing(keras.layers.Layer):
     """A map from the logits of the mixing network to mixing weights.
@@ -72,12 +74,8 @@ class RecursiveMixing(Mixing):
 
     def __init__(self, eps_min: float = 0.0, uniform_pull: float = 0.0, **kwargs):
         super().__init__(**kwargs)
-        if not 0.0 <= eps_min < 0.5:
-            raise ValueError(f"`eps_min` must be in [0, 0.5). Received: {eps_min}.")
-        if not 0.0 <= uniform_pull < math.inf:
-            raise ValueError(f"`uniform_pull` must be finite and not negative. Received: {uniform_pull}.")
-        self.eps_min = float(eps_min)
-        self.uniform_pull = float(uniform_pull)
+        self.eps_min = check_number("eps_min", eps_min, least=0.0, below=0.5)
+        self.uniform_pull = check_number("uniform_pull", uniform_pull, least=0.0)
 
     def _log_bounded_sigmoid(self, logits):
         if self.eps_min == 0.0:

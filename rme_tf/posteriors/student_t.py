@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.core.serializable import is_number
+from rme_tf.core.validation import check_number
 from rme_tf.posteriors.diagonal import DiagonalFamily
 
 tfd = tfp.distributions
@@ -50,9 +50,7 @@ class DiagStudentT(DiagonalFamily):
 
     def __init__(self, latent_dim: int, df: float = 5.0, **kwargs):
         super().__init__(latent_dim, **kwargs)
-        if not is_number(df) or not 2.0 < df < math.inf:
-            raise ValueError(f"`df` must be finite and above 2, where the variance is finite. Received: {df!r}.")
-        self.df = float(df)
+        self.df = check_number("df", df, above=2.0, remedy="The variance is infinite for smaller `df`.")
 
     def marginals(self, params):
         """Returns `StudentT`, batch [..., D], event [], for params [..., 2 D]."""

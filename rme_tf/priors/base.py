@@ -1,10 +1,9 @@
 """The contract of a prior."""
 
-import numbers
-
 import keras
 
 from rme_tf.core.types import PosteriorView
+from rme_tf.core.validation import check_count
 
 
 class Prior(keras.layers.Layer):
@@ -30,7 +29,7 @@ class Prior(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.latent_dim = int(latent_dim)
+        self.latent_dim = check_count("latent_dim", latent_dim)
         self.built = True
 
     def distribution(self):
@@ -70,14 +69,3 @@ class Prior(keras.layers.Layer):
     def get_config(self):
         """Returns the arguments of the constructor."""
         return {**super().get_config(), "latent_dim": self.latent_dim}
-
-
-def check_count(name: str, value) -> int:
-    """Returns a count as an int.
-
-    Raises:
-        ValueError: for anything but an integer of at least 1.
-    """
-    if not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}.")
-    return int(value)

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
-from rme_tf.priors.base import Prior, check_count
+from rme_tf.core.validation import check_count, check_sizes
+from rme_tf.priors.base import Prior
 
 tfb = tfp.bijectors
 
@@ -23,16 +24,10 @@ def as_upper_dim(latent_dim: int, upper_dim: int | None = None) -> int:
     Raises:
         ValueError: if D has no room for two layers, or D_2 leaves one of them without a dimension.
     """
-    if latent_dim < 2:
-        raise ValueError(f"Two layers need a `latent_dim` of at least 2. Received: {latent_dim}.")
+    check_count("latent_dim", latent_dim, 2, remedy="There are two layers.")
     if upper_dim is None:
         return latent_dim // 2
-    if upper_dim not in range(1, latent_dim):
-        raise ValueError(
-            f"`upper_dim` must be an integer in [1, {latent_dim - 1}], for a `latent_dim` of {latent_dim}. "
-            f"Received: {upper_dim!r}."
-        )
-    return int(upper_dim)
+    return check_count("upper_dim", upper_dim, most=latent_dim - 1, remedy=f"`latent_dim` is {latent_dim}.")
 
 
 class Layers(tfp.distributions.TransformedDistribution):
@@ -81,7 +76,7 @@ class Hierarchical(Prior):
     def __init__(self, latent_dim: int, upper_dim: int | None = None, units=(256, 256), activation="relu", **kwargs):
         super().__init__(latent_dim, **kwargs)
         self.upper_dim = as_upper_dim(self.latent_dim, upper_dim)
-        self.units = tuple(check_count("units", size) for size in units)
+        self.units = check_sizes("units", units)
         self.activation = activation
         last = {"kernel_initializer": "zeros", "name": "lower_params"}
         hidden = [{"activation": activation, "name": f"lower_hidden_{i}"} for i in range(len(self.units))]

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
-from rme_tf.priors.base import Prior, check_count
+from rme_tf.core.validation import check_count
+from rme_tf.priors.base import Prior
 
 MIN_SCALE = 1e-3  # a component that closed in on one code would have a density without bound
 SPREAD = 0.3  # of the means at the start

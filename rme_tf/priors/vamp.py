@@ -8,7 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.types import PosteriorView
-from rme_tf.priors.base import Prior, check_count
+from rme_tf.core.validation import check_count
+from rme_tf.priors.base import Prior
 
 EDGE = 0.02  # least distance of initial pseudo-inputs from the ends of their interval, where a sigmoid has no gradient
 

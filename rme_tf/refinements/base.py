@@ -1,12 +1,11 @@
 """The contract of a refinement."""
 
-import numbers
-
 import keras
 import tensorflow as tf
 
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding
+from rme_tf.core.validation import check_count
 from rme_tf.posteriors import check_noise
 
 EVALUATION_SEED = (0x5EED, 0x0F5A)  # of the noise of the steps outside training: the posterior is a function of x
@@ -38,11 +37,8 @@ class Refinement(keras.layers.Layer):
 
     def __init__(self, steps, num_samples=1, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        for name, value, least in (("steps", steps, 0), ("num_samples", num_samples, 1)):
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
-        self.steps = int(steps)
-        self.num_samples = int(num_samples)
+        self.steps = check_count("steps", steps, 0)
+        self.num_samples = check_count("num_samples", num_samples)
 
     def check(self, family) -> None:
         """Raises ValueError for a posterior family without draws from noise."""

@@ -1,11 +1,10 @@
 """Gradients of ELBO(Q) in the params, and steps along them."""
 
-import math
-
 import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.core.types import Encoding
+from rme_tf.core.validation import check_number, optional
 from rme_tf.refinements.base import Refinement
 
 
@@ -82,14 +81,9 @@ class GradientSteps(Refinement):
 
     def __init__(self, steps=20, learning_rate=1 / 32, momentum=0.5, clip_norm=28.0, num_samples=1, **kwargs):
         super().__init__(steps, num_samples, **kwargs)
-        for name, value in (("learning_rate", learning_rate), ("clip_norm", clip_norm)):
-            if value is not None and not 0.0 < value < math.inf:
-                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(f"`momentum` must be in [0, 1). Received: {momentum}.")
-        self.learning_rate = float(learning_rate)
-        self.momentum = float(momentum)
-        self.clip_norm = None if clip_norm is None else float(clip_norm)
+        self.learning_rate = check_number("learning_rate", learning_rate, above=0.0)
+        self.momentum = check_number("momentum", momentum, least=0.0, below=1.0)
+        self.clip_norm = optional(check_number, "clip_norm", clip_norm, above=0.0)
         self.built = True
 
     def path(self, model, x, encoding, seed, kl_weight=1.0):

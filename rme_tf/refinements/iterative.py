@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.types import Encoding
+from rme_tf.core.validation import check_sizes
 from rme_tf.refinements.base import Refinement, for_inference_alone, stopped
 from rme_tf.refinements.gradient import elbo_gradient
 
@@ -34,7 +35,7 @@ class IterativeAmortised(Refinement):
 
     def __init__(self, steps=5, num_samples=1, units=(512, 512), activation="elu", **kwargs):
         super().__init__(steps, num_samples, **kwargs)
-        self.units = tuple(units)
+        self.units = check_sizes("units", units)
         self.activation = activation
         options = {"dtype": self.dtype_policy}
         self.normalizers = [keras.layers.LayerNormalization(**options) for _ in range(2)]  # of params, of gradient

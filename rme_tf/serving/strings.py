@@ -32,6 +32,7 @@ words from punctuation and encodes each unknown word as one UNK.
 import tensorflow as tf
 
 from rme_tf.core.types import BOS, EOS, PAD, UNK
+from rme_tf.core.validation import check_count
 
 _SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))  # white space in Unicode; \s is ASCII in RE2
 
@@ -59,8 +60,7 @@ def check_tokenizer(tokenizer, model, max_length: int) -> None:
             f"Expected a `Tokenizer` with the model's vocabulary, {size} ids. "
             f"Received: {type(tokenizer).__name__} with {received or 'none'}."
         )
-    if max_length < 2:
-        raise ValueError(f"`max_length` must be at least 2, a token and EOS. Received: {max_length}.")
+    check_count("max_length", max_length, 2, remedy="A row has a token and EOS.")
 
 
 class GraphTokenizer(tf.Module):

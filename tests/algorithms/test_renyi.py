@@ -114,7 +114,7 @@ def test_a_refinement_of_no_steps_changes_nothing(tiny_model, binary_data, refin
 
 @pytest.mark.parametrize("order", [math.inf, math.nan, "0.5", None, 1.0 + 1e-6])
 def test_an_order_that_is_no_finite_number_or_hardly_another_than_one_is_refused(order):
-    with pytest.raises(ValueError, match="`order` must be a finite number, 1 or at least 0.001 away .* Received"):
+    with pytest.raises(ValueError, match="`order` must be (a finite number|1 or at least 0.001 away .*). Received"):
         Renyi(order=order)
 
 

@@ -246,5 +246,5 @@ def test_it_follows_the_weights_and_moves_none(tiny_model, binary_data):
 
 
 def test_every_must_be_positive(binary_data):
-    with pytest.raises(ValueError, match="`every` must be at least 1. Received: 0"):
+    with pytest.raises(ValueError, match="`every` must be an integer of at least 1. Received: 0"):
         CollapseMonitor(binary_data(4), every=0)

@@ -165,5 +165,5 @@ def test_two_functions_for_the_new_weights_are_refused():
 
 
 def test_a_negative_epoch_is_refused():
-    with pytest.raises(ValueError, match="`epoch` must not be negative. Received: -1"):
+    with pytest.raises(ValueError, match="`epoch` must be an integer of at least 0. Received: -1"):
         ResetDecoder(-1)

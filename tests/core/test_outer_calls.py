@@ -83,7 +83,7 @@ def test_a_call_leaves_the_edge_for_its_thread_even_if_it_fails():
         assert not is_outer_call()
         raise KeyError
     assert is_outer_call()
-    with pytest.raises(ValueError, match="`steps` must be at least 2"):
+    with pytest.raises(ValueError, match="`steps` must be an integer of at least 2"):
         model_of().interpolate(X, X, steps=1)
     assert is_outer_call()
 

@@ -81,7 +81,7 @@ def test_array_batches_know_their_number_and_do_not_tune_themselves():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.0, "4"])
 def test_a_batch_size_that_is_no_positive_integer_is_refused(batch_size):
-    with pytest.raises(ValueError, match=r"`batch_size` must be a positive integer or None. Received: "):
+    with pytest.raises(ValueError, match=r"`batch_size` must be an integer of at least 1. Received: "):
         array_batches(observations(4), batch_size)
 
 

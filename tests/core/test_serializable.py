@@ -5,18 +5,22 @@ import pytest
 from rme_tf import ELBO, Aggressive, Boosted, CyclicalAnnealing, FreeBits, LinearAnnealing, RecursiveMixture
 
 NO_NUMBERS = [
-    (ELBO, {"kl_weight": "linear"}, "`kl_weight` must be an `Annealing` or a number.*'linear'"),
+    (
+        ELBO,
+        {"kl_weight": "linear"},
+        "`kl_weight` must be a finite number of at least 0.*'linear'. An `Annealing`",
+    ),
     (ELBO, {"kl_weight": None}, "`kl_weight`.*None"),
-    (ELBO, {"warm_start_noise": "0.1"}, "`warm_start_noise` must be a number.*'0.1'"),
-    (RecursiveMixture, {"kl_bound": "3"}, "`kl_bound` must be a number that is not negative. Received: '3'"),
+    (ELBO, {"warm_start_noise": "0.1"}, "`warm_start_noise` must be a finite number of at least 0.*'0.1'"),
+    (RecursiveMixture, {"kl_bound": "3"}, "`kl_bound` must be a number of at least 0. Received: '3'"),
     (RecursiveMixture, {"kl_bound": [3.0]}, "`kl_bound`"),
     (Boosted, {"entropy_weight": "1"}, "`entropy_weight`.*'1'"),
-    (LinearAnnealing, {"steps": "10"}, "`steps` must be at least 1. Received: '10'"),
+    (LinearAnnealing, {"steps": "10"}, "`steps` must be a finite number of at least 1. Received: '10'"),
     (LinearAnnealing, {"steps": 10, "delay": None}, "`delay`"),
-    (LinearAnnealing, {"steps": 10, "end": "1"}, "`end` must be a number.*'1'"),
+    (LinearAnnealing, {"steps": 10, "end": "1"}, "`end` must be a finite number of at least 0.*'1'"),
     (CyclicalAnnealing, {"steps": 10, "cycles": "4"}, "`cycles`"),
     (CyclicalAnnealing, {"steps": 10, "rise": "half"}, "`rise`.*'half'"),
-    (FreeBits, {"nats": "0.5"}, "`nats` must be a number.*'0.5'"),
+    (FreeBits, {"nats": "0.5"}, "`nats` must be a finite number of at least 0.*'0.5'"),
     (FreeBits, {"nats": 0.5, "groups": "all"}, "`groups`.*'all'"),
     (Aggressive, {"window": "10"}, "`window`.*'10'"),
 ]

@@ -113,8 +113,8 @@ def test_a_split_without_a_readable_image_is_refused(folder, tmp_path):
         ({"path": None}, "`path` must be a folder of images. Received: None"),
         ({"path": "nowhere"}, "`path` must be a folder of images. Received: nowhere"),
         ({"channels": 2}, r"`channels` must be 1 \(grey\) or 3 \(RGB\). Received: 2"),
-        ({"size": 0}, "`size` must be at least 1. Received: 0"),
-        ({"bits": 8}, "`bits` must be from 9 to 16. Received: 8"),
+        ({"size": 0}, "`size` must be an integer of at least 1. Received: 0"),
+        ({"bits": 8}, "`bits` must be an integer from 9 to 16. Received: 8"),
         ({"data_dir": "file"}, "`data_dir` must be a folder with room"),
     ],
 )

@@ -50,6 +50,6 @@ def test_the_folder_is_one_of_images_as_they_are(folder, tmp_path):
 
 @pytest.mark.parametrize("side", [0, 5000])
 def test_a_side_that_no_photograph_has_is_refused(side, tmp_path):
-    with pytest.raises(ValueError, match=f"`side` must be from 1 to 427. Received: {side}"):
+    with pytest.raises(ValueError, match=f"`side` must be an integer from 1 to 427. Received: {side}"):
         cut_photographs(tmp_path, side)
     assert not list(tmp_path.iterdir())

@@ -101,7 +101,7 @@ def test_memory_and_files_give_the_same_batches(tokenizer, tmp_path):
     [{"batch_size": 0}, {"seed": -1}, {"first_epoch": -1}, {"pad_multiple": 0}, {"pool": 0}],
 )
 def test_training_arguments_are_checked(many, options):
-    with pytest.raises(ValueError, match=rf"`{next(iter(options))}` must be at least \d. Received: "):
+    with pytest.raises(ValueError, match=rf"`{next(iter(options))}` must be an integer of at least \d. Received: "):
         training_dataset(many, **{"batch_size": 10, **options})
 
 

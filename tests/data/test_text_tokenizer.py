@@ -133,8 +133,8 @@ def test_a_vocabulary_too_small_is_refused_with_the_smallest(kind):
     ("options", "message"),
     [
         ({"kind": "morse"}, "Unknown kind of tokenizer"),
-        ({"vocabulary_size": 4}, "`vocabulary_size` must be at least 5"),
-        ({"limit": 0}, "`limit` must be at least 1"),
+        ({"vocabulary_size": 4}, "`vocabulary_size` must be an integer of at least 5"),
+        ({"limit": 0}, "`limit` must be an integer of at least 1"),
         ({"coverage": 0.0}, "`coverage` must be"),
         ({"coverage": 1.1}, "`coverage` must be"),
     ],

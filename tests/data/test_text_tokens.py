@@ -99,7 +99,7 @@ def test_of_a_line_cut_short_the_words_begun_count(pieces, max_length):
 
 @pytest.mark.parametrize("max_length", [-1, 0, 1])
 def test_a_row_has_room_for_a_token(tokenizer, max_length):
-    with pytest.raises(ValueError, match="`max_length` must be at least 2"):
+    with pytest.raises(ValueError, match="`max_length` must be an integer of at least 2"):
         tokenize(LINES, tokenizer, max_length=max_length)
 
 
@@ -129,7 +129,7 @@ def test_sampled_rows_are_unrelated_and_come_once(tokenizer):
 
 @pytest.mark.parametrize("given", [{"num_rows": 0}, {"num_rows": 1, "seed": -1}])
 def test_rows_to_sample_are_checked(tokenizer, given):
-    with pytest.raises(ValueError, match=rf"`{list(given)[-1]}` must be at least"):
+    with pytest.raises(ValueError, match=rf"`{list(given)[-1]}` must be an integer of at least"):
         sample_rows(tokenize(LINES, tokenizer), **given)
 
 

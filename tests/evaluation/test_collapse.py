@@ -274,7 +274,7 @@ def test_a_report_is_of_its_seed_and_of_the_weights_as_they_are(mixture, binary_
 
 @pytest.mark.parametrize("name", ["num_samples", "max_observations", "batch_size"])
 def test_numbers_below_one_are_refused(mixture, binary_data, name):
-    with pytest.raises(ValueError, match=f"`{name}` must be at least 1. Received: 0"):
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1. Received: 0"):
         collapse_report(mixture, binary_data(6), **{name: 0})
 
 

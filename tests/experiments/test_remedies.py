@@ -49,7 +49,7 @@ def test_the_weight_rises_once_the_decoder_begins_anew():
     [
         ({"reset_decoder_epoch": 0}, "`reset_decoder_epoch` must be at least 1"),
         ({"reset_decoder_epoch": 5, "epochs": 5}, "`reset_decoder_epoch` must be less than `epochs`. Received: 5 of 5"),
-        ({"annealing": "linear", "annealing_delay": -1}, "`delay` must be at least 0"),
+        ({"annealing": "linear", "annealing_delay": -1}, "`delay` must be a finite number of at least 0"),
         ({"annealing": "cyclical", "annealing_cycles": 0}, "`cycles`"),
         ({"annealing": "cyclical", "annealing_rise": 2.0}, "`rise`"),
         ({"free_bits_groups": 0}, "`free_bits_groups` must be at least 1"),

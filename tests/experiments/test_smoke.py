@@ -68,7 +68,7 @@ def test_every_set_of_images_may_be_a_small_one(name, monkeypatch):
     monkeypatch.setitem(DATASETS, name, lambda **options: ImageSplits(pixels, pixels[:5], pixels[:4]))
     recipe = dataclasses.replace(IMAGES, dataset=name)
     assert sizes(recipe.resolved().load()) == [300, 5, 4]
-    with pytest.raises(ValueError, match="`train_size` must be from 1 to 300. Received: 512"):
+    with pytest.raises(ValueError, match="`train_size` must be an integer from 1 to 300. Received: 512"):
         dataclasses.replace(recipe, smoke=False, train_size=512).load()
 
 

@@ -62,7 +62,7 @@ def test_ends_that_do_not_fit_are_refused(model, first, second, message):
 
 
 def test_a_line_has_two_ends(model):
-    with pytest.raises(ValueError, match="`steps` must be at least 2"):
+    with pytest.raises(ValueError, match="`steps` must be an integer of at least 2"):
         interpolate(model, *codes(2), steps=1)
 
 

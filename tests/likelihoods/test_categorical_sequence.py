@@ -172,7 +172,7 @@ def test_the_example_is_in_the_support():
 
 @pytest.mark.parametrize("name", ["vocabulary_size", "features"])
 def test_sizes_below_one_raise(name):
-    with pytest.raises(ValueError, match=f"`{name}` must be at least 1"):
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1"):
         likelihood(**{name: 0})
 
 

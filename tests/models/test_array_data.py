@@ -127,7 +127,7 @@ def test_labels_of_another_length_are_refused(model, binary_data, name, call):
 @pytest.mark.parametrize("name", ["fit", "evaluate", "predict"])
 def test_an_impossible_batch_size_is_refused_before_any_work(model, binary_data, name):
     before = model.get_weights()
-    with pytest.raises(ValueError, match=r"`batch_size` must be a positive integer or None. Received: 0"):
+    with pytest.raises(ValueError, match=r"`batch_size` must be an integer of at least 1. Received: 0"):
         getattr(model, name)(binary_data(10), batch_size=0)
     for weight, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)

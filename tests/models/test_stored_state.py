@@ -99,7 +99,7 @@ def test_a_state_tree_of_another_model_changes_nothing(tiny_model, choices):
 def test_groups_and_formats_that_no_state_tree_has_are_refused(tiny_model):
     with pytest.raises(ValueError, match="has the groups trainable_variables, .* 'weights'"):
         tiny_model(1).set_state_tree({"weights": {}})
-    with pytest.raises(ValueError, match="must be 'backend_tensor' or 'numpy_array'. Received: 'jax'"):
+    with pytest.raises(ValueError, match="must be one of 'backend_tensor', 'numpy_array'. Received: 'jax'"):
         tiny_model(1).get_state_tree("jax")
 
 

@@ -97,7 +97,7 @@ def test_word_dropout_hides_words_in_training_alone():
 @pytest.mark.parametrize("name", ["word_dropout", "input_dropout", "output_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
 def test_rates_out_of_range_raise(name, rate):
-    with pytest.raises(ValueError, match=rf"`{name}` must be in \[0, 1\)"):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a number in \[0, 1\)"):
         LSTMDecoder(D, 6, V, **{name: rate})
 
 

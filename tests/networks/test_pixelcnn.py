@@ -128,10 +128,10 @@ def test_a_copy_has_the_configuration_and_new_weights():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_layers": 0}, "`num_layers` must be at least 1. Received: 0"),
-        ({"filters": 0}, "`filters` must be at least 1"),
-        ({"kernel_size": 4}, "`kernel_size` must be odd and at least 3. Received: 4"),
-        ({"first_kernel_size": 1}, "`first_kernel_size` must be odd and at least 3"),
+        ({"num_layers": 0}, "`num_layers` must be an integer of at least 1. Received: 0"),
+        ({"filters": 0}, "`filters` must be an integer of at least 1"),
+        ({"kernel_size": 4}, "`kernel_size` must be an odd integer of at least 3. Received: 4"),
+        ({"first_kernel_size": 1}, "`first_kernel_size` must be an odd integer of at least 3"),
         ({"conditioning": "film"}, "`conditioning` must be one of .*'bias', 'both', 'map', 'none'.* 'film'"),
     ],
     ids=str,

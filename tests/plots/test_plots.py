@@ -178,7 +178,7 @@ def test_reconstructions_have_a_labelled_row_for_each_model():
         (lambda: plots.image_grid(np.zeros((5, 8, 8, 2)), 3), r"C = 1 or 3.*: \(5, 8, 8, 2\)"),
         (lambda: plots.image_grid(np.zeros((0, 8, 8, 1)), 3), r"not empty.*: \(0, 8, 8, 1\)"),
         (lambda: plots.image_grid(np.full((2, 8, 8, 1), 255), 2), "floats in .*Received: int"),
-        (lambda: plots.image_grid(images(), 0), r"`columns` must be at least 1. Received: 0"),
+        (lambda: plots.image_grid(images(), 0), r"`columns` must be an integer of at least 1. Received: 0"),
         (lambda: plots.reconstructions(images(6), {"A": images(5)}), r"`A` .*\(6, .*: \(5, "),
     ],
 )

@@ -105,7 +105,7 @@ def test_draws_are_the_same_in_a_graph_and_of_the_same_distribution_under_xla(na
 
 @pytest.mark.parametrize("df", [2.0, 0.0, -3.0, math.inf, math.nan, "5", True, None])
 def test_degrees_of_freedom_without_a_variance_are_refused(df):
-    with pytest.raises(ValueError, match="`df` must be finite and above 2"):
+    with pytest.raises(ValueError, match="`df` must be a finite number above 2"):
         DiagStudentT(D, df)
 
 

@@ -111,7 +111,7 @@ def test_a_family_says_how_many_of_its_params_are_means(tiny_model):
         num_means = 0
 
     options = {"units": (4,), "mean_scale": 0.5}
-    with pytest.raises(ValueError, match="must be a mean to normalise. Received: 0 means"):
+    with pytest.raises(ValueError, match="`latent_dim` must be an integer .* 0. There is no mean to normalize"):
         tiny_model(1, posterior=Placed(2), encoder_options=options)
     tiny_model(1, posterior=posteriors.DiagNormal(2), encoder_options=options)
     model = tiny_model(1, posterior=Placed(2), refinement="dsvi", refinement_options={"steps": 1, "clip_norm": 1e-3})

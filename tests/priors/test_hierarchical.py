@@ -135,13 +135,13 @@ def test_the_upper_layer_is_half_unless_given(latent_dim, upper_dim):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"latent_dim": 1}, "`latent_dim` of at least 2. Received: 1"),
-        ({"latent_dim": 1, "upper_dim": 1}, "`latent_dim` of at least 2. Received: 1"),
-        ({"upper_dim": 0}, r"`upper_dim` must be an integer in \[1, 3\].* Received: 0"),
-        ({"upper_dim": 4}, r"\[1, 3\], for a `latent_dim` of 4. Received: 4"),
+        ({"latent_dim": 1}, "`latent_dim` must be an integer of at least 2. Received: 1"),
+        ({"latent_dim": 1, "upper_dim": 1}, "`latent_dim` must be an integer of at least 2. Received: 1"),
+        ({"upper_dim": 0}, r"`upper_dim` must be an integer from 1 to 3.* Received: 0"),
+        ({"upper_dim": 4}, r"an integer from 1 to 3. Received: 4. `latent_dim` is 4"),
         ({"upper_dim": -1}, "`upper_dim`.*Received: -1"),
         ({"upper_dim": 1.5}, "`upper_dim`.*Received: 1.5"),
-        ({"units": (8, 0)}, "`units` must be an integer of at least 1. Received: 0"),
+        ({"units": (8, 0)}, r"`units` must be a sequence of integers of at least 1. Received: \(8, 0\)"),
     ],
 )
 def test_sizes_that_are_none_are_refused(choices, message):

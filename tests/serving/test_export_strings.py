@@ -136,7 +136,7 @@ def test_a_tokenizer_must_fit_the_model(tmp_path):
         with pytest.raises(ValueError, match=message):
             rme_tf.export_saved_model(model, tmp_path / "saved_model", tokenizer=wrong)
     word = trained("word", vocabulary_size=11)
-    with pytest.raises(ValueError, match="`max_length` must be at least 2"):
+    with pytest.raises(ValueError, match="`max_length` must be an integer of at least 2"):
         rme_tf.export_saved_model(model, tmp_path / "saved_model", tokenizer=word, max_length=1)
     with pytest.raises(ValueError, match="model of sequences.* Received: .*Bernoulli"):
         rme_tf.export_saved_model(build_tiny_model(), tmp_path / "saved_model", tokenizer=word)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.pipelines import untuned
+from rme_tf.core.validation import check_count, check_counts, optional
 from rme_tf.data import images
 from rme_tf.data.text.tokens import check_tokens
 
@@ -53,8 +54,7 @@ def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=
         ("pad_multiple", pad_multiple, 1),
         ("pool", pool, 1),
     ):
-        if value < least:
-            raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+        check_count(name, value, least)
     steps_per_epoch(tokens, batch_size)
 
     def batches():
@@ -81,12 +81,8 @@ def evaluation_dataset(tokens, batch_size, limit=None, *, pad_multiple=PAD_MULTI
         order: index in the corpus of each row of the data set. Shape [N].
     """
     check_tokens(tokens)
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
-    if pad_multiple < 1:
-        raise ValueError(f"`pad_multiple` must be at least 1. Received: {pad_multiple}.")
-    if limit is not None and not 1 <= limit <= len(tokens):
-        raise ValueError(f"`limit` must be from 1 to {len(tokens)}. Received: {limit}.")
+    check_counts(batch_size=batch_size, pad_multiple=pad_multiple)
+    optional(check_count, "limit", limit, most=len(tokens))
     order = np.argsort(tokens.lengths[:limit], kind="stable")
     starts = range(0, len(order), batch_size)
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rme_tf.core.validation import check_count
 from rme_tf.data.prepared import prepared_builder
 from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, is_file, shortened
 
@@ -67,8 +68,7 @@ class Lines:
     """
 
     def __init__(self, source, *, max_bytes=MAX_BYTES, name=None):
-        if max_bytes < 1:
-            raise ValueError(f"`max_bytes` must be at least 1. Received: {max_bytes}.")
+        check_count("max_bytes", max_bytes)
         self.report = None
         self._max_bytes = max_bytes
         if isinstance(source, str | os.PathLike):

@@ -9,6 +9,7 @@ import sentencepiece
 
 from rme_tf.core.registry import lookup
 from rme_tf.core.types import BOS, EOS, PAD, UNK
+from rme_tf.core.validation import check_count, check_number, optional
 from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import TOKENIZERS, Kind, marked
 from rme_tf.data.text.tokenizer import SPACE, Tokenizer
@@ -88,17 +89,14 @@ def check_training(vocabulary_size: int, coverage: float) -> None:
     Raises:
         ValueError: if an argument is out of its range.
     """
-    if vocabulary_size <= UNK + 1:
-        raise ValueError(f"`vocabulary_size` must be at least {UNK + 2}. Received: {vocabulary_size}.")
-    if not _LEAST_COVERAGE <= coverage <= 1.0:
-        raise ValueError(f"`coverage` must be from {_LEAST_COVERAGE} to 1. Received: {coverage}.")
+    check_count("vocabulary_size", vocabulary_size, UNK + 2)
+    check_number("coverage", coverage, least=_LEAST_COVERAGE, most=1.0)
 
 
 def _fitted(lines, kind: Kind, vocabulary_size, *, words, lowercase, coverage, limit, seed) -> bytes:
     """Returns the bytes of a model; `words` is a function (lines, pattern, rule) -> lines of words."""
     check_training(vocabulary_size, coverage)
-    if limit is not None and limit < 1:
-        raise ValueError(f"`limit` must be at least 1. Received: {limit}.")
+    optional(check_count, "limit", limit)
     lines, rule = str_lines(lines), "nmt_nfkc_cf" if lowercase else "nmt_nfkc"
     if limit is not None:
         lines = _sample(lines, limit, seed)

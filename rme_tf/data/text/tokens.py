@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rme_tf.core.types import EOS, PAD, UNK
+from rme_tf.core.validation import check_count, optional
 from rme_tf.data.text.corpus import Lines
 
 _CHUNK = 4096  # lines encoded at a time
@@ -113,9 +114,8 @@ def sample_rows(tokens, num_rows, seed=0):
     Raises:
         ValueError: if `num_rows` is below 1, or `seed` negative.
     """
-    for name, value, least in (("num_rows", num_rows, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+    check_count("num_rows", num_rows)
+    check_count("seed", seed, 0)
     check_tokens(tokens)
     return tokens.rows(np.random.default_rng(seed).permutation(len(tokens))[:num_rows])
 
@@ -140,8 +140,7 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
         ValueError: if `max_length` is below 2, if there is no line, or if another program's tokens.json is in the
             directory.
     """
-    if max_length is not None and max_length < 2:
-        raise ValueError(f"`max_length` must be at least 2, a token and EOS. Received: {max_length}.")
+    optional(check_count, "max_length", max_length, 2, remedy="A row has a token and EOS.")
     lines = lines if isinstance(lines, Lines) else Lines(lines)
     if directory is None:
         return _in_memory(lines, tokenizer, max_length)
