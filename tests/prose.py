@@ -10,7 +10,8 @@ MAX_WORDS = 12
 OPENINGS = re.compile(r"(What|How|That|Which|Whatever|However|Those|These)\b")
 PHRASES = re.compile(
     r"\b(so many|to be had|in the place of|those of|that of|theirs|thereof|whereof|unless given|none of|as it once was"
-    r"|say of|say what|says|said|tells|told|speaks?|goes on|go on|went on|at hand|wants|lends|lent|beside|thrice)\b",
+    r"|say of|say what|says|said|tells|told|speaks?|goes on|go on|went on|at hand|wants|lends|lent|beside|thrice|anew"
+    r"|as of)\b",
     re.IGNORECASE,
 )
 FRAGMENTS = re.compile(r"(of|those|these|theirs|them|it|its|that|such|the same|as of|as it|as its)\b", re.IGNORECASE)

@@ -217,8 +217,8 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
     """Moves all weights by the gradients of the recursion, at equal parameters, from one pass.
 
     theta needs the gradient of sum_m alpha_m log p(x, z_m), component m the gradient of log p(x, z_m) only:
-    the weighted sum is back-propagated, and the gradient that arrives at z_m is divided by alpha_m (by whatever weighs
-    it for theta, see `decoder_weights`). That is exact as long as the decoder mixes no rows: see `check`.
+    the weighted sum is back-propagated, and the gradient at z_m is divided by alpha_m (by its weight for theta, see
+    `decoder_weights`). The result is exact if the decoder does not mix rows: see `check`.
     """
     kl_weight, count = algorithm.kl_weight_now(model), model.active_components
 

@@ -110,7 +110,7 @@ def outcomes(command: list[str], names, report: pathlib.Path, log: pathlib.Path,
     Args:
         command: command of a process that takes names of cells, and writes into `report` as `run_here` does.
         names: names of the cells.
-        report: file for the starts and the ends of cells, made anew for each process.
+        report: file for the starts and the ends of cells, created again for each process.
         log: file for the output of the processes.
         **popen: further arguments of `subprocess.run`: `timeout` in seconds.
     """

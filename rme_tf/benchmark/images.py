@@ -80,7 +80,7 @@ def build(name: str, options: Options) -> VAE:
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the milliseconds of a step of each model, in every round."""
     keras.utils.disable_interactive_logging()
-    # Not the array, whose order `fit` draws anew in each epoch.
+    # Not the array, whose order `fit` draws again in each epoch.
     batches = evaluation_dataset(images(options.side, options.batch_size * options.steps), options.batch_size)
     fits = {name: functools.partial(build(name, options).fit, batches, verbose=0) for name in MODELS}
     return {name: 1000.0 * seconds / options.steps for name, seconds in take_turns(fits, options.rounds).items()}

@@ -2,7 +2,7 @@
 
     python -m rme_tf.experiments.reports.documents
 
-renders them anew from the records.
+renders them again from the records.
 """
 
 import os
@@ -41,7 +41,7 @@ FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\
 
 
 def render(text: str, results=RESULTS, document="README.md") -> str:
-    """Returns a document with its blocks rendered anew from the records.
+    """Returns a document with its blocks rendered again from the records.
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
     runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the

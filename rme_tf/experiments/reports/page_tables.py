@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 class PageTable(NamedTuple):
     """Columns of one table on a page."""
 
-    columns: tuple[str, ...]  # patterns of their names, as of `fnmatch`; one that the rows lack is left out
+    columns: tuple[str, ...]  # patterns of names for `fnmatch`; columns that the rows lack are left out
     caption: str = ""
     single: bool = True  # whether rows of one seed are shown where there are rows of several
     mixtures: bool = False  # whether rows of one component are left out
