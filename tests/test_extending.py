@@ -20,7 +20,7 @@ FENCE = re.compile(
 )
 # Of the tests that walk the tables, the files that cover an entry by itself.
 WALKS = {
-    "A posterior": ["posteriors/test_posteriors.py", "posteriors/test_noise.py"],
+    "A posterior": ["posteriors/test_posteriors.py", "posteriors/test_noise.py", "posteriors/test_mixture.py"],
     "An algorithm": ["algorithms/test_algorithms.py", "algorithms/test_algorithm_settings.py"],
     "A likelihood": ["likelihoods/test_likelihoods.py", "likelihoods/test_total_probability.py"],
     "A network": ["networks/test_networks.py", "networks/test_network_sizes.py"],

@@ -22,11 +22,13 @@ def posterior_of(name, num_components=M, seed=0):
 
 
 def component_log_prob(name, q, b, m, z):
-    """log q_m(z|x_b) of one point by plain loops in float64."""
+    """log q_m(z|x_b) of one point by plain loops in float64; TFP's for a family without an oracle in NumPy."""
     params = q.params[b, m].numpy().astype(np.float64)
-    if name not in ("diag_normal", "laplace", "student_t"):  # Gaussians: TFP's moments, NumPy's density
+    if name not in ("diag_normal", "laplace", "student_t"):
         component = q.components[m]
-        return reference.full_normal_log_prob(z, component.mean()[b], component.covariance()[b])
+        if not q.family.gaussian:
+            return float(component.log_prob(tf.constant(z, tf.float32))[b])
+        return reference.full_normal_log_prob(z, component.mean()[b], component.covariance()[b])  # TFP's moments
     mean, stddev = params[:D], np.log1p(np.exp(params[D:])) + 1e-5
     if name == "laplace":
         return reference.diag_laplace_log_prob(z, mean, stddev / math.sqrt(2.0))
