@@ -10,25 +10,26 @@ Records, with the diagnostics of every epoch, go to `--results`, their figure to
 
 import dataclasses
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from rme_tf import experiments
 
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
-REMEDY: dict[str, Any] = {"annealing": "linear", "free_bits": 0.25}
+ANNEALED: dict[str, Any] = {"algorithm.kl_weight": "linear"}
+REMEDY: dict[str, Any] = {**ANNEALED, "algorithm.free_bits": 0.25}
 METHODS: dict[str, dict[str, Any]] = {
     "lm": {**ONE, "language_model": True, "importance_samples": 1, "more_importance_samples": None},  # exact
     "vae": ONE,
-    "vae_annealed": {**ONE, "annealing": "linear"},
-    "vae_cyclical": {**ONE, "annealing": "cyclical"},  # `annealing_steps` is the length of each of four cycles
+    "vae_annealed": {**ONE, **ANNEALED},
+    "vae_cyclical": {**ONE, "algorithm.kl_weight": "cyclical"},  # `steps` is the length of each of four cycles
     "vae_free_bits": {**ONE, **REMEDY},
-    "vae_fixed_means": {**ONE, "mean_scale": 0.6},  # BN-VAE
+    "vae_fixed_means": {**ONE, "encoder.mean_scale": 0.6},  # BN-VAE
     "vae_pretrained": {**ONE, **REMEDY, "reset_decoder_epoch": Fraction(1, 4)},  # Li et al.; of the epochs
-    "vae_aggressive": {**ONE, "annealing": "linear", "aggressive": True},
+    "vae_aggressive": {**ONE, **ANNEALED, "algorithm.aggressive": True},
     "me3": {**REMEDY, "components": 3, "algorithm": "elbo"},
     **{f"rme{m}": {**REMEDY, "components": m} for m in (2, 3, 4, 5)},
     "rme3_shared": {**REMEDY, "components": 3, "trunk": "shared"},
-    "rme3_polished": {**REMEDY, "components": 3, "polish_epoch": Fraction(3, 4)},  # then ELBO(Q)
+    "rme3_polished": {**REMEDY, "components": 3, "algorithm.polish_epoch": Fraction(3, 4)},  # then ELBO(Q)
 }
 
 
@@ -42,12 +43,13 @@ class Study(experiments.TextRecipe):
         results: directory of the records.
     """
 
+    SEVERAL: ClassVar[bool] = True
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/collapse"
-    annealing_steps: int = 150
+    algorithm: experiments.Part = experiments.Part(kl_weight=experiments.Part(steps=150))
     epochs: int = 20
-    learning_rate: float = 3e-3
+    optimizer: experiments.Part = experiments.Part(learning_rate=3e-3)
     vocabulary_size: int = 1500
     out: str = "runs/collapse"
 

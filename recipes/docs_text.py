@@ -6,25 +6,21 @@ About 1,000 training sentences, 1,500 words. Under 5 minutes on 2 CPU cores. `ru
 numbers, sentences that the models write, curves of mutual information, KL and active units, and a SavedModel.
 """
 
-import dataclasses
 from typing import Any
 
 from rme_tf import experiments
+from rme_tf.experiments import Part
 
 DOCS = experiments.TextRecipe(
     corpus="docs",
     vocabulary_size=1500,
     components=3,
     latent_dim=8,
-    units=96,
-    embedding_size=64,
-    word_dropout=0.3,
-    annealing="linear",
-    annealing_steps=300,
-    free_bits=0.5,
-    warm_start_epochs=3,
+    encoder=Part("lstm", units=96, embedding_size=64),
+    decoder=Part("lstm", units=96, embedding_size=64, word_dropout=0.3),
+    algorithm=Part("recursive_mixture", kl_weight=Part("linear", steps=300), free_bits=0.5, warm_start_epochs=3),
     epochs=15,
-    learning_rate=3e-3,
+    optimizer=Part("adam", learning_rate=3e-3),
     importance_samples=100,
     out="runs/docs_text",
 )
@@ -39,7 +35,7 @@ if __name__ == "__main__":
         "RME": {"out": f"{recipe.out}/rme"},
     }
     experiments.compare(
-        {name: dataclasses.replace(recipe, **changes) for name, changes in variants.items()},
+        {name: experiments.with_fields(recipe, changes) for name, changes in variants.items()},
         out=recipe.out,
         results=f"{recipe.out}/results",
     )

@@ -13,8 +13,8 @@ from rme_tf import experiments
 
 FASHION_MNIST = experiments.ImageRecipe(
     dataset="fashion_mnist",
-    encoder="gated_conv",
-    decoder="gated_conv",
+    encoder=experiments.Part("gated_conv"),
+    decoder=experiments.Part("gated_conv"),
     latent_dim=40,
     components=5,
     epochs=100,

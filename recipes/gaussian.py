@@ -11,13 +11,15 @@ gaussian_d50.jsonl; the tables, with the learned scale, are in docs/gaussian.md.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from rme_tf import experiments
+from rme_tf.experiments import Part
 
+ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 METHODS: dict[str, dict[str, Any]] = {
-    "vae": {"components": 1, "algorithm": "elbo"},
-    "vae_5_samples": {"components": 1, "algorithm": "elbo", "num_samples": 5},  # as many as five components decode
+    "vae": ONE,
+    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many as five components decode
     "me5": {"components": 5, "algorithm": "elbo"},
     **{f"rme{m}": {"components": m} for m in (2, 3, 4, 5)},
 }
@@ -34,14 +36,15 @@ class Study(experiments.ImageRecipe):
         results: directory of the records, followed by D.
     """
 
+    SEVERAL: ClassVar[bool] = True
     latent_dims: tuple[int, ...] = (10, 50)
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/gaussian"
-    likelihood: str = "normal"
+    likelihood: Part = Part("normal")
     binarization: str = "none"
-    encoder: str = "mlp"
-    decoder: str = "mlp"
+    encoder: Part = Part("mlp")
+    decoder: Part = Part("mlp")
     importance_samples: int = 100
     out: str = "runs/gaussian"
 

@@ -12,17 +12,17 @@ docs/results/mnist_study.md.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from rme_tf import experiments
 
 METHODS: dict[str, dict[str, Any]] = {
     "vae": {"components": 1, "algorithm": "elbo"},
-    "vae_4_samples": {"components": 1, "algorithm": "elbo", "num_samples": 4},
-    "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
+    "vae_4_samples": {"components": 1, "algorithm": "elbo", "algorithm.num_samples": 4},
+    "me_learned": {"algorithm": "elbo", "mixing": "learned", "algorithm.warm_start_epochs": 0},
     "me_uniform": {"algorithm": "elbo"},
     "rme": {},
-    "rme_polished": {"polish_epoch": 7},
+    "rme_polished": {"algorithm.polish_epoch": 7},
     "me_shared": {"algorithm": "elbo", "trunk": "shared"},
     "rme_shared": {"trunk": "shared"},
 }
@@ -38,6 +38,7 @@ class Study(experiments.ImageRecipe):
         results: directory of the records, followed by D.
     """
 
+    SEVERAL: ClassVar[bool] = True
     seeds: int = 3
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/mnist_study"

@@ -16,12 +16,12 @@ from rme_tf import experiments
 
 OMNIGLOT = experiments.ImageRecipe(
     dataset="omniglot",
-    encoder="gated_conv",
-    decoder="gated_conv",
+    encoder=experiments.Part("gated_conv"),
+    decoder=experiments.Part("gated_conv"),
     latent_dim=64,
     components=5,
     epochs=200,
-    learning_rate=5e-4,
+    optimizer=experiments.Part("adam", learning_rate=5e-4),
     out="runs/omniglot",
 )
 

@@ -5,7 +5,7 @@ The photographs that scikit-learn and Matplotlib carry, in tiles of 32 x 32 that
 photograph are in all three splits, so the numbers say that everything works, not how well it would on others.
 
     python recipes/photos.py --data-dir data
-    python recipes/photos.py --components 5 --epochs 100 --warm-start-epochs 10 --data-dir data
+    python recipes/photos.py --components 5 --epochs 100 --algorithm.warm-start-epochs 10 --data-dir data
 
 The first is of a size for a CPU, about ten minutes on 2 cores: recorded in recipes/results/photos.jsonl, samples and
 reconstructions in docs/images.md. The second wants a GPU, and has not been run.
@@ -21,16 +21,15 @@ PHOTOS = experiments.ImageRecipe(
     size=32,
     channels=3,
     binarization="none",
-    likelihood="discretized_logistic_mixture",
-    encoder="resnet",
-    decoder="resnet",
+    likelihood=experiments.Part("discretized_logistic_mixture"),
+    encoder=experiments.Part("resnet"),
+    decoder=experiments.Part("resnet"),
     latent_dim=64,
     components=2,
     epochs=8,
     batch_size=16,
-    learning_rate=2e-3,
-    warm_start_epochs=2,
-    clip_norm=500.0,
+    optimizer=experiments.Part("adam", learning_rate=2e-3, global_clipnorm=500.0),
+    algorithm=experiments.Part("recursive_mixture", warm_start_epochs=2),
     importance_samples=100,
     out="runs/photos",
 )

@@ -5,8 +5,9 @@ sentences (recipes/collapse.py; Chen et al. 2017, Gulrajani et al. 2017). Bernou
 batch; validation and test sets of 10,000, binarised once.
 
     python recipes/pixelcnn.py --seeds 3
-    python recipes/pixelcnn.py --train-size 20000 --test-size 500 --epochs 5 --annealing-steps 400 \
-        --warm-start-epochs 1 --pixelcnn-layers 3 --pixelcnn-filters 16 --importance-samples 50 --diagnosed 500
+    python recipes/pixelcnn.py --train-size 20000 --test-size 500 --epochs 5 --algorithm.kl-weight.steps 400 \
+        --algorithm.warm-start-epochs 1 --decoder.num-layers 3 --decoder.filters 16 --importance-samples 50 \
+        --diagnosed 500
 
 The second is of a size for a CPU: under an hour on one core. One record a run in `--results`, with the diagnostics of
 every epoch; a study that was cut short goes on when the command is repeated. Prints NLL, KL, I(x; z), active units and
@@ -15,11 +16,11 @@ Recorded, at the second size, in recipes/results/pixelcnn.jsonl; table and figur
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from rme_tf import experiments
 
-ANNEALED: dict[str, Any] = {"annealing": "linear"}
+ANNEALED: dict[str, Any] = {"algorithm.kl_weight": "linear"}
 METHODS: dict[str, dict[str, Any]] = {
     "vae": {"components": 1, "algorithm": "elbo"},
     "vae_annealed": {**ANNEALED, "components": 1, "algorithm": "elbo"},
@@ -37,11 +38,12 @@ class Study(experiments.ImageRecipe):
         results: directory of the records.
     """
 
+    SEVERAL: ClassVar[bool] = True
     seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/pixelcnn"
-    decoder: str = "pixelcnn"
-    annealing_steps: int = 2000
+    decoder: experiments.Part = experiments.Part("pixelcnn")
+    algorithm: experiments.Part = experiments.Part(kl_weight=experiments.Part(steps=2000))
     diagnosed: int | None = 1000
     importance_samples: int = 500
     out: str = "runs/pixelcnn"

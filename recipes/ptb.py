@@ -15,15 +15,12 @@ Number to expect: not yet run here at this size; a GPU is advisable.
 from rme_tf import experiments
 
 PTB = experiments.TextRecipe(
-    **experiments.HE_2019,
+    **experiments.he_2019(units=256, embedding_size=256, annealing_steps=13_140),
     corpus="data/ptb",
     tokenizer="whitespace",
     vocabulary_size=10_000,
     max_length=84,
     components=3,
-    units=256,
-    embedding_size=256,
-    annealing_steps=13_140,
     epochs=60,
     out="runs/ptb",
 )

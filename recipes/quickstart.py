@@ -13,16 +13,14 @@ from rme_tf import experiments
 
 DIGITS = experiments.ImageRecipe(
     dataset="digits",
-    encoder="mlp",
-    decoder="mlp",
+    encoder=experiments.Part("mlp"),
+    decoder=experiments.Part("mlp"),
     latent_dim=2,
     components=4,
-    kl_bound=3.0,
-    bound="skew",
-    warm_start_epochs=10,
+    algorithm=experiments.Part("recursive_mixture", kl_bound=3.0, bound="skew", warm_start_epochs=10),
     epochs=100,
     batch_size=64,
-    learning_rate=3e-3,
+    optimizer=experiments.Part("adam", learning_rate=3e-3),
     out="runs/quickstart",
 )
 
@@ -30,7 +28,7 @@ if __name__ == "__main__":
     recipe = experiments.parse(DIGITS, __doc__)
     experiments.compare(
         {
-            "VAE": dataclasses.replace(recipe, components=1, algorithm="elbo", out=f"{recipe.out}/vae"),
+            "VAE": experiments.with_fields(recipe, {"components": 1, "algorithm": "elbo", "out": f"{recipe.out}/vae"}),
             "RME": dataclasses.replace(recipe, out=f"{recipe.out}/rme"),
         },
         out=recipe.out,

@@ -14,14 +14,11 @@ Number to expect: not yet run here at this size; a GPU is advisable.
 from rme_tf import experiments
 
 SNLI = experiments.TextRecipe(
-    **experiments.HE_2019,
+    **experiments.he_2019(units=256, embedding_size=256, annealing_steps=31_250),
     corpus="data/snli",
     vocabulary_size=10_000,
     max_length=60,
     components=3,
-    units=256,
-    embedding_size=256,
-    annealing_steps=31_250,
     epochs=40,
     out="runs/snli",
 )

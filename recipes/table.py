@@ -9,7 +9,7 @@ equal epochs. Every field of a recipe is a flag. The recorded tables are in docs
 """
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from rme_tf import experiments
 from rme_tf.experiments.cli import Hidden, arg
@@ -30,6 +30,7 @@ class Table(experiments.ImageRecipe):
         results: directory of the records, followed, as `out`, by what the methods share.
     """
 
+    SEVERAL: ClassVar[bool] = True
     methods: tuple[str, ...] = ("vae", "me", "rme")
     reference: str | None = None
     components: Hidden[int] = 1  # each method's own

@@ -15,9 +15,7 @@ TEXT = experiments.TextRecipe(
     vocabulary_size=1500,
     components=3,
     latent_dim=16,
-    annealing="linear",
-    annealing_steps=1000,
-    free_bits=0.25,
+    algorithm=experiments.Part("recursive_mixture", kl_weight=experiments.Part("linear", steps=1000), free_bits=0.25),
     out="runs/text",
 )
 

@@ -5,9 +5,10 @@ records; `cli` parses the command line.
 """
 
 from rme_tf.experiments.cli import parse
+from rme_tf.experiments.parts import Part, with_fields
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.images import ImageRecipe
-from rme_tf.experiments.recipes.published import HE_2019, HE_2019_DOCUMENTS
+from rme_tf.experiments.recipes.published import HE_2019, HE_2019_DOCUMENTS, he_2019
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.reports.paired_comparison import write_comparison
@@ -22,11 +23,13 @@ __all__ = [
     "HE_2019",
     "HE_2019_DOCUMENTS",
     "ImageRecipe",
+    "Part",
     "Recipe",
     "Run",
     "TextRecipe",
     "compare",
     "deadline_in",
+    "he_2019",
     "load_records",
     "load_study",
     "main",
@@ -37,5 +40,6 @@ __all__ = [
     "run_study",
     "setting_name",
     "show_study",
+    "with_fields",
     "write_comparison",
 ]

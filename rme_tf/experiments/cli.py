@@ -1,4 +1,4 @@
-"""The options of a command line: any dataclass, by way of YAML and flags."""
+"""Command lines: dataclasses and the choices within them, from YAML and flags."""
 
 import dataclasses
 import pathlib
@@ -11,12 +11,28 @@ import yaml
 from tyro.conf import Positional, arg
 from tyro.conf import Suppress as Hidden
 
+from rme_tf.experiments.parts.fields import parts_of, slots_of
+from rme_tf.experiments.parts.flags import Flags
+from rme_tf.experiments.parts.part import Part
+from rme_tf.experiments.parts.slots import Slot
+
 # What annotates a field that is given without a flag, whose flag has another name, or that is no flag.
 __all__ = ["Hidden", "Positional", "arg", "from_yaml", "parse"]
 
+TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
+NOTE = (
+    "Also: --config FILE, a YAML file of the same fields (the flags win over it). A choice, such as --algorithm NAME, "
+    "decides which options there are; --help after it lists them."
+)
+
 
 def from_yaml(path, defaults):
-    """Returns `defaults`, a dataclass, with what a YAML file says in their place.
+    """Returns a dataclass with the fields that a YAML file sets.
+
+    Args:
+        path: YAML file, its choices as names or as mappings with `name` and options. The flat files of earlier
+            versions are read too.
+        defaults: dataclass with the values of all other fields.
 
     Raises:
         ValueError: if there is no such file, or it has unknown keys or values of a wrong type.
@@ -26,44 +42,75 @@ def from_yaml(path, defaults):
         raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        merged = {**dataclasses.asdict(defaults), **values}
-        config = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
-        return dacite.from_dict(type(defaults), merged, config=config)
-    except (dacite.DaciteError, TypeError, yaml.YAMLError) as error:
+        if not isinstance(values, dict):
+            raise ValueError(f"expected fields and their values. Received: {values!r}")
+        return _with_values(defaults, values)
+    except (dacite.DaciteError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} does not describe a recipe: {error}.") from error
 
 
+def _with_values(defaults, values):
+    """Returns a dataclass with other values of some fields."""
+    kind, parts = type(defaults), parts_of(defaults)
+    if parts:
+        values = kind.nested(values, parts)
+    merged = {field.name: getattr(defaults, field.name) for field in dataclasses.fields(kind)}
+    merged.update({name: value for name, value in values.items() if name not in parts})
+    for name in parts.keys() & values.keys():
+        slot = slots_of(kind)[name]
+        merged[name] = _typed(slot, slot.part(values[name], parts[name], any_choice=getattr(kind, "SEVERAL", False)))
+    return dacite.from_dict(kind, merged, config=TYPES)
+
+
+def _typed(slot: Slot, part: Part) -> Part:
+    """Returns a choice whose options are of their types; raises DaciteError if one cannot be."""
+    options = {}
+    for name, value in part.options.items():
+        inner, option = slot.inner(name), slot.options(part.name)[name]
+        if inner is not None:
+            options[name] = _typed(inner, value)
+        else:
+            one = dataclasses.make_dataclass(slot.kind.replace(" ", "_"), [(name, option.hint)])
+            options[name] = getattr(dacite.from_dict(one, {name: value}, config=TYPES), name)
+    return Part.of(part.name, options, part.waiting)
+
+
 def parse(defaults, description: str | None = None, args=None):
-    """Returns the options of a command line, a dataclass: `defaults`, then `--config FILE`, then the flags.
+    """Returns the options of a command line: the defaults, then `--config FILE`, then the flags.
 
     Args:
-        defaults: a `Recipe`, or any dataclass: what holds without flags.
-        description: what `--help` begins with.
-        args: the command line's words; those of the process unless given. The values of a flag that takes several
-            may be divided by commas as well as by spaces.
+        defaults: recipe or other dataclass, the values without flags.
+        description: text at the top of `--help`.
+        args: words of the command line; None for those of the process. The values of a flag that takes several may be
+            divided by commas or spaces.
     """
     args = sys.argv[1:] if args is None else args
     args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    args = split_lists(type(defaults), args)
     while "--config" in args:
         index = args.index("--config")
         if index + 1 == len(args):
             raise ValueError("`--config` needs a YAML file.")
         defaults = from_yaml(args[index + 1], defaults)
         del args[index : index + 2]
-    note = "Also: --config FILE, a YAML file of the same fields (the flags win over it)."
-    description = "\n\n".join(filter(None, (description, note)))
-    return tyro.cli(type(defaults), default=defaults, description=description, args=args)
+    description = "\n\n".join(filter(None, (description, NOTE)))
+    try:
+        return _parsed(defaults, description, args)
+    except ValueError as error:
+        print(f"{error}\nFor all flags: --help", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
-def split_lists(options: type, args: list[str]) -> list[str]:
+def _parsed(defaults, description: str, args: list[str]):
+    """Returns the options of the flags; raises ValueError or SystemExit for impossible ones."""
+    flags = Flags(defaults, args)
+    words = split_lists(flags.form.__class__, flags.words)
+    form = tyro.cli(type(flags.form), default=flags.form, description=description, args=words)
+    return flags.completed(form)
+
+
+def split_lists(options: type, args: list[str], prefix: str = "") -> list[str]:
     """Returns the words of a command line, "a,b" as two words after a flag of the dataclass that takes several."""
-    flags = set()
-    for name, hint in typing.get_type_hints(options, include_extras=True).items():
-        kind, *extras = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
-        if typing.get_origin(kind) is tuple:
-            name = next((extra.name for extra in extras if getattr(extra, "name", None)), name)
-            flags.add(f"--{name.replace('_', '-')}")
+    flags = set(_list_flags(options, prefix))
     words, several = [], False
     for word in args:
         flag, equals, values = word.partition("=")
@@ -73,3 +120,14 @@ def split_lists(options: type, args: list[str]) -> list[str]:
         else:
             words += word.split(",") if several else [word]
     return words
+
+
+def _list_flags(options: type, prefix: str = ""):
+    """Returns the flags that take several values."""
+    for name, hint in typing.get_type_hints(options, include_extras=True).items():
+        kind, *extras = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
+        name = next((extra.name for extra in extras if getattr(extra, "name", None)), name)
+        if dataclasses.is_dataclass(kind):
+            yield from _list_flags(typing.cast(type, kind), f"{prefix}{name}.")
+        elif tuple in {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}:
+            yield f"--{prefix}{name}".replace("_", "-")

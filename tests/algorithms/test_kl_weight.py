@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import rme_tf
 from conftest import build_tiny_model
 from rme_tf.algorithms import ALGORITHMS, ELBO, RecursiveMixture
 from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.kl_annealing import LinearAnnealing
 from rme_tf.experiments.recipes import factories
+from small_recipes import image_recipe
 
 RATE = 1e-2
 SEED = tf.constant([3, 4])
@@ -212,9 +212,9 @@ def test_groups_must_divide_the_dimensions(tiny_model, binary_data):
 
 
 def test_a_recipe_describes_them():
-    recipe = rme_tf.experiments.ImageRecipe(annealing="linear", annealing_steps=7, annealing_start=0.1, free_bits=0.25)
+    recipe = image_recipe(annealing="linear", annealing_steps=7, annealing_start=0.1, free_bits=0.25)
     algorithm = factories.make_algorithm(recipe)
     assert algorithm.kl_weight == LinearAnnealing(steps=7, start=0.1)
     assert algorithm.free_bits == FreeBits(nats=0.25)
     with pytest.raises(ValueError, match="annealing"):
-        rme_tf.experiments.ImageRecipe(annealing="cubic")
+        image_recipe(annealing="cubic")

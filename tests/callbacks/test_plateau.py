@@ -8,9 +8,9 @@ import pytest
 
 from rme_tf import ELBO
 from rme_tf.callbacks import HalveOnPlateau, ResumableCheckpoint
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
+from small_recipes import image_recipe
 
 VALUES = [-5.0, -4.0, -4.5, -4.2, -3.0, -3.5, -3.1, -3.2, -3.3]
 RATES = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]  # after two epochs that are no better, and again
@@ -136,13 +136,13 @@ RECIPE = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "train_size":
 
 
 def test_a_recipe_describes_it_and_a_training_that_has_ended_is_not_taken_up_again(tmp_path, monkeypatch):
-    recipe = ImageRecipe(**RECIPE, patience=1, halve_from_epoch=2, max_halvings=1, restore_best=True, components=2)
+    recipe = image_recipe(**RECIPE, patience=1, halve_from_epoch=2, max_halvings=1, restore_best=True, components=2)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     plateau = runner.make_plateau(recipe, model, {}, tmp_path)
     found = (plateau.patience, plateau.start_epoch, plateau.max_halvings, plateau.best_from, plateau.directory)
     assert found == (1, 2, 1, 3, tmp_path / "best")
-    assert runner.make_plateau(ImageRecipe(), model, {}, tmp_path) is None
+    assert runner.make_plateau(image_recipe(), model, {}, tmp_path) is None
     monkeypatch.setattr(ResumableCheckpoint, "history", {"val_elbo": [-1.0, -2.0, -3.0]}, raising=False)
     monkeypatch.setattr(ResumableCheckpoint, "__init__", lambda self, model, directory: None)
     monkeypatch.setattr(ResumableCheckpoint, "epoch", 3)
@@ -152,5 +152,5 @@ def test_a_recipe_describes_it_and_a_training_that_has_ended_is_not_taken_up_aga
 @pytest.mark.parametrize("name", ["halve_from_epoch", "max_halvings", "restore_best"])
 def test_what_needs_patience_is_refused_without(name):
     with pytest.raises(ValueError, match=f"`{name}` needs `patience`"):
-        ImageRecipe(**{name: 1})
-    ImageRecipe(**{name: 1}, patience=2)
+        image_recipe(**{name: 1})
+    image_recipe(**{name: 1}, patience=2)

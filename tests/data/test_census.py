@@ -12,7 +12,7 @@ from PIL import Image
 from rme_tf import data
 from rme_tf.data import load_folder
 from rme_tf.data.census import summary, take_census
-from rme_tf.experiments.recipes.images import ImageRecipe
+from small_recipes import image_recipe
 
 SUFFIXES = {".png", ".jpg"}
 
@@ -139,7 +139,7 @@ def test_a_summary_names_the_first_and_counts_the_rest(folder):
 def test_a_recipe_prints_what_was_passed_over_and_its_record_keeps_it(folder, tmp_path, capsys):
     (folder / "notes.txt").write_text("no image", encoding="utf-8")
     choices = {"dataset": "folder", "path": str(folder), "data_dir": str(tmp_path / "kept"), "size": 4, "channels": 1}
-    recipe = ImageRecipe(**choices, batch_size=8)
+    recipe = image_recipe(**choices, batch_size=8)
     words = f"{folder}: read 30 images; passed over 1 other: 1 of suffix .txt (notes.txt)."
     assert recipe.load().facts == {"train": 24, "validation": 3, "test": 3, "warnings": [words]}
     assert words in capsys.readouterr().out
@@ -151,5 +151,5 @@ def test_bits_reach_the_files(folder, tmp_path):
     options = {"path": str(folder), "data_dir": tmp_path / "kept", "size": 4, "channels": 1}
     (batch,) = data.load("folder", "test", 3, binarization="none", bits=12, **options)
     np.testing.assert_array_equal(batch, np.ones((3, 4, 4, 1)))
-    recipe = ImageRecipe(**{**options, "data_dir": str(tmp_path / "kept")}, dataset="folder", bits=12)
+    recipe = image_recipe(**{**options, "data_dir": str(tmp_path / "kept")}, dataset="folder", bits=12)
     assert recipe.images()[0].train.min() == 255

@@ -16,6 +16,7 @@ from rme_tf.data.text.special_ids import special_ids, with_special_ids
 from rme_tf.data.text.tokenizer_training import earlier_model
 from rme_tf.experiments.recipes.tokenizers import keep_tokenizer
 from rme_tf.serving.strings import GraphTokenizer
+from small_recipes import text_recipe
 from test_export_strings import ODD
 from test_lstm import build_text_model
 
@@ -61,7 +62,7 @@ def test_every_path_keeps_the_kind(kind, corpus, tmp_path):
         "bytes": Tokenizer(tokenizer.model),
         "pickle": pickle.loads(pickle.dumps(tokenizer)),
         "copy": copy.deepcopy(tokenizer),
-        "recipe": rme_tf.experiments.TextRecipe(tokenizer=str(tmp_path / "a.model")).make_tokenizer(PLAIN),
+        "recipe": text_recipe(tokenizer=str(tmp_path / "a.model")).make_tokenizer(PLAIN),
     }
     for name, other in paths.items():
         assert (other.kind, other.model) == (kind, tokenizer.model), name

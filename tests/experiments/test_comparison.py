@@ -12,6 +12,7 @@ from rme_tf.experiments import ImageRecipe, method_recipes, setting_name, write_
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.reports import paired_comparison
 from rme_tf.experiments.runs.methods import METHODS
+from small_recipes import image_recipe
 from test_report import record
 
 # Over four seeds: the seed matters more than the method, and a paired test sees the method all the same.
@@ -124,16 +125,16 @@ def test_it_is_written_in_three_forms_with_its_figures(records, tmp_path):
 # The methods.
 
 
-SAME = {"sa8"}  # as "sa", which is the older name
+SAME = {"sa8": "sa", "iaf2": "iaf", "householder2": "householder"}  # the older names
 
 
 def test_every_method_is_a_recipe_of_its_own():
-    recipes = method_recipes(METHODS, ImageRecipe, ImageRecipe(), components=[3])
+    recipes = method_recipes(METHODS, ImageRecipe, image_recipe(), components=[3])
     assert len(recipes) == len(METHODS)
     identities = [str(recipe.identity) for name, recipe in recipes.items() if name not in SAME]
     assert len(set(identities)) == len(identities) == len(recipes) - len(SAME)
-    assert recipes["sa8"] == recipes["sa"]
-    assert recipes["rme_polished3"].polish_epoch == 34  # of 50 epochs
+    assert all(recipes[name] == recipes[older] for name, older in SAME.items())
+    assert recipes["rme_polished3"].option("algorithm.polish_epoch") == 34  # of 50 epochs
     assert factories.make_algorithm(recipes["rme_polished_learned3"]) == RecursiveMixture(
         polish_epoch=34, weights_from_polish=True
     )
@@ -142,30 +143,31 @@ def test_every_method_is_a_recipe_of_its_own():
 @pytest.mark.parametrize(
     ("name", "field", "values"),
     [
-        ("sa{}", "refinement_steps", (1, 2, 4, 8)),
-        ("iaf{}", "flow_steps", (1, 2, 4, 8)),
-        ("householder{}", "flow_steps", (1, 2, 4, 8)),
+        ("sa{}", "refinement.steps", (1, 2, 4, 8)),
+        ("iaf{}", "posterior.num_steps", (1, 2, 4, 8)),
+        ("householder{}", "posterior.num_reflections", (1, 2, 4, 8)),
         ("misvae{}", "components", (20, 50)),
-        ("bvi_{}_m5", "entropy_weight", (0.1, 0.3, 3)),
-        ("rme_c{}_m5", "kl_bound", (1, 5, 500)),
+        ("bvi_{}_m5", "algorithm.entropy_weight", (0.1, 0.3, 3)),
+        ("rme_c{}_m5", "algorithm.kl_bound", (1, 5, 500)),
         ("rme{}", "components", (1, 5, 8)),
     ],
 )
 def test_a_number_in_a_name_is_what_it_says(name, field, values):
     names = [name.format(value) for value in values]
     rows = ["rme"] if name == "rme{}" else [each.removesuffix("_m5") for each in names]
-    recipes = method_recipes(rows, ImageRecipe, ImageRecipe(), components=values if rows == ["rme"] else [5])
+    recipes = method_recipes(rows, ImageRecipe, image_recipe(), components=values if rows == ["rme"] else [5])
     assert list(recipes) == names
-    assert [getattr(recipe, field) for recipe in recipes.values()] == list(values)
+    assert [recipe.option(field) for recipe in recipes.values()] == list(values)
 
 
 def test_one_component_may_have_the_updates_of_the_recursion():
-    (recipe,) = method_recipes(["rme1_sequential"], ImageRecipe, ImageRecipe(), components=[5]).values()
-    assert (recipe.components, recipe.algorithm, recipe.update) == (1, "recursive_mixture", "sequential")
+    (recipe,) = method_recipes(["rme1_sequential"], ImageRecipe, image_recipe(), components=[5]).values()
+    assert recipe.components == 1
+    assert (recipe.algorithm.name, recipe.option("algorithm.update")) == ("recursive_mixture", "sequential")
 
 
 def test_mixtures_are_named_after_their_size():
-    base = ImageRecipe(epochs=9, latent_dim=4)
+    base = image_recipe(epochs=9, latent_dim=4)
     recipes = method_recipes(["vae", "rme", "me"], ImageRecipe, base, components=[2, 5])
     assert list(recipes) == ["vae", "rme2", "rme5", "me2", "me5"]
     assert [recipe.components for recipe in recipes.values()] == [1, 2, 5, 2, 5]
@@ -191,4 +193,4 @@ def test_mixtures_are_named_after_their_size():
     ],
 )
 def test_tables_of_several_settings_have_several_names(choices, name):
-    assert setting_name(ImageRecipe(**choices)) == name
+    assert setting_name(image_recipe(**choices)) == name

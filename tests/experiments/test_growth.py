@@ -14,6 +14,7 @@ from rme_tf.experiments.reports import paired_comparison, tables
 from rme_tf.experiments.reports.growth import components_trained
 from rme_tf.experiments.runs import runner
 from rme_tf.experiments.runs.methods import METHODS, method_recipes
+from small_recipes import image_recipe
 from test_recipes import ROOT, recipes_of
 from test_report import record
 
@@ -41,7 +42,8 @@ def nothing_is_loaded(monkeypatch):
 @pytest.mark.parametrize("kind", [ImageRecipe, TextRecipe])
 @pytest.mark.usefixtures("nothing_is_loaded")
 def test_a_mixture_that_cannot_grow_is_refused_before_any_work(kind, algorithm, tmp_path):
-    recipe = kind(epochs=2, warm_start_epochs=3, components=5, algorithm=algorithm, out=str(tmp_path / "run"))
+    part = {"name": algorithm, "warm_start_epochs": 3}
+    recipe = kind(epochs=2, components=5, algorithm=part, out=str(tmp_path / "run"))
     message = r"not 5. Expected: `epochs` of at least 4, or a smaller `warm_start_epochs`. Received: 2 and 3\."
     out, results = str(tmp_path / "runs"), str(tmp_path / "results")
     with pytest.raises(ValueError, match=f"RME: .*{message}"):
@@ -68,21 +70,21 @@ def test_a_study_names_the_method_that_cannot_grow(script, tmp_path, monkeypatch
 def test_a_polish_that_never_comes_is_refused():
     for algorithm in sorted(ALGORITHMS):
         has_one = any(field.name == "polish_epoch" for field in dataclasses.fields(ALGORITHMS[algorithm]))
-        recipe = ImageRecipe(epochs=5, polish_epoch=5, algorithm=algorithm)
         if not has_one:
-            check_growth({"": recipe})
+            check_growth({"": image_recipe(epochs=5, algorithm=algorithm)})
             continue
+        recipe = image_recipe(epochs=5, polish_epoch=5, algorithm=algorithm)
         with pytest.raises(ValueError, match=r"mine: `polish_epoch` must be less than `epochs`.*Received: 5 of 5\."):
             check_growth({"mine": recipe})
         check_growth({"mine": dataclasses.replace(recipe, epochs=6)})
 
 
 def test_one_component_has_no_warm_start_to_survive():
-    check_growth({"": ImageRecipe(components=1, epochs=1, warm_start_epochs=3)})
+    check_growth({"": image_recipe(components=1, epochs=1, warm_start_epochs=3)})
 
 
 def test_the_methods_grow_in_the_epochs_that_they_have_and_in_seconds():
-    recipes = method_recipes(METHODS, ImageRecipe, ImageRecipe(), components=[2, 5])
+    recipes = method_recipes(METHODS, ImageRecipe, image_recipe(), components=[2, 5])
     check_growth(recipes)
     check_growth({name: dataclasses.replace(recipe, smoke=True) for name, recipe in recipes.items()})
 
@@ -107,7 +109,7 @@ def test_a_record_that_ended_in_the_warm_start_is_named(epochs, shown):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_whose_minutes_end_in_the_warm_start_says_so(tmp_path, monkeypatch):
-    recipe = ImageRecipe(**TINY, epochs=9, warm_start_epochs=3, train_minutes=1e-9, out=str(tmp_path))
+    recipe = image_recipe(**TINY, epochs=9, warm_start_epochs=3, train_minutes=1e-9, out=str(tmp_path))
     with pytest.warns(UserWarning, match="only component 0 of 3 is in use"):
         finished = rme_tf.experiments.run(recipe)
     assert "RME (1 of 3 components)" in tables.summary_table({"RME": finished.record})
@@ -120,7 +122,7 @@ def test_a_run_whose_minutes_end_in_the_warm_start_says_so(tmp_path, monkeypatch
 def test_a_run_whose_minutes_end_before_its_polish_says_so(tmp_path):
     choices = {**TINY, "warm_start_epochs": 0, "train_minutes": 1e-9}
     with pytest.warns(UserWarning, match=r"ended after 1 epochs, before its polish from epoch 4 on .*nothing was"):
-        rme_tf.experiments.run(ImageRecipe(**choices, epochs=9, polish_epoch=4, out=str(tmp_path / "cut")))
+        rme_tf.experiments.run(image_recipe(**choices, epochs=9, polish_epoch=4, out=str(tmp_path / "cut")))
 
 
 @pytest.mark.parametrize("script", ["collapse", "gaussian", "mnist_study", "pixelcnn"])

@@ -7,10 +7,10 @@ import pytest
 from tqdm import tqdm
 
 from rme_tf.core.files import read_json
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
 from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress, StopAfter, deadline_in
+from small_recipes import image_recipe
 from test_runner import TINY
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.usefixtures("eagerly")
 
 def trained(folder, more=(), **choices):
     """The history of a training that goes on from what the folder has."""
-    recipe = ImageRecipe(**{**TINY, "components": 1, "epochs": 3, **choices})
+    recipe = image_recipe(**{**TINY, "components": 1, "epochs": 3, **choices})
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     return runner.train(recipe, model, task, folder, more)
 
 
 def test_a_recipe_says_how_its_steps_are_executed():
-    model = factories.make_model(ImageRecipe(**TINY, jit_compile=True, steps_per_execution=4), {"input_shape": (5,)})
+    model = factories.make_model(image_recipe(**TINY, jit_compile=True, steps_per_execution=4), {"input_shape": (5,)})
     assert (model.jit_compile, model.steps_per_execution) == (True, 4)
 
 
@@ -87,5 +87,5 @@ def test_a_bar_moves_with_the_epochs_that_are_trained(tmp_path):
 
 
 def test_no_minutes_are_refused():
-    with pytest.raises(ValueError, match="`train_minutes` must be positive. Received: 0.0"):
-        ImageRecipe(train_minutes=0.0)
+    with pytest.raises(ValueError, match="`train_minutes` must be positive and finite. Received: 0.0"):
+        image_recipe(train_minutes=0.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rme_tf import log_likelihood
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.reports import tables
 from rme_tf.experiments.runs import runner
+from small_recipes import image_recipe
 from test_report import record, text_record
 
 TINY = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "train_size": 64, "test_size": 20, "batch_size": 32}
@@ -18,7 +18,7 @@ TINY = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "train_size": 6
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_it_is_of_the_test_set_and_by_its_own_name():
-    recipe = ImageRecipe(**TINY, components=2, latent_dim=2, importance_samples=4, more_importance_samples=6)
+    recipe = image_recipe(**TINY, components=2, latent_dim=2, importance_samples=4, more_importance_samples=6)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     metrics = runner.assess(recipe, model, task)
@@ -32,10 +32,10 @@ def test_it_is_of_the_test_set_and_by_its_own_name():
 
 
 def test_a_smoke_run_has_few_of_both():
-    small = ImageRecipe(more_importance_samples=5000, smoke=True).resolved()
+    small = image_recipe(more_importance_samples=5000, smoke=True).resolved()
     assert (small.importance_samples, small.more_importance_samples) == (64, 128)
     with pytest.raises(ValueError, match="`more_importance_samples` must be at least 1"):
-        ImageRecipe(more_importance_samples=0)
+        image_recipe(more_importance_samples=0)
 
 
 def with_more(given, value):

@@ -11,16 +11,17 @@ from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.reports.tables import summary_table
 from rme_tf.likelihoods import LIKELIHOODS
+from small_recipes import image_recipe
 
 BINARY = ["dynamic", "static", "threshold"]
 LEVELS = ["categorical_pixels", "discretized_logistic", "discretized_logistic_mixture"]
-DENSITIES = [name for name in ImageRecipe.TABLES["likelihood"] if LIKELIHOODS[name].bits_offset > 0.0]
+DENSITIES = [name for name in ImageRecipe.PARTS["likelihood"].table if LIKELIHOODS[name].bits_offset > 0.0]
 ALLOWED = [
     *(("bernoulli", name) for name in [*BINARY, "none"]),  # of a data set that is binary there is nothing to do
     *((name, "none") for name in LEVELS + DENSITIES),
     *((name, "dequantized") for name in DENSITIES),
 ]
-PAIRS = [(name, binarization) for name in ImageRecipe.TABLES["likelihood"] for binarization in BINARIZATIONS]
+PAIRS = [(name, binarization) for name in ImageRecipe.PARTS["likelihood"].table for binarization in BINARIZATIONS]
 TINY = {
     "dataset": "digits",
     "encoder": "mlp",
@@ -39,16 +40,16 @@ TINY = {
 @pytest.mark.parametrize(("likelihood", "binarization"), PAIRS)
 def test_a_likelihood_is_put_on_values_that_it_is_for(likelihood, binarization):
     if (likelihood, binarization) in ALLOWED:
-        ImageRecipe(likelihood=likelihood, binarization=binarization)
+        image_recipe(likelihood=likelihood, binarization=binarization)
     else:
         message = "need the likelihood 'bernoulli'" if binarization in BINARY else "need a density"
         with pytest.raises(ValueError, match=f"{message}.*Received: '{likelihood}'"):
-            ImageRecipe(likelihood=likelihood, binarization=binarization)
+            image_recipe(likelihood=likelihood, binarization=binarization)
 
 
 @pytest.mark.parametrize(("likelihood", "binarization"), sorted(ALLOWED))
 def test_bits_of_a_density_are_those_of_dequantised_pixels_alone(likelihood, binarization):
-    recipe = ImageRecipe(**TINY, likelihood=likelihood, binarization=binarization)
+    recipe = image_recipe(**TINY, likelihood=likelihood, binarization=binarization)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     for split in ("test", "train"):
@@ -58,7 +59,7 @@ def test_bits_of_a_density_are_those_of_dequantised_pixels_alone(likelihood, bin
 
 def test_a_recipe_says_how_many_images_there_were():
     """More than there are may be asked for: `--test-size 1000` is for folders of any size."""
-    task = ImageRecipe(**{**TINY, "test_size": 1000}).load()
+    task = image_recipe(**{**TINY, "test_size": 1000}).load()
     assert task.facts == {"train": 64, "validation": 180, "test": 360}
     assert len(task.evaluations["test"]) == 360
 
@@ -68,7 +69,7 @@ def test_a_recipe_says_how_many_images_there_were():
 @pytest.mark.usefixtures("eagerly")
 def test_a_record_has_no_bits_that_mean_nothing(binarization, tmp_path):
     run = rme_tf.experiments.run(
-        ImageRecipe(**TINY, likelihood="normal", binarization=binarization, out=str(tmp_path / "run"))
+        image_recipe(**TINY, likelihood="normal", binarization=binarization, out=str(tmp_path / "run"))
     )
     record = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     for split in ("test", "train"):

@@ -9,18 +9,19 @@ import pytest
 import yaml
 
 import rme_tf
-from rme_tf.experiments import ImageRecipe, TextRecipe
+from rme_tf.experiments import TextRecipe
 from rme_tf.experiments.reports.records import load_study
 from rme_tf.experiments.runs import runner
 from rme_tf.experiments.runs.run_folder import contents, delete_run, describes_run
+from small_recipes import image_recipe, text_recipe
 
 RESULTS = pathlib.Path(__file__).resolve().parents[2] / "recipes" / "results"
-RECIPE = ImageRecipe(dataset="digits")
+RECIPE = image_recipe(dataset="digits")
 TINY = {"latent_dim": 2, "train_size": 64, "test_size": 20, "batch_size": 32, "importance_samples": 4, "epochs": 2}
-IMAGES = ImageRecipe(
+IMAGES = image_recipe(
     **TINY, dataset="digits", encoder="mlp", decoder="mlp", mlp_units=(4,), components=2, warm_start_epochs=0
 )
-TEXTS = TextRecipe(
+TEXTS = text_recipe(
     **TINY,
     vocabulary_size=100,
     units=4,

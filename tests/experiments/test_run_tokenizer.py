@@ -7,11 +7,11 @@ import pytest
 
 from rme_tf.data.text import TOKENIZERS, Tokenizer, VocabularySizeError, load_tokenizer, train_tokenizer
 from rme_tf.data.text.tokenizer_training import earlier_model
-from rme_tf.experiments import TextRecipe
 from rme_tf.experiments.runs import runner
+from small_recipes import text_recipe
 
 SENTENCES = {"plain": "the cat sat on the mat {}", "compatible": "wait\u2026 the cat sat on \u00bd a mat {}"}
-RECIPE = TextRecipe(units=4, embedding_size=4, latent_dim=2, data_dir=None, batch_size=8)
+RECIPE = text_recipe(units=4, embedding_size=4, latent_dim=2, data_dir=None, batch_size=8)
 
 every_kind = pytest.mark.parametrize("kind", sorted(TOKENIZERS))
 

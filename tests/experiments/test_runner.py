@@ -14,10 +14,11 @@ import yaml
 import processes
 import rme_tf
 from rme_tf.core import files
-from rme_tf.experiments import ImageRecipe
+from rme_tf.experiments import with_fields
 from rme_tf.experiments.cli import from_yaml
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
+from small_recipes import image_recipe
 
 TINY = {
     "dataset": "digits",
@@ -40,32 +41,32 @@ def without_seconds(history):
 
 @pytest.mark.parametrize("trunk", [None, "shared", "recurrent"])
 def test_a_recipe_says_what_the_components_share(trunk):
-    model = factories.make_model(ImageRecipe(**TINY, trunk=trunk), {"input_shape": (5,)})
+    model = factories.make_model(image_recipe(**TINY, trunk=trunk), {"input_shape": (5,)})
     assert (model.trunk is None) == (trunk is None)
     assert len(model.encoders) == (0 if trunk == "recurrent" else model.num_components)
 
 
 def test_later_encoders_may_be_smaller():
-    recipe = ImageRecipe(**{**TINY, "components": 3}, later_width=0.25)
+    recipe = image_recipe(**{**TINY, "components": 3}, later_width=0.25)
     model = factories.make_model(recipe, {"input_shape": (5,)})
     sizes = [[layer.units for layer in encoder.layers if hasattr(layer, "units")] for encoder in model.encoders]
     assert sizes == [[256, 256, 4], [64, 64, 4], [64, 64, 4]]
-    given = {"encoder_options": {"units": (8,)}, "input_shape": (5,)}
-    assert [encoder.count_params() for encoder in factories.make_model(recipe, given).encoders] == [84, 24, 24]
+    small = factories.make_model(with_fields(recipe, {"encoder.units": (8,)}), {"input_shape": (5,)})
+    assert [encoder.count_params() for encoder in small.encoders] == [84, 24, 24]
 
 
 def test_the_scale_of_a_gaussian_decoder_is_recorded():
-    recipe = ImageRecipe(**TINY, likelihood="normal", binarization="none")
+    recipe = image_recipe(**TINY, likelihood="normal", binarization="none")
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     assert task.metrics(model, "test", None)["decoder_scale"] == pytest.approx(0.2)
     assert "decoder_scale" not in task.metrics(model, "train", None)
-    images = ImageRecipe(**TINY).load()
-    assert images.metrics(factories.make_model(ImageRecipe(**TINY), images.model_options), "test", None) == {}
+    images = image_recipe(**TINY).load()
+    assert images.metrics(factories.make_model(image_recipe(**TINY), images.model_options), "test", None) == {}
 
 
 def test_a_prior_made_of_the_posterior_starts_from_training_images():
-    recipe = ImageRecipe(**TINY, prior="vamp", prior_components=40)
+    recipe = image_recipe(**TINY, prior="vamp", prior_components=40)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     runner.initialise_prior(model, task)
@@ -83,7 +84,7 @@ def test_a_prior_made_of_the_posterior_starts_from_training_images():
 )
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_with_a_learned_prior_is_kept_whole(tmp_path, prior, sizes):
-    run = rme_tf.experiments.run(ImageRecipe(**{**TINY, "latent_dim": 3}, prior=prior, **sizes, out=str(tmp_path)))
+    run = rme_tf.experiments.run(image_recipe(**{**TINY, "latent_dim": 3}, prior=prior, **sizes, out=str(tmp_path)))
     metrics = run.record["metrics"]
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
         np.prod(variable.shape) for variable in run.model.trainable_variables
@@ -99,16 +100,16 @@ def test_a_run_with_a_learned_prior_is_kept_whole(tmp_path, prior, sizes):
 
 
 def test_a_new_run_gets_a_directory_with_its_configuration(tmp_path):
-    recipe = ImageRecipe(**TINY, out=str(tmp_path / "a" / "b"))
+    recipe = image_recipe(**TINY, out=str(tmp_path / "a" / "b"))
     assert runner.prepare(recipe) == tmp_path / "a" / "b"
-    assert from_yaml(tmp_path / "a" / "b" / "config.yaml", ImageRecipe()) == recipe
+    assert from_yaml(tmp_path / "a" / "b" / "config.yaml", image_recipe()) == recipe
     assert runner.prepare(recipe) == tmp_path / "a" / "b"  # the same run again
 
 
 def test_a_directory_of_another_configuration_is_refused(tmp_path):
-    runner.prepare(ImageRecipe(**TINY, kl_bound=2.0, out=str(tmp_path / "run")))
+    runner.prepare(image_recipe(**TINY, kl_bound=2.0, out=str(tmp_path / "run")))
     with pytest.raises(ValueError, match="another configuration") as error:
-        runner.prepare(ImageRecipe(**TINY, kl_bound=3.0, seed=5, out=str(tmp_path / "run")))
+        runner.prepare(image_recipe(**TINY, kl_bound=3.0, seed=5, out=str(tmp_path / "run")))
     message = str(error.value)
     assert "kl_bound: 2.0 there, 3.0 now" in message
     assert "seed: 0 there, 5 now" in message
@@ -117,23 +118,23 @@ def test_a_directory_of_another_configuration_is_refused(tmp_path):
 
 
 def test_a_moved_directory_is_the_same_run(tmp_path):
-    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "old")))
+    runner.prepare(image_recipe(**TINY, out=str(tmp_path / "old")))
     shutil.move(tmp_path / "old", tmp_path / "new")
-    runner.prepare(ImageRecipe(**TINY, data_dir=None, out=str(tmp_path / "new")))
+    runner.prepare(image_recipe(**TINY, data_dir=None, out=str(tmp_path / "new")))
 
 
 def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     run, precious = tmp_path / "run", tmp_path / "precious"
-    runner.prepare(ImageRecipe(**TINY, seed=1, out=str(run)))
+    runner.prepare(image_recipe(**TINY, seed=1, out=str(run)))
     (run / "checkpoints").mkdir()
-    runner.prepare(ImageRecipe(**TINY, seed=2, out=str(run), overwrite=True))
+    runner.prepare(image_recipe(**TINY, seed=2, out=str(run), overwrite=True))
     assert [path.name for path in run.iterdir()] == ["config.yaml"]
     precious.mkdir()
     (precious / "thesis.txt").write_text("all of it", encoding="utf-8")
     with pytest.raises(ValueError, match="deletes runs only"):
-        runner.prepare(ImageRecipe(**TINY, out=str(precious), overwrite=True))
+        runner.prepare(image_recipe(**TINY, out=str(precious), overwrite=True))
     assert (precious / "thesis.txt").exists()
-    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "fresh"), overwrite=True))
+    runner.prepare(image_recipe(**TINY, out=str(tmp_path / "fresh"), overwrite=True))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -143,7 +144,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path, overwrite, belo
     file.write_text("not a directory", encoding="utf-8")
     out = file / "run" if below else file
     with pytest.raises(ValueError, match="`out` must be a directory that can be written.*file"):
-        runner.prepare(ImageRecipe(**TINY, out=str(out), overwrite=overwrite))
+        runner.prepare(image_recipe(**TINY, out=str(out), overwrite=overwrite))
     assert file.read_text(encoding="utf-8") == "not a directory"
 
 
@@ -151,14 +152,14 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path, overwrite, belo
 def test_a_directory_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ValueError, match="`out` must be a directory that can be written"):
-        runner.prepare(ImageRecipe(**TINY, out=str(tmp_path)))
+        runner.prepare(image_recipe(**TINY, out=str(tmp_path)))
 
 
 def test_a_configuration_cut_short_by_a_kill_is_refused_or_replaced(tmp_path):
     """The file that prepare had begun to write when the process died."""
     (tmp_path / "config.yaml").write_text("", encoding="utf-8")
     try:
-        runner.prepare(ImageRecipe(**TINY, out=str(tmp_path)))
+        runner.prepare(image_recipe(**TINY, out=str(tmp_path)))
     except ValueError as error:
         assert "config.yaml" in str(error)
     else:
@@ -184,8 +185,8 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tmp_path, monkeypatch, ch
     """Else the corrected recipe would be refused as another configuration."""
     monkeypatch.chdir(tmp_path)  # where a relative `data_dir` is looked for
     with pytest.raises(ValueError, match=message):
-        rme_tf.experiments.run(ImageRecipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
-    runner.prepare(ImageRecipe(**TINY, out=str(tmp_path / "run")))
+        rme_tf.experiments.run(image_recipe(**{**TINY, **choices}, out=str(tmp_path / "run")))
+    runner.prepare(image_recipe(**TINY, out=str(tmp_path / "run")))
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -200,7 +201,7 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path,
     monkeypatch.setattr(runner, "_run", run)
     keras.config.set_dtype_policy("bfloat16")
     with pytest.raises(KeyboardInterrupt) if fails else contextlib.nullcontext():
-        rme_tf.experiments.run(ImageRecipe(**TINY, policy="mixed_bfloat16", out=str(tmp_path / "run")))
+        rme_tf.experiments.run(image_recipe(**TINY, policy="mixed_bfloat16", out=str(tmp_path / "run")))
     assert seen == ["mixed_bfloat16"]
     assert keras.config.dtype_policy().name == "bfloat16"
 
@@ -208,7 +209,7 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path,
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_leaves_its_files_and_is_not_repeated(tmp_path, monkeypatch):
-    recipe = ImageRecipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
+    recipe = image_recipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.experiments.run(recipe)
     assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}
     record = files.read_json(tmp_path / "metrics.json")
@@ -248,7 +249,7 @@ KILLED = {**TINY, "train_size": 1257, "epochs": 6, "warm_start_epochs": 2}
 
 def run_each(flags, *outs):
     for out in outs:
-        rme_tf.experiments.run(rme_tf.experiments.parse(ImageRecipe(), args=[*flags, "--out", str(out)]))
+        rme_tf.experiments.run(rme_tf.experiments.parse(image_recipe(), args=[*flags, "--out", str(out)]))
 
 
 @pytest.mark.slow

@@ -9,14 +9,14 @@ from PIL import Image
 
 import rme_tf
 from rme_tf.data import DATASETS, ImageSplits
-from rme_tf.experiments import ImageRecipe, TextRecipe
 from rme_tf.experiments.reports.tables import summary_table
+from small_recipes import image_recipe, text_recipe
 
 SMALL = {"latent_dim": 2, "components": 2}
-IMAGES = ImageRecipe(
+IMAGES = image_recipe(
     **SMALL, encoder="mlp", decoder="mlp", mlp_units=(4,), dataset="folder", binarization="threshold", smoke=True
 )
-TEXTS = TextRecipe(**SMALL, units=4, embedding_size=4, max_length=8, data_dir=None, smoke=True)
+TEXTS = text_recipe(**SMALL, units=4, embedding_size=4, max_length=8, data_dir=None, smoke=True)
 
 
 def sizes(task, *splits):

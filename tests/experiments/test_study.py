@@ -7,10 +7,11 @@ import pytest
 
 import rme_tf.experiments.runs.study
 from rme_tf.core.files import read_json
-from rme_tf.experiments import ImageRecipe, Run, deadline_in, run_comparison, run_study, show_study
+from rme_tf.experiments import Run, deadline_in, run_comparison, run_study, show_study
 from rme_tf.experiments.reports import pack
 from rme_tf.experiments.runs.study import _cost
 from rme_tf.experiments.runs.time_limits import OutOfTime
+from small_recipes import image_recipe
 from test_report import record
 
 
@@ -18,7 +19,7 @@ def recorded(recipe):
     """A record whose numbers tell the seed."""
     numbers = record(elbo=-100.0 - recipe.seed, components=recipe.components)
     del numbers["method"]
-    return {**numbers, "config": vars(recipe)}
+    return {**numbers, "config": recipe.config}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def ran(monkeypatch):
     return recipes
 
 
-METHODS = {"vae": ImageRecipe(components=1), "rme": ImageRecipe(components=3)}
+METHODS = {"vae": image_recipe(components=1), "rme": image_recipe(components=3)}
 
 
 def study(tmp_path, methods=None, seeds=2):
@@ -94,7 +95,7 @@ def test_a_study_that_pack_restored_goes_on(ran, tmp_path):
 
 
 def test_overwrite_runs_again(ran, tmp_path):
-    methods = {"vae": ImageRecipe(components=1, overwrite=True)}
+    methods = {"vae": image_recipe(components=1, overwrite=True)}
     study(tmp_path, methods, seeds=1)
     study(tmp_path, methods, seeds=1)
     assert len(ran) == 2
@@ -108,17 +109,17 @@ def test_a_file_that_is_no_record_is_neither_read_as_one_nor_overwritten(ran, tm
     path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=f"Expected the record of a run. Received: .*{name}, which is none"):
-        study(tmp_path, {"vae": ImageRecipe(components=1, overwrite=overwrite)}, seeds=1)
+        study(tmp_path, {"vae": image_recipe(components=1, overwrite=overwrite)}, seeds=1)
     assert path.read_text(encoding="utf-8") == text
     assert ran == []
 
 
 def test_the_record_of_another_configuration_is_refused(ran, tmp_path):
     """A record that a smoke run left, say, must not pass for the study's, and is not overwritten."""
-    (path,) = study(tmp_path, {"vae": ImageRecipe(components=1, smoke=True)}, seeds=1)
+    (path,) = study(tmp_path, {"vae": image_recipe(components=1, smoke=True)}, seeds=1)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"vae-seed0\.json records a run of another configuration .*differs in smoke"):
-        study(tmp_path, {"vae": ImageRecipe(components=1)}, seeds=1)
+        study(tmp_path, {"vae": image_recipe(components=1)}, seeds=1)
     assert len(ran) == 1
     assert path.read_bytes() == before
 
@@ -171,8 +172,8 @@ def test_a_deadline_that_finds_a_run_in_training_leaves_no_record_of_it(ran, tmp
 
 def test_the_time_that_is_left_counts_evaluation_and_refinement_too():
     small = {"train_size": 100, "test_size": 10, "epochs": 2, "importance_samples": 50}
-    assert _cost(ImageRecipe(**small, components=4)) == (2, 3 * 100 * 4, 20 * 50)
-    refined = ImageRecipe(**small, components=1, algorithm="elbo", refinement="sa", refinement_steps=8)
+    assert _cost(image_recipe(**small, components=4)) == (2, 3 * 100 * 4, 20 * 50)
+    refined = image_recipe(**small, components=1, algorithm="elbo", refinement="sa", refinement_steps=8)
     assert _cost(refined) == (2, 3 * 100 * 9, 20 * 50)
 
 
@@ -214,13 +215,13 @@ def test_a_record_of_another_configuration_is_refused_before_any_run(ran, tmp_pa
     study(tmp_path, {"rme": METHODS["rme"]}, seeds=1)
     del ran[:]
     with pytest.raises(ValueError, match="rme-seed0.json records a run of another configuration"):
-        study(tmp_path, {"vae": METHODS["vae"], "rme": ImageRecipe(components=4)})
+        study(tmp_path, {"vae": METHODS["vae"], "rme": image_recipe(components=4)})
     assert ran == []
 
 
 @pytest.mark.parametrize(("name", "value"), [("binarization", "static"), ("train_size", 100)])
 def test_methods_on_other_data_do_not_share_a_directory(ran, tmp_path, name, value):
-    other = ImageRecipe(components=3, **{name: value})
+    other = image_recipe(components=3, **{name: value})
     study(tmp_path, {"vae": METHODS["vae"]}, seeds=1)
     del ran[:]
     with pytest.raises(ValueError, match=rf"vae-seed0.json records a run on other data .*differs in {name}"):

@@ -10,10 +10,10 @@ import pytest
 import rme_tf
 from rme_tf.callbacks.collapse_monitor import CollapseMonitor
 from rme_tf.core.types import EOS, UNK
-from rme_tf.experiments import TextRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.recipes import monitors as monitoring
 from rme_tf.experiments.runs import runner
+from small_recipes import text_recipe
 
 TINY = {
     "vocabulary_size": 300,
@@ -34,7 +34,7 @@ ONE = {"components": 1, "algorithm": "elbo"}
 
 
 def recipe(**choices):
-    return TextRecipe(**{**TINY, **choices})
+    return text_recipe(**{**TINY, **choices})
 
 
 def write_corpus(folder, sentence="the cat sat on the mat"):
@@ -47,20 +47,20 @@ def write_corpus(folder, sentence="the cat sat on the mat"):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"units": 0}, "`units` must be at least 1. Received: 0"),
+        ({"units": 0}, "`encoder.units` must be sizes of at least 1. Received: 0"),
         ({"tokenizer_lines": 0}, "`tokenizer_lines` must be at least 1"),
         ({"diagnosed": 1}, "`diagnosed` must be at least 2"),
         ({"max_length": 1}, "`max_length` must be at least 2"),
         ({"language_model": True}, "no posterior to mix.*Received: 2 and 'recursive_mixture'"),
         ({"train": "a.txt"}, "`train`, `validation` and `test`, or none"),
         ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'lstm'"),
-        ({"clip_norm": 0.0}, "`clip_norm` must be positive"),
+        ({"clip_norm": 0.0}, "`optimizer.global_clipnorm` must be positive"),
         ({"patience": 0}, "`patience` must be at least 1"),
         ({"coverage": 0.9}, "`coverage` must be a number in .0.98, 1.. Received: 0.9"),
         ({"coverage": 1.5}, "`coverage` must be a number in .0.98, 1.. Received: 1.5"),
         ({"vocabulary_size": 4}, "`vocabulary_size` must be an integer of at least 5. Received: 4"),
         ({"later_width": 0.5}, "`later_width` is for images: LSTMs are all of one width. Received: 0.5"),
-        ({"optimizer": "adagrad"}, "`optimizer` must be one of"),
+        ({"optimizer": "adagrad"}, "Unknown optimizer. Expected one of: 'adam', 'sgd'"),
     ],
     ids=str,
 )
@@ -223,15 +223,16 @@ def test_a_prior_made_of_the_posterior_starts_from_training_sentences():
 
 
 def test_tied_logits_have_the_embeddings_size():
-    options = recipe(tied=True).model_options(300)
-    assert options["likelihood_options"] == {"vocabulary_size": 300, "features": 8, "tied": True}
-    assert recipe(features=5).model_options(300)["likelihood_options"]["features"] == 5
+    assert recipe(tied=True).choice("likelihood").options == {"features": 8, "tied": True}
+    assert recipe(features=5).choice("likelihood").options == {"features": 5}
+    assert recipe().choice("likelihood").options == {"features": TINY["units"]}
 
 
 @pytest.mark.slow
 def test_what_needs_second_derivatives_does_without_cudnn():
     for refinement, expected in (("sa", False), ("dsvi", "auto"), (None, "auto")):
-        chosen = recipe(**ONE, refinement=refinement, refinement_steps=1)
+        steps = {} if refinement is None else {"refinement_steps": 1}
+        chosen = recipe(**ONE, refinement=refinement, **steps)
         assert factories.make_model(chosen, chosen.model_options(300)).decoder.lstm.use_cudnn == expected
 
 

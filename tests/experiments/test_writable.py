@@ -11,6 +11,7 @@ import rme_tf
 from rme_tf.benchmark import folder, images, inference, text
 from rme_tf.core.files import check_writable
 from rme_tf.experiments import ImageRecipe
+from small_recipes import image_recipe
 
 MESSAGE = "must be a directory that can be written"
 
@@ -53,14 +54,14 @@ def test_a_directory_without_permission_is_refused(tmp_path, monkeypatch):
 
 def test_a_run_finds_out_before_its_data_are_loaded(no_data, blocked):
     with pytest.raises(ValueError, match=f"`out` {MESSAGE}"):
-        rme_tf.experiments.run(ImageRecipe(out=str(blocked)))
+        rme_tf.experiments.run(image_recipe(out=str(blocked)))
 
 
 @pytest.mark.parametrize("name", ["out", "results"])
 def test_a_comparison_finds_out_before_its_first_run(no_data, blocked, tmp_path, name):
     places = {"out": tmp_path / "out", "results": tmp_path / "results", name: blocked}
     with pytest.raises(ValueError, match=f"`{name}` {MESSAGE}"):
-        rme_tf.experiments.compare({"RME": ImageRecipe(out=str(tmp_path / "run"))}, **places)
+        rme_tf.experiments.compare({"RME": image_recipe(out=str(tmp_path / "run"))}, **places)
 
 
 @pytest.mark.parametrize("benchmark", [folder, images, inference, text], ids=lambda module: module.__name__)

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 import rme_tf
 from rme_tf.core.determinism import is_deterministic
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
 from rme_tf.models.execution import default_jit_compile, recurrent_layers
+from small_recipes import image_recipe
 from test_lstm import ROWS, build_text_model
 
 GPU = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
@@ -118,7 +118,7 @@ def test_a_recipe_that_asks_for_xla_gets_it(monkeypatch, tmp_path):
 
     monkeypatch.setattr(runner, "_run", make)
     sizes = {"encoder": "mlp", "decoder": "mlp", "mlp_units": (3,), "latent_dim": 2, "components": 2}
-    recipe = ImageRecipe(dataset="digits", **sizes, warm_start_epochs=0, out=str(tmp_path / "run"))
+    recipe = image_recipe(dataset="digits", **sizes, warm_start_epochs=0, out=str(tmp_path / "run"))
     assert runner.run(dataclasses.replace(recipe, jit_compile=True)).jit_compile
     assert not runner.run(recipe).jit_compile
     assert found == {True: False, False: True}

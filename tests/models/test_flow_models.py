@@ -10,11 +10,11 @@ import rme_tf
 from definition import assert_same_gradients, recorded_gradients
 from rme_tf import ELBO, ImportanceWeighted, RecursiveMixture
 from rme_tf.algorithms import ALGORITHMS
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
 from rme_tf.posteriors import IAF, POSTERIORS, DiagLaplace, DiagStudentT, Householder, Sylvester
 from rme_tf.serving.saved_model import Endpoints
+from small_recipes import image_recipe
 from test_export import answers_of_each
 
 SMALL = {
@@ -198,18 +198,18 @@ def test_xla_compiles_the_step_for_batches_of_any_size(tiny_model, binary_data, 
 
 
 def test_a_recipe_says_how_many_transforms():
-    assert factories.make_posterior(ImageRecipe(posterior="iaf", flow_steps=3, latent_dim=4)).num_steps == 3
-    assert factories.make_posterior(ImageRecipe(posterior="householder", flow_steps=5)).num_reflections == 5
-    assert factories.make_posterior(ImageRecipe(posterior="sylvester")).num_steps == 2
-    assert factories.make_posterior(ImageRecipe(latent_dim=3)).latent_dim == 3
+    assert factories.make_posterior(image_recipe(posterior="iaf", flow_steps=3, latent_dim=4)).num_steps == 3
+    assert factories.make_posterior(image_recipe(posterior="householder", flow_steps=5)).num_reflections == 5
+    assert factories.make_posterior(image_recipe(posterior="sylvester")).num_steps == 2
+    assert factories.make_posterior(image_recipe(latent_dim=3)).latent_dim == 3
     words = ["--posterior", "iaf", "--components", "1", "--algorithm", "elbo", "--flow-steps", "2"]
-    assert rme_tf.experiments.parse(ImageRecipe(), args=words).flow_steps == 2
+    assert rme_tf.experiments.parse(image_recipe(), args=words).option("posterior.num_steps") == 2
 
 
 @pytest.mark.parametrize("choices", [{"flow_steps": 2}, {"posterior": "iaf", "flow_steps": 0}])
 def test_a_number_of_transforms_that_means_nothing_is_refused(choices):
-    with pytest.raises(ValueError, match="`flow_steps`"):
-        ImageRecipe(**choices)
+    with pytest.raises(ValueError, match="num_steps"):
+        image_recipe(**choices)
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_a_number_of_transforms_that_means_nothing_is_refused(choices):
 @pytest.mark.parametrize("choice", [{"posterior": "iaf"}, {"refinement": "iai", "refinement_steps": 1}], ids=str)
 def test_the_weights_of_a_family_or_a_refinement_count_as_inference(tmp_path, choice):
     networks = {"encoder": "mlp", "decoder": "mlp", "latent_dim": 2}
-    recipe = ImageRecipe(
+    recipe = image_recipe(
         dataset="digits",
         components=1,
         algorithm="elbo",
@@ -239,7 +239,7 @@ def test_the_weights_of_a_family_or_a_refinement_count_as_inference(tmp_path, ch
 
 def test_weights_that_do_not_train_count_on_neither_side():
     """Moving averages of an encoder, say; a decoder's never did."""
-    recipe = ImageRecipe(dataset="digits", components=2, encoder="mlp", decoder="mlp", latent_dim=2)
+    recipe = image_recipe(dataset="digits", components=2, encoder="mlp", decoder="mlp", latent_dim=2)
     task = recipe.load()
     models = [
         factories.make_model(recipe, {**task.model_options, "encoder_options": {"units": (3,), **more}})

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rme_tf.callbacks import ResumableCheckpoint
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes.factories import make_model
+from small_recipes import image_recipe
 
 RECIPE = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "batch_size": 32, "components": 2}
 STEPS = 3  # an epoch
@@ -21,7 +21,7 @@ def fall(share):
 
 def make(tmp_path, **fields):
     """A model of a recipe of four epochs, its images, and its checkpoint."""
-    recipe = ImageRecipe(**RECIPE, epochs=4, learning_rate=0.5, optimizer="sgd", warm_start_epochs=1, **fields)
+    recipe = image_recipe(**RECIPE, epochs=4, learning_rate=0.5, optimizer="sgd", warm_start_epochs=1, **fields)
     task = recipe.load()
     options = {**task.model_options, "encoder_options": {"units": (4,)}, "decoder_options": {"units": (4,)}}
     model = make_model(recipe, options, STEPS)
@@ -60,6 +60,6 @@ def test_a_constant_rate_is_what_a_recipe_has_unless_it_says_more(tmp_path):
 
 def test_a_rate_that_falls_by_itself_is_not_halved():
     with pytest.raises(ValueError, match=r"`patience` halves a constant learning rate. Received: `schedule` 'cosine'"):
-        ImageRecipe(**RECIPE, schedule="cosine", patience=1)
+        image_recipe(**RECIPE, schedule="cosine", patience=1)
     with pytest.raises(ValueError, match="`schedule` must be one of"):
-        ImageRecipe(**RECIPE, schedule="linear")
+        image_recipe(**RECIPE, schedule="linear")

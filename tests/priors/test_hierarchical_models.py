@@ -18,10 +18,10 @@ from definition import (
 )
 from rme_tf import ELBO, FreeBits, RecursiveMixture
 from rme_tf.evaluation.collapse import collapse_report
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.posteriors import POSTERIORS
 from rme_tf.priors import Hierarchical
+from small_recipes import image_recipe
 
 SEED = (3, 4)
 FLOOR = 0.05
@@ -160,16 +160,22 @@ def test_it_is_compiled_with_mixed_precision(hierarchy, binary_data):
 
 
 def test_the_size_of_a_prior_reaches_it():
-    assert factories.make_prior_options(ImageRecipe(prior="hierarchical")) == {}
-    assert factories.make_prior_options(ImageRecipe(prior="hierarchical", upper_dim=5)) == {"upper_dim": 5}
-    assert factories.make_prior_options(ImageRecipe(prior="vamp", prior_components=5)) == {"num_components": 5}
+    def options(**fields):
+        return factories.names_and_options(image_recipe(**fields))["prior_options"]
+
+    assert options(prior="hierarchical") == {}
+    assert options(prior="hierarchical", upper_dim=5) == {"upper_dim": 5}
+    assert options(prior="vamp", prior_components=5) == {"num_components": 5}
 
 
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"prior": "mixture", "upper_dim": 5}, r"`upper_dim` is for .*\['hierarchical'\]. Received: 'mixture'"),
-        ({"prior": "hierarchical", "prior_components": 5}, "`prior_components`.*Received: 'hierarchical'"),
+        ({"prior": "mixture", "upper_dim": 5}, "Unknown options of the prior 'mixture'.*upper_dim: for the prior"),
+        (
+            {"prior": "hierarchical", "prior_components": 5},
+            "Unknown options of the prior 'hierarchical'.*num_components: for",
+        ),
         ({"prior": "hierarchical", "latent_dim": 4, "upper_dim": 4}, r"`upper_dim`.* from 1 to 3.*Received: 4"),
         ({"prior": "hierarchical", "latent_dim": 4, "upper_dim": 0}, r"`upper_dim`.* from 1 to 3.*Received: 0"),
         ({"prior": "hierarchical", "latent_dim": 1}, "`latent_dim` must be .* at least 2. Received: 1. There are two"),
@@ -177,4 +183,4 @@ def test_the_size_of_a_prior_reaches_it():
 )
 def test_a_recipe_refuses_a_size_that_its_prior_has_not(choices, message):
     with pytest.raises(ValueError, match=message):
-        ImageRecipe(**choices)
+        image_recipe(**choices)

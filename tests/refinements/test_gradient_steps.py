@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
 from rme_tf.refinements import SemiAmortised
 from rme_tf.refinements.gradient import clipped
+from small_recipes import image_recipe
 
 
 def test_a_long_gradient_is_cut_and_a_zero_one_differentiable():
@@ -34,7 +34,7 @@ def test_steps_are_cut_no_shorter_than_the_authors_cut_them():
 
 
 def made(**choices):
-    recipe = ImageRecipe(components=1, algorithm="elbo", encoder="mlp", decoder="mlp", latent_dim=2, **choices)
+    recipe = image_recipe(components=1, algorithm="elbo", encoder="mlp", decoder="mlp", latent_dim=2, **choices)
     return factories.make_model(recipe, {"input_shape": (5,)}).refinement
 
 
@@ -50,12 +50,18 @@ def test_a_recipe_sets_the_rate_and_the_limit_of_the_steps():
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"refinement": "sa", "refinement_rate": 0.0}, "`refinement_rate` must be positive"),
-        ({"refinement": "dsvi", "refinement_clip": float("nan")}, "`refinement_clip` must be positive"),
-        ({"refinement": "iai", "refinement_rate": 0.1}, r"`refinement_rate` is for .*'dsvi', 'sa'.* Received: 'iai'"),
-        ({"refinement_clip": 5.0}, "`refinement_clip` is for .* Received: None"),
+        ({"refinement": "sa", "refinement_rate": 0.0}, "`learning_rate` must be a finite number above 0"),
+        ({"refinement": "dsvi", "refinement_clip": float("nan")}, "`clip_norm` must be a finite number above 0"),
+        (
+            {"refinement": "iai", "refinement_rate": 0.1},
+            "Unknown options of the refinement 'iai'.*learning_rate: for the refinement 'dsvi' or 'sa'",
+        ),
+        (
+            {"refinement_clip": 5.0},
+            "Unknown options of the refinement None.*clip_norm: for the refinement 'dsvi' or 'sa'",
+        ),
     ],
 )
 def test_a_rate_or_limit_that_means_nothing_is_refused(choices, message):
     with pytest.raises(ValueError, match=message):
-        ImageRecipe(components=1, algorithm="elbo", **choices)
+        image_recipe(components=1, algorithm="elbo", **choices)

@@ -1,162 +1,106 @@
-"""The recipe of a run, one dataclass: every choice is a field, every field a flag and a line of YAML.
+"""The recipe of a training run: data, model, algorithm, schedule and evaluation.
 
-Here is what images and sentences have in common; `ImageRecipe` and `TextRecipe` add what they have not.
+`ImageRecipe` and `TextRecipe` add the fields of their data. Choices in the library's tables are `Part`s: a name, and
+options of the class that the name stands for, which has their defaults and checks.
 """
 
 import dataclasses
-import inspect
 import pathlib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar
 
-from rme_tf.algorithms import ALGORITHMS
 from rme_tf.core.registry import lookup
-from rme_tf.experiments.recipes import factories
-from rme_tf.experiments.recipes.collapse_fields import Remedies
-from rme_tf.experiments.recipes.optimizer_fields import Optimization, Optimizer, Schedule
+from rme_tf.experiments.parts.fields import default_part, differing, with_fields
+from rme_tf.experiments.parts.part import Part
+from rme_tf.experiments.parts.slots import Slot
+from rme_tf.experiments.recipes.flat_form import FLAT, nested
+from rme_tf.experiments.recipes.part_checks import check_parts
+from rme_tf.experiments.recipes.places import PLACES
+from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
 from rme_tf.experiments.recipes.task import Task
-from rme_tf.models.building import SHARED
-from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
-from rme_tf.posteriors import MIXINGS, POSTERIORS, RecursiveMixing
-from rme_tf.priors import PRIORS, as_upper_dim
-from rme_tf.refinements import REFINEMENTS, GradientSteps
 
-EVALUATION_SEED = 2020  # of binarized images and of importance samples, whatever the run's own seed
-
-Update = Literal["joint", "sequential"]
-Bound = Literal["skew", "clamp", "none"]
-DecoderWeights = Literal["alpha", "uniform"]
-Gradient = Literal["pathwise", "dreg"]
-Estimator = Literal["s2a", "s2s"]
-CHOICES = {
-    "bound": Bound,
-    "decoder_weights": DecoderWeights,
-    "estimator": Estimator,
-    "gradient": Gradient,
-    "optimizer": Optimizer,
-    "schedule": Schedule,
-    "update": Update,
+EVALUATION_SEED = 2020  # of binarized images and of importance samples, independent of the run's own seed
+NEVER_LESS = {
+    0: ("seed",),
+    1: (
+        *("components", "latent_dim", "epochs", "batch_size", "importance_samples", "train_size", "test_size"),
+        *("patience", "steps_per_execution", "reset_decoder_epoch", "max_halvings", "more_importance_samples"),
+    ),
 }
-POSITIVE = ("learning_rate", "clip_norm", "later_width", "refinement_rate", "refinement_clip", "train_minutes")
-TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe(Optimization, Remedies):
+class Recipe(ScheduleFields):
     """One training run, from the data to the report.
 
-    Its fields against posterior collapse are those of `Remedies`, those of the optimizer of `Optimization`.
+    The fields of its schedule are those of `ScheduleFields`.
 
     Args:
-        data_dir: where data sets are kept, or are prepared already.
-        download: fetch the data set if it is not there.
-        train_size: use the first so many training observations; all unless given.
-        test_size: evaluate on the first so many test observations, or as many as there are; all unless given.
+        data_dir: directory of data sets, downloaded or prepared.
+        download: whether a data set that is not in `data_dir` is fetched.
+        train_size: number of training observations, the first ones; None for all.
+        test_size: number of test observations, the first ones, at most; None for all.
         encoder: network of each component.
-        trunk: "shared": the components have all but the last layer of it in common; "amortised", "conditioned" or
-            "recurrent": one network gives all of them.
-        later_width: of the hidden layers of the encoders after the first, as a share of the first one's; images alone.
+        trunk: network that the components share: "shared" for all but the last layer; "amortised", "conditioned" or
+            "recurrent" for one network of all components; None for networks apart.
+        later_width: size of the hidden layers of the encoders after the first, relative to the first; images only.
         decoder: network of p(x|z).
+        likelihood: p(x|z).
         posterior: family of each component.
-        flow_steps: transforms of a posterior that is made of some ("householder", "iaf", "sylvester"); its own default
-            unless given.
         prior: p(z).
-        prior_components: K of "mixture", or the pseudo-inputs of "vamp"; the prior's own default unless given.
-        upper_dim: latent dimensions of the upper layer of "hierarchical"; half of them unless given.
         latent_dim: D, the size of a latent code.
-        components: M, the components of the posterior; 1 is the plain VAE.
-        refinement: steps up the ELBO of each observation from what the encoders say: "sa", "dsvi" or "iai"; none unless
-            given.
-        refinement_steps: the number of those steps.
-        refinement_rate: learning rate of the steps of "sa" and "dsvi"; the refinement's own unless given.
-        refinement_clip: largest norm of their gradients; the refinement's own unless given.
-        mixing: "uniform" weights, or weights that a mixing network has "learned".
-        eps_min: learned weights: eps stays in [eps_min, 1 - eps_min].
-        uniform_pull: learned weights: strength of the pull towards uniform ones.
-        algorithm: "recursive_mixture", "boosted", "importance_weighted", "subset_elbo", or "elbo" (the VAE and the
-            mixture encoder).
-        update: the recursion in one pass ("joint") or as the paper's loop ("sequential").
-        bound: how the reward KL(q_m || Q_{m-1}) is bounded.
-        kl_bound: the barrier C, in nats.
-        decoder_weights: by what the recursion weighs the components for the decoder.
-        polish_epoch: from this epoch on, the recursion gives way to the ELBO of the mixture; never unless given.
-        weights_from_polish: whether learned weights stay uniform until that epoch.
-        entropy_weight: lambda of boosted variational inference.
-        gradient: of the encoders in the importance-weighted bound.
-        subset_size: components that a step of the "subset_elbo" draws.
-        estimator: "s2a" or "s2s", of that objective.
-        num_samples: latent samples of each component in a training step; the algorithm's own number unless given.
-        warm_start_epochs: epochs in which component 0 trains alone before the others start from it; the same for every
-            algorithm, whatever its own default, so that mixtures start alike.
-        warm_start_noise: standard deviation of the noise on the copied weights.
-        seed: of everything random.
+        components: M, the number of components of the posterior; 1 is the plain VAE.
+        refinement: steps up the ELBO of each observation from the encoders' outputs; None for none.
+        mixing: weights of the components.
+        algorithm: training algorithm. Its warm start is as long for every algorithm by default, so that mixtures
+            start alike; one component has none.
+        optimizer: optimizer of Keras.
+        seed: seed of all randomness.
         policy: Keras dtype policy, such as "mixed_float16".
-        jit_compile: compile the training step with XLA.
+        jit_compile: whether XLA compiles the training step.
         steps_per_execution: training steps after which control returns to Python, as in Keras.
         importance_samples: samples of the reported log-likelihood, over all components.
-        more_importance_samples: samples of a second one, of the test set alone; none unless given.
-        tensorboard: write the curves into `out`/tensorboard too.
-        out: where the run is kept; a run that is there is resumed.
-        overwrite: start anew, deleting the run in `out`; refused where that holds anything else.
-        smoke: a run of seconds, to see that everything works, on as many observations as there are.
+        more_importance_samples: samples of a second log-likelihood, of the test set only; None for no second one.
+        tensorboard: whether `out`/tensorboard gets the curves too.
+        out: directory of the run; a run that is there is resumed.
+        overwrite: whether the run in `out` is deleted first; refused where the directory holds anything else.
+        smoke: whether the run is one of seconds, on at most a few hundred observations.
 
     To be implemented by subclasses:
         * `load()`: the `Task`.
-        * `initialise(parts, seed)`, where weights are not to start as Keras has them.
-        * `TABLES`, `PATHS`, `SMOKE`: what more names are looked up in, which fields are paths, and the fields of a
-          run of seconds.
+        * `initialize(parts, seed)`, for weights that Keras's initializers do not give.
+        * `derived()`: options that other fields decide where they are not set.
+        * `PARTS`, `TABLES`, `PATHS`, `SMOKE`: places for choices, tables of names without options, fields that are
+          paths, and fields of a run of seconds.
     """
 
-    TABLES: ClassVar[dict[str, Mapping]] = {
-        "algorithm": ALGORITHMS,
-        "decoder": DECODERS,
-        "encoder": ENCODERS,
-        "mixing": MIXINGS,
-        "posterior": POSTERIORS,
-        "prior": PRIORS,
-    }
+    PARTS: ClassVar[Mapping[str, Slot]] = PLACES
+    TABLES: ClassVar[Mapping[str, Mapping]] = {}
+    ALIASES: ClassVar[Mapping[str, tuple[str, ...]]] = FLAT
+    SEVERAL: ClassVar[bool] = False  # whether a command line may set options of choices that methods make later
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
-    OWN: ClassVar[tuple[str, ...]] = ("num_samples",)  # of which algorithms have defaults of their own
-    # What is no part of the identity.
+    # Fields that do not identify a run.
     ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
-    PATHS: ClassVar[tuple[str, ...]] = ()  # of these the last name alone is one: data may be moved
+    # Path fields: only the file name identifies a run, so data may be moved.
+    PATHS: ClassVar[tuple[str, ...]] = ()
 
     data_dir: str | None = "data"
     download: bool = True
     train_size: int | None = None
     test_size: int | None = None
-    encoder: str = "conv"
-    trunk: str | None = None
+    encoder: Part = Part("conv")
+    trunk: Part = Part(None)
     later_width: float = 1.0
-    decoder: str = "conv"
-    posterior: str = "diag_normal"
-    flow_steps: int | None = None
-    prior: str = "standard_normal"
-    prior_components: int | None = None
-    upper_dim: int | None = None
+    decoder: Part = Part("conv")
+    likelihood: Part = Part("bernoulli")
+    posterior: Part = Part("diag_normal")
+    prior: Part = Part("standard_normal")
     latent_dim: int = 20
     components: int = 5
-    refinement: str | None = None
-    refinement_steps: int = 8
-    refinement_rate: float | None = None
-    refinement_clip: float | None = None
-    mixing: str = "uniform"
-    eps_min: float = 0.0
-    uniform_pull: float = 0.0
-    algorithm: str = "recursive_mixture"
-    update: Update = "joint"
-    bound: Bound = "skew"
-    kl_bound: float = 3.0
-    decoder_weights: DecoderWeights = "alpha"
-    polish_epoch: int | None = None
-    weights_from_polish: bool = False
-    entropy_weight: float = 1.0
-    gradient: Gradient = "pathwise"
-    subset_size: int = 1
-    estimator: Estimator = "s2a"
-    num_samples: int | None = None
-    warm_start_epochs: int = 3
-    warm_start_noise: float = 0.01
+    refinement: Part = Part(None, steps=8)
+    mixing: Part = Part("uniform")
+    algorithm: Part = Part("recursive_mixture", warm_start_epochs=3, kl_weight=Part(None, steps=1000))
+    optimizer: Part = Part("adam", learning_rate=1e-3)
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
@@ -169,82 +113,101 @@ class Recipe(Optimization, Remedies):
     smoke: bool = False
 
     def __post_init__(self):
+        self._complete_parts()
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
-        self.check_at_least(1, "components", "latent_dim", "epochs", "batch_size", "num_samples", "importance_samples")
-        self.check_at_least(1, "train_size", "test_size", "patience", "flow_steps", "prior_components")
-        self.check_at_least(1, "steps_per_execution")
-        self.check_at_least(1, "reset_decoder_epoch", "free_bits_groups", "max_halvings", "more_importance_samples")
-        self.check_at_least(0, "seed", "refinement_steps")
-        for name, table in (("refinement", REFINEMENTS), ("trunk", TRUNKS)):
-            if getattr(self, name) is not None:
-                lookup(table, getattr(self, name), name)
-        refining = sorted(name for name, kind in ALGORITHMS.items() if "refinement" in kind.honors)
-        if self.refinement is not None and self.algorithm not in refining:
-            raise ValueError(f"`refinement` needs an algorithm of {refining}. Received: {self.algorithm!r}.")
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise ValueError(f"`{name}` must be positive. Received: {value}.")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"`{name}` must be one of {get_args(choices)}. Received: {getattr(self, name)!r}.")
-        self.check_halvings()
-        self.check_remedies(self.latent_dim, self.epochs)
-        self.check_sizes()
-        RecursiveMixing(eps_min=self.eps_min, uniform_pull=self.uniform_pull)  # it checks its numbers
-        factories.make_algorithm(self)  # so does this
+        for least, names in NEVER_LESS.items():
+            self.check_at_least(least, *names)
+        self.check_positive("later_width", "train_minutes")
+        self.check_schedule()
+        parts = {name: self.choice(name) for name in self.PARTS}
+        check_parts(self.PARTS, parts, self.latent_dim, self.components)
 
-    def check_sizes(self) -> None:
-        """Raises ValueError for the size of a part that has none."""
-        for name, argument in factories.PRIOR_SIZES.items():
-            takers = sorted(prior for prior, kind in PRIORS.items() if argument in inspect.signature(kind).parameters)
-            if getattr(self, name) is not None and self.prior not in takers:
-                raise ValueError(f"`{name}` is for a prior of {takers}. Received: {self.prior!r}.")
-        if self.prior == "hierarchical":
-            as_upper_dim(self.latent_dim, self.upper_dim)  # it checks its numbers
-        if self.flow_steps is not None and POSTERIORS[self.posterior].depth_argument is None:
-            flows = sorted(name for name, family in POSTERIORS.items() if family.depth_argument is not None)
-            raise ValueError(f"`flow_steps` is for a posterior of {flows}. Received: {self.posterior!r}.")
-        stepping = sorted(name for name, kind in REFINEMENTS.items() if issubclass(kind, GradientSteps))
-        for name in ("refinement_rate", "refinement_clip"):
-            if getattr(self, name) is not None and self.refinement not in stepping:
-                raise ValueError(f"`{name}` is for a refinement of {stepping}. Received: {self.refinement!r}.")
+    def _complete_parts(self) -> None:
+        """Makes parts of names and mappings, in one form for equal choices."""
+        defaults = {name: default_part(type(self), name) for name in self.PARTS}
+        for name, slot in self.PARTS.items():
+            value = getattr(self, name)
+            is_default = value is getattr(type(self), name)
+            part = defaults[name] if is_default else slot.part(value, defaults[name], any_choice=self.SEVERAL)
+            object.__setattr__(self, name, part)
+        derived: dict[str, dict[str, Any]] = {name: {} for name in self.PARTS}
+        for dotted, value in self.derived().items():
+            name, _, option = dotted.partition(".")
+            derived[name][option.rpartition(".")[2]] = value
+        for name, slot in self.PARTS.items():
+            object.__setattr__(self, name, slot.normal(getattr(self, name), defaults[name], derived[name]))
 
     def check_at_least(self, least: int, *names: str) -> None:
-        """Raises ValueError if one of those fields is below `least`; None passes."""
+        """Raises ValueError if one of the named fields is below `least`; None passes."""
         for name in names:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
 
+    def check_positive(self, *names: str) -> None:
+        """Raises ValueError if one of the named fields is not positive and finite; None passes."""
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+
     def load(self) -> Task:
         """Returns the data's side of the run.
 
         Raises:
-            ValueError: if the data are not to be had, or do not allow for what the recipe wants of them.
+            ValueError: if the data are unavailable, or do not suffice for the recipe.
         """
         raise NotImplementedError
 
-    def initialise(self, parts: list, seed: int) -> None:
-        """Draws the weights of new networks and likelihoods, where Keras's initialisers will not do."""
+    def initialize(self, parts: list, seed: int) -> None:
+        """Draws the weights of new networks and likelihoods where Keras's initializers do not."""
         del parts, seed
 
+    def derived(self) -> dict[str, Any]:
+        """Returns options that other fields decide where they are not set, by dotted name.
+
+        None stands for a value that the data decide too.
+        """
+        return {} if self.reset_decoder_epoch is None else {"algorithm.kl_weight.delay": None}
+
+    def choice(self, name: str) -> Part:
+        """Returns a choice, by its field, with the options that other fields decide."""
+        slot, part = self.PARTS[name], getattr(self, name)
+        for dotted, value in self.derived().items():
+            field, _, option = dotted.partition(".")
+            if field == name and option in slot.options(part.name) and option not in part.options:
+                part = slot.part({option: value}, part)
+        return part
+
+    def option(self, dotted: str) -> Any:
+        """Returns the value of a field or option by its dotted name; None for an option that no choice takes.
+
+        An option that is not set has the default of its class.
+        """
+        name, *path = dotted.split(".")
+        value = getattr(self, name)
+        value = self.PARTS[name].canonical(value) if name in self.PARTS else value
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
     def resolved(self):
-        """Returns the recipe that is run, with the algorithm's own numbers where none are given; small if `smoke`."""
-        own = self._own_numbers(vars(self))
+        """Returns the recipe of the run itself: that of a run of seconds if `smoke`."""
         if not self.smoke:
-            return dataclasses.replace(self, **own)
+            return self
         sizes = {name: getattr(self, name) for name in ("train_size", "test_size") if getattr(self, name) is not None}
-        early: dict[str, Any] = {"warm_start_epochs": min(1, self.warm_start_epochs)}
-        if self.polish_epoch is not None:
-            early = {"warm_start_epochs": 0, "polish_epoch": 1}
+        early: dict[str, Any] = {}
+        if self.option("algorithm.polish_epoch") is not None:
+            early = {"algorithm.warm_start_epochs": 0, "algorithm.polish_epoch": 1}
+        elif self.option("algorithm.warm_start_epochs") is not None:
+            early = {"algorithm.warm_start_epochs": min(1, self.option("algorithm.warm_start_epochs"))}
         if self.reset_decoder_epoch is not None:
             early["reset_decoder_epoch"] = 1
         if self.more_importance_samples is not None:
             early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         smaller = {name: min(size, self.SMOKE[name]) for name, size in sizes.items()}
-        return dataclasses.replace(self, **{**own, **self.SMOKE, **smaller, **early})
+        return with_fields(self, {**self.SMOKE, **smaller, **early})
 
     def batch_of(self, num_train: int) -> int:
         """Returns the observations of a training step; of a run of seconds, no more than there are to train on."""
@@ -252,30 +215,54 @@ class Recipe(Optimization, Remedies):
 
     @property
     def model_name(self) -> str:
-        """What tables and figures call the model."""
+        """Name of the model in tables and figures."""
         return "RME" if self.components > 1 else "VAE"
 
     @property
-    def identity(self) -> dict:
-        """What makes two runs the same: every field but where the run is kept and how it was called."""
-        return self._identify(dataclasses.asdict(self))
+    def config(self) -> dict[str, Any]:
+        """All fields as plain values, choices with all their options."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name in self.PARTS:
+            values[name] = self.PARTS[name].canonical(self.choice(name))
+        if "algorithm.kl_weight.delay" in self.derived():
+            annealing = self.algorithm.options.get("kl_weight", Part(None))
+            if annealing.name is not None and "delay" not in annealing.options:
+                values["algorithm"]["kl_weight"]["delay"] = None  # the steps before the decoder's reset
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Fields that make two runs the same: all but where the run is kept and how it was called."""
+        kept = {name: value for name, value in self.config.items() if name not in self.ELSEWHERE}
+        names = {name: pathlib.Path(kept[name]).name for name in self.PATHS if kept.get(name) is not None}
+        return {**kept, **names}
 
     @classmethod
-    def _own_numbers(cls, values: Mapping) -> dict[str, Any]:
-        """Returns the algorithm's own defaults of the fields of `OWN` that are None in a recipe's values."""
-        algorithm = ALGORITHMS.get(values.get("algorithm", cls.algorithm))
-        return {name: getattr(algorithm, name) for name in cls.OWN if name in values and values[name] is None}
+    def nested(cls, config: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, Any]:
+        """Returns a configuration by the fields of today: see `flat_form.nested`."""
+        return nested(cls, config, parts)
 
     @classmethod
-    def _identify(cls, values: Mapping) -> dict:
-        """Returns the part of a recipe's values that is its identity, as JSON and YAML give it back."""
-        values = {**values, **cls._own_numbers(values)}
-        kept = {name: value for name, value in values.items() if name not in cls.ELSEWHERE}
-        names = {name: pathlib.Path(kept[name]).name for name in cls.PATHS if kept.get(name) is not None}
-        lists = {name: list(value) for name, value in kept.items() if isinstance(value, tuple)}
-        return {**kept, **names, **lists}
+    def of_config(cls, config: Mapping[str, Any]):
+        """Returns the recipe of a recorded configuration, flat or nested.
+
+        Raises:
+            ValueError: for a field without a place, and as the recipe does.
+        """
+        if isinstance(config.get("algorithm"), str):  # flat: from a time when every algorithm drew one sample
+            config = {"num_samples": 1, **config}
+        values = cls.nested(config, {name: default_part(cls, name) for name in cls.PARTS})
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**fields)
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
-        """Returns what makes this run another than the recorded one: field -> (value there, value here)."""
-        there = {**type(self)().identity, **self._identify(recorded)}  # a younger field had the effect of its default
-        return {name: (there[name], value) for name, value in self.identity.items() if there[name] != value}
+        """Returns what makes this run another than the recorded one: dotted field -> (value there, value here).
+
+        A field that is younger than the record had the effect of its default.
+
+        Raises:
+            ValueError: for a record that is none of a recipe of today.
+        """
+        return differing(self.of_config(recorded).identity, self.identity)

@@ -1,124 +1,101 @@
-"""What the fields of a recipe stand for: the algorithm, the optimizer and the compiled model."""
+"""Objects for the choices of a recipe: the algorithm, the optimizer and the compiled model."""
 
-import dataclasses
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from rme_tf.algorithms import ALGORITHMS, Aggressive, Algorithm
-from rme_tf.algorithms.free_bits import FreeBits
-from rme_tf.algorithms.kl_annealing import ANNEALINGS, Annealing, CyclicalAnnealing
+from rme_tf.algorithms import Algorithm
 from rme_tf.core.registry import lookup
+from rme_tf.experiments.parts.options import REQUIRED
+from rme_tf.experiments.parts.part import Part
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.part_checks import without_warm_start
+from rme_tf.experiments.recipes.places import OPTIMIZERS
 from rme_tf.models.vae import VAE
-from rme_tf.networks import ENCODERS
-from rme_tf.posteriors import MIXINGS, POSTERIORS, Mixing, PosteriorFamily, RecursiveMixing
+from rme_tf.posteriors import Mixing, PosteriorFamily
 
-PRIOR_SIZES = {"prior_components": "num_components", "upper_dim": "upper_dim"}  # field -> argument of the prior
-
-
-def make_algorithm(recipe: Any, steps_per_epoch: int = 1) -> Algorithm:
-    """Returns the training algorithm that the fields describe; raises ValueError as it does."""
-    algorithm = lookup(ALGORITHMS, recipe.algorithm, "algorithm")
-    fields = {field.name for field in dataclasses.fields(recipe)}
-    names = {field.name for field in dataclasses.fields(algorithm)} & fields
-    options: dict[str, Any] = {name: value for name in names if (value := getattr(recipe, name)) is not None}
-    free_bits = FreeBits(nats=recipe.free_bits, groups=recipe.free_bits_groups)
-    aggressive = Aggressive(window=recipe.aggressive_window, max_steps=recipe.aggressive_max_steps)
-    options["kl_weight"] = make_kl_weight(recipe, steps_per_epoch)
-    options["free_bits"] = free_bits if recipe.free_bits else None
-    options["aggressive"] = aggressive if recipe.aggressive else None
-    if recipe.components == 1:
-        options["warm_start_epochs"] = 0
-    return algorithm(**options)
+SIZES = ("filters", "hidden", "units")  # options of encoders that are sizes of hidden layers
 
 
-def make_kl_weight(recipe: Any, steps_per_epoch: int = 1) -> float | Annealing:
-    """Returns the weight of the KL term, or its annealing; raises ValueError as that does."""
-    if recipe.annealing is None:
-        return recipe.kl_weight
-    annealing = lookup(ANNEALINGS, recipe.annealing, "annealing")
-    delay = recipe.annealing_delay
-    if delay is None:
+def make_algorithm(recipe: Recipe, steps_per_epoch: int = 1) -> Algorithm:
+    """Returns the training algorithm; raises ValueError as its class does.
+
+    An annealing without a delay of its own begins after the reset of the decoder.
+    """
+    slot = recipe.PARTS["algorithm"]
+    part = without_warm_start(slot, recipe.choice("algorithm"), recipe.components)
+    annealing = part.options.get("kl_weight", Part(None))
+    if annealing.name is not None and "delay" not in annealing.options:
         delay = steps_per_epoch * (recipe.reset_decoder_epoch or 0)
-    options = {"steps": recipe.annealing_steps, "start": recipe.annealing_start, "delay": delay}
-    if annealing is CyclicalAnnealing:
-        options |= {"cycles": recipe.annealing_cycles, "rise": recipe.annealing_rise}
-    return annealing(**options, end=recipe.kl_weight)
+        part = slot.part({"kl_weight": {"delay": delay}}, part)
+    return slot.make(part)
 
 
-def make_posterior(recipe: Any) -> PosteriorFamily:
-    """Returns the family of the components, with weights of its own if it has any."""
-    family = lookup(POSTERIORS, recipe.posterior, "posterior")
-    options = {} if recipe.flow_steps is None else {family.depth_argument: recipe.flow_steps}
-    return family(latent_dim=recipe.latent_dim, **options)
+def make_posterior(recipe: Recipe) -> PosteriorFamily:
+    """Returns the family of the components, with its weights if it has any."""
+    return recipe.PARTS["posterior"].make(recipe.choice("posterior"), latent_dim=recipe.latent_dim)
 
 
-def make_prior_options(recipe: Any) -> dict[str, int]:
-    """Returns arguments of the prior."""
-    sizes = {argument: getattr(recipe, name) for name, argument in PRIOR_SIZES.items()}
-    if recipe.prior == "vamp":
-        sizes["length"] = getattr(recipe, "max_length", None)  # of pseudo-inputs that are sentences
-    return {argument: size for argument, size in sizes.items() if size is not None}
+def make_mixing(recipe: Recipe) -> Mixing:
+    """Returns the weighting of the components; raises ValueError as the mixing does."""
+    return recipe.PARTS["mixing"].make(recipe.choice("mixing"))
 
 
-def make_mixing(recipe: Any) -> Mixing:
-    """Returns how the components are weighted; raises ValueError as the mixing does."""
-    if recipe.mixing == "learned":
-        return RecursiveMixing(eps_min=recipe.eps_min, uniform_pull=recipe.uniform_pull)
-    return lookup(MIXINGS, recipe.mixing, "mixing")()
-
-
-def make_refinement_options(recipe: Any) -> dict[str, Any]:
-    """Returns arguments of the refinement, none where there is no refinement."""
-    if recipe.refinement is None:
-        return {}
-    limits = {"learning_rate": recipe.refinement_rate, "clip_norm": recipe.refinement_clip}
-    given = {name: value for name, value in limits.items() if value is not None}
-    return {"steps": recipe.refinement_steps, **given}
-
-
-def make_optimizer(recipe: Any, steps_per_epoch: int = 1) -> keras.optimizers.Optimizer:
-    """Returns the optimizer."""
-    optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[recipe.optimizer]
-    rate = recipe.learning_rate
+def make_optimizer(recipe: Recipe, steps_per_epoch: int = 1) -> keras.optimizers.Optimizer:
+    """Returns the optimizer, its learning rate on the recipe's schedule."""
+    slot, part = recipe.PARTS["optimizer"], recipe.choice("optimizer")
+    arguments = slot.arguments(part)
+    build = lookup(OPTIMIZERS, part.name, "optimizer")
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps_per_epoch)
-    return optimizer(rate, global_clipnorm=recipe.clip_norm)
+        rate, steps = recipe.option("optimizer.learning_rate"), recipe.epochs * steps_per_epoch
+        arguments["learning_rate"] = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return build(**arguments)
 
 
-def encoder_options(recipe: Any, given: Mapping[str, Any]) -> Mapping[str, Any] | list[dict[str, Any]]:
-    """Returns the options of the encoder's builder: the given ones, or one dict a component where later ones differ."""
+def encoder_options(recipe: Recipe) -> dict[str, Any] | list[dict[str, Any]]:
+    """Returns the options of the encoder's builder: one dict, or one for each component where later ones differ."""
+    slot, part = recipe.PARTS["encoder"], recipe.choice("encoder")
+    options = slot.arguments(part)
     if recipe.later_width == 1.0 or recipe.components == 1:
-        return given
-    builder = inspect.signature(ENCODERS[recipe.encoder])
-    sizes = {name: each.default for name, each in builder.parameters.items() if name in ("filters", "hidden", "units")}
-    sizes = {name: given.get(name, default) for name, default in sizes.items()}
-
-    def scaled(size):
-        return max(1, round(size * recipe.later_width)) if isinstance(size, int) else tuple(map(scaled, size))
-
-    later = {**given, **{name: scaled(size) for name, size in sizes.items()}}
-    return [dict(given), *([later] * (recipe.components - 1))]
+        return options
+    defaults = {name: option.default for name, option in slot.options(part.name).items()}
+    sizes = {name: options.get(name, defaults[name]) for name in SIZES if defaults.get(name, REQUIRED) is not REQUIRED}
+    later = {**options, **{name: _scaled(size, recipe.later_width) for name, size in sizes.items()}}
+    return [options, *([later] * (recipe.components - 1))]
 
 
-def make_model(recipe: Any, options: Mapping[str, Any], steps_per_epoch: int = 1) -> VAE:
-    """Returns the compiled model, `options` being a task's `model_options`."""
-    names = {name: getattr(recipe, name) for name in ("encoder", "decoder", "prior", "latent_dim")}
-    options = {**options, "encoder_options": encoder_options(recipe, options.get("encoder_options", {}))}
-    model = VAE.from_names(
-        **{**names, "num_components": recipe.components, "posterior": make_posterior(recipe), **options},
-        trunk=recipe.trunk,
-        refinement=recipe.refinement,
-        refinement_options=make_refinement_options(recipe),
-        prior_options=make_prior_options(recipe),
-        mixing=make_mixing(recipe),
-        seed=recipe.seed,
-    )
+def _scaled(size, width: float):
+    """Returns a size, or a tuple of sizes, relative to a width of 1."""
+    return max(1, round(size * width)) if isinstance(size, int) else tuple(_scaled(part, width) for part in size)
+
+
+def names_and_options(recipe: Recipe) -> dict[str, Any]:
+    """Returns the arguments of `VAE.from_names` for networks, likelihood, prior and refinement."""
+    arguments: dict[str, Any] = {}
+    for name in ("encoder", "decoder", "trunk", "likelihood", "prior", "refinement"):
+        part = recipe.choice(name)
+        options = encoder_options(recipe) if name == "encoder" else recipe.PARTS[name].arguments(part)
+        arguments.update({name: part.name, f"{name}_options": options})
+    return arguments
+
+
+def make_model(recipe: Recipe, options: Mapping[str, Any], steps_per_epoch: int = 1) -> VAE:
+    """Returns the compiled model.
+
+    Args:
+        recipe: recipe of the run.
+        options: arguments of `VAE.from_names` that the data decide; options of a part add to the recipe's.
+        steps_per_epoch: training steps of an epoch.
+    """
+    arguments = {"posterior": make_posterior(recipe), "mixing": make_mixing(recipe), **names_and_options(recipe)}
+    for name, value in options.items():
+        arguments[name] = {**arguments[name], **value} if name.endswith("_options") else value
+    sizes = {"latent_dim": recipe.latent_dim, "num_components": recipe.components}
+    model = VAE.from_names(**arguments, **sizes, seed=recipe.seed)
     parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
-    recipe.initialise([part for part in parts if part is not None], recipe.seed)
+    recipe.initialize([part for part in parts if part is not None], recipe.seed)
     algorithm = make_algorithm(recipe, steps_per_epoch)
     execution = {name: getattr(recipe, name) for name in ("jit_compile", "steps_per_execution")}
     model.compile(make_optimizer(recipe, steps_per_epoch), algorithm=algorithm, **execution)
@@ -126,7 +103,7 @@ def make_model(recipe: Any, options: Mapping[str, Any], steps_per_epoch: int = 1
 
 
 def draw_uniformly(parts: list, limit: float, embedding_limit: float, seed: int) -> None:
-    """Draws the weights and biases of networks and likelihoods from U(-limit, limit), embeddings by theirs."""
+    """Draws the weights of networks and likelihoods from U(-limit, limit), embeddings within their own limit."""
     variables = [variable for part in parts for variable in part.trainable_variables]
     for index, variable in enumerate(variables):
         within = embedding_limit if variable.name == "embeddings" else limit

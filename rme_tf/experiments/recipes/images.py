@@ -7,19 +7,19 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from rme_tf import data
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.evaluation.collapse import collapse_report
+from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes import image_gallery
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.monitors import monitors
+from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.likelihoods import LIKELIHOODS
-from rme_tf.likelihoods.normal import SCALES
 from rme_tf.networks import DECODERS, ENCODERS
 
 MONITORED = 500  # validation images diagnosed after each epoch, at most
@@ -59,56 +59,39 @@ class ImageRecipe(Recipe):
     Args:
         dataset: name of the data set.
         binarization: "dynamic" (redrawn for each training batch), "static", "threshold": 0 and 1, for "bernoulli";
-            "none": the 256 levels; "dequantized": real numbers, with noise in the place of what was rounded off.
-        likelihood: p(x|z). Of a density there are bits per dimension where the pixels are "dequantized" alone.
-        path: folder or file of a data set that is kept where you say: see data/README.md.
+            "none": the 256 levels; "dequantized": real numbers, with noise in place of the rounding. A density has
+            bits per dimension for "dequantized" pixels only.
+        path: folder or file of a data set of your own: see data/README.md.
         size: pixels on a side, of the data sets "celeb_a" and "folder".
         channels: 1 (grey) or 3 (RGB), of the data set "folder".
-        bits: of the values in files of 16 bits, of the data set "folder": 16, or what a TIFF says, unless given.
-        decoder_scale: of the likelihood "normal": "shared", "per_pixel", "per_image", "decoded" or "fixed".
-        mlp_units: hidden layers of the networks "mlp".
-        mlp_activation: theirs, by Keras's name.
-        pixelcnn_layers: gated layers of the decoder "pixelcnn".
-        pixelcnn_filters: filters of the decoder "pixelcnn".
-        diagnosed: test images of the report on collapse; no report, and no monitor in training, unless given.
+        bits: bits of the values in files of 16 bits, of the data set "folder"; None for 16, or the number in a TIFF.
+        diagnosed: number of test images for the report on collapse; None for no report, and no monitor in training.
     """
 
-    TABLES: ClassVar[dict[str, Mapping]] = {
-        **Recipe.TABLES,
-        "encoder": _without(ENCODERS, "constant", "lstm"),
-        "decoder": _without(DECODERS, "lstm"),
-        "binarization": BINARIZATIONS,
-        "dataset": DATASETS,
-        "likelihood": _without(LIKELIHOODS, "categorical_sequence"),
+    PARTS: ClassVar[Mapping[str, Slot]] = {
+        **Recipe.PARTS,
+        "encoder": encoder_place(_without(ENCODERS, "constant", "lstm")),
+        "decoder": decoder_place(_without(DECODERS, "lstm")),
+        "likelihood": likelihood_place(_without(LIKELIHOODS, "categorical_sequence")),
     }
+    TABLES: ClassVar[Mapping[str, Mapping]] = {"binarization": BINARIZATIONS, "dataset": DATASETS}
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
 
     dataset: str = "mnist"
     binarization: str = "dynamic"
-    likelihood: str = "bernoulli"
     path: str | None = None
     size: int | None = None
     channels: int | None = None
     bits: int | None = None
-    decoder_scale: str = "shared"
-    mlp_units: tuple[int, ...] = (256, 256)
-    mlp_activation: str = "relu"
-    pixelcnn_layers: int = 5
-    pixelcnn_filters: int = 32
     diagnosed: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
-        check_values(self.likelihood, self.binarization)
+        check_values(str(self.likelihood.name), self.binarization)
         data.given_options(self.dataset, **self.data_options)
-        self.check_at_least(1, "size", "channels", "pixelcnn_layers", "pixelcnn_filters")
+        self.check_at_least(1, "size", "channels")
         self.check_at_least(9, "bits")
         self.check_at_least(2, "diagnosed")
-        if not self.mlp_units or min(self.mlp_units) < 1:
-            raise ValueError(f"`mlp_units` must be sizes of at least 1. Received: {self.mlp_units}.")
-        keras.activations.get(self.mlp_activation)
-        if self.decoder_scale not in SCALES:
-            raise ValueError(f"`decoder_scale` must be one of {SCALES}. Received: {self.decoder_scale!r}.")
 
     @property
     def data_options(self) -> dict[str, Any]:
@@ -116,18 +99,8 @@ class ImageRecipe(Recipe):
         return {"path": self.path, "size": self.size, "channels": self.channels, "bits": self.bits}
 
     def model_options(self, input_shape) -> dict[str, Any]:
-        """Returns arguments of `VAE.from_names`."""
-        options: dict[str, Any] = {"input_shape": input_shape, "likelihood": self.likelihood}
-        if self.likelihood == "normal":
-            options["likelihood_options"] = {"scale": self.decoder_scale}
-        sizes = {
-            "mlp": {"units": self.mlp_units, "activation": self.mlp_activation},
-            "pixelcnn": {"num_layers": self.pixelcnn_layers, "filters": self.pixelcnn_filters},
-        }
-        for part in ("encoder", "decoder"):
-            if (network := getattr(self, part)) in sizes:
-                options[f"{part}_options"] = sizes[network]
-        return options
+        """Returns arguments of `VAE.from_names` that the data decide."""
+        return {"input_shape": input_shape}
 
     def images(self) -> tuple[data.ImageSplits, list[str]]:
         """Returns the splits, and what the loader warned of, which it prints: the files that were passed over, say."""
@@ -207,7 +180,7 @@ class ImageRecipe(Recipe):
 
     def more_metrics(self, model, split: str, example) -> dict[str, Any]:
         """Returns of the test set the report on collapse, and a Gaussian decoder's scale; NaN for meaningless bits."""
-        quantized = is_density(self.likelihood) and BINARIZATIONS[self.binarization].values != "real"
+        quantized = is_density(str(self.likelihood.name)) and BINARIZATIONS[self.binarization].values != "real"
         found: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
         if split != "test":
             return found

@@ -16,4 +16,7 @@ def monitors(recipe: Recipe, observations, history: dict) -> list:
         history: of the run until now: what was best before an interruption counts.
     """
     best = max(filter(math.isfinite, history.get("mi", [])), default=-math.inf)
-    return [CollapseMonitor(observations), *([StopAggressive(best=best)] if recipe.aggressive else [])]
+    return [
+        CollapseMonitor(observations),
+        *([StopAggressive(best=best)] if recipe.option("algorithm.aggressive") is not None else []),
+    ]

@@ -13,12 +13,16 @@ from rme_tf.data import text
 from rme_tf.data.text.tokenizer_training import check_training
 from rme_tf.evaluation.collapse import collapse_report
 from rme_tf.evaluation.likelihood_bounds import perplexity
+from rme_tf.experiments.parts.part import Part
+from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes import sentence_samples
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.factories import draw_uniformly
 from rme_tf.experiments.recipes.monitors import monitors
+from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.tokenizers import keep_tokenizer, make_tokenizer, tokenizer_of_run
+from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
 
@@ -33,44 +37,37 @@ class TextRecipe(Recipe):
     """A training run on sentences, one a line.
 
     Args:
-        corpus: a folder with train.txt, validation.txt and test.txt; one file, of which 5% of the lines are to validate
-            and 5% to test; or "docs": prose that comes with Python.
+        corpus: folder with train.txt, validation.txt and test.txt; one file, of whose lines 5% are for validation and
+            5% for the test; or "docs", prose that comes with Python.
         train: file of training sentences, in place of the folder's.
         validation: file of validation sentences.
         test: file of test sentences.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
-        field: of its examples: the one with the text.
+        field: name of the text in that data set's examples.
         tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
             .model file.
-        vocabulary_size: V, of a tokenizer that is trained; where the corpus is too small for it, the largest there can
-            be, with a warning.
-        tokenizer_lines: training sentences that it is trained on at most, drawn by a fixed seed and held in memory; all
-            if None.
+        vocabulary_size: V, of a tokenizer that is trained; for a corpus that is too small, the largest possible, with a
+            warning.
+        tokenizer_lines: number of training sentences for the tokenizer, at most, drawn by a fixed seed and held in
+            memory; None for all.
         coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
-        lowercase: whether that tokenizer folds upper case into lower.
-        max_length: most tokens of a sentence, EOS counted; a longer one is cut.
-        units: of the LSTMs.
-        embedding_size: of a token.
-        features: of the decoder for a token, from which the logits are made; `units` unless given.
-        bidirectional: whether the encoders read from both ends.
-        tied: whether logits and embeddings share their weights; `features` is then `embedding_size`.
-        skip: whether z joins the outputs of the decoder's LSTM too.
-        word_dropout: share of the words before that are hidden from the decoder in training.
-        input_dropout: rate on the inputs of the LSTMs.
-        encoder_dropout: rate on those of the encoders, where it is another.
-        output_dropout: rate on the outputs of the decoder's LSTM.
-        weight_range: weights and biases start uniform within this of zero, also in a decoder that is reset; as Keras
-            has them unless given.
-        embedding_range: embeddings likewise; as other weights unless given.
-        mean_scale: batch normalisation of the posterior means to this standard deviation (BN-VAE).
-        language_model: no latent code at all: the LSTM language model of the same decoder.
-        diagnosed: test sentences of the report on collapse, the aggregate posterior's N.
+        lowercase: whether the tokenizer folds upper case into lower.
+        max_length: number of tokens of a sentence, at most, EOS included; longer sentences are cut.
+        weight_range: initial weights and biases are drawn from U(-weight_range, weight_range), also those of a decoder
+            that is reset; None for Keras's initializers.
+        embedding_range: range of the initial embeddings; None for `weight_range`.
+        language_model: whether there is no latent code: the LSTM language model of the same decoder.
+        diagnosed: number of test sentences for the report on collapse, the aggregate posterior's N.
     """
 
-    TABLES: ClassVar[dict[str, Mapping]] = {
-        **Recipe.TABLES,
-        "decoder": {"lstm": DECODERS["lstm"]},
-        "encoder": {"lstm": ENCODERS["lstm"]},
+    PARTS: ClassVar[Mapping[str, Slot]] = {
+        **Recipe.PARTS,
+        "encoder": encoder_place({"lstm": ENCODERS["lstm"]}),
+        "decoder": decoder_place({"lstm": DECODERS["lstm"]}),
+        "likelihood": likelihood_place(
+            {"categorical_sequence": LIKELIHOODS["categorical_sequence"]},
+            {"event_shape": (None,), "vocabulary_size": 8},
+        ),
     }
     PATHS: ClassVar[tuple[str, ...]] = ("corpus", "train", "validation", "test", "tokenizer")
 
@@ -86,50 +83,35 @@ class TextRecipe(Recipe):
     coverage: float = 0.9995
     lowercase: bool = False
     max_length: int = 50
-    units: int = 128
-    embedding_size: int = 128
-    features: int | None = None
-    bidirectional: bool = False
-    tied: bool = False
-    skip: bool = False
-    word_dropout: float = 0.0
-    input_dropout: float = 0.0
-    encoder_dropout: float | None = None
-    output_dropout: float = 0.0
     weight_range: float | None = None
     embedding_range: float | None = None
-    mean_scale: float | None = None
     language_model: bool = False
     diagnosed: int = 1000
-    encoder: str = "lstm"
-    decoder: str = "lstm"
+    encoder: Part = Part("lstm", units=128, embedding_size=128)
+    decoder: Part = Part("lstm", units=128, embedding_size=128)
+    likelihood: Part = Part("categorical_sequence")
     latent_dim: int = 16
     components: int = 3
     epochs: int = 10
     batch_size: int = 32
-    warm_start_epochs: int = 1
+    algorithm: Part = Part(warm_start_epochs=1)
     importance_samples: int = 500
     out: str = "runs/text"
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "units", "embedding_size", "features", "tokenizer_lines")
+        self.check_at_least(1, "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
         check_training(self.vocabulary_size, self.coverage)
-        for name in ("weight_range", "embedding_range"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
-        if self.encoder_dropout is not None and not 0.0 <= self.encoder_dropout < 1.0:
-            raise ValueError(f"`encoder_dropout` must be in [0, 1). Received: {self.encoder_dropout}.")
+        self.check_positive("weight_range", "embedding_range")
         if self.later_width != 1.0:
             raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
         if self.embedding_range is not None and self.weight_range is None:
             raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
-        if self.language_model and (self.components, self.algorithm) != (1, "elbo"):
+        if self.language_model and (self.components, self.algorithm.name) != (1, "elbo"):
             raise ValueError(
                 "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
-                f"Received: {self.components} and {self.algorithm!r}."
+                f"Received: {self.components} and {self.algorithm.name!r}."
             )
         if any(self._files) != all(self._files):
             raise ValueError(f"Expected `train`, `validation` and `test`, or none of them. Received: {self._files}.")
@@ -174,30 +156,24 @@ class TextRecipe(Recipe):
         """Returns the tokenizer, trained on the lines or loaded: see `tokenizers.make_tokenizer`."""
         return make_tokenizer(self, lines)
 
+    def derived(self) -> dict[str, Any]:
+        """Returns the features of the logits, the length of pseudo-inputs, and LSTMs with second derivatives for SA."""
+        options = self.decoder.options
+        tied = self.likelihood.options.get("tied", False)
+        width = options.get("embedding_size" if tied else "units", 256)
+        found: dict[str, Any] = {**super().derived(), "likelihood.features": width, "prior.length": self.max_length}
+        return {**found, "decoder.use_cudnn": False} if self.refinement.name == "sa" else found
+
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
-        """Returns arguments of `VAE.from_names`."""
-        features = self.embedding_size if self.tied else self.features or self.units
-        sizes = {"units": self.units, "embedding_size": self.embedding_size}
-        dropout = self.input_dropout if self.encoder_dropout is None else self.encoder_dropout
-        rates = ("word_dropout", "input_dropout", "output_dropout")
-        options: dict[str, Any] = {
-            "input_shape": (None,),
-            "likelihood": "categorical_sequence",
-            "likelihood_options": {"vocabulary_size": vocabulary_size, "features": features, "tied": self.tied},
-            "encoder_options": {**sizes, "bidirectional": self.bidirectional, "dropout": dropout},
-            "decoder_options": {**sizes, "skip": self.skip, **{rate: getattr(self, rate) for rate in rates}},
-        }
-        if self.refinement == "sa":  # which needs second derivatives
-            options["decoder_options"]["use_cudnn"] = False
-        if self.mean_scale is not None:
-            options["encoder_options"]["mean_scale"] = self.mean_scale
+        """Returns arguments of `VAE.from_names` that the data decide; a language model has no posterior to learn."""
+        options: dict[str, Any] = {"input_shape": (None,), "likelihood_options": {"vocabulary_size": vocabulary_size}}
         if self.language_model:
             options["encoder"], options["posterior"] = "constant", DiagNormal(self.latent_dim, initial_scale=1.0)
-            options["decoder_options"]["use_latent"] = False
+            options["decoder_options"] = {"use_latent": False}
         return options
 
-    def initialise(self, parts, seed):
-        """Draws the weights within the ranges that are given."""
+    def initialize(self, parts: list, seed: int) -> None:
+        """Draws the weights within the recipe's ranges, if it has any."""
         if self.weight_range is not None:
             draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
 

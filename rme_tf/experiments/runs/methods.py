@@ -1,4 +1,4 @@
-"""The methods that a claim about a posterior is compared with: what each sets of a recipe, by its name.
+"""Methods that posteriors are compared with, by name: the fields of a recipe that each sets.
 
 Those that leave `components` open are run for each M that is asked for, and named after it: rme3, me5; bvi_0.1_m5,
 where the method's own name ends in a number. Where a name stands for one value of a row of numbers (iaf is iaf2, sa is
@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from rme_tf.core.registry import lookup
+from rme_tf.experiments.parts.fields import default_part, with_fields
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.images import ImageRecipe
 
@@ -20,37 +21,39 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 SA: dict[str, Any] = {**ONE, "refinement": "sa"}
 BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
-MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "subset_size": 2}
+MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "algorithm.subset_size": 2}
 BVI: dict[str, Any] = {"algorithm": "boosted"}
-ANNEALED: dict[str, Any] = {"annealing": "linear"}  # as the VampPrior and hierarchies were trained by their authors
-POLISHED: dict[str, Any] = {"polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
+ANNEALED: dict[str, Any] = {
+    "algorithm.kl_weight": "linear"
+}  # as the VampPrior and hierarchies were trained by their authors
+POLISHED: dict[str, Any] = {"algorithm.polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
 
 METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, or a transformation of one.
     "vae": ONE,
     "vae_annealed": {**ONE, **ANNEALED},
-    "vae_5_samples": {**ONE, "num_samples": 5},  # as many passes through the decoder as five components take
+    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many passes through the decoder as five components take
     "full_normal": {**ONE, "posterior": "full_normal"},
     "sylvester": {**ONE, "posterior": "sylvester"},
     "householder": {**ONE, "posterior": "householder"},
-    "householder1": {**ONE, "posterior": "householder", "flow_steps": 1},
-    "householder2": {**ONE, "posterior": "householder", "flow_steps": 2},
-    "householder4": {**ONE, "posterior": "householder", "flow_steps": 4},
-    "householder8": {**ONE, "posterior": "householder", "flow_steps": 8},
+    "householder1": {**ONE, "posterior": "householder", "posterior.num_reflections": 1},
+    "householder2": {**ONE, "posterior": "householder", "posterior.num_reflections": 2},
+    "householder4": {**ONE, "posterior": "householder", "posterior.num_reflections": 4},
+    "householder8": {**ONE, "posterior": "householder", "posterior.num_reflections": 8},
     "iaf": {**ONE, "posterior": "iaf"},
-    "iaf1": {**ONE, "posterior": "iaf", "flow_steps": 1},
-    "iaf2": {**ONE, "posterior": "iaf", "flow_steps": 2},
-    "iaf4": {**ONE, "posterior": "iaf", "flow_steps": 4},
-    "iaf8": {**ONE, "posterior": "iaf", "flow_steps": 8},
-    "iwae": {**BOUND, "components": 1, "num_samples": 5},
-    "iwae50": {**BOUND, "components": 1, "num_samples": 50},
-    "iwae_dreg": {**BOUND, "components": 1, "num_samples": 5, "gradient": "dreg"},
+    "iaf1": {**ONE, "posterior": "iaf", "posterior.num_steps": 1},
+    "iaf2": {**ONE, "posterior": "iaf", "posterior.num_steps": 2},
+    "iaf4": {**ONE, "posterior": "iaf", "posterior.num_steps": 4},
+    "iaf8": {**ONE, "posterior": "iaf", "posterior.num_steps": 8},
+    "iwae": {**BOUND, "components": 1, "algorithm.num_samples": 5},
+    "iwae50": {**BOUND, "components": 1, "algorithm.num_samples": 50},
+    "iwae_dreg": {**BOUND, "components": 1, "algorithm.num_samples": 5, "algorithm.gradient": "dreg"},
     # One Gaussian, refined for each observation.
     "sa": SA,
-    "sa1": {**SA, "refinement_steps": 1},
-    "sa2": {**SA, "refinement_steps": 2},
-    "sa4": {**SA, "refinement_steps": 4},
-    "sa8": {**SA, "refinement_steps": 8},
+    "sa1": {**SA, "refinement.steps": 1},
+    "sa2": {**SA, "refinement.steps": 2},
+    "sa4": {**SA, "refinement.steps": 4},
+    "sa8": {**SA, "refinement.steps": 8},
     "dsvi": {**ONE, "refinement": "dsvi"},
     "iai": {**ONE, "refinement": "iai"},
     # One Gaussian, and a prior that is learned.
@@ -62,26 +65,29 @@ METHODS: dict[str, dict[str, Any]] = {
     # Mixtures that ascend a bound of the whole.
     "me": {"algorithm": "elbo"},
     "me_shared": {"algorithm": "elbo", "trunk": "shared"},
-    "me_learned": {"algorithm": "elbo", "mixing": "learned", "warm_start_epochs": 0},
-    "siwae": {**BOUND, "num_samples": 2},
+    "me_learned": {"algorithm": "elbo", "mixing": "learned", "algorithm.warm_start_epochs": 0},
+    "siwae": {**BOUND, "algorithm.num_samples": 2},
     "misvae": MISVAE,
-    "misvae_s2s": {**MISVAE, "estimator": "s2s"},
+    "misvae_s2s": {**MISVAE, "algorithm.estimator": "s2s"},
     "misvae20": {**MISVAE, "components": 20},
     "misvae50": {**MISVAE, "components": 50},
     # The recursion.
     "rme": {},
-    "rme_sequential": {"update": "sequential"},
-    "rme1_sequential": {"update": "sequential", "components": 1},  # the VAE, by the paper's alternating updates
-    "rme_clamp": {"bound": "clamp"},
-    "rme_c1": {"kl_bound": 1.0},
-    "rme_c5": {"kl_bound": 5.0},
-    "rme_c500": {"kl_bound": 500.0},
+    "rme_sequential": {"algorithm.update": "sequential"},
+    "rme1_sequential": {
+        "algorithm.update": "sequential",
+        "components": 1,
+    },  # the VAE, by the paper's alternating updates
+    "rme_clamp": {"algorithm.bound": "clamp"},
+    "rme_c1": {"algorithm.kl_bound": 1.0},
+    "rme_c5": {"algorithm.kl_bound": 5.0},
+    "rme_c500": {"algorithm.kl_bound": 500.0},
     "rme_learned": {"mixing": "learned"},
-    "rme_bounded": {"mixing": "learned", "eps_min": 0.1},
-    "rme_uniform_decoder": {"mixing": "learned", "decoder_weights": "uniform"},
+    "rme_bounded": {"mixing": "learned", "mixing.eps_min": 0.1},
+    "rme_uniform_decoder": {"mixing": "learned", "algorithm.decoder_weights": "uniform"},
     "rme_smaller": {"later_width": 0.5},
     "rme_polished": POLISHED,
-    "rme_polished_learned": {**POLISHED, "mixing": "learned", "weights_from_polish": True},
+    "rme_polished_learned": {**POLISHED, "mixing": "learned", "algorithm.weights_from_polish": True},
     "rme_annealed": ANNEALED,
     "rme_vamp": {"prior": "vamp"},
     "rme_vamp_annealed": {**ANNEALED, "prior": "vamp"},
@@ -92,17 +98,19 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme_recurrent": {"trunk": "recurrent"},
     "rme_amortised": {"trunk": "amortised"},
     "bvi": BVI,
-    "bvi_0.1": {**BVI, "entropy_weight": 0.1},
-    "bvi_0.3": {**BVI, "entropy_weight": 0.3},
-    "bvi_3": {**BVI, "entropy_weight": 3.0},
+    "bvi_0.1": {**BVI, "algorithm.entropy_weight": 0.1},
+    "bvi_0.3": {**BVI, "algorithm.entropy_weight": 0.3},
+    "bvi_3": {**BVI, "algorithm.entropy_weight": 3.0},
 }
 
 
 def in_epochs(fields: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
     """Returns the fields of a method with the shares of the epochs as epochs; a polish comes after the warm start."""
-    least = {"polish_epoch": base.warm_start_epochs + 1}
+    least = {"polish_epoch": (base.option("algorithm.warm_start_epochs") or 0) + 1}
     return {
-        name: max(least.get(name, 0), math.ceil(value * base.epochs)) if isinstance(value, Fraction) else value
+        name: max(least.get(name.rpartition(".")[2], 0), math.ceil(value * base.epochs))
+        if isinstance(value, Fraction)
+        else value
         for name, value in fields.items()
     }
 
@@ -127,7 +135,7 @@ def method_recipes(
     Raises:
         ValueError: for an unknown name (the message lists the choices), and as the recipes do.
     """
-    shared = {field.name: getattr(base, field.name) for field in dataclasses.fields(kind)}
+    shared = kind(**{field.name: getattr(base, field.name) for field in dataclasses.fields(kind)})
     recipes = {}
     for name in names:
         fields = in_epochs(lookup(methods, name, "method"), base)
@@ -135,7 +143,7 @@ def method_recipes(
         separator = "_m" if name[-1].isdigit() else ""
         for size in sizes or [{}]:
             method = f"{name}{separator}{size['components']}" if size else name
-            recipes[method] = kind(**{**shared, **fields, **size})
+            recipes[method] = with_fields(shared, {**fields, **size})
     return recipes
 
 
@@ -145,15 +153,16 @@ def setting_name(base: ImageRecipe) -> str:
     These are the likelihood, the binarization, the networks, the training observations, the minutes of training, and
     "smoke" for runs of seconds. Where settings differ in what is not named, `run_study` refuses the second one's runs.
     """
-    defaults = {field.name: field.default for field in dataclasses.fields(base)}
+    choices = ("likelihood", "encoder", "decoder")
+    likelihood, encoder, decoder = (str(getattr(base, name).name) for name in choices)
+    usual_likelihood, *usual_networks = (default_part(type(base), name).name for name in choices)
     parts = [base.dataset, f"d{base.latent_dim}"]
-    if base.likelihood != defaults["likelihood"]:
-        parts.append(base.likelihood)
-    usual = defaults["binarization"] if base.likelihood == defaults["likelihood"] else "none"
-    if base.binarization != usual:
+    if likelihood != usual_likelihood:
+        parts.append(likelihood)
+    if base.binarization != (type(base).binarization if likelihood == usual_likelihood else "none"):
         parts.append(base.binarization)
-    if (base.encoder, base.decoder) != (defaults["encoder"], defaults["decoder"]):
-        parts.append(base.encoder if base.encoder == base.decoder else f"{base.encoder}-{base.decoder}")
+    if [encoder, decoder] != usual_networks:
+        parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if base.train_size is not None:
         parts.append(f"train{base.train_size}")
     if base.train_minutes is not None:

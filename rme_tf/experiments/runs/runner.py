@@ -1,6 +1,5 @@
 """Execution of a recipe: data, model, resumable training, evaluation, record."""
 
-import dataclasses
 import os
 import pathlib
 import sys
@@ -54,7 +53,7 @@ def prepare(recipe: Recipe) -> pathlib.Path:
         if (out / "config.yaml").exists():
             return out
         partial = out / "config.yaml.partial"
-        partial.write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
+        partial.write_text(yaml.safe_dump(recipe.config, sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
     os.replace(partial, out / "config.yaml")
@@ -117,7 +116,7 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     checkpoint = ResumableCheckpoint(model, out / "checkpoints")
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
-        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch, recipe.initialise))
+        callbacks.append(ResetDecoder(recipe.reset_decoder_epoch, recipe.initialize))
     plateau = make_plateau(recipe, model, checkpoint.history, out)
     if plateau is not None:
         callbacks.append(plateau)
@@ -150,7 +149,7 @@ def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | N
     if recipe.patience is None:
         return None
     return HalveOnPlateau(
-        recipe.learning_rate,
+        recipe.option("optimizer.learning_rate"),
         recipe.patience,
         history,
         start_epoch=recipe.halve_from_epoch,

@@ -156,8 +156,9 @@ class Cost(NamedTuple):
 def _cost(recipe: Recipe) -> Cost:
     """Returns the cost of a recipe."""
     recipe = recipe.resolved()
-    steps = 0 if recipe.refinement is None else recipe.refinement_steps
-    epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * (recipe.num_samples or 1) * (1 + steps)
+    steps = recipe.option("refinement.steps") or 0
+    samples = recipe.option("algorithm.num_samples") or 1
+    epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * samples * (1 + steps)
     size = recipe.test_size or TEST_SIZE
     return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
 

@@ -1,0 +1,224 @@
+"""Places of a recipe for choices in a table."""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rme_tf.algorithms import Aggressive, FreeBits
+from rme_tf.algorithms.kl_annealing import ANNEALINGS, Annealing
+from rme_tf.core.registry import lookup
+from rme_tf.experiments.parts.options import REQUIRED, Option, classes_of, options_of
+from rme_tf.experiments.parts.part import INHERITED, Part
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Slot:
+    """A place for a choice.
+
+    Args:
+        kind: the noun for messages, such as "algorithm".
+        table: the choices, by name.
+        supplied: arguments that a recipe never sets, with values for a trial of the other ones.
+        also: options that every choice takes in addition to its own arguments.
+        optional: whether None is a choice.
+        number: name of the option for a bare number in place of a name.
+        tried: whether a choice is made once, on trial, to check its options.
+    """
+
+    kind: str
+    table: Mapping[str, Callable | None]
+    supplied: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    also: Mapping[str, Option] = dataclasses.field(default_factory=dict)
+    optional: bool = False
+    number: str | None = None
+    tried: bool = True
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the choice is one or none, without a name."""
+        return self.optional and self.number is None and len(self.table) == 1
+
+    def options(self, name: str | None) -> dict[str, Option]:
+        """Returns the options of a choice, of None that for a number."""
+        if name is None:
+            return {self.number: Option(self.number, float, 1.0, "weight throughout")} if self.number else {}
+        build = lookup(self.table, name, self.kind)
+        options = {} if build is None else options_of(build)
+        return {**{key: option for key, option in options.items() if key not in self.supplied}, **self.also}
+
+    @property
+    def all_options(self) -> dict[str, Option]:
+        """The options of all choices, of a type for all of them."""
+        options: dict[str, Option] = {}
+        for name in (*([None] if self.optional else []), *self.table):
+            for key, option in self.options(name).items():
+                known = options.setdefault(key, option)
+                if known.hint != option.hint:
+                    options[key] = known._replace(hint=typing.Union[known.hint, option.hint])  # noqa: UP007  of values
+        return options
+
+    def inner(self, option: str) -> "Slot | None":
+        """Returns the place for an option that is a choice, or None."""
+        if option not in self.all_options:
+            return None
+        return next((INNER[kind] for kind in classes_of(self.all_options[option].hint) if kind in INNER), None)
+
+    def part(self, value, base: Part | None = None, *, lenient: bool = False, any_choice: bool = False) -> Part:
+        """Returns the choice of a value, completed by the choice before.
+
+        Args:
+            value: a `Part`, a name, None, a mapping with `name` and options, and for some kinds True or a number. An
+                option of None has its default where None is no value of it.
+            base: choice before, whose options stay where the new one takes them.
+            lenient: whether options that the choice does not take wait for one that does.
+            any_choice: whether they wait if any choice in the table takes them.
+
+        Raises:
+            ValueError: for an unknown name, and for options that are not the choice's; the message lists the options.
+        """
+        base = Part(None) if base is None else base
+        choice = self.read(value, base)
+        name = base.name if choice.name == INHERITED else choice.name
+        if name is None and not self.optional:
+            lookup(self.table, name, self.kind)
+        taken = self.options(name)
+        if not lenient:
+            self._refuse_unknown(name, choice, taken, any_choice)
+        merged: dict[str, Any] = {**base.waiting, **base.options}
+        for options, forgiving in ((choice.waiting, True), (choice.options, lenient)):
+            for key, new in options.items():
+                inner = self.inner(key)
+                if inner is not None:
+                    new = inner.part(new, merged.get(key), lenient=forgiving, any_choice=any_choice)
+                merged[key] = new
+        mine = {key: merged[key] for key in taken if key in choice.options or _fits(merged, taken[key])}
+        waiting = {key: new for key, new in merged.items() if key not in mine}
+        return Part.of(
+            name, {key: new for key, new in mine.items() if new is not None or _may_be_none(taken[key])}, waiting
+        )
+
+    def read(self, value, base: Part) -> Part:
+        """Returns the choice of a value alone."""
+        if isinstance(value, Part):
+            return value
+        only = next(iter(self.table)) if self.is_switch else None
+        if value is None or isinstance(value, str):
+            return Part(value)
+        if isinstance(value, Mapping):
+            there = INHERITED if only is None or base.name is not None else only
+            return Part.of(value.get("name", there), {key: new for key, new in value.items() if key != "name"}, {})
+        if only is not None and isinstance(value, bool):
+            return Part(only if value else None)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            required = [key for key, option in self.options(only).items() if option.default is REQUIRED]
+            if self.number is not None:
+                return Part(None, **{self.number: value})
+            if len(required) == 1:
+                return Part(only, **{required[0]: value}) if value else Part(None)
+        raise ValueError(
+            f"Expected a choice of {self.kind}: a name, or a name and options. Received: {value!r}, of "
+            f"{type(value).__name__}."
+        )
+
+    def _refuse_unknown(self, name: str | None, choice: Part, taken: Mapping, any_choice: bool) -> None:
+        unknown = sorted(choice.options.keys() - taken.keys())
+        if any_choice:
+            unknown = sorted(set(unknown) - self.all_options.keys())
+        if not unknown:
+            return
+        choices = ", ".join(repr(option) for option in sorted(taken)) or "none"
+        takers = sorted(other for other in self.table if set(unknown) <= self.options(other).keys())
+        hint = f" {', '.join(unknown)}: for the {self.kind} {' or '.join(map(repr, takers))}." if takers else ""
+        raise ValueError(
+            f"Unknown options of the {self.kind} {name!r}. Expected some of: {choices}. Received: {unknown}.{hint}"
+        )
+
+    def canonical(self, part: Part):
+        """Returns a choice as plain values, with defaults.
+
+        A name without a place in the table stays, with its options as they are.
+        """
+        if part.name is None:
+            return part.options.get(self.number, 1.0) if self.number else None
+        known = self.options(part.name) if part.name in self.table else {}
+        values = {key: option.default for key, option in known.items() if option.default is not REQUIRED}
+        values.update(part.options)
+        for key in values:
+            inner = self.inner(key)
+            if inner is not None:
+                value = values[key]
+                values[key] = inner.canonical(value if isinstance(value, Part) else inner.part(value))
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return plain if self.is_switch else {"name": part.name, **plain}
+
+    def normal(self, part: Part, default: Part, derived: Mapping[str, Any]) -> Part:
+        """Returns a choice without options of no effect.
+
+        Args:
+            part: choice to reduce.
+            default: choice whose options have its values where the other one does not set them.
+            derived: values of options that other fields decide where they are not set, None for an unknown one.
+        """
+        known, usual, reduced = self.options(part.name), {**default.waiting, **default.options}, {}
+        for key, value in part.options.items():
+            inner, without = self.inner(key), usual.get(key, derived.get(key, known[key].default))
+            if inner is not None:
+                without = usual.get(key, Part(None))
+                value = inner.normal(value, without, derived)
+            if key in usual or value != without:
+                reduced[key] = value
+        return Part.of(part.name, reduced, part.waiting)
+
+    def arguments(self, part: Part) -> dict[str, Any]:
+        """Returns the options that a choice sets, as arguments: inner choices made.
+
+        Raises:
+            ValueError: for a required one that is missing.
+        """
+        for key, option in self.options(part.name).items() if part.name is not None else ():
+            if option.default is REQUIRED and key not in part.options:
+                raise ValueError(f"The {self.kind} {part.name!r} needs `{key}`. Received: {part}.")
+        made: dict[str, Any] = {}
+        for key, value in part.options.items() if part.name is not None else ():
+            inner = self.inner(key)
+            made[key] = value if inner is None else inner.make(value)
+        return made
+
+    def make(self, part: Part, **supplied):
+        """Returns the object of a choice; raises ValueError as its class does."""
+        if part.name is None:
+            return part.options.get(self.number, 1.0) if self.number else None
+        build = lookup(self.table, part.name, self.kind)
+        return None if build is None else build(**supplied, **self.arguments(part))
+
+    def check(self, part: Part, **supplied) -> None:
+        """Raises ValueError for options that the class of the choice refuses."""
+        if self.tried and part.name is not None:
+            _try(self, Part.of(part.name, part.options, {}), tuple({**self.supplied, **supplied}.items()))
+
+
+def _may_be_none(option: Option) -> bool:
+    """Returns whether None is a value of an option."""
+    return type(None) in typing.get_args(option.hint)
+
+
+def _fits(options: Mapping[str, Any], option: Option) -> bool:
+    """Returns whether an option is there that may be of another choice too: numbers do not stand for tuples."""
+    several = tuple in {typing.get_origin(kind) for kind in (option.hint, *typing.get_args(option.hint))}
+    return option.name in options and isinstance(options[option.name], tuple) == several
+
+
+@functools.lru_cache(maxsize=4096)
+def _try(slot: Slot, part: Part, supplied: tuple) -> None:
+    """Makes a choice once, for its checks."""
+    slot.make(part, **dict(supplied))
+
+
+# Choices that are options of other choices, by the type of the option.
+INNER: dict[type, Slot] = {
+    Aggressive: Slot("aggressive training", {"aggressive": Aggressive}, optional=True),
+    Annealing: Slot("annealing", ANNEALINGS, optional=True, number="end"),
+    FreeBits: Slot("free bits", {"free_bits": FreeBits}, optional=True),
+}

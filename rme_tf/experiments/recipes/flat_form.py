@@ -1,0 +1,120 @@
+"""Flat configurations of earlier versions, read as nested ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rme_tf.experiments.parts.fields import check_names, choice_at, slots_of, unconditional
+from rme_tf.experiments.parts.part import INHERITED, Part
+
+# Fields of earlier recipes by dotted name now. "decoder[pixelcnn].filters": of that choice only; of several names,
+# the value is for each choice that takes it.
+FLAT: dict[str, tuple[str, ...]] = {
+    "aggressive": ("algorithm.aggressive",),
+    "aggressive_max_steps": ("algorithm.aggressive.max_steps",),
+    "aggressive_window": ("algorithm.aggressive.window",),
+    "annealing": ("algorithm.kl_weight.name",),
+    "annealing_cycles": ("algorithm.kl_weight.cycles",),
+    "annealing_delay": ("algorithm.kl_weight.delay",),
+    "annealing_rise": ("algorithm.kl_weight.rise",),
+    "annealing_start": ("algorithm.kl_weight.start",),
+    "annealing_steps": ("algorithm.kl_weight.steps",),
+    "bidirectional": ("encoder.bidirectional",),
+    "bound": ("algorithm.bound",),
+    "clip_norm": ("optimizer.global_clipnorm",),
+    "decoder_scale": ("likelihood.scale",),
+    "decoder_weights": ("algorithm.decoder_weights",),
+    "embedding_size": ("encoder.embedding_size", "decoder.embedding_size"),
+    "entropy_weight": ("algorithm.entropy_weight",),
+    "eps_min": ("mixing.eps_min",),
+    "estimator": ("algorithm.estimator",),
+    "features": ("likelihood.features",),
+    "flow_steps": ("posterior.num_steps", "posterior.num_reflections"),
+    "free_bits": ("algorithm.free_bits",),
+    "free_bits_groups": ("algorithm.free_bits.groups",),
+    "gradient": ("algorithm.gradient",),
+    "input_dropout": ("decoder.input_dropout", "encoder.dropout"),
+    "encoder_dropout": ("encoder.dropout",),  # after `input_dropout`, which it replaces
+    "kl_bound": ("algorithm.kl_bound",),
+    "kl_weight": ("algorithm.kl_weight.end",),
+    "learning_rate": ("optimizer.learning_rate",),
+    "mean_scale": ("encoder.mean_scale",),
+    "mlp_activation": ("encoder[mlp].activation", "decoder[mlp].activation"),
+    "mlp_units": ("encoder[mlp].units", "decoder[mlp].units"),
+    "num_samples": ("algorithm.num_samples",),
+    "output_dropout": ("decoder.output_dropout",),
+    "pixelcnn_filters": ("decoder[pixelcnn].filters",),
+    "pixelcnn_layers": ("decoder[pixelcnn].num_layers",),
+    "polish_epoch": ("algorithm.polish_epoch",),
+    "prior_components": ("prior.num_components",),
+    "refinement_clip": ("refinement.clip_norm",),
+    "refinement_rate": ("refinement.learning_rate",),
+    "refinement_steps": ("refinement.steps",),
+    "skip": ("decoder.skip",),
+    "subset_size": ("algorithm.subset_size",),
+    "tied": ("likelihood.tied",),
+    "uniform_pull": ("mixing.uniform_pull",),
+    "units": ("encoder.units", "decoder.units"),
+    "update": ("algorithm.update",),
+    "upper_dim": ("prior.upper_dim",),
+    "warm_start_epochs": ("algorithm.warm_start_epochs",),
+    "warm_start_noise": ("algorithm.warm_start_noise",),
+    "weights_from_polish": ("algorithm.weights_from_polish",),
+    "word_dropout": ("decoder.word_dropout",),
+}
+# Fields that went before, by the one value that changes nothing, and what replaces the others.
+REMOVED: dict[str, tuple[Any, str]] = {"shared_trunk": (False, "trunk: shared")}
+ORDER = {name: index for index, name in enumerate(FLAT)}
+
+
+def nested(kind: type, config: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Returns a configuration, flat, nested or of both, by the fields of a recipe.
+
+    Flat options come as waiting ones of their choice: earlier versions ignored those that no choice took.
+
+    Args:
+        kind: class of the recipe.
+        config: values by field, of today or of an earlier version.
+        parts: choices where the configuration has none.
+
+    Raises:
+        ValueError: for a field without a place, by its name.
+    """
+    values = {name: value for name, value in config.items() if name not in {**FLAT, **REMOVED}}
+    for name, (neutral, now) in REMOVED.items():
+        if config.get(name, neutral) != neutral:
+            raise ValueError(f"The field `{name}` is now `{now}`. Received: {name}: {config[name]!r}.")
+    check_names(kind, values)
+    waiting: dict[str, dict] = {}
+    for name in sorted(config.keys() & FLAT.keys(), key=ORDER.__getitem__):
+        if config[name] is None and name != "annealing":
+            continue  # the choice's own default
+        for target in FLAT[name]:
+            _put(kind, waiting, target, config[name], {**parts, **values})
+    for name, options in waiting.items():
+        if name not in slots_of(kind):
+            raise ValueError(f"{kind.__name__} has no `{name}`. Received: {', '.join(config)}.")
+        choice = values.get(name, Part(INHERITED))
+        if isinstance(choice, str) or choice is None:
+            choice = Part(choice)
+        values[name] = Part.of(choice.name, choice.options, options) if isinstance(choice, Part) else choice
+    return values
+
+
+def _put(kind: type, waiting: dict[str, dict], target: str, value, choices: Mapping[str, Any]) -> None:
+    """Puts a flat value where the target of its name leads, unless that is for another choice."""
+    condition, bracket, _ = target.partition("]")
+    name, _, only = condition.partition("[")
+    if bracket:
+        choice = choices.get(name)
+        present = choice.get("name") if isinstance(choice, Mapping) else getattr(choice, "name", choice)
+        if present != only:
+            return
+    first, *path, last = unconditional(target)
+    slot = choice_at(kind, (first, *path, last))
+    if slot is not None and slot.is_switch:
+        switched = slot.read(value, Part(None))
+        value = {"name": switched.name, **switched.options}
+    options = waiting.setdefault(first, {})
+    for key in path:
+        options = options.setdefault(key, {})
+    options[last] = value

@@ -1,0 +1,61 @@
+"""Places of a recipe for choices in the library's tables."""
+
+from collections.abc import Mapping
+
+import keras
+
+from rme_tf.algorithms import ALGORITHMS
+from rme_tf.experiments.parts.options import Option
+from rme_tf.experiments.parts.slots import Slot
+from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.models.building import SHARED
+from rme_tf.networks import COMPONENT_NETWORKS, DECODERS, ENCODERS
+from rme_tf.posteriors import MIXINGS, POSTERIORS
+from rme_tf.priors import PRIORS
+from rme_tf.refinements import REFINEMENTS
+
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
+MEAN_SCALE = Option(
+    "mean_scale",
+    float | None,
+    None,
+    "standard deviation that batch normalization gives the posterior means (BN-VAE); None for no normalization",
+)
+# Arguments that the data or the recipe's own fields decide, with values to try the other arguments by.
+CODE = {"latent_dim": 4}
+OBSERVATION = {"event_shape": (8, 8, 1)}
+
+
+def encoder_place(table: Mapping) -> Slot:
+    """Returns the place for an encoder of a table."""
+    supplied = {"input_shape": None, "output_size": None, "vocabulary_size": None}
+    return Slot("encoder", table, supplied, {"mean_scale": MEAN_SCALE}, tried=False)
+
+
+def decoder_place(table: Mapping) -> Slot:
+    """Returns the place for a decoder of a table."""
+    supplied = {"latent_dim": None, "output_shape": None, "features": None, "vocabulary_size": None, "use_latent": None}
+    return Slot("decoder", table, supplied, tried=False)
+
+
+def likelihood_place(table: Mapping, supplied: Mapping | None = None) -> Slot:
+    """Returns the place for a likelihood of a table."""
+    return Slot("likelihood", table, {**OBSERVATION, **(supplied or {})})
+
+
+# By the field of the recipe.
+PLACES: dict[str, Slot] = {
+    "encoder": encoder_place(ENCODERS),
+    "trunk": Slot(
+        "trunk", TRUNKS, {"network": None, "num_components": None, "num_params": None}, optional=True, tried=False
+    ),
+    "decoder": decoder_place(DECODERS),
+    "likelihood": likelihood_place(LIKELIHOODS, {"vocabulary_size": 8}),
+    "posterior": Slot("posterior", POSTERIORS, CODE),
+    "prior": Slot("prior", PRIORS, CODE),
+    "refinement": Slot("refinement", REFINEMENTS, optional=True),
+    "mixing": Slot("mixing", MIXINGS),
+    "algorithm": Slot("algorithm", ALGORITHMS),
+    "optimizer": Slot("optimizer", OPTIMIZERS),
+}

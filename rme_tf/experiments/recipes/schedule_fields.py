@@ -1,0 +1,49 @@
+"""Fields of a recipe for the length of training and the course of its learning rate."""
+
+import dataclasses
+from typing import Literal, get_args
+
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScheduleFields:
+    """Length of training, and course of the learning rate.
+
+    Args:
+        epochs: passes over the training observations.
+        train_minutes: time limit of training, which ends with the epoch that passes it; None for no limit.
+        batch_size: observations of a training step.
+        schedule: "constant" learning rate, or a fall to 0 along a "cosine" over the steps of all epochs; where
+            `train_minutes` end the training earlier, it has not fallen as far.
+        patience: epochs without a better validation ELBO before the learning rate is halved; None for no halving.
+        halve_from_epoch: first epoch, counted from 0, after which the rate may be halved.
+        max_halvings: number of halvings at which training ends; None for no limit.
+        restore_best: whether training goes on from the best weights at each halving, and ends with them.
+        reset_decoder_epoch: epoch, counted from 0, at whose beginning the decoder gets new weights; None for never.
+    """
+
+    epochs: int = 50
+    train_minutes: float | None = None
+    batch_size: int = 128
+    schedule: Schedule = "constant"
+    patience: int | None = None
+    halve_from_epoch: int = 0
+    max_halvings: int | None = None
+    restore_best: bool = False
+    reset_decoder_epoch: int | None = None
+
+    def check_schedule(self) -> None:
+        """Raises ValueError for a halving that never comes, a rate that falls by itself, or a reset after the end."""
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"`schedule` must be one of {get_args(Schedule)}. Received: {self.schedule!r}.")
+        if self.patience is not None and self.schedule != "constant":
+            raise ValueError(f"`patience` halves a constant learning rate. Received: `schedule` {self.schedule!r}.")
+        defaults = ScheduleFields()
+        for name in ("halve_from_epoch", "max_halvings", "restore_best"):
+            value = getattr(self, name)
+            if self.patience is None and value != getattr(defaults, name):
+                raise ValueError(f"`{name}` needs `patience`, without which no rate is halved. Received: {value}.")
+        reset = self.reset_decoder_epoch
+        if reset is not None and reset >= self.epochs:
+            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {self.epochs}.")
