@@ -47,14 +47,17 @@ def environment(tensorflow=None) -> tuple[dict[str, str], list[str]]:
 
 
 def known_flags(flags, tensorflow=None) -> set[str]:
-    """The flags whose names are in the library where TensorFlow keeps those of XLA; it is not imported for that."""
+    """The flags of XLA that this TensorFlow knows, read from its library, for it is not imported yet.
+
+    Names of former flags may remain there, within other data.
+    """
     if tensorflow is None:
         spec = importlib.util.find_spec("tensorflow")
         tensorflow = spec.submodule_search_locations[0] if spec else ""
     known = set()
     for path in pathlib.Path(tensorflow).glob("libtensorflow_framework*"):
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            known |= {flag for flag in flags if content.find(flag.encode()) >= 0}
+            known |= {flag for flag in flags if content.find(b"\0%s\0" % flag.encode()) >= 0}
     return known
 
 

@@ -43,7 +43,8 @@ def test_variables_that_are_set_are_kept(undone):
 
 
 def test_a_flag_that_xla_does_not_know_is_left_out(tmp_path):
-    (tmp_path / "libtensorflow_framework.so.9").write_bytes(b"\0xla_backend_optimization_level\0")
+    content = b"\0xla_backend_optimization_level\0reserved: xla_cpu_use_fusion_emitters.\0"
+    (tmp_path / "libtensorflow_framework.so.9").write_bytes(content)
     variables, missing = accelerations.environment(tmp_path)
     assert variables["XLA_FLAGS"] == "--xla_backend_optimization_level=0"
     assert missing == ["XLA's xla_cpu_use_fusion_emitters is missing"]
