@@ -93,6 +93,16 @@ def write_no_messages_for_right_types(patch):
     patch.setattr(op_def_library, name, checked)
 
 
+def end_iterators_at_once(patch):
+    """Iterators of generators and of data sets that are not the library's own may wait for tf.data's autotuning."""
+    import tensorflow as tf
+
+    from rme_tf.core.pipelines import untuned
+
+    iterate = tf.data.Dataset.__iter__
+    patch.setattr(tf.data.Dataset, "__iter__", lambda dataset: iterate(untuned(dataset)))
+
+
 def collect_no_garbage_of_imports():
     """A million objects, none of which is garbage, are walked again and again: a quarter of the time of an import."""
     gc.disable()
@@ -114,6 +124,7 @@ def patched(variables=os.environ):
         missing = []
         try:
             if not plain(variables):
+                end_iterators_at_once(patch)
                 write_no_messages_for_right_types(patch)
         except MissingNameError as error:
             missing.append(str(error))

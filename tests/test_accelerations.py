@@ -8,6 +8,7 @@ import sys
 import typing
 
 import pytest
+import tensorflow as tf
 from tensorflow.python.framework import op_def_library
 
 import accelerations
@@ -85,22 +86,36 @@ def test_a_tensorflow_without_the_private_function_is_reported_and_left_alone(mo
 
 
 def test_the_check_of_types_still_refuses_others(undone):
-    import tensorflow as tf
-
     with accelerations.patched({}):
         assert int(tf.raw_ops.AddV2(x=1, y=2)) == 3
         with tf.Graph().as_default(), pytest.raises(TypeError, match="bool"):
             tf.raw_ops.AddV2(x=tf.constant(True), y=tf.constant(True))
 
 
+def patched_names():
+    names = getattr(typing, "_get_protocol_attrs", None), getattr(op_def_library, NAME)
+    return *names, tf.data.Dataset.__iter__
+
+
+def test_iterators_are_not_tuned(undone):
+    undone.setattr(accelerations, "write_no_messages_for_right_types", lambda patch: None)
+    seen = []
+    undone.setattr(
+        tf.data.Dataset, "__iter__", lambda dataset: iter(seen.append(dataset.options().autotune.enabled) or [])
+    )
+    with accelerations.patched({}):
+        assert list(tf.data.Dataset.range(3)) == []
+    assert seen == [False]
+
+
 @pytest.mark.parametrize("value", ["1", "yes"])
 def test_the_switch_leaves_everything_as_it_is(undone, value):
     gc.enable()
     variables = {accelerations.SWITCH: value}
-    before = getattr(typing, "_get_protocol_attrs", None), getattr(op_def_library, NAME)
+    before = patched_names()
     assert accelerations.begin(variables) == [f"accelerations of the tests: none, by {accelerations.SWITCH}={value}"]
     with accelerations.patched(variables) as missing:
-        assert (getattr(typing, "_get_protocol_attrs", None), getattr(op_def_library, NAME)) == before
+        assert patched_names() == before
     assert missing == []
     assert variables == {accelerations.SWITCH: value}
     assert gc.isenabled()
