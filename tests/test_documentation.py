@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prose import BRITISH, PHRASES
+from rme_tf.experiments.runs.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -59,6 +60,14 @@ def test_the_readme_and_the_index_lead_to_every_page():
     for page in (ROOT / "docs").rglob("*.md"):
         assert page.name == "README.md" or f"]({page.relative_to(ROOT / 'docs').as_posix()})" in index
     assert "](docs/README.md)" in text_of(ROOT / "README.md")
+
+
+def test_the_table_of_methods_has_every_method_and_no_other():
+    rows = re.findall(r"^\| (`.*?) \|", text_of(ROOT / "docs" / "methods.md"), flags=re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`(\w[\w.]*)`", row)}
+    assert names <= set(METHODS)
+    others = {name for name in METHODS if name.removesuffix("_annealed") not in names}
+    assert {re.sub(r"\d+$", "", name) for name in others} <= {"householder", "iaf", "sa"}  # by the number of steps
 
 
 @every_document
