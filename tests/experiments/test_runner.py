@@ -89,7 +89,7 @@ def test_a_run_with_a_learned_prior_is_kept_whole(tmp_path, prior, sizes):
     assert metrics["inference_parameters"] + metrics["generative_parameters"] == sum(
         np.prod(variable.shape) for variable in run.model.trainable_variables
     )
-    assert factories.make_prior_options(run.recipe).items() <= run.model.prior.get_config().items()
+    assert run.recipe.choice("prior").options.items() <= run.model.prior.get_config().items()
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     again = rme_tf.experiments.run(run.recipe).model  # from its checkpoint
     for other in (loaded, again):
