@@ -1,12 +1,12 @@
-"""Recursive mixture estimation on CelebA's faces, with a mixture of discretised logistics for the pixels.
+"""Recursive mixture estimation on CelebA, with a discretized logistic mixture.
 
-162,770 training images, cropped to the middle 148 x 148 and averaged to 64 x 64; bounds are of the first 1,000 test
-images, and validation is on as many.
+162,770 training images, cropped to the central 148 x 148 pixels and averaged to 64 x 64; 1,000 images each for
+validation and test.
 
     python recipes/celeba.py --components 5 --size 64 --seed 0 --data-dir data
 
-TFDS downloads 1.4 GB into `--data-dir` unless the set is there; the pixels, 2.5 GB, are made once, and read from the
-disk batch by batch. Number to expect: not yet run here; a GPU is advisable.
+TFDS downloads 1.4 GB to `--data-dir` if the data set is missing. The pixels, 2.5 GB, are computed once and read from
+the disk batch by batch. Expected number: not yet run; a GPU is recommended.
 """
 
 from rme_tf import experiments

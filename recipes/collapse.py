@@ -1,11 +1,11 @@
-"""Posterior collapse of text VAEs, and what helps: annealing, free bits, better encoders, mixtures, each beside a VAE.
+"""Remedies for posterior collapse of text VAEs: annealing, free bits, mixtures.
 
-On prose that comes with Python or a corpus of your own, beside an LSTM language model of the same decoder:
+Compared with a VAE and an LSTM language model of the same decoder, on Python's documentation or on your corpus:
 
     python recipes/collapse.py
     python recipes/collapse.py --corpus FOLDER --vocabulary-size 10000 --latent-dim 16 --methods lm vae rme3
 
-Records, with the diagnostics of every epoch, go to `--results`, their figure to `--out`; a study cut short goes on.
+`--results` receives the records, `--out` the figures; the same command resumes an interrupted study.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(experiments.TextRecipe):
-    """Several methods on one corpus; what a method does not set itself is as in the other flags.
+    """Several methods on one corpus; other flags apply to all methods.
 
     Args:
         seeds: runs of each method.

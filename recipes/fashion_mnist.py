@@ -1,12 +1,12 @@
 """Recursive mixture estimation on Fashion-MNIST, with a Bernoulli decoder.
 
-50,000 training images, binarised anew for each batch; validation and test sets of 10,000, binarised once. Thresholded
-images are another data set, of much smaller numbers: do not compare.
+50,000 training images, binarized again for each batch; validation and test sets of 10,000, binarized once. Results on
+thresholded images, which have much smaller numbers, do not compare.
 
     python recipes/fashion_mnist.py --components 5 --seed 0 --data-dir data
 
-TFDS downloads the set into `--data-dir` unless it is there. Published for a VAE of gated MLPs, as the Exemplar VAE's
-paper (Norouzi et al., 2020, https://arxiv.org/abs/2004.04795) has it: NLL 228.70. Number to expect: not yet run here.
+TFDS downloads the data set to `--data-dir` if it is missing. Published for a VAE with gated MLPs, in the Exemplar VAE
+paper (Norouzi et al., 2020, https://arxiv.org/abs/2004.04795): NLL 228.70. Expected number: not yet run.
 """
 
 from rme_tf import experiments

@@ -1,15 +1,14 @@
-"""Recursive mixture estimation on a folder of images of your own, in folders of any depth.
+"""Recursive mixture estimation on a folder of images, with any subfolders.
 
-Every format that Pillow can open, AVIF from 11.3 on; each image is cut to the square in its middle and resized. What is
-passed over, cannot be read or loses something is counted and named, and the record keeps that. The split is
-80 / 10 / 10, by file, always the same; the pixels are kept in `--data-dir` and read batch by batch, so that the memory
-does not limit how many there are.
+Every format that Pillow can open, AVIF from 11.3 on; each image is cropped to its central square and resized. Skipped,
+unreadable and lossy files are counted and named, also in the record. The split by file is always the same, 80 / 10 /
+10. The pixels are stored in `--data-dir` and read batch by batch, so that the number of images may exceed the memory.
 
     python recipes/folder.py --path photos --size 64 --components 5
     python recipes/folder.py --path scans --size 32 --channels 1 --binarization dynamic --likelihood bernoulli
 
-The bounds are of 1,000 test images at most if you say `--test-size 1000`, else of all: the record says how many. Number
-to expect: not yet run here at a size that means anything; a GPU is advisable.
+`--test-size 1000` limits the bounds to 1,000 test images; the record has the number of images. Expected number: not
+yet run at a meaningful size; a GPU is recommended.
 """
 
 from rme_tf import experiments

@@ -1,12 +1,12 @@
-"""Real-valued pixels under a Gaussian decoder, the paper's own setting: does RME rise with M, and widen p(x|z)?
+"""Gaussian decoder on real-valued pixels: the paper's setting, for several M.
 
-Pixels in [0, 1], a Gaussian with one learned scale around the decoder's means, so that log-likelihoods are densities,
-worth hundreds of nats (Kim and Pavlovic, NeurIPS 2020, which has D = 10 to 100, M = 2 to 5 and 100 importance samples).
+Pixels in [0, 1] under a Gaussian with one learned scale and decoded means, so that log-likelihoods are densities of
+hundreds of nats (Kim and Pavlovic, NeurIPS 2020, with D = 10 to 100, M = 2 to 5 and 100 importance samples).
 
     python recipes/gaussian.py --latent-dims 10,50 --seeds 3
     python recipes/gaussian.py --latent-dims 10,50 --seeds 2 --train-size 20000 --test-size 1000 --epochs 20
 
-The second is of a size for a CPU: about an hour on one core. Recorded in recipes/results/gaussian_d10.jsonl and
+The second command takes about an hour on one CPU core. Recorded in recipes/results/gaussian_d10.jsonl and
 gaussian_d50.jsonl; the tables, with the learned scale, are in docs/gaussian.md.
 """
 
@@ -19,7 +19,7 @@ from rme_tf.experiments import Part
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 METHODS: dict[str, dict[str, Any]] = {
     "vae": ONE,
-    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many as five components decode
+    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many codes as five components
     "me5": {"components": 5, "algorithm": "elbo"},
     **{f"rme{m}": {"components": m} for m in (2, 3, 4, 5)},
 }
@@ -27,10 +27,10 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(experiments.ImageRecipe):
-    """Several methods and sizes of the code; what a method does not set itself is as in the other flags.
+    """Several methods and latent dimensions; other flags apply to all methods.
 
     Args:
-        latent_dims: one study for each D.
+        latent_dims: latent dimensions D, with a study for each.
         seeds: runs of each method.
         methods: names of the methods to run.
         results: directory of the records, followed by D.

@@ -1,13 +1,13 @@
-"""VAE, mixture encoders and RME side by side on a part of MNIST: is the mixture worth it, and which training?
+"""Comparison of VAE, mixture encoders and RME on a part of MNIST.
 
-20,000 training images binarised anew for each batch, the first 1,000 test images binarised once, 10 epochs, small
+20,000 training images binarized again for each batch, the first 1,000 test images binarized once, 10 epochs, small
 convolutional networks, M = 4: the plain VAE, and with as many samples as a mixture has (`vae_4_samples`); the mixture
 encoder (ELBO of the mixture) with learned or uniform weights; recursive mixture estimation (Kim and Pavlovic, NeurIPS
-2020), also with three last epochs on the ELBO of the mixture; both mixtures with encoders that share a trunk.
+2020), also with the ELBO of the mixture in the last three epochs; both mixtures with encoders that share a trunk.
 
     python recipes/mnist_study.py --seeds 3 --latent-dim 20
 
-An hour a seed on one CPU core. Recorded in recipes/results/mnist_study_d20.jsonl; tables in
+One hour for a seed on one CPU core. Recorded in recipes/results/mnist_study_d20.jsonl; tables in
 docs/results/mnist_study.md.
 """
 
@@ -30,7 +30,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(experiments.ImageRecipe):
-    """Several methods on one data set; what a method does not set itself is as in the other flags.
+    """Several methods on one data set; other flags apply to all methods.
 
     Args:
         seeds: runs of each method.

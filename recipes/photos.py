@@ -1,14 +1,14 @@
-"""Recursive mixture estimation in colour, on photographs cut on the spot, with a mixture of discretised logistics.
+"""Recursive mixture estimation on tiles of bundled color photographs.
 
-The photographs that scikit-learn and Matplotlib carry, in tiles of 32 x 32 that do not overlap: about 800 PNG files in
-`--data-dir`, which go the way of any folder of images (recipes/folder.py). No network is needed. Tiles of one
-photograph are in all three splits, so the numbers say that everything works, not how well it would on others.
+The photographs of scikit-learn and Matplotlib are cut into tiles of 32 x 32 that do not overlap: about 800 PNG files in
+`--data-dir`, read like any folder of images (recipes/folder.py). No network is needed. Tiles of a photograph are in
+all three splits, so the numbers only show that everything works, not the quality on other photographs.
 
     python recipes/photos.py --data-dir data
     python recipes/photos.py --components 5 --epochs 100 --algorithm.warm-start-epochs 10 --data-dir data
 
-The first is of a size for a CPU, about ten minutes on 2 cores: recorded in recipes/results/photos.jsonl, samples and
-reconstructions in docs/images.md. The second wants a GPU, and has not been run.
+The first command takes about ten minutes on 2 CPU cores: recorded in recipes/results/photos.jsonl, with samples and
+reconstructions in docs/images.md. The second command needs a GPU, and has not been run.
 """
 
 import dataclasses

@@ -1,17 +1,17 @@
-"""Does a PixelCNN need its code? VAE, annealed VAE and RME with a gated PixelCNN decoder, on MNIST.
+"""VAE, annealed VAE and RME with a gated PixelCNN decoder, on MNIST.
 
-A decoder that sees the pixels before each one can do without z, and the posterior collapses, as with an LSTM on
-sentences (recipes/collapse.py; Chen et al. 2017, Gulrajani et al. 2017). Bernoulli pixels, binarised anew for each
-batch; validation and test sets of 10,000, binarised once.
+An autoregressive decoder may ignore z, and the posterior then collapses, as with an LSTM on sentences
+(recipes/collapse.py; Chen et al. 2017, Gulrajani et al. 2017). Bernoulli pixels, binarized again for each
+batch; validation and test sets of 10,000, binarized once.
 
     python recipes/pixelcnn.py --seeds 3
     python recipes/pixelcnn.py --train-size 20000 --test-size 500 --epochs 5 --algorithm.kl-weight.steps 400 \
         --algorithm.warm-start-epochs 1 --decoder.num-layers 3 --decoder.filters 16 --importance-samples 50 \
         --diagnosed 500
 
-The second is of a size for a CPU: under an hour on one core. One record a run in `--results`, with the diagnostics of
-every epoch; a study that was cut short goes on when the command is repeated. Prints NLL, KL, I(x; z), active units and
-how far the decoder relies on z, and draws them over training in `--out`, samples and reconstructions in `shown` there.
+The second command takes under an hour on one CPU core. `--results` receives one record a run, with the diagnostics of
+every epoch; an interrupted study is resumed by the same command. NLL, KL, I(x; z), active units and the reliance of the
+decoder on z are printed, and drawn over training in `--out`; samples and reconstructions are in its folder `shown`.
 Recorded, at the second size, in recipes/results/pixelcnn.jsonl; table and figures in docs/images.md.
 """
 
@@ -30,7 +30,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(experiments.ImageRecipe):
-    """Several methods on one data set; what a method does not set itself is as in the other flags.
+    """Several methods on one data set; other flags apply to all methods.
 
     Args:
         seeds: runs of each method.

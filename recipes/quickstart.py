@@ -1,10 +1,10 @@
-"""A VAE and a mixture of four Gaussians, side by side, on scikit-learn's handwritten digits.
+"""VAE and mixture of four Gaussians on scikit-learn's handwritten digits.
 
     python recipes/quickstart.py
 
-The images are 8x8, binarised anew for each batch; the latent code has two dimensions, so that the true
-posterior can be drawn. At most 3 minutes on 2 CPU cores; no network is needed. What is to be expected is in
-recipes/results/quickstart.jsonl, a recorded run; yours leaves its own records in runs/quickstart/results/.
+The images are 8x8, binarized again for each batch; the latent code has two dimensions, so that the true
+posterior can be drawn. At most 3 minutes on 2 CPU cores; no network is needed. Expected numbers are in
+recipes/results/quickstart.jsonl, a recorded run; new records are written to runs/quickstart/results/.
 """
 
 import dataclasses

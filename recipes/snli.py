@@ -4,11 +4,11 @@
     python recipes/snli.py --tfds snli --field premise
 
 The folder holds train.txt, validation.txt and test.txt, 100,000, 10,000 and 10,000 sentences. The set of TensorFlow
-Datasets is larger, and has each premise three times. The sizes are ours;
-optimiser, annealing and dropout are those of He et al. (2019), https://arxiv.org/abs/1901.05534.
+Datasets is larger, and has each premise three times. Optimizer, annealing and dropout are from He et al. (2019),
+https://arxiv.org/abs/1901.05534; the sizes are not.
 The learning rate is halved after two epochs without a better validation bound, from epoch 15 on, each time from the
 best weights; the fifth halving ends the training. The NLL has 500 importance samples.
-Number to expect: not yet run here at this size; a GPU is advisable.
+Expected number: not yet run at this size; a GPU is recommended.
 """
 
 from rme_tf import experiments

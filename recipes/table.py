@@ -1,11 +1,11 @@
-"""The table that decides: every method in the same frame, on one data set, over seeds.
+"""Comparison table of methods on one data set, over seeds.
 
     python recipes/table.py --dataset mnist --methods vae,me,rme --components 2,3,4,5 --seeds 5 --reference rme5
 
-Runs what is missing, resumes after a kill, never repeats a finished run, and writes table.md, table.csv, table.tex and
-figures beside the runs: see docs/results/running.md. Bold are the differences from the reference that a paired test
-over the seeds finds (5%, Holm's correction). With --train-minutes 30 --epochs 1000, methods have equal time instead of
-equal epochs. Every field of a recipe is a flag. The recorded tables are in docs/results.md.
+Missing runs are executed, interrupted runs resumed and finished runs not repeated. table.md, table.csv, table.tex and
+figures are written to the folder of the runs: see docs/results/running.md. Differences from the reference are bold if a
+paired test over the seeds is significant (5%, Holm's correction). With --train-minutes 30 --epochs 1000, methods have
+equal time instead of equal epochs. Every field of a recipe is a flag. The recorded tables are in docs/results.md.
 """
 
 import dataclasses
@@ -17,17 +17,17 @@ from rme_tf.experiments.cli import Hidden, arg
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table(experiments.ImageRecipe):
-    """Methods and their seeds; what a method does not set itself is as in the other flags.
+    """Methods and their seeds; other flags apply to all methods.
 
     Args:
         methods: names of the methods to run.
-        reference: the line of the table that differences are from; the first unless given.
-        mixtures: every M of the methods that do not set it.
-        latent_dims: one table for each D.
+        reference: method that the others are compared with; None is the first method.
+        mixtures: numbers of components M for the methods that do not set it.
+        latent_dims: latent dimensions D, with a table for each.
         seeds: runs of each method.
-        budget_minutes: stop after so many, to go on another time; the epoch that is trained then is finished first,
-            which may take long, and after the last epoch of a run its evaluation.
-        results: directory of the records, followed, as `out`, by what the methods share.
+        budget_minutes: minutes after which the study stops, to be resumed later. The current epoch is finished first,
+            and after the last epoch of a run its evaluation; None is no limit.
+        results: directory of the records; like `out`, extended by the common settings of the methods.
     """
 
     SEVERAL: ClassVar[bool] = True

@@ -16,7 +16,7 @@ from rme_tf.experiments.parts.flags import Flags
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 
-# What annotates a field that is given without a flag, whose flag has another name, or that is no flag.
+# `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag.
 __all__ = ["Hidden", "Positional", "arg", "from_yaml", "parse"]
 
 TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
@@ -35,7 +35,7 @@ def from_yaml(path, defaults):
         defaults: dataclass with the values of all other fields.
 
     Raises:
-        ValueError: if there is no such file, or it has unknown keys or values of a wrong type.
+        ValueError: if the file does not exist, or has unknown keys or values of a wrong type.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -76,13 +76,14 @@ def _typed(slot: Slot, part: Part) -> Part:
 
 
 def parse(defaults, description: str | None = None, args=None):
-    """Returns the options of a command line: the defaults, then `--config FILE`, then the flags.
+    """Returns the options of a command line.
+
+    Values come from the flags, then from `--config FILE`, then from the defaults.
 
     Args:
         defaults: recipe or other dataclass, the values without flags.
         description: text at the top of `--help`.
-        args: words of the command line; None for those of the process. The values of a flag that takes several may be
-            divided by commas or spaces.
+        args: words of the command line; None for `sys.argv`. Several values of a flag are divided by commas or spaces.
     """
     args = sys.argv[1:] if args is None else args
     args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
@@ -109,7 +110,15 @@ def _parsed(defaults, description: str, args: list[str]):
 
 
 def split_lists(options: type, args: list[str], prefix: str = "") -> list[str]:
-    """Returns the words of a command line, "a,b" as two words after a flag of the dataclass that takes several."""
+    """Returns the words of a command line, with lists split at commas.
+
+    A word such as "a,b" is split only after a flag that takes several values.
+
+    Args:
+        options: dataclass of the flags.
+        args: words of the command line.
+        prefix: start of the flags' names.
+    """
     flags = set(_list_flags(options, prefix))
     words, several = [], False
     for word in args:

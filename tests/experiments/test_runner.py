@@ -69,7 +69,7 @@ def test_a_prior_made_of_the_posterior_starts_from_training_images():
     recipe = image_recipe(**TINY, prior="vamp", prior_components=40)
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
-    runner.initialise_prior(model, task)
+    runner.initialize_prior(model, task)
     u = model.prior.pseudo_inputs().numpy()  # [K, 8, 8, 1]
     assert len(u) == 40  # more than one batch has
     rows = np.concatenate([np.asarray(batch) for batch in task.batches(0).take(2)])

@@ -211,7 +211,7 @@ def test_a_prior_made_of_the_posterior_starts_from_training_sentences():
     chosen = recipe(**ONE, prior="vamp", prior_components=40)
     task = chosen.load()
     model = factories.make_model(chosen, task.model_options)
-    runner.initialise_prior(model, task)
+    runner.initialize_prior(model, task)
     prior = model.prior
     assert (prior.num_components, prior.length) == (40, TINY["max_length"])
     embedded = np.concatenate(

@@ -33,7 +33,7 @@ NEVER_LESS = {
 class Recipe(ScheduleFields):
     """One training run, from the data to the report.
 
-    The fields of its schedule are those of `ScheduleFields`.
+    `ScheduleFields` has the fields of the schedule.
 
     Args:
         data_dir: directory of data sets, downloaded or prepared.
@@ -45,11 +45,11 @@ class Recipe(ScheduleFields):
             "recurrent" for one network of all components; None for networks apart.
         later_width: size of the hidden layers of the encoders after the first, relative to the first; images only.
         decoder: network of p(x|z).
-        likelihood: p(x|z).
+        likelihood: likelihood p(x|z).
         posterior: family of each component.
-        prior: p(z).
-        latent_dim: D, the size of a latent code.
-        components: M, the number of components of the posterior; 1 is the plain VAE.
+        prior: prior p(z).
+        latent_dim: number of latent dimensions D.
+        components: number of components M of the posterior; 1 is the plain VAE.
         refinement: steps up the ELBO of each observation from the encoders' outputs; None for none.
         mixing: weights of the components.
         algorithm: training algorithm. Its warm start is as long for every algorithm by default, so that mixtures
@@ -139,14 +139,14 @@ class Recipe(ScheduleFields):
             object.__setattr__(self, name, slot.normal(getattr(self, name), defaults[name], derived[name]))
 
     def check_at_least(self, least: int, *names: str) -> None:
-        """Raises ValueError if one of the named fields is below `least`; None passes."""
+        """Raises ValueError if a named field is below `least`, except None."""
         for name in names:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
 
     def check_positive(self, *names: str) -> None:
-        """Raises ValueError if one of the named fields is not positive and finite; None passes."""
+        """Raises ValueError if a named field is not positive and finite."""
         for name in names:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
@@ -161,18 +161,18 @@ class Recipe(ScheduleFields):
         raise NotImplementedError
 
     def initialize(self, parts: list, seed: int) -> None:
-        """Draws the weights of new networks and likelihoods where Keras's initializers do not."""
+        """Draws weights of new networks and likelihoods, by default no weights."""
         del parts, seed
 
     def derived(self) -> dict[str, Any]:
-        """Returns options that other fields decide where they are not set, by dotted name.
+        """Returns defaults of options that depend on other fields, by dotted name.
 
-        None stands for a value that the data decide too.
+        None stands for a value that also depends on the data.
         """
         return {} if self.reset_decoder_epoch is None else {"algorithm.kl_weight.delay": None}
 
     def choice(self, name: str) -> Part:
-        """Returns a choice, by its field, with the options that other fields decide."""
+        """Returns the choice in a field, with options from other fields."""
         slot, part = self.PARTS[name], getattr(self, name)
         for dotted, value in self.derived().items():
             field, _, option = dotted.partition(".")
@@ -181,9 +181,9 @@ class Recipe(ScheduleFields):
         return part
 
     def option(self, dotted: str) -> Any:
-        """Returns the value of a field or option by its dotted name; None for an option that no choice takes.
+        """Returns the value of a field or option by its dotted name.
 
-        An option that is not set has the default of its class.
+        An option that is not set has the default of its class. An option that no choice takes is None.
         """
         name, *path = dotted.split(".")
         value = getattr(self, name)
@@ -193,7 +193,7 @@ class Recipe(ScheduleFields):
         return value
 
     def resolved(self):
-        """Returns the recipe of the run itself: that of a run of seconds if `smoke`."""
+        """Returns the recipe of the run, with small sizes if `smoke`."""
         if not self.smoke:
             return self
         sizes = {name: getattr(self, name) for name in ("train_size", "test_size") if getattr(self, name) is not None}
@@ -210,7 +210,7 @@ class Recipe(ScheduleFields):
         return with_fields(self, {**self.SMOKE, **smaller, **early})
 
     def batch_of(self, num_train: int) -> int:
-        """Returns the observations of a training step; of a run of seconds, no more than there are to train on."""
+        """Returns the batch size, at most the training observations if `smoke`."""
         return min(self.batch_size, num_train) if self.smoke else self.batch_size
 
     @property
@@ -232,14 +232,14 @@ class Recipe(ScheduleFields):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Fields that make two runs the same: all but where the run is kept and how it was called."""
-        kept = {name: value for name, value in self.config.items() if name not in self.ELSEWHERE}
-        names = {name: pathlib.Path(kept[name]).name for name in self.PATHS if kept.get(name) is not None}
-        return {**kept, **names}
+        """Fields that identify a run, without directories and their like."""
+        fields = {name: value for name, value in self.config.items() if name not in self.ELSEWHERE}
+        names = {name: pathlib.Path(fields[name]).name for name in self.PATHS if fields.get(name) is not None}
+        return {**fields, **names}
 
     @classmethod
     def nested(cls, config: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, Any]:
-        """Returns a configuration by the fields of today: see `flat_form.nested`."""
+        """Returns a configuration with current fields, see `flat_form.nested`."""
         return nested(cls, config, parts)
 
     @classmethod
@@ -247,7 +247,7 @@ class Recipe(ScheduleFields):
         """Returns the recipe of a recorded configuration, flat or nested.
 
         Raises:
-            ValueError: for a field without a place, and as the recipe does.
+            ValueError: if a field has no place, or the recipe refuses a value.
         """
         if isinstance(config.get("algorithm"), str):  # flat: from a time when every algorithm drew one sample
             config = {"num_samples": 1, **config}
@@ -258,11 +258,12 @@ class Recipe(ScheduleFields):
         return cls(**fields)
 
     def differences(self, recorded: Mapping) -> dict[str, tuple]:
-        """Returns what makes this run another than the recorded one: dotted field -> (value there, value here).
+        """Returns the differences from a recorded run, by dotted field.
 
-        A field that is younger than the record had the effect of its default.
+        A difference is the pair (recorded value, value here). A field that is newer than the record had the effect of
+        its default.
 
         Raises:
-            ValueError: for a record that is none of a recipe of today.
+            ValueError: if the record does not fit a current recipe.
         """
         return differing(self.of_config(recorded).identity, self.identity)

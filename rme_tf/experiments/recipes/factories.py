@@ -1,4 +1,4 @@
-"""Objects for the choices of a recipe: the algorithm, the optimizer and the compiled model."""
+"""Algorithm, optimizer and compiled model of a recipe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +20,12 @@ SIZES = ("filters", "hidden", "units")  # options of encoders that are sizes of 
 
 
 def make_algorithm(recipe: Recipe, steps_per_epoch: int = 1) -> Algorithm:
-    """Returns the training algorithm; raises ValueError as its class does.
+    """Returns the training algorithm of a recipe.
 
-    An annealing without a delay of its own begins after the reset of the decoder.
+    By default, an annealing begins after the reset of the decoder.
+
+    Raises:
+        ValueError: if the algorithm refuses an option.
     """
     slot = recipe.PARTS["algorithm"]
     part = without_warm_start(slot, recipe.choice("algorithm"), recipe.components)
@@ -34,12 +37,12 @@ def make_algorithm(recipe: Recipe, steps_per_epoch: int = 1) -> Algorithm:
 
 
 def make_posterior(recipe: Recipe) -> PosteriorFamily:
-    """Returns the family of the components, with its weights if it has any."""
+    """Returns the posterior family of the components."""
     return recipe.PARTS["posterior"].make(recipe.choice("posterior"), latent_dim=recipe.latent_dim)
 
 
 def make_mixing(recipe: Recipe) -> Mixing:
-    """Returns the weighting of the components; raises ValueError as the mixing does."""
+    """Returns the mixing of the components."""
     return recipe.PARTS["mixing"].make(recipe.choice("mixing"))
 
 
@@ -55,7 +58,10 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int = 1) -> keras.optimizers
 
 
 def encoder_options(recipe: Recipe) -> dict[str, Any] | list[dict[str, Any]]:
-    """Returns the options of the encoder's builder: one dict, or one for each component where later ones differ."""
+    """Returns the options of the encoders.
+
+    They are a dict for all components, or a list of dicts if the later components have another width.
+    """
     slot, part = recipe.PARTS["encoder"], recipe.choice("encoder")
     options = slot.arguments(part)
     if recipe.later_width == 1.0 or recipe.components == 1:
@@ -103,7 +109,14 @@ def make_model(recipe: Recipe, options: Mapping[str, Any], steps_per_epoch: int 
 
 
 def draw_uniformly(parts: list, limit: float, embedding_limit: float, seed: int) -> None:
-    """Draws the weights of networks and likelihoods from U(-limit, limit), embeddings within their own limit."""
+    """Draws weights of networks and likelihoods from U(-limit, limit).
+
+    Args:
+        parts: networks and likelihoods.
+        limit: limit of the weights.
+        embedding_limit: limit of embeddings.
+        seed: seed of the draw.
+    """
     variables = [variable for part in parts for variable in part.trainable_variables]
     for index, variable in enumerate(variables):
         within = embedding_limit if variable.name == "embeddings" else limit

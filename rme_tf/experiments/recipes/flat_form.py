@@ -67,17 +67,17 @@ ORDER = {name: index for index, name in enumerate(FLAT)}
 
 
 def nested(kind: type, config: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Returns a configuration, flat, nested or of both, by the fields of a recipe.
+    """Returns a flat or nested configuration by the fields of a recipe.
 
-    Flat options come as waiting ones of their choice: earlier versions ignored those that no choice took.
+    Flat options become waiting options of their choice: earlier versions ignored options that no choice took.
 
     Args:
         kind: class of the recipe.
-        config: values by field, of today or of an earlier version.
-        parts: choices where the configuration has none.
+        config: values by field, of the current or of an earlier version.
+        parts: choices that the configuration lacks.
 
     Raises:
-        ValueError: for a field without a place, by its name.
+        ValueError: if a field has no place.
     """
     values = {name: value for name, value in config.items() if name not in {**FLAT, **REMOVED}}
     for name, (neutral, now) in REMOVED.items():

@@ -22,24 +22,35 @@ from rme_tf.experiments.recipes.task import Task
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 
-MONITORED = 500  # validation images diagnosed after each epoch, at most
-TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported beside the test set's
-EXAMPLE_SIZE = 1000  # images of a memory-mapped test set that are drawn from in figures
-EVALUATION_BATCH = 128  # images of a memory-mapped split that are evaluated at once
+MONITORED = 500  # largest number of validation images diagnosed after each epoch
+TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported in addition to the test set's
+EXAMPLE_SIZE = 1000  # images of a memory-mapped test set for figures
+EVALUATION_BATCH = 128  # images of a memory-mapped split evaluated at a time
 
 
 def _without(table: Mapping, *names: str) -> dict:
-    """Returns a table without what is for sentences alone."""
+    """Returns a table without the choices for sentences."""
     return {name: value for name, value in table.items() if name not in names}
 
 
 def is_density(likelihood: str) -> bool:
-    """Returns whether a likelihood, by name, is a density: of its nats, levels have their share by dequantisation."""
+    """Returns whether a likelihood, by name, is a density.
+
+    Its nats compare with probabilities of levels after dequantization.
+    """
     return LIKELIHOODS[likelihood].bits_offset > 0.0
 
 
 def check_values(likelihood: str, binarization: str) -> None:
-    """Raises ValueError for a likelihood, by name, of values that a binarization does not make."""
+    """Checks that a likelihood fits the values of a binarization.
+
+    Args:
+        likelihood: name of the likelihood.
+        binarization: name of the binarization.
+
+    Raises:
+        ValueError: if the likelihood needs other values.
+    """
     made = BINARIZATIONS[binarization].values
     if made == "binary" and likelihood != "bernoulli":
         raise ValueError(
@@ -58,13 +69,13 @@ class ImageRecipe(Recipe):
 
     Args:
         dataset: name of the data set.
-        binarization: "dynamic" (redrawn for each training batch), "static", "threshold": 0 and 1, for "bernoulli";
-            "none": the 256 levels; "dequantized": real numbers, with noise in place of the rounding. A density has
-            bits per dimension for "dequantized" pixels only.
-        path: folder or file of a data set of your own: see data/README.md.
-        size: pixels on a side, of the data sets "celeb_a" and "folder".
-        channels: 1 (grey) or 3 (RGB), of the data set "folder".
-        bits: bits of the values in files of 16 bits, of the data set "folder"; None for 16, or the number in a TIFF.
+        binarization: "dynamic" (redrawn for each training batch), "static" or "threshold" for 0 and 1, with the
+            likelihood "bernoulli"; "none" for the 256 levels; "dequantized" for real numbers, with added noise. A
+            density has bits per dimension only for "dequantized" pixels.
+        path: folder or file of a data set: see data/README.md.
+        size: pixels on a side, for the data sets "celeb_a" and "folder".
+        channels: 1 (gray) or 3 (RGB), for the data set "folder".
+        bits: significant bits of 16-bit files, for the data set "folder"; None for 16, or the number in a TIFF file.
         diagnosed: number of test images for the report on collapse; None for no report, and no monitor in training.
     """
 
@@ -95,15 +106,18 @@ class ImageRecipe(Recipe):
 
     @property
     def data_options(self) -> dict[str, Any]:
-        """What some data sets alone are asked for."""
+        """Options that only some data sets have."""
         return {"path": self.path, "size": self.size, "channels": self.channels, "bits": self.bits}
 
     def model_options(self, input_shape) -> dict[str, Any]:
-        """Returns arguments of `VAE.from_names` that the data decide."""
+        """Returns arguments of `VAE.from_names` that depend on the data."""
         return {"input_shape": input_shape}
 
     def images(self) -> tuple[data.ImageSplits, list[str]]:
-        """Returns the splits, and what the loader warned of, which it prints: the files that were passed over, say."""
+        """Returns the splits and the loader's warnings, which are printed.
+
+        The warnings name skipped files, for example.
+        """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             splits = data.load_images(
@@ -120,13 +134,17 @@ class ImageRecipe(Recipe):
         return self.diagnosable(splits._replace(train=splits.train[: self.train_size])), warned
 
     def load(self) -> Task:
-        """Returns the data's side of the run; raises ValueError as `data.load_images` does."""
+        """Returns the task of the run.
+
+        Raises:
+            ValueError: if `data.load_images` refuses an option, or the data set is unavailable.
+        """
         splits, warned = self.images()
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
         held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
 
         def evaluated(images):
-            """What is evaluated: data in memory, or read from where memory-mapped images are."""
+            """Returns observations in memory, or a data set of memory-mapped images."""
             if isinstance(images, np.memmap):
                 return held_out(images, batch_size=EVALUATION_BATCH)
             return observations(images)
@@ -143,7 +161,7 @@ class ImageRecipe(Recipe):
         size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(splits.test))
 
         def callbacks(history):
-            """The monitor, and what listens to it."""
+            """Returns the monitor and the callbacks that depend on it."""
             if self.diagnosed is None:
                 return []
             return monitors(self, observations(splits.validation[:MONITORED]), history)
@@ -167,9 +185,12 @@ class ImageRecipe(Recipe):
         )
 
     def diagnosable(self, splits: data.ImageSplits) -> data.ImageSplits:
-        """Returns splits large enough for the report on collapse, if there is one; raises ValueError if one is not.
+        """Returns splits that are large enough for the report on collapse.
 
-        In a run of seconds, training images stand for those that a split lacks.
+        With `smoke`, training images replace a split that is too small.
+
+        Raises:
+            ValueError: if a split is too small.
         """
         small = [name for name in ("validation", "test") if len(getattr(splits, name)) < 2]
         if self.diagnosed is None or not small:
@@ -179,15 +200,24 @@ class ImageRecipe(Recipe):
         return splits._replace(**dict.fromkeys(small, splits.train))
 
     def more_metrics(self, model, split: str, example) -> dict[str, Any]:
-        """Returns of the test set the report on collapse, and a Gaussian decoder's scale; NaN for meaningless bits."""
+        """Returns further metrics of a split.
+
+        They are the report on collapse and the scale of a Gaussian decoder, for the test set, and NaN for meaningless
+        bits per dimension.
+
+        Args:
+            model: trained model.
+            split: "test" or "train".
+            example: test images for the report.
+        """
         quantized = is_density(str(self.likelihood.name)) and BINARIZATIONS[self.binarization].values != "real"
-        found: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
+        metrics: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
         if split != "test":
-            return found
+            return metrics
         scale = getattr(model.likelihood, "scale", None)
         if scale is not None:
-            found["decoder_scale"] = float(tf.reduce_mean(scale))
+            metrics["decoder_scale"] = float(tf.reduce_mean(scale))
         if self.diagnosed is not None:
             report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
-            found["collapse"] = report.as_dict()
-        return found
+            metrics["collapse"] = report.as_dict()
+        return metrics

@@ -1,4 +1,4 @@
-"""What watches a training for posterior collapse."""
+"""Callbacks that monitor a training for posterior collapse."""
 
 import math
 
@@ -8,12 +8,12 @@ from rme_tf.experiments.recipes.base import Recipe
 
 
 def monitors(recipe: Recipe, observations, history: dict) -> list:
-    """Returns the callbacks of `fit` that diagnose `observations` after each epoch, and those that listen to that.
+    """Returns the collapse monitor, and callbacks that depend on it.
 
     Args:
-        recipe: of the run.
-        observations: an array of validation observations.
-        history: of the run until now: what was best before an interruption counts.
+        recipe: recipe of the run.
+        observations: array of validation observations.
+        history: dict of lists of the earlier epochs, whose best values count.
     """
     best = max(filter(math.isfinite, history.get("mi", [])), default=-math.inf)
     return [

@@ -1,4 +1,4 @@
-"""Checks of a recipe's choices, and of how they go together."""
+"""Checks of a recipe's choices and their combinations."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,16 @@ from rme_tf.experiments.parts.slots import Slot
 
 
 def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim: int, components: int) -> None:
-    """Raises ValueError for options that a class of the tables refuses, and for choices that do not go together.
+    """Checks the options of choices, and the combination of choices.
 
     Args:
         slots: places of a recipe, by field.
         parts: choices, by field.
-        latent_dim: D.
-        components: M.
+        latent_dim: number of latent dimensions D.
+        components: number of components M.
+
+    Raises:
+        ValueError: if a class refuses an option, or choices exclude each other.
     """
     for name in ("encoder", "decoder"):
         check_network(name, parts[name])
@@ -37,7 +40,15 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
 
 
 def without_warm_start(slot: Slot, part: Part, components: int) -> Part:
-    """Returns an algorithm's choice, without a warm start for one component, or where the algorithm has none."""
+    """Returns the choice of an algorithm, without a warm start if impossible.
+
+    One component has no warm start, nor do some algorithms.
+
+    Args:
+        slot: place of the algorithm.
+        part: choice of the algorithm.
+        components: number of components M.
+    """
     kind = slot.table[part.name] if part.name is not None else None
     if components == 1 or "warm_start_epochs" not in getattr(kind, "honors", ()):
         return slot.part({"warm_start_epochs": 0}, part)
@@ -45,7 +56,7 @@ def without_warm_start(slot: Slot, part: Part, components: int) -> Part:
 
 
 def check_network(field: str, part: Part) -> None:
-    """Raises ValueError for sizes below 1 and an unknown activation, which a network would refuse when it is built."""
+    """Raises ValueError for sizes below 1 and unknown activations."""
     for name, value in part.options.items():
         sizes = value if isinstance(value, tuple) else (value,)
         whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
@@ -56,7 +67,7 @@ def check_network(field: str, part: Part) -> None:
 
 
 def check_optimizer(part: Part) -> None:
-    """Raises ValueError for a rate or a norm that is not positive and finite."""
+    """Raises ValueError for a rate or norm that is not positive."""
     for name in ("learning_rate", "global_clipnorm"):
         value = part.options.get(name)
         if value is not None and not 0.0 < value < math.inf:

@@ -22,7 +22,7 @@ MEAN_SCALE = Option(
     None,
     "standard deviation that batch normalization gives the posterior means (BN-VAE); None for no normalization",
 )
-# Arguments that the data or the recipe's own fields decide, with values to try the other arguments by.
+# Arguments that depend on the data or other fields, with values for a trial of the other arguments.
 CODE = {"latent_dim": 4}
 OBSERVATION = {"event_shape": (8, 8, 1)}
 

@@ -6,10 +6,10 @@ from rme_tf.experiments.parts.part import Part
 
 
 def he_2019(units: int, embedding_size: int, annealing_steps: int) -> dict[str, Any]:
-    """Returns the settings of the text VAE of He et al. (2019), https://arxiv.org/abs/1901.05534, as in their code.
+    """Returns the settings of the text VAE of He et al. (2019).
 
-    These are the optimizer, dropout, initial weights and annealing. Different here: dropout at the decoder's inputs
-    falls on z too, and dense layers have biases.
+    https://arxiv.org/abs/1901.05534: optimizer, dropout, initial weights and annealing as in the authors' code. Two
+    differences: dropout at the decoder's inputs also applies to z, and dense layers have biases.
 
     Args:
         units: units of the LSTMs.
@@ -35,7 +35,7 @@ def he_2019(units: int, embedding_size: int, annealing_steps: int) -> dict[str, 
 
 
 HE_2019: dict[str, Any] = he_2019(units=128, embedding_size=128, annealing_steps=1000)
-# Their networks too, for the 100,000 documents of Yahoo and of Yelp.
+# Also with the networks of He et al., for the 100,000 documents of Yahoo and of Yelp.
 HE_2019_DOCUMENTS: dict[str, Any] = {
     **he_2019(units=1024, embedding_size=512, annealing_steps=31_250),
     "tokenizer": "whitespace",

@@ -1,4 +1,4 @@
-"""Fields of a recipe for the length of training and the course of its learning rate."""
+"""Fields of a recipe for training length and learning rate."""
 
 import dataclasses
 from typing import Literal, get_args
@@ -8,7 +8,7 @@ Schedule = Literal["constant", "cosine"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScheduleFields:
-    """Length of training, and course of the learning rate.
+    """Length of training, and schedule of the learning rate.
 
     Args:
         epochs: passes over the training observations.
@@ -19,7 +19,7 @@ class ScheduleFields:
         patience: epochs without a better validation ELBO before the learning rate is halved; None for no halving.
         halve_from_epoch: first epoch, counted from 0, after which the rate may be halved.
         max_halvings: number of halvings at which training ends; None for no limit.
-        restore_best: whether training goes on from the best weights at each halving, and ends with them.
+        restore_best: whether the best weights are restored at each halving and at the end.
         reset_decoder_epoch: epoch, counted from 0, at whose beginning the decoder gets new weights; None for never.
     """
 
@@ -34,7 +34,7 @@ class ScheduleFields:
     reset_decoder_epoch: int | None = None
 
     def check_schedule(self) -> None:
-        """Raises ValueError for a halving that never comes, a rate that falls by itself, or a reset after the end."""
+        """Raises ValueError for fields of the schedule that exclude each other."""
         if self.schedule not in get_args(Schedule):
             raise ValueError(f"`schedule` must be one of {get_args(Schedule)}. Received: {self.schedule!r}.")
         if self.patience is not None and self.schedule != "constant":

@@ -27,9 +27,9 @@ from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
 
 EMBEDDED = "docs"
-EVALUATION_BATCH = 64  # rows of like length
+EVALUATION_BATCH = 64  # rows of similar length
 MONITORED = 500  # validation sentences diagnosed after each epoch
-TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported beside the test set's
+TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported in addition to the test set's
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,17 +46,17 @@ class TextRecipe(Recipe):
         field: name of the text in that data set's examples.
         tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
             .model file.
-        vocabulary_size: V, of a tokenizer that is trained; for a corpus that is too small, the largest possible, with a
-            warning.
-        tokenizer_lines: number of training sentences for the tokenizer, at most, drawn by a fixed seed and held in
+        vocabulary_size: number of ids V of a trained tokenizer; for a corpus that is too small, the largest possible
+            number is used, with a warning.
+        tokenizer_lines: largest number of training sentences for the tokenizer, drawn by a fixed seed and held in
             memory; None for all.
-        coverage: share of the characters that a tokenizer of pieces or characters must know, 0.98 or more.
-        lowercase: whether the tokenizer folds upper case into lower.
-        max_length: number of tokens of a sentence, at most, EOS included; longer sentences are cut.
-        weight_range: initial weights and biases are drawn from U(-weight_range, weight_range), also those of a decoder
-            that is reset; None for Keras's initializers.
+        coverage: fraction of the characters that a tokenizer of pieces or characters must know, at least 0.98.
+        lowercase: whether the tokenizer converts text to lower case.
+        max_length: largest number of tokens of a sentence, EOS included; longer sentences are truncated.
+        weight_range: limit of initial weights and biases, drawn from U(-weight_range, weight_range), also after a
+            reset of the decoder; None for Keras's initializers.
         embedding_range: range of the initial embeddings; None for `weight_range`.
-        language_model: whether there is no latent code: the LSTM language model of the same decoder.
+        language_model: whether the model is the LSTM language model of the decoder, without latent codes.
         diagnosed: number of test sentences for the report on collapse, the aggregate posterior's N.
     """
 
@@ -118,7 +118,7 @@ class TextRecipe(Recipe):
 
     @property
     def model_name(self) -> str:
-        """As of `Recipe`; "LM" of a language model."""
+        """Name of the model in tables, "LM" for a language model."""
         return "LM" if self.language_model else super().model_name
 
     @property
@@ -127,24 +127,31 @@ class TextRecipe(Recipe):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the corpus is the one that comes with Python."""
+        """Whether the corpus is Python's documentation."""
         return self.tfds is None and not any(self._files) and self.corpus == EMBEDDED
 
     def read(self) -> text.TextSplits:
-        """Returns the lines of the three splits; raises ValueError if they are not to be had."""
+        """Returns the lines of the three splits.
+
+        Raises:
+            ValueError: if the corpus is unavailable.
+        """
         if self.tfds is not None:
             return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
         if all(self._files):
             return text.read_files(*self._files)
         if self.is_embedded:
             return text.load_docs()
-        is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a name as long as a paragraph
+        is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a very long name
         return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
 
     def read_splits(self) -> text.TextSplits:
-        """Returns the splits, each large enough to be diagnosed; raises ValueError as `read` does, and if one is not.
+        """Returns splits that are large enough for the report on collapse.
 
-        In a run of seconds, training sentences stand for those that a split lacks.
+        With `smoke`, training sentences replace a split that is too small.
+
+        Raises:
+            ValueError: if the corpus is unavailable, or a split is too small.
         """
         lines = self.read()
         small = [name for name in ("validation", "test") if len(list(itertools.islice(getattr(lines, name), 2))) < 2]
@@ -153,19 +160,25 @@ class TextRecipe(Recipe):
         return lines._replace(**dict.fromkeys(small, lines.train) if self.smoke else {})
 
     def make_tokenizer(self, lines) -> text.Tokenizer:
-        """Returns the tokenizer, trained on the lines or loaded: see `tokenizers.make_tokenizer`."""
+        """Returns the tokenizer, see `tokenizers.make_tokenizer`."""
         return make_tokenizer(self, lines)
 
     def derived(self) -> dict[str, Any]:
-        """Returns the features of the logits, the length of pseudo-inputs, and LSTMs with second derivatives for SA."""
+        """Returns defaults of options that depend on other fields.
+
+        They are the features of the logits, the length of pseudo-inputs, and LSTMs with second derivatives for SA.
+        """
         options = self.decoder.options
         tied = self.likelihood.options.get("tied", False)
         width = options.get("embedding_size" if tied else "units", 256)
-        found: dict[str, Any] = {**super().derived(), "likelihood.features": width, "prior.length": self.max_length}
-        return {**found, "decoder.use_cudnn": False} if self.refinement.name == "sa" else found
+        defaults: dict[str, Any] = {**super().derived(), "likelihood.features": width, "prior.length": self.max_length}
+        return {**defaults, "decoder.use_cudnn": False} if self.refinement.name == "sa" else defaults
 
     def model_options(self, vocabulary_size: int) -> dict[str, Any]:
-        """Returns arguments of `VAE.from_names` that the data decide; a language model has no posterior to learn."""
+        """Returns arguments of `VAE.from_names` that depend on the data.
+
+        A language model has a constant posterior.
+        """
         options: dict[str, Any] = {"input_shape": (None,), "likelihood_options": {"vocabulary_size": vocabulary_size}}
         if self.language_model:
             options["encoder"], options["posterior"] = "constant", DiagNormal(self.latent_dim, initial_scale=1.0)
@@ -173,14 +186,18 @@ class TextRecipe(Recipe):
         return options
 
     def initialize(self, parts: list, seed: int) -> None:
-        """Draws the weights within the recipe's ranges, if it has any."""
+        """Draws the weights within the recipe's ranges, if set."""
         if self.weight_range is not None:
             draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
 
     def load(self) -> Task:
-        """Returns the data's side of the run; raises ValueError as `read` and the tokenizer do."""
+        """Returns the task of the run.
+
+        Raises:
+            ValueError: if the corpus is unavailable, or the tokenizer refuses an option.
+        """
         lines = self.read_splits()
-        tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, whatever part is trained on
+        tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, also if only a part is trained on
         sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
         cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
         return _task(self, lines._replace(**cut), tokenizer)
@@ -201,11 +218,11 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     batch_size = recipe.batch_of(len(tokens["train"]))
 
     def callbacks(history):
-        """The monitor, and what listens to it."""
+        """Returns the monitor and the callbacks that depend on it."""
         return [] if recipe.language_model else monitors(recipe, monitored, history)
 
     def metrics(model, split, bounds):
-        """Perplexities, and of the test set the report on collapse."""
+        """Returns perplexities, and the report on collapse for the test set."""
         counts = {"token": evaluated[split].num_tokens, "word": evaluated[split].num_words}
         values: dict[str, Any] = {
             f"perplexity_per_{unit}": perplexity(bounds.log_likelihood, n) for unit, n in counts.items()
@@ -240,7 +257,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
 
 
 def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, split: str) -> text.Tokens:
-    """Returns a split's tokens; those of a corpus on the disk are kept there, under `data_dir`."""
+    """Returns the tokens of a split; tokens of a corpus on disk are stored in `data_dir`."""
     folder = None
     cut = recipe.train_size if split == "train" else recipe.test_size
     if recipe.data_dir is not None and cut is None and not recipe.is_embedded:
@@ -250,7 +267,7 @@ def _tokens(recipe: TextRecipe, lines: text.Lines, tokenizer: text.Tokenizer, sp
 
 
 def _summary(report: dict[str, Any]) -> str:
-    """Returns what a split holds, in words."""
+    """Returns a description of a split."""
     return (
         f"{text.Report(**report['lines'])} {report['num_tokens']:,} tokens, {report['unknown_rate']:.2%} of them "
         f"unknown, {report['character_coverage']:.2%} of the characters known, {report['longest']} in the longest "

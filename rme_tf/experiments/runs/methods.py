@@ -1,8 +1,8 @@
-"""Methods that posteriors are compared with, by name: the fields of a recipe that each sets.
+"""Methods of studies, by name: fields of a recipe.
 
-Those that leave `components` open are run for each M that is asked for, and named after it: rme3, me5; bvi_0.1_m5,
-where the method's own name ends in a number. Where a name stands for one value of a row of numbers (iaf is iaf2, sa is
-sa8, bvi is bvi with a lambda of 1, rme has a C of 3), that is the recipe's own default.
+A method without `components` is run for each requested M, and its name ends in M: rme3, me5, or bvi_0.1_m5 if the name
+of the method ends in a number. If a name stands for one of several values (iaf is iaf2, sa is sa8, bvi has a lambda of
+1, rme has a C of 3), it is the default of the recipe.
 """
 
 import dataclasses
@@ -23,16 +23,14 @@ SA: dict[str, Any] = {**ONE, "refinement": "sa"}
 BOUND: dict[str, Any] = {"algorithm": "importance_weighted"}
 MISVAE: dict[str, Any] = {"algorithm": "subset_elbo", "trunk": "amortised", "algorithm.subset_size": 2}
 BVI: dict[str, Any] = {"algorithm": "boosted"}
-ANNEALED: dict[str, Any] = {
-    "algorithm.kl_weight": "linear"
-}  # as the VampPrior and hierarchies were trained by their authors
+ANNEALED: dict[str, Any] = {"algorithm.kl_weight": "linear"}  # like the authors of the VampPrior and of hierarchies
 POLISHED: dict[str, Any] = {"algorithm.polish_epoch": Fraction(2, 3)}  # the last third of the epochs ascends ELBO(Q)
 
 METHODS: dict[str, dict[str, Any]] = {
     # One Gaussian, or a transformation of one.
     "vae": ONE,
     "vae_annealed": {**ONE, **ANNEALED},
-    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many passes through the decoder as five components take
+    "vae_5_samples": {**ONE, "algorithm.num_samples": 5},  # as many passes through the decoder as five components
     "full_normal": {**ONE, "posterior": "full_normal"},
     "sylvester": {**ONE, "posterior": "sylvester"},
     "householder": {**ONE, "posterior": "householder"},
@@ -56,13 +54,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "sa8": {**SA, "refinement.steps": 8},
     "dsvi": {**ONE, "refinement": "dsvi"},
     "iai": {**ONE, "refinement": "iai"},
-    # One Gaussian, and a prior that is learned.
+    # One Gaussian, and a learned prior.
     "vae_mixture_prior": {**ONE, "prior": "mixture"},
     "vae_vamp": {**ONE, "prior": "vamp"},
     "vae_vamp_annealed": {**ONE, **ANNEALED, "prior": "vamp"},
     "vae_hierarchical": {**ONE, "prior": "hierarchical"},
     "vae_hierarchical_annealed": {**ONE, **ANNEALED, "prior": "hierarchical"},
-    # Mixtures that ascend a bound of the whole.
+    # Mixtures that ascend a bound of the mixture.
     "me": {"algorithm": "elbo"},
     "me_shared": {"algorithm": "elbo", "trunk": "shared"},
     "me_learned": {"algorithm": "elbo", "mixing": "learned", "algorithm.warm_start_epochs": 0},
@@ -105,7 +103,14 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def in_epochs(fields: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
-    """Returns the fields of a method with the shares of the epochs as epochs; a polish comes after the warm start."""
+    """Returns the fields of a method, with fractions converted to epochs.
+
+    A polish begins after the warm start.
+
+    Args:
+        fields: fields of the method.
+        base: recipe with the number of epochs and the warm start.
+    """
     least = {"polish_epoch": (base.option("algorithm.warm_start_epochs") or 0) + 1}
     return {
         name: max(least.get(name.rpartition(".")[2], 0), math.ceil(value * base.epochs))
@@ -123,17 +128,18 @@ def method_recipes(
     components: Iterable[int] = (),
     methods: Mapping[str, Mapping[str, Any]] = METHODS,
 ) -> dict[str, AnyRecipe]:
-    """Returns the recipes of methods, by name, as changes to a base recipe.
+    """Returns recipes of methods by name, based on a recipe.
 
     Args:
-        names: of the methods to return.
+        names: names of the methods.
         kind: class of the recipes.
-        base: what the methods do not set themselves; a `kind`, or one with more fields, the options of a study.
-        components: every M to run a method with that does not set it; that of `base` alone unless given.
-        methods: name -> fields. A `Fraction` is a share of the epochs, rounded up: the epoch at which something begins.
+        base: recipe with the values of all other fields, a `kind` or a subclass with the options of a study.
+        components: numbers of components M for methods that do not set it; empty for the number of `base`.
+        methods: fields by the name of the method. A `Fraction` is a fraction of the epochs, rounded up, for the epoch
+            at which a phase begins.
 
     Raises:
-        ValueError: for an unknown name (the message lists the choices), and as the recipes do.
+        ValueError: if a name is unknown (the message lists the choices), or a recipe refuses a field.
     """
     shared = kind(**{field.name: getattr(base, field.name) for field in dataclasses.fields(kind)})
     recipes = {}
@@ -148,10 +154,11 @@ def method_recipes(
 
 
 def setting_name(base: ImageRecipe) -> str:
-    """Returns a name for what the methods of a table share: data set, D, and some choices where they are no defaults.
+    """Returns a name for the common settings of a table's methods.
 
-    These are the likelihood, the binarization, the networks, the training observations, the minutes of training, and
-    "smoke" for runs of seconds. Where settings differ in what is not named, `run_study` refuses the second one's runs.
+    The name has the data set and D, and the values of these settings if they are not defaults: likelihood,
+    binarization, networks, training observations, minutes of training, and "smoke". If settings differ in other fields,
+    `run_study` refuses the second study.
     """
     choices = ("likelihood", "encoder", "decoder")
     likelihood, encoder, decoder = (str(getattr(base, name).name) for name in choices)

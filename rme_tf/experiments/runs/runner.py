@@ -88,7 +88,7 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
         )
 
 
-def initialise_prior(model: VAE, task: Task) -> None:
+def initialize_prior(model: VAE, task: Task) -> None:
     """Initializes a prior built from the posterior with training observations."""
     if not model.prior.uses_posterior:
         return
@@ -237,7 +237,7 @@ def _run(recipe: Recipe, callbacks) -> Run:
     task = recipe.load()
     memory = PeakMemory()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
-    initialise_prior(model, task)
+    initialize_prior(model, task)
     out = prepare(recipe)  # after the model: a run that cannot start writes nothing
     task.keep(out)
     history = train(recipe, model, task, out, callbacks)
