@@ -82,10 +82,9 @@ def build_tiny_model(num_components=2, *, latent_dim=2, pixels=5, spread=0.4, se
         if isinstance(networks[part], str):  # a ready network takes no options
             networks.setdefault(f"{part}_options", {"units": (8,), "activation": "tanh"})
     model = rme_tf.VAE.from_names(
-        input_shape=(pixels,),
         latent_dim=latent_dim,
         num_components=num_components,
-        **{"seed": seed, **networks},
+        **{"input_shape": (pixels,), "seed": seed, **networks},
     )
     generator = np.random.default_rng(seed)
     for variable in model.trainable_variables:

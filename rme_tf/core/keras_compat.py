@@ -68,6 +68,19 @@ def layers_of(network) -> list:
     return network._flatten_layers()
 
 
+def is_of_keras(thing) -> bool:
+    """Returns whether a class or function is defined in Keras."""
+    return getattr(thing, "__module__", "").startswith("keras.")
+
+
+def is_graph(network) -> bool:
+    """Returns whether a network is exactly a `keras.Sequential` or functional model.
+
+    Keras exports no public name of the class of functional models.
+    """
+    return is_of_keras(type(network)) and type(network).__name__ in ("Functional", "Sequential")
+
+
 def own_variables(layer) -> list:
     """Return the weights of a layer without the weights of sublayers."""
     return layer._trainable_variables + layer._non_trainable_variables

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from rme_tf.core.argument_checks import as_codes
 from rme_tf.core.compiled import compiled
-from rme_tf.core.registry import lookup
+from rme_tf.core.registry import check_names, lookup
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import BOS, EOS, PAD
 from rme_tf.core.validation import check_count, check_number, optional, require
@@ -105,8 +105,7 @@ def check_image_choices(choices) -> None:
 def _chosen(options: Generation | None, choices) -> Generation:
     """Returns the options, with fields replaced by the choices."""
     known = [field.name for field in dataclasses.fields(Generation)]
-    if unknown := sorted(set(choices) - set(known)):
-        raise ValueError(f"Unknown option of generation. Expected: {', '.join(known)}. Received: {unknown}.")
+    check_names(choices, known, "options of generation")
     return dataclasses.replace(options or Generation(), **choices)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rme_tf.core.registry import named_arguments
+from rme_tf.core.validation import as_shape, require
 from rme_tf.models import building
 from rme_tf.refinements import as_refinement
 
@@ -73,6 +74,7 @@ def _parts_of(choices: Mapping) -> dict:
         kind: building.choose_part(kind, choices[kind], sizes.get(kind, {}), choices[f"{kind}_options"])
         for kind in building.KINDS
     }
+    _check_sizes(choices, parts)
     networks = building.build_networks(
         choices["encoder"],
         choices["decoder"],
@@ -86,3 +88,14 @@ def _parts_of(choices: Mapping) -> dict:
     refinement = as_refinement(choices["refinement"], parts["posterior"].num_params, choices["refinement_options"])
     others = {name: choices[name] for name in OF_MODEL}
     return {**parts, **networks, "num_components": num_components, "refinement": refinement, **others}
+
+
+def _check_sizes(choices: Mapping, parts: Mapping) -> None:
+    """Raises ValueError if a part that is an instance differs in size from the arguments of `from_names`."""
+    latent_dim, event_shape = parts["posterior"].latent_dim, parts["likelihood"].event_shape
+    received = choices["latent_dim"]
+    require(received == latent_dim, "latent_dim", f"be {latent_dim}, as in the posterior", repr(received))
+    shape = as_shape(choices["input_shape"], "`from_names`", any_length=True)
+    pairs = zip(shape, event_shape, strict=False)
+    fits = len(shape) == len(event_shape) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+    require(fits, "input_shape", f"be {event_shape}, as in the likelihood", shape)

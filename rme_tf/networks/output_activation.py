@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from rme_tf.core.keras_compat import clear_losses, inputs_of_origin, origin
-from rme_tf.networks.row_layers import is_graph, is_own
+from rme_tf.core.keras_compat import clear_losses, inputs_of_origin, is_graph, origin
+from rme_tf.networks.row_layers import is_own
 
 VALUES = {  # range of values of a TensorFlow operation
     "Elu": "above -1",

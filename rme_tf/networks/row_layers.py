@@ -2,7 +2,7 @@
 
 import keras
 
-from rme_tf.core.keras_compat import layers_of
+from rme_tf.core.keras_compat import is_graph, is_of_keras, layers_of
 
 layers = keras.layers
 APART = frozenset(
@@ -51,12 +51,6 @@ def known_apart(network) -> bool:
     return all(_is_apart(layer) for layer in layers_of(network))
 
 
-def is_graph(network) -> bool:
-    """Returns whether a network is exactly a `keras.Sequential` or functional model."""
-    kind = type(network)
-    return _of_keras(kind) and kind.__name__ in ("Functional", "Sequential")
-
-
 def is_own(network) -> bool:
     """Returns whether the class of a network belongs to this library."""
     return type(network).__module__.startswith(OWN)
@@ -70,10 +64,6 @@ def _is_apart(layer) -> bool:
     axes = keras.tree.flatten(getattr(layer, "axis", -1))
     return is_own(layer) or (
         type(layer) in APART | CELLS
-        and all(function is None or _of_keras(function) for function in functions)
+        and all(function is None or is_of_keras(function) for function in functions)
         and all(axis == -1 or axis > 0 for axis in axes)
     )
-
-
-def _of_keras(thing) -> bool:
-    return getattr(thing, "__module__", "").startswith("keras.")

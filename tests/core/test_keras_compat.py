@@ -82,13 +82,17 @@ def test_each_extension_point_of_tfp_is_there(owner, name):
     assert called, lost(owner, name, "the library's own distributions and bijectors")
 
 
+def private(name):
+    return re.fullmatch(r"_[a-z]\w+", name)
+
+
 def test_the_table_of_uses_has_every_private_name_in_the_module():
     tree = ast.parse(inspect.getsource(keras_compat))
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
-    used |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("_")}
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and private(node.attr)}
+    used |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and private(node.name)}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     texts = {node.value for part in functions for node in ast.walk(part) if isinstance(node, ast.Constant)}
-    used |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"_[a-z]\w+", text)}
+    used |= {text for text in texts if isinstance(text, str) and private(text)}
     assert used == {name for _, name in keras_compat.USES}
 
 
@@ -101,6 +105,19 @@ def test_layers_are_found_however_deep():
     found = keras_compat.layers_of(network)
     assert found[0] is network
     assert {*inner.layers, *network.layers} <= set(found)
+
+
+def test_graphs_are_models_of_keras_without_a_subclass():
+    class Own(keras.Sequential):
+        pass
+
+    inputs = keras.Input([3])
+    assert keras_compat.is_graph(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+    assert keras_compat.is_graph(keras.Sequential())
+    assert not keras_compat.is_graph(Own())
+    assert not keras_compat.is_graph(dense())
+    assert keras_compat.is_of_keras(keras.activations.relu)
+    assert not keras_compat.is_of_keras(dense)
 
 
 def test_own_variables_leave_out_the_layers_within():

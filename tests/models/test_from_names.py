@@ -128,6 +128,23 @@ def test_a_size_is_no_option():
         build(posterior="iaf", posterior_options={"latent_dim": 3})
 
 
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (
+            {"posterior": DiagNormal(3), "prior": StandardNormal(3)},
+            "`latent_dim` must be 3, as in the posterior",
+        ),
+        ({"likelihood": Bernoulli((5,))}, r"`input_shape` must be \(5,\), as in the likelihood. Received: \(4,\)"),
+        ({"likelihood": Bernoulli((2, 2))}, r"`input_shape` must be \(2, 2\), as in the likelihood"),
+    ],
+    ids=["code", "size", "rank"],
+)
+def test_sizes_that_an_instance_contradicts_are_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        build(**choices)
+
+
 def test_an_option_that_is_needed_is_named():
     with pytest.raises(ValueError, match="'categorical_sequence' needs `vocabulary_size` in `likelihood_options`"):
         build(likelihood="categorical_sequence")

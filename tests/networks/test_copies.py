@@ -8,6 +8,7 @@ import tensorflow as tf
 from rme_tf import ELBO, VAE, RecursiveMixture
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.callbacks import ResetDecoder, ResumableCheckpoint
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.networks import copies
 
 layers = keras.layers
@@ -85,7 +86,7 @@ def vae(encoder, decoder="mlp", **choices):
 def check_same(network, other):
     """All but the noise of what trains; the same weights train."""
     assert [weight.trainable for weight in network.weights] == [weight.trainable for weight in other.weights]
-    frozen, its_frozen = ([layer.trainable for layer in each._flatten_layers()] for each in (network, other))
+    frozen, its_frozen = ([layer.trainable for layer in layers_of(each)] for each in (network, other))
     assert frozen == its_frozen
     for own, its in zip(network.weights, other.weights, strict=True):
         a, b = own.numpy(), its.numpy()
@@ -98,7 +99,7 @@ def check_same(network, other):
 
 
 def normalizations(network):
-    return [layer for layer in network._flatten_layers() if isinstance(layer, layers.Normalization)]
+    return [layer for layer in layers_of(network) if isinstance(layer, layers.Normalization)]
 
 
 @pytest.mark.slow

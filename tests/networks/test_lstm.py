@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.likelihoods import CategoricalSequence
 from rme_tf.networks import LSTMDecoder, constant_encoder, lstm_encoder
 from rme_tf.posteriors import DiagNormal
@@ -112,7 +113,7 @@ def test_every_lstm_is_cudnn_s_or_not_as_it_was_told_and_stays_so(bidirectional,
     options = {"use_cudnn": use_cudnn}
     model = build_text_model(2, encoder_options={**options, "bidirectional": bidirectional}, decoder_options=options)
     for built in (model, rme_tf.VAE.from_config(model.get_config())):
-        flags = [layer.use_cudnn for layer in built._flatten_layers() if hasattr(layer, "use_cudnn")]
+        flags = [layer.use_cudnn for layer in layers_of(built) if hasattr(layer, "use_cudnn")]
         assert flags == [use_cudnn] * (5 if bidirectional else 3)
 
 

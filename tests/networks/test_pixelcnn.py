@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.networks import PixelCNNDecoder, pixelcnn_decoder
 from rme_tf.networks.copies import fresh_copy
 from rme_tf.networks.pixelcnn import CONDITIONINGS
@@ -112,7 +113,7 @@ def test_all_weights_get_gradients_and_rows_are_independent():
         assert np.abs(gradient).max() > 0
     others = [tf.concat([part[:1], 0.5 - part[1:]], axis=0) for part in (z, x)]
     np.testing.assert_allclose(decoder(others)[0], decoder([z, x])[0], rtol=1e-5, atol=1e-6)
-    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in decoder._flatten_layers())
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers_of(decoder))
 
 
 @pytest.mark.slow

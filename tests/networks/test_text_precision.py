@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import RecursiveMixture
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.networks import lstm_decoder, lstm_encoder, with_normalized_means
 from rme_tf.networks.lstm import recurrent_policy
 from test_lstm import ROWS, V, build_text_model
@@ -77,7 +78,7 @@ def test_a_step_sees_what_the_whole_sequence_sees(model):
 
 def policies_of(network):
     """The dtype in which each layer of a network computes; the recurrent ones first."""
-    layers = [layer for layer in network._flatten_layers(include_self=False) if layer.weights]
+    layers = [layer for layer in layers_of(network)[1:] if layer.weights]
     recurrent = [layer for layer in layers if isinstance(layer, keras.layers.LSTM | keras.layers.Bidirectional)]
     cells = [layer for layer in layers if isinstance(layer, keras.layers.LSTMCell)]
     of_them = {id(layer) for layer in [*recurrent, *cells]}

@@ -126,7 +126,7 @@ def test_a_scaled_loss_has_finite_gradients_through_a_decoder(name, policy):
 @pytest.mark.parametrize("kind", ["discretized_logistic", "normal decoded"])
 def test_training_goes_on_from_extreme_params_in_16_bits(kind, policy, tiny_model, rng):
     likelihood = BUILDS[kind]((2, 2, 3))
-    model = tiny_model(1, pixels=None, likelihood=likelihood)
+    model = tiny_model(1, input_shape=likelihood.event_shape, likelihood=likelihood)
     params = extreme_params(likelihood, 1e3, -20.0)
     bias = model.decoder.trainable_variables[-1]
     say(bias, params)

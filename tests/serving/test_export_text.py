@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
+from rme_tf.core.keras_compat import layers_of
 from rme_tf.serving.saved_model import without_cudnn
 from test_export import answers_of
 from test_lstm import ROWS, build_text_model
@@ -36,7 +37,7 @@ def test_the_served_answers_are_the_models(tmp_path):
 
 
 def flags(model):
-    return [layer.use_cudnn for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    return [layer.use_cudnn for layer in layers_of(model) if hasattr(layer, "use_cudnn")]
 
 
 def test_recurrent_layers_do_without_cudnn_while_they_are_exported():
