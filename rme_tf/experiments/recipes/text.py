@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rme_tf.data import text
-from rme_tf.data.text.tokenizer_training import check_training
 from rme_tf.evaluation.collapse import collapse_report
 from rme_tf.evaluation.likelihood_bounds import perplexity
 from rme_tf.experiments.parts.part import Part
@@ -21,7 +20,7 @@ from rme_tf.experiments.recipes.factories import draw_uniformly
 from rme_tf.experiments.recipes.monitors import monitors
 from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
 from rme_tf.experiments.recipes.task import Task
-from rme_tf.experiments.recipes.tokenizers import keep_tokenizer, make_tokenizer, tokenizer_of_run
+from rme_tf.experiments.recipes.tokenizers import TokenizerFields, keep_tokenizer, make_tokenizer, tokenizer_of_run
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import DiagNormal
@@ -33,8 +32,10 @@ TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported in a
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TextRecipe(Recipe):
+class TextRecipe(Recipe, TokenizerFields):
     """A training run on sentences, one a line.
+
+    The fields of its tokenizer are listed in `TokenizerFields`.
 
     Args:
         corpus: folder with train.txt, validation.txt and test.txt; one file, of whose lines 5% are for validation and
@@ -44,14 +45,6 @@ class TextRecipe(Recipe):
         test: file of test sentences.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
         field: name of the text in that data set's examples.
-        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
-            .model file.
-        vocabulary_size: number of ids V of a trained tokenizer; for a corpus that is too small, the largest possible
-            number is used, with a warning.
-        tokenizer_lines: largest number of training sentences for the tokenizer, drawn by a fixed seed and held in
-            memory; None for all.
-        coverage: fraction of the characters that a tokenizer of pieces or characters must know, at least 0.98.
-        lowercase: whether the tokenizer converts text to lower case.
         max_length: largest number of tokens of a sentence, EOS included; longer sentences are truncated.
         weight_range: limit of initial weights and biases, drawn from U(-weight_range, weight_range), also after a
             reset of the decoder; None for Keras's initializers.
@@ -77,11 +70,6 @@ class TextRecipe(Recipe):
     test: str | None = None
     tfds: str | None = None
     field: str = "text"
-    tokenizer: str = "word"
-    vocabulary_size: int = 2000
-    tokenizer_lines: int | None = 1_000_000
-    coverage: float = 0.9995
-    lowercase: bool = False
     max_length: int = 50
     weight_range: float | None = None
     embedding_range: float | None = None
@@ -100,9 +88,8 @@ class TextRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_at_least(1, "tokenizer_lines")
         self.check_at_least(2, "diagnosed", "max_length")
-        check_training(self.vocabulary_size, self.coverage)
+        self.check_tokenizer()
         self.check_positive("weight_range", "embedding_range")
         if self.later_width != 1.0:
             raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
@@ -197,7 +184,8 @@ class TextRecipe(Recipe):
             ValueError: if the corpus is unavailable, or the tokenizer refuses an option.
         """
         lines = self.read_splits()
-        tokenizer = tokenizer_of_run(self, lines.train)  # of the whole split, also if only a part is trained on
+        saved = None if self.overwrite else pathlib.Path(self.out)
+        tokenizer = tokenizer_of_run(self, lines.train, saved)  # of the whole split, also if only a part is trained on
         sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
         cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
         return _task(self, lines._replace(**cut), tokenizer)

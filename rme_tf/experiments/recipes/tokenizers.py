@@ -1,5 +1,6 @@
 """Tokenizers of text runs: trained or loaded, and saved with the run."""
 
+import dataclasses
 import os
 import pathlib
 import warnings
@@ -7,18 +8,46 @@ from typing import Any
 
 from rme_tf.core.types import UNK
 from rme_tf.data import text
-from rme_tf.data.text.tokenizer_training import earlier_model
+from rme_tf.data.text.tokenizer_training import check_training, earlier_model
 
 KEPT = "tokenizer.model"
 
 
-def make_tokenizer(recipe: Any, lines) -> text.Tokenizer:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenizerFields:
+    """Fields of a recipe for its tokenizer.
+
+    Args:
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
+            .model file.
+        vocabulary_size: number of ids V of a trained tokenizer; for a corpus that is too small, the largest possible
+            number is used, with a warning.
+        tokenizer_lines: largest number of training sentences for the tokenizer, drawn by a fixed seed and held in
+            memory; None for all.
+        coverage: fraction of the characters that a tokenizer of pieces or characters must know, at least 0.98.
+        lowercase: whether the tokenizer converts text to lower case.
+    """
+
+    tokenizer: str = "word"
+    vocabulary_size: int = 2000
+    tokenizer_lines: int | None = 1_000_000
+    coverage: float = 0.9995
+    lowercase: bool = False
+
+    def check_tokenizer(self) -> None:
+        """Raises ValueError for a number that is out of range."""
+        if self.tokenizer_lines is not None and self.tokenizer_lines < 1:
+            raise ValueError(f"`tokenizer_lines` must be at least 1. Received: {self.tokenizer_lines}.")
+        check_training(self.vocabulary_size, self.coverage)
+
+
+def make_tokenizer(recipe: TokenizerFields, lines) -> text.Tokenizer:
     """Returns the tokenizer of a recipe, trained on the lines or loaded.
 
     If the lines are too few for the vocabulary size, the largest possible size is used, with a warning.
 
     Args:
-        recipe: text recipe with the options of the tokenizer.
+        recipe: fields of the tokenizer.
         lines: training lines.
 
     Raises:
@@ -50,20 +79,20 @@ def make_tokenizer(recipe: Any, lines) -> text.Tokenizer:
     return tokenizer
 
 
-def tokenizer_of_run(recipe: Any, lines) -> text.Tokenizer:
+def tokenizer_of_run(recipe: TokenizerFields, lines, out: pathlib.Path | None) -> text.Tokenizer:
     """Returns the tokenizer of a run, which may have an earlier format.
 
     A run that started before word models had marks keeps its unmarked model.
 
     Args:
-        recipe: text recipe of the run.
+        recipe: fields of the tokenizer.
         lines: training lines.
+        out: directory of a run that may have started; None for a run from the start.
     """
     tokenizer = make_tokenizer(recipe, lines)
-    saved = pathlib.Path(recipe.out) / KEPT
-    if recipe.overwrite or recipe.tokenizer not in text.TOKENIZERS or tokenizer.words is None or not saved.is_file():
+    if out is None or recipe.tokenizer not in text.TOKENIZERS or tokenizer.words is None or not (out / KEPT).is_file():
         return tokenizer
-    model = saved.read_bytes()
+    model = (out / KEPT).read_bytes()
     if model == tokenizer.model:
         return tokenizer
     earlier = earlier_model(lines, vocabulary_size=tokenizer.vocabulary_size, seed=0, **_options(recipe))
@@ -86,7 +115,7 @@ def keep_tokenizer(tokenizer: text.Tokenizer, out: pathlib.Path) -> None:
     tokenizer.save(path)
 
 
-def _options(recipe: Any) -> dict[str, Any]:
+def _options(recipe: TokenizerFields) -> dict[str, Any]:
     """Returns the arguments of the training, without the size."""
     return {
         "kind": recipe.tokenizer,
