@@ -87,5 +87,5 @@ def test_a_bar_moves_with_the_epochs_that_are_trained(tmp_path):
 
 
 def test_no_minutes_are_refused():
-    with pytest.raises(ValueError, match="`train_minutes` must be positive and finite. Received: 0.0"):
+    with pytest.raises(ValueError, match="`train_minutes` must be a finite number above 0. Received: 0.0"):
         image_recipe(train_minutes=0.0)

@@ -34,7 +34,7 @@ def test_it_is_of_the_test_set_and_by_its_own_name():
 def test_a_smoke_run_has_few_of_both():
     small = image_recipe(more_importance_samples=5000, smoke=True).resolved()
     assert (small.importance_samples, small.more_importance_samples) == (64, 128)
-    with pytest.raises(ValueError, match="`more_importance_samples` must be at least 1"):
+    with pytest.raises(ValueError, match="`more_importance_samples` must be an integer of at least 1"):
         image_recipe(more_importance_samples=0)
 
 

@@ -57,8 +57,8 @@ def test_the_rate_is_halved_late_and_five_times():
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"weight_range": 0.0}, "`weight_range` must be positive and finite. Received: 0.0"),
-        ({"weight_range": 0.1, "embedding_range": float("inf")}, "`embedding_range` must be positive and finite"),
+        ({"weight_range": 0.0}, "`weight_range` must be a finite number above 0. Received: 0.0"),
+        ({"weight_range": 0.1, "embedding_range": float("inf")}, "`embedding_range` must be a finite number above 0"),
         ({"embedding_range": 0.1}, "`embedding_range` needs a `weight_range`"),
     ],
     ids=str,

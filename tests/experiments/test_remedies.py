@@ -49,8 +49,11 @@ def test_the_weight_rises_once_the_decoder_begins_anew():
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"reset_decoder_epoch": 0}, "`reset_decoder_epoch` must be at least 1"),
-        ({"reset_decoder_epoch": 5, "epochs": 5}, "`reset_decoder_epoch` must be less than `epochs`. Received: 5 of 5"),
+        ({"reset_decoder_epoch": 0}, "`reset_decoder_epoch` must be an integer of at least 1"),
+        (
+            {"reset_decoder_epoch": 5, "epochs": 5},
+            "`reset_decoder_epoch` must come before `epochs`. Received: 5 of 5",
+        ),
         ({"annealing": "linear", "annealing_delay": -1}, "`delay` must be a finite number of at least 0"),
         ({"annealing": "cyclical", "annealing_cycles": 0}, "`cycles`"),
         ({"annealing": "cyclical", "annealing_rise": 2.0}, "`rise`"),

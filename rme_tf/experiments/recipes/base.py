@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_count, check_number, optional
 from rme_tf.experiments.parts.fields import default_part, differing, with_fields
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
@@ -139,18 +140,14 @@ class Recipe(ScheduleFields):
             object.__setattr__(self, name, slot.normal(getattr(self, name), defaults[name], derived[name]))
 
     def check_at_least(self, least: int, *names: str) -> None:
-        """Raises ValueError if a named field is below `least`, except None."""
+        """Raises ValueError if a named field is no integer of at least `least`, except None."""
         for name in names:
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {value}.")
+            optional(check_count, name, getattr(self, name), least)
 
     def check_positive(self, *names: str) -> None:
         """Raises ValueError if a named field is not positive and finite."""
         for name in names:
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise ValueError(f"`{name}` must be positive and finite. Received: {value}.")
+            optional(check_number, name, getattr(self, name), above=0.0)
 
     def load(self) -> Task:
         """Returns the data's side of the run.

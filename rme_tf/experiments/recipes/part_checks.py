@@ -1,11 +1,11 @@
 """Checks of a recipe's choices and their combinations."""
 
-import math
 from collections.abc import Mapping
 
 import keras
 
 from rme_tf.algorithms import ALGORITHMS
+from rme_tf.core.validation import check_number, check_sizes, is_count, optional
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 
@@ -59,9 +59,8 @@ def check_network(field: str, part: Part) -> None:
     """Raises ValueError for sizes below 1 and unknown activations."""
     for name, value in part.options.items():
         sizes = value if isinstance(value, tuple) else (value,)
-        whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
-        if whole and (not sizes or min(sizes) < 1):
-            raise ValueError(f"`{field}.{name}` must be sizes of at least 1. Received: {value}.")
+        if all(map(is_count, sizes)):
+            check_sizes(f"{field}.{name}", sizes, empty=False)
         if name == "activation":
             keras.activations.get(value)
 
@@ -69,6 +68,4 @@ def check_network(field: str, part: Part) -> None:
 def check_optimizer(part: Part) -> None:
     """Raises ValueError for a rate or norm that is not positive."""
     for name in ("learning_rate", "global_clipnorm"):
-        value = part.options.get(name)
-        if value is not None and not 0.0 < value < math.inf:
-            raise ValueError(f"`optimizer.{name}` must be positive and finite. Received: {value}.")
+        optional(check_number, f"optimizer.{name}", part.options.get(name), above=0.0)

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal, get_args
 
+from rme_tf.core.validation import check_choice, require
+
 Schedule = Literal["constant", "cosine"]
 
 
@@ -35,8 +37,7 @@ class ScheduleFields:
 
     def check_schedule(self) -> None:
         """Raises ValueError for fields of the schedule that exclude each other."""
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(f"`schedule` must be one of {get_args(Schedule)}. Received: {self.schedule!r}.")
+        check_choice("schedule", self.schedule, get_args(Schedule))
         if self.patience is not None and self.schedule != "constant":
             raise ValueError(f"`patience` halves a constant learning rate. Received: `schedule` {self.schedule!r}.")
         defaults = ScheduleFields()
@@ -45,5 +46,5 @@ class ScheduleFields:
             if self.patience is None and value != getattr(defaults, name):
                 raise ValueError(f"`{name}` needs `patience`, without which no rate is halved. Received: {value}.")
         reset = self.reset_decoder_epoch
-        if reset is not None and reset >= self.epochs:
-            raise ValueError(f"`reset_decoder_epoch` must be less than `epochs`. Received: {reset} of {self.epochs}.")
+        fits = reset is None or reset < self.epochs
+        require(fits, "reset_decoder_epoch", "come before `epochs`", f"{reset} of {self.epochs}")
