@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from rme_tf.core.types import UNK
+from rme_tf.core.validation import check_count, optional
 from rme_tf.data import text
 from rme_tf.data.text.tokenizer_training import check_training, earlier_model
 
@@ -36,8 +37,7 @@ class TokenizerFields:
 
     def check_tokenizer(self) -> None:
         """Raises ValueError for a number that is out of range."""
-        if self.tokenizer_lines is not None and self.tokenizer_lines < 1:
-            raise ValueError(f"`tokenizer_lines` must be at least 1. Received: {self.tokenizer_lines}.")
+        optional(check_count, "tokenizer_lines", self.tokenizer_lines)
         check_training(self.vocabulary_size, self.coverage)
 
 
