@@ -140,7 +140,7 @@ class Recipe(ScheduleFields):
             object.__setattr__(self, name, slot.normal(getattr(self, name), defaults[name], derived[name]))
 
     def check_at_least(self, least: int, *names: str) -> None:
-        """Raises ValueError if a named field is not None or at least `least`."""
+        """Checks that named fields are None or at least `least`."""
         for name in names:
             optional(check_count, name, getattr(self, name), least)
 
