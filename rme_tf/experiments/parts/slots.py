@@ -51,13 +51,7 @@ class Slot:
     @property
     def all_options(self) -> dict[str, Option]:
         """The options of all choices, of a type for all of them."""
-        options: dict[str, Option] = {}
-        for name in (*([None] if self.optional else []), *self.table):
-            for key, option in self.options(name).items():
-                known = options.setdefault(key, option)
-                if known.hint != option.hint:
-                    options[key] = known._replace(hint=typing.Union[known.hint, option.hint])  # noqa: UP007  of values
-        return options
+        return _all_options(self, tuple(self.table.items()))
 
     def inner(self, option: str) -> "Slot | None":
         """Returns the place for an option that is a choice, or None."""
@@ -197,6 +191,18 @@ class Slot:
         """Raises ValueError for options that the class of the choice refuses."""
         if self.tried and part.name is not None:
             _try(self, Part.of(part.name, part.options, {}), tuple({**self.supplied, **supplied}.items()))
+
+
+@functools.lru_cache(maxsize=256)
+def _all_options(slot: Slot, entries: tuple) -> dict[str, Option]:
+    """Returns the options of all choices of a place, whose table has these entries."""
+    options: dict[str, Option] = {}
+    for name in (*([None] if slot.optional else []), *(name for name, _ in entries)):
+        for key, option in slot.options(name).items():
+            known = options.setdefault(key, option)
+            if known.hint != option.hint:
+                options[key] = known._replace(hint=typing.Union[known.hint, option.hint])  # noqa: UP007  of values
+    return options
 
 
 def _may_be_none(option: Option) -> bool:

@@ -161,6 +161,10 @@ class Recipe(ScheduleFields):
         """Draws weights of new networks and likelihoods, by default no weights."""
         del parts, seed
 
+    def initialise(self, parts: list, seed: int) -> None:
+        """Draws weights: earlier name of `initialize`."""
+        self.initialize(parts, seed)
+
     def derived(self) -> dict[str, Any]:
         """Returns defaults of options that depend on other fields, by dotted name.
 
