@@ -28,9 +28,10 @@ def undone(monkeypatch):
     (gc.enable if enabled else gc.disable)()
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("2.21."), reason="later releases may lack names")
 def test_this_tensorflow_has_all_that_is_accelerated(undone):
     variables = {}
-    assert accelerations.begin(variables)[0].startswith("accelerations of the tests: all (")
+    assert accelerations.begin(variables)[0] == "accelerations of the tests: all (RME_PLAIN_TESTS=1 for none)"
     assert set(variables) == {"XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"}
     assert not gc.isenabled()
     with accelerations.patched({}) as missing:

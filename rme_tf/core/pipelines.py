@@ -25,8 +25,9 @@ def untuned(dataset):
 def array_batches(array, batch_size: int | None = None, *, steps: int | None = None, shuffle: bool | str = False):
     """Return a data set of an array's batches, without autotuning.
 
-    The order equals Keras's order exactly: it is drawn again in each epoch from the global seed
-    (`keras.utils.set_random_seed`). Like in Keras, floats are cast to `keras.config.floatx()`.
+    The order equals the order of Keras 3.15 exactly. After `keras.utils.set_random_seed` each iterator shuffles
+    alike, so all epochs of a `fit` have one order; without a seed each epoch has its own. Like in Keras, floats are
+    cast to `keras.config.floatx()`.
 
     Args:
         array: array, tensor, or any object with `__array__` and a shape. Shape [N, ...].
