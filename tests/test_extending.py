@@ -27,7 +27,7 @@ WALKS = {
     "A data set": ["data/test_every_data_set.py"],
     "A recipe": ["experiments/test_recipes.py"],
 }
-EVERYWHERE = ["core/test_registry.py", "test_architecture.py", "test_prose.py"]
+EVERYWHERE = ["core/test_registry.py", "core/test_validation.py", "test_architecture.py", "test_prose.py"]
 FIRST_LINES = """
 import pathlib
 import runpy
@@ -148,7 +148,7 @@ def outcomes(copy):
 def of_entry(outcomes, section):
     """The outcomes for the entry of a section, by its name in the brackets of a test."""
     name = name_of(section)
-    return {test: message for test, message in outcomes if re.search(rf"[\[/ ]{name}(\.py|[\]-])", test)}
+    return {test: message for test, message in outcomes if re.search(rf"(?<![a-z_]){name}(\.py|[\]-])", test)}
 
 
 @pytest.mark.slow
