@@ -34,17 +34,10 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(experiments.TextRecipe):
-    """Several methods on one corpus; other flags apply to all methods.
-
-    Args:
-        seeds: runs of each method.
-        methods: names of the methods to run.
-        results: directory of the records.
-    """
+class Study(experiments.TextRecipe, experiments.StudyFields):
+    """Several methods on one corpus; other flags apply to all methods."""
 
     SEVERAL: ClassVar[bool] = True
-    seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/collapse"
     algorithm: experiments.Part = experiments.Part(kl_weight=experiments.Part(steps=150))
@@ -55,6 +48,8 @@ class Study(experiments.TextRecipe):
 
 
 if __name__ == "__main__":
-    options = experiments.parse(Study(), __doc__)
-    recipes = experiments.method_recipes(options.methods, experiments.TextRecipe, options, methods=METHODS)
-    experiments.run_study(recipes, seeds=options.seeds, out=options.out, results=options.results)
+    study = experiments.parse(Study(), __doc__)
+    recipes = experiments.method_recipes(
+        study.methods, experiments.TextRecipe, study, methods=METHODS, sweep=study.sweep
+    )
+    experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)

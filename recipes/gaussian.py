@@ -26,19 +26,16 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(experiments.ImageRecipe):
+class Study(experiments.ImageRecipe, experiments.StudyFields):
     """Several methods and latent dimensions; other flags apply to all methods.
 
     Args:
         latent_dims: latent dimensions D, with a study for each.
-        seeds: runs of each method.
-        methods: names of the methods to run.
         results: directory of the records, followed by D.
     """
 
     SEVERAL: ClassVar[bool] = True
     latent_dims: tuple[int, ...] = (10, 50)
-    seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/gaussian"
     likelihood: Part = Part("normal")
@@ -53,7 +50,9 @@ if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
     for size in study.latent_dims:
         base = dataclasses.replace(study, latent_dim=size)
-        recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, base, methods=METHODS)
+        recipes = experiments.method_recipes(
+            study.methods, experiments.ImageRecipe, base, methods=METHODS, sweep=study.sweep
+        )
         experiments.run_study(
             recipes, seeds=study.seeds, out=f"{study.out}_d{size}", results=f"{study.results}_d{size}"
         )

@@ -29,12 +29,10 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(experiments.ImageRecipe):
+class Study(experiments.ImageRecipe, experiments.StudyFields):
     """Several methods on one data set; other flags apply to all methods.
 
     Args:
-        seeds: runs of each method.
-        methods: names of the methods to run.
         results: directory of the records, followed by D.
     """
 
@@ -52,6 +50,8 @@ class Study(experiments.ImageRecipe):
 
 if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
-    recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, study, methods=METHODS)
+    recipes = experiments.method_recipes(
+        study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
+    )
     out, results = (f"{folder}_d{study.latent_dim}" for folder in (study.out, study.results))
     experiments.run_study(recipes, seeds=study.seeds, out=out, results=results)

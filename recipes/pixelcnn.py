@@ -29,17 +29,10 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(experiments.ImageRecipe):
-    """Several methods on one data set; other flags apply to all methods.
-
-    Args:
-        seeds: runs of each method.
-        methods: names of the methods to run.
-        results: directory of the records.
-    """
+class Study(experiments.ImageRecipe, experiments.StudyFields):
+    """Several methods on one data set; other flags apply to all methods."""
 
     SEVERAL: ClassVar[bool] = True
-    seeds: int = 1
     methods: tuple[str, ...] = tuple(METHODS)
     results: str = "runs/results/pixelcnn"
     decoder: experiments.Part = experiments.Part("pixelcnn")
@@ -51,6 +44,8 @@ class Study(experiments.ImageRecipe):
 
 if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
-    recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, study, methods=METHODS)
+    recipes = experiments.method_recipes(
+        study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
+    )
     experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
     experiments.show_study(recipes, out=study.out)

@@ -1,6 +1,7 @@
 """Comparison table of methods on one data set, over seeds.
 
     python recipes/table.py --dataset mnist --methods vae,me,rme --components 2,3,4,5 --seeds 5 --reference rme5
+    python recipes/table.py --dataset mnist --methods vae,rme --components 5 --sweep kl_bound=1,5,500
 
 Missing runs are executed, interrupted runs resumed and finished runs not repeated. table.md, table.csv, table.tex and
 figures are written to the folder of the runs: see docs/results/running.md. Differences from the reference are bold if a
@@ -16,15 +17,13 @@ from rme_tf.experiments.cli import Hidden, arg
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Table(experiments.ImageRecipe):
+class Table(experiments.ImageRecipe, experiments.StudyFields):
     """Methods and their seeds; other flags apply to all methods.
 
     Args:
-        methods: names of the methods to run.
         reference: method that the others are compared with; None is the first method.
         mixtures: numbers of components M for the methods that do not set it.
         latent_dims: latent dimensions D, with a table for each.
-        seeds: runs of each method.
         budget_minutes: minutes after which the study stops, to be resumed later. The current epoch is finished first,
             and after the last epoch of a run its evaluation; None is no limit.
         results: directory of the records; like `out`, extended by the common settings of the methods.
@@ -47,7 +46,9 @@ if __name__ == "__main__":
     deadline = experiments.deadline_in(table.budget_minutes)
     for size in table.latent_dims:
         base = dataclasses.replace(table, latent_dim=size)
-        recipes = experiments.method_recipes(table.methods, experiments.ImageRecipe, base, components=table.mixtures)
+        recipes = experiments.method_recipes(
+            table.methods, experiments.ImageRecipe, base, components=table.mixtures, sweep=table.sweep
+        )
         out, results = (f"{folder}_{experiments.setting_name(base)}" for folder in (table.out, table.results))
         options = {"seeds": table.seeds, "deadline": deadline}
         experiments.run_comparison(recipes, table.reference, out=out, results=results, **options)

@@ -17,6 +17,7 @@ from rme_tf.experiments.runs.methods import method_recipes, setting_name
 from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
 from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
+from rme_tf.experiments.runs.study_fields import StudyFields
 from rme_tf.experiments.runs.time_limits import deadline_in
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Part",
     "Recipe",
     "Run",
+    "StudyFields",
     "TextRecipe",
     "compare",
     "deadline_in",

@@ -10,14 +10,16 @@ import tyro
 import yaml
 from tyro.conf import Positional, arg
 from tyro.conf import Suppress as Hidden
+from tyro.conf import UseAppendAction as Repeated
 
 from rme_tf.experiments.parts.fields import parts_of, slots_of
 from rme_tf.experiments.parts.flags import Flags
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 
-# `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag.
-__all__ = ["Hidden", "Positional", "arg", "from_yaml", "parse"]
+# `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag,
+# `Repeated` one whose flag takes one of several values.
+__all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse"]
 
 TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
 NOTE = (
@@ -132,10 +134,12 @@ def split_lists(options: type, args: list[str], prefix: str = "") -> list[str]:
 
 
 def _list_flags(options: type, prefix: str = ""):
-    """Returns the flags that take several values."""
+    """Returns the flags that take several values at once."""
     for name, hint in typing.get_type_hints(options, include_extras=True).items():
         kind, *extras = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
         name = next((extra.name for extra in extras if getattr(extra, "name", None)), name)
+        if Repeated in extras:
+            continue
         if dataclasses.is_dataclass(kind):
             yield from _list_flags(typing.cast(type, kind), f"{prefix}{name}.")
         elif tuple in {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}:

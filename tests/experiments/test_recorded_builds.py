@@ -13,6 +13,7 @@ import pytest
 
 from built import digest, kind_of
 from rme_tf.experiments import Recipe, load_study, method_recipes
+from rme_tf.experiments.runs.former_methods import spelling_of
 from rme_tf.experiments.runs.methods import METHODS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -49,9 +50,10 @@ def recipes_of(script):
         elif isinstance(value, type) and issubclass(value, Recipe) and value.__module__ == module.__name__:
             study, methods = value(), getattr(module, "METHODS", METHODS)
             yield name, study
-            sizes = getattr(study, "mixtures", ())
-            made = method_recipes(methods, value.__base__, study, components=sizes, methods=methods)
-            yield from ((f"{name}/{method}", recipe) for method, recipe in made.items())
+            for former in (key.rpartition("/")[2] for key in GOLDEN["recipes"][script] if "/" in key):
+                spelling = spelling_of(former, methods)
+                (recipe,) = method_recipes([spelling], value.__base__, study, methods=methods).values()
+                yield f"{name}/{former}", recipe
 
 
 @pytest.mark.parametrize("script", sorted(GOLDEN["recipes"]))

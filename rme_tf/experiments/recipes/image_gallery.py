@@ -10,6 +10,7 @@ import tensorflow as tf
 from rme_tf import plots
 from rme_tf.core.compiled import compiled
 from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.run_names import plain_name
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
@@ -36,10 +37,10 @@ def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
     figures["reconstructions"] = plots.reconstructions(originals, redrawn)
     for name, run in runs.items():
         samples = run.model.sample(5 * NUM_IMAGES, **options).numpy()
-        figures[f"samples_{name}"] = plots.image_grid(samples, NUM_IMAGES)
+        figures[f"samples_{plain_name(name)}"] = plots.image_grid(samples, NUM_IMAGES)
         if run.model.num_components > 1:
             weights = run.model.predict(x, verbose=0)["weights"]
-            figures[f"component_usage_{name}"] = plots.component_usage(weights)
+            figures[f"component_usage_{plain_name(name)}"] = plots.component_usage(weights)
     if all(run.model.latent_dim == 2 for run in runs.values()):
         figures["posteriors"] = plots.posterior_2d(posterior_panels(runs, x))
     paths = []

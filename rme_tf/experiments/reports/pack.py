@@ -14,6 +14,7 @@ from rme_tf.core.files import write_json
 from rme_tf.experiments.cli import Positional, parse
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.records import load_study
+from rme_tf.experiments.reports.run_names import file_name
 from rme_tf.experiments.reports.study_files import SUFFIX, write_study_file
 from rme_tf.experiments.reports.tables import Record
 
@@ -64,7 +65,7 @@ def convert(source, target) -> None:
 
 def _name(record: Record) -> str:
     """Returns the name of a record's file; a benchmark has one record, without a method."""
-    return f"{record['method']}-seed{field(record, 'seed')}.json" if "method" in record else "benchmark.json"
+    return f"{file_name(record['method'], field(record, 'seed'))}.json" if "method" in record else "benchmark.json"
 
 
 def main() -> None:

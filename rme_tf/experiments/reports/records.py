@@ -1,11 +1,11 @@
 """Records of finished runs, read from runs, folders and study files."""
 
 import pathlib
-import re
 from collections.abc import Iterable
 
 from rme_tf.core.files import read_json
 from rme_tf.experiments.reports.configuration import differences, field
+from rme_tf.experiments.reports.run_names import method_of
 from rme_tf.experiments.reports.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.reports.tables import Record
 
@@ -90,4 +90,4 @@ def _record_of_run(path: pathlib.Path) -> Record:
     if not (path / "metrics.json").exists():
         raise ValueError(f"Expected a finished run, with metrics.json. Received: {path}.")
     history = read_json(path / "checkpoints" / "history.json")
-    return {"method": re.sub(r"-seed\d+$", "", path.name), **read_json(path / "metrics.json"), "history": history}
+    return {"method": method_of(path.name), **read_json(path / "metrics.json"), "history": history}

@@ -18,6 +18,7 @@ from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import DATA, load_records
+from rme_tf.experiments.reports.run_names import check_file_names, file_name
 from rme_tf.experiments.reports.tables import by_method, study_table
 from rme_tf.experiments.runs.runner import run, write_record
 from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress
@@ -32,7 +33,8 @@ def run_study(
 ) -> list[pathlib.Path]:
     """Runs every method with the seeds 0, 1, ..., and prints a table.
 
-    Finished runs are not repeated, and interrupted runs are resumed. A progress bar estimates the remaining time. If
+    Finished runs are not repeated, and interrupted runs are resumed. The record of the same configuration under another
+    name, such as one of an earlier version, is the record of that run. A progress bar estimates the remaining time. If
     training was monitored, `out`/diagnostics.png is drawn at the end.
 
     Args:
@@ -51,10 +53,18 @@ def run_study(
             to another configuration, the record of another method belongs to other data, or a directory cannot be
             written.
     """
+    return list(_finished(methods, seeds, out, results, deadline))
+
+
+def _finished(
+    methods: Mapping[str, Recipe], seeds: int, out: str, results: str, deadline: float
+) -> dict[pathlib.Path, str]:
+    """Runs a study, see `run_study`, and returns the methods by the paths of the existing records."""
     check_growth(methods)
+    check_file_names(methods)
     for name, folder in (("out", out), ("results", results)):
         check_writable(folder, name)
-    cells = _cells(methods, seeds, pathlib.Path(out), pathlib.Path(results))
+    cells = _as_recorded(_cells(methods, seeds, pathlib.Path(out), pathlib.Path(results)), pathlib.Path(results))
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     for path in cells.keys() - missing.keys():
         _check_same(cells[path][1], path)
@@ -63,8 +73,8 @@ def run_study(
     for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
         _check_same_data(list(methods.values()), path)
     _run_missing(missing, deadline)
-    paths = [path for path in cells if path.exists()]
-    records = [read_json(path) for path in sorted(paths)]
+    paths = {path: method for path, (method, _) in cells.items() if path.exists()}
+    records = [{**read_json(path), "method": paths[path]} for path in sorted(paths)]
     if len(paths) < len(cells):
         print(f"\n{len(cells) - len(paths)} of {len(cells)} runs were left for lack of time.")
     if records:
@@ -88,8 +98,9 @@ def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, 
     """
     reference = next(iter(methods)) if reference is None else reference
     lookup(methods, reference, "reference")
-    paths = run_study(methods, out=out, **options)
-    records = load_records(paths) if paths else []
+    paths = _finished(methods, out=out, **{"deadline": math.inf, **options})
+    stored = load_records(paths) if paths else []
+    records = [{**record, "method": method} for record, method in zip(stored, paths.values(), strict=True)]
     if reference in by_method(records):
         print(f"\n{write_comparison(records, reference, out)}\n\nTables and figures: {out}/")
     else:
@@ -105,7 +116,7 @@ def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
     """
     runs: dict[str, Run] = {}
     for method, recipe in methods.items():
-        folder = pathlib.Path(out) / f"{method}-seed0"
+        folder = pathlib.Path(out) / file_name(method, 0)
         if (folder / "metrics.json").exists():
             runs[method] = run(dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False))
     if runs:
@@ -117,9 +128,22 @@ def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe
     cells = {}
     for seed in range(seeds):  # seeds outside, methods inside: an interrupted study is still a comparison
         for method, recipe in methods.items():
-            name = f"{method}-seed{seed}"
+            name = file_name(method, seed)
             cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
     return cells
+
+
+def _as_recorded(cells: dict[pathlib.Path, tuple[str, Recipe]], results) -> dict[pathlib.Path, tuple[str, Recipe]]:
+    """Returns cells with the path of an existing record of the same configuration, whatever its name."""
+    sought = {path for path, (_, recipe) in cells.items() if not (path.exists() or recipe.overwrite)}
+    others = sorted(set(results.glob("*.json")) - cells.keys()) if sought else []
+    kinds = {type(recipe) for _, recipe in cells.values()}
+    recorded = [(path, [kind.of_config(_config_in(path)).identity for kind in kinds]) for path in others]
+    cells_as_recorded = {}
+    for path, (method, recipe) in cells.items():
+        identity = recipe.resolved().identity if path in sought else None
+        cells_as_recorded[next((other for other, theirs in recorded if identity in theirs), path)] = method, recipe
+    return cells_as_recorded
 
 
 def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
