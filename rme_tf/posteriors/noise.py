@@ -40,8 +40,8 @@ def pushed_forward(q, noise):
     if isinstance(q, tfd.Normal):
         return q.loc + q.scale * noise
     raise ValueError(
-        "Expected a posterior that transforms standard normal noise, or a family with a `from_noise` of its own. "
-        f"Received: {type(q).__name__}."
+        "Refinements need draws from standard normal noise: a family with a `from_noise` of its own, or whose "
+        f"`distribution` transforms a Gaussian. Received: a family whose base distribution is {type(q).__name__}."
     )
 
 

@@ -145,7 +145,7 @@ def test_a_tokenizer_must_fit_the_model(tmp_path):
 
 def test_strings_need_tensorflow_text(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
-    with pytest.raises(ValueError, match=r"pip install rme_tf\[text\].*strings=False"):
+    with pytest.raises(ValueError, match=r"pip install tensorflow-text.*strings=False"):
         rme_tf.export_saved_model(
             build_text_model(), tmp_path / "saved_model", tokenizer=trained("word", vocabulary_size=11)
         )
