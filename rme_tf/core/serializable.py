@@ -18,5 +18,13 @@ class Configured:
 
     @classmethod
     def from_config(cls, config: dict):
-        """Returns an object with the fields in `config`."""
-        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        """Returns an object with the fields in `config`.
+
+        A count that was saved as a whole float is an integer.
+        """
+        counts = {field.name for field in dataclasses.fields(cls) if field.type in (int, int | None)}  # type: ignore[arg-type]
+        values = {name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
+        for name in counts & values.keys():
+            if isinstance(values[name], float) and values[name].is_integer():
+                values[name] = int(values[name])
+        return cls(**values)

@@ -189,7 +189,7 @@ def _tensorflow_text():
         import tensorflow_text
     except ImportError as error:
         raise ValueError(
-            "Signatures on strings need tensorflow-text: `pip install tensorflow-text`, in the minor version of TensorFlow. "
+            "Signatures on strings need tensorflow-text, of TensorFlow's minor version: `pip install tensorflow-text`. "
             "For those on token ids alone: `strings=False`."
         ) from error
     return tensorflow_text

@@ -30,3 +30,17 @@ NO_NUMBERS = [
 def test_what_is_no_number_is_refused(kind, choices, message):
     with pytest.raises(ValueError, match=message):
         kind(**choices)
+
+
+@pytest.mark.parametrize(
+    ("whole", "saved"),
+    [
+        (Aggressive(window=10, max_steps=30), {"window": 10.0, "max_steps": 30.0}),
+        (FreeBits(nats=2.0, groups=4), {"groups": 4.0}),
+    ],
+    ids=["aggressive", "free bits"],
+)
+def test_a_count_that_was_saved_as_a_float_loads(whole, saved):
+    assert type(whole).from_config({**whole.get_config(), **saved}) == whole
+    with pytest.raises(ValueError, match="must be an integer"):
+        type(whole).from_config({**whole.get_config(), next(iter(saved)): 2.5})

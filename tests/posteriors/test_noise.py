@@ -167,7 +167,7 @@ def test_a_family_that_transforms_a_gaussian_needs_nothing_of_its_own(kind):
 @pytest.mark.parametrize("kind", sorted(WRONG))
 def test_a_family_that_transforms_something_else_is_refused(kind):
     family = own(WRONG[kind])
-    with pytest.raises(ValueError, match="transforms standard normal noise, or a family with a `from_noise`"):
+    with pytest.raises(ValueError, match="draws from standard normal noise: a family with a `from_noise`"):
         pushed_forward(family.distribution(random_params(family, (B,))), tf.zeros([D]))
     with pytest.raises(ValueError, match="`from_noise`"):
         check_noise(family)
@@ -178,7 +178,7 @@ def test_a_family_without_draws_from_noise_has_no_refinement(refinement, tiny_mo
     """Refused as the model is built, not in `fit`."""
     family = own(WRONG["mixture"])
     tiny_model(1, latent_dim=D, posterior=family)
-    with pytest.raises(ValueError, match="transforms standard normal noise, or a family with a `from_noise`"):
+    with pytest.raises(ValueError, match="draws from standard normal noise: a family with a `from_noise`"):
         tiny_model(1, latent_dim=D, posterior=family, refinement=refinement)
 
 
