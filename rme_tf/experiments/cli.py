@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import sys
+import types
 import typing
 
 import dacite
@@ -21,11 +22,30 @@ from rme_tf.experiments.parts.slots import Slot
 # `Repeated` one whose flag takes one of several values.
 __all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse"]
 
-TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
 NOTE = (
     "Also: --config FILE, a YAML file of the same fields (the flags win over it). A choice, such as --algorithm NAME, "
     "decides which options there are; --help after it lists them."
 )
+
+
+def _float(value) -> float:
+    """Returns a number as float; YAML takes 1e-3 for text."""
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise dacite.WrongTypeError(float, value)
+
+
+def _int(value):
+    """Returns a value that is no truth value, which Python takes for an integer."""
+    if isinstance(value, bool):
+        raise dacite.WrongTypeError(int, value)
+    return value
+
+
+TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: _float, int: _int})
 
 
 def from_yaml(path, defaults):
@@ -48,7 +68,7 @@ def from_yaml(path, defaults):
             raise ValueError(f"expected fields and their values. Received: {values!r}")
         return _with_values(defaults, values)
     except (dacite.DaciteError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} does not describe a recipe: {error}.") from error
+        raise ValueError(f"{path} does not describe a recipe: {str(error).rstrip('.')}.") from error
 
 
 def _with_values(defaults, values):
@@ -60,20 +80,46 @@ def _with_values(defaults, values):
     merged.update({name: value for name, value in values.items() if name not in parts})
     for name in parts.keys() & values.keys():
         slot = slots_of(kind)[name]
-        merged[name] = _typed(slot, slot.part(values[name], parts[name], any_choice=getattr(kind, "SEVERAL", False)))
+        part = slot.part(values[name], parts[name], any_choice=getattr(kind, "SEVERAL", False))
+        merged[name] = _typed(slot, part, name)
+    hints = typing.get_type_hints(kind, include_extras=True)
+    for name in values.keys() & merged.keys() - parts.keys():
+        _check_list(name, hints[name], values[name])
     return dacite.from_dict(kind, merged, config=TYPES)
 
 
-def _typed(slot: Slot, part: Part) -> Part:
-    """Returns a choice whose options are of their types; raises DaciteError if one cannot be."""
+def _check_list(name: str, hint, value) -> None:
+    """Raises ValueError for another value than a list where only a list can be."""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    several = [typing.get_origin(kind) is tuple for kind in kinds if kind is not type(None)]
+    fits = isinstance(value, list | tuple) or (value is None and type(None) in kinds)
+    if all(several) and not fits:
+        raise ValueError(f"`{name}` must be a list, such as [{value}]. Received: {value!r}")
+
+
+def _typed(slot: Slot, part: Part, place: str) -> Part:
+    """Returns a choice whose options are of their types; raises DaciteError if one cannot be.
+
+    Args:
+        slot: place of the choice.
+        part: the choice.
+        place: dotted name of the place, for messages.
+    """
     options = {}
     for name, value in part.options.items():
         inner, option = slot.inner(name), slot.options(part.name)[name]
         if inner is not None:
-            options[name] = _typed(inner, value)
+            options[name] = _typed(inner, value, f"{place}.{name}")
         else:
+            _check_list(f"{place}.{name}", option.hint, value)
             one = dataclasses.make_dataclass(slot.kind.replace(" ", "_"), [(name, option.hint)])
-            options[name] = getattr(dacite.from_dict(one, {name: value}, config=TYPES), name)
+            try:
+                options[name] = getattr(dacite.from_dict(one, {name: value}, config=TYPES), name)
+            except dacite.DaciteFieldError as error:
+                error.update_path(place)
+                raise
     return Part.of(part.name, options, part.waiting)
 
 

@@ -63,8 +63,10 @@ def _hints(build: Callable) -> dict[str, Any]:
 
 def _hint_of_default(default) -> Any:
     """Returns the type of an argument without annotation."""
-    if default is None or default is REQUIRED:
+    if default is REQUIRED:
         return int | float | str | None
+    if default is None:
+        return int | float | None  # such as the norms of Keras optimizers
     if isinstance(default, tuple):
         return tuple[(type(default[0]) if default else int), ...]  # type: ignore[misc]
     return type(default)

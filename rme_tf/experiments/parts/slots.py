@@ -98,6 +98,8 @@ class Slot:
         if isinstance(value, Part):
             return value
         only = next(iter(self.table)) if self.is_switch else None
+        if value == "" or (isinstance(value, Mapping) and value.get("name") == ""):
+            raise ValueError(f"Expected the name of the {self.kind}, one of {sorted(self.table)}. Received: ''.")
         if value is None or isinstance(value, str):
             return Part(value)
         if isinstance(value, Mapping):

@@ -252,7 +252,7 @@ class Recipe(ScheduleFields):
         """
         if isinstance(config.get("algorithm"), str):  # flat: from a time when every algorithm drew one sample
             config = {"num_samples": 1, **config}
-        values = cls.nested(config, {name: default_part(cls, name) for name in cls.PARTS})
+        values = nested(cls, config, {name: default_part(cls, name) for name in cls.PARTS}, recorded=True)
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }

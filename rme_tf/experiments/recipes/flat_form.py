@@ -3,8 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rme_tf.experiments.parts.fields import check_names, choice_at, slots_of, unconditional
+from rme_tf.experiments.parts.fields import (
+    check_names,
+    choice_at,
+    paths_of,
+    slots_of,
+    takes,
+    unconditional,
+    with_option,
+)
 from rme_tf.experiments.parts.part import INHERITED, Part
+from rme_tf.experiments.parts.slots import Slot
 
 # Fields of earlier recipes by dotted name now. "decoder[pixelcnn].filters": of that choice only; of several names,
 # the value is for each choice that takes it.
@@ -64,40 +73,91 @@ FLAT: dict[str, tuple[str, ...]] = {
 # Fields that went before, by the one value that changes nothing, and what replaces the others.
 REMOVED: dict[str, tuple[Any, str]] = {"shared_trunk": (False, "trunk: shared")}
 ORDER = {name: index for index, name in enumerate(FLAT)}
+# Fields of options of a switch, for which None is the class's default.
+OF_SWITCHES = {"aggressive", "aggressive_max_steps", "aggressive_window", "free_bits", "free_bits_groups"}
+# Fields of every flat configuration that a run of an earlier version wrote.
+ALWAYS_WRITTEN = {"batch_size", "components", "epochs", "importance_samples", "latent_dim", "seed"}
 
 
-def nested(kind: type, config: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, Any]:
+def nested(
+    kind: type, config: Mapping[str, Any], parts: Mapping[str, Part], *, recorded: bool = False
+) -> dict[str, Any]:
     """Returns a flat or nested configuration by the fields of a recipe.
 
-    Flat options become waiting options of their choice: earlier versions ignored options that no choice took.
+    Flat options of a run become waiting options of their choice: earlier versions wrote options that no choice took.
+    Of another configuration they are refused, as flags are.
 
     Args:
         kind: class of the recipe.
         config: values by field, of the current or of an earlier version.
         parts: choices that the configuration lacks.
+        recorded: whether a run wrote the configuration; else its fields decide.
 
     Raises:
-        ValueError: if a field has no place.
+        ValueError: if a field has no place, or the present choices do not take a flat option.
     """
     values = {name: value for name, value in config.items() if name not in {**FLAT, **REMOVED}}
     for name, (neutral, now) in REMOVED.items():
         if config.get(name, neutral) != neutral:
             raise ValueError(f"The field `{name}` is now `{now}`. Received: {name}: {config[name]!r}.")
     check_names(kind, values)
+    if not (recorded or _is_recorded(config)):
+        _refuse_idle(kind, config, values, parts)
+    named = {name: new for name, new in values.items() if not isinstance(new, Mapping) or "name" in new}
     waiting: dict[str, dict] = {}
     for name in sorted(config.keys() & FLAT.keys(), key=ORDER.__getitem__):
-        if config[name] is None and name != "annealing":
+        if config[name] is None and name in OF_SWITCHES:
             continue  # the choice's own default
         for target in FLAT[name]:
-            _put(kind, waiting, target, config[name], {**parts, **values})
+            _put(kind, waiting, target, config[name], {**parts, **named})
     for name, options in waiting.items():
         if name not in slots_of(kind):
             raise ValueError(f"{kind.__name__} has no `{name}`. Received: {', '.join(config)}.")
-        choice = values.get(name, Part(INHERITED))
-        if isinstance(choice, str) or choice is None:
-            choice = Part(choice)
-        values[name] = Part.of(choice.name, choice.options, options) if isinstance(choice, Part) else choice
+        values[name] = _waiting_in(slots_of(kind)[name], values.get(name, Part(INHERITED)), options)
     return values
+
+
+def _waiting_in(slot: Slot, choice: Any, options: Mapping[str, Any]) -> Part:
+    """Returns a choice with waiting options, which its own options override."""
+    part = slot.read(choice, Part(None))
+    return Part.of(part.name, part.options, {**part.waiting, **options})
+
+
+def _is_recorded(config: Mapping[str, Any]) -> bool:
+    """Returns whether a run of an earlier version wrote a configuration."""
+    return config.keys() >= ALWAYS_WRITTEN and isinstance(config.get("algorithm"), str)
+
+
+def _refuse_idle(kind: type, config: Mapping[str, Any], values: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
+    """Raises ValueError for a flat option without effect, or one that is set twice."""
+    flat = [name for name in config if name in FLAT and config[name] is not None]
+    present = _present_parts(kind, {name: config[name] for name in flat}, values, parts)
+    for name in flat:
+        for path in paths_of(kind, present, name):
+            other: Any = values.get(path[0])
+            for key in path[1:]:
+                other = other.get(key) if isinstance(other, Mapping) else None
+            if other is not None:
+                raise ValueError(f"Expected `{'.'.join(path)}` once. Received: also `{name}: {config[name]!r}`.")
+            if not takes(kind, present, path):
+                with_option(kind, present[path[0]], path, None)  # raises ValueError, but for a study
+
+
+def _present_parts(
+    kind: type, flat: Mapping[str, Any], values: Mapping[str, Any], parts: Mapping[str, Part]
+) -> dict[str, Part]:
+    """Returns the choices of a configuration, on which its options depend."""
+    slots = slots_of(kind)
+    present = dict(parts)
+    for name in slots.keys() & values.keys():
+        present[name] = slots[name].part(values[name], parts.get(name), lenient=True)
+    for name, value in flat.items():
+        first, *path = unconditional(FLAT[name][0])
+        if first in present and choice_at(kind, (first, *path)) is not None:
+            for key in reversed(path):
+                value = {key: value}
+            present[first] = slots[first].part(value, present[first], lenient=True)
+    return present
 
 
 def _put(kind: type, waiting: dict[str, dict], target: str, value, choices: Mapping[str, Any]) -> None:

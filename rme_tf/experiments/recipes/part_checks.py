@@ -5,9 +5,14 @@ from collections.abc import Mapping
 import keras
 
 from rme_tf.algorithms import ALGORITHMS
-from rme_tf.core.validation import check_number, check_sizes, is_count, optional
+from rme_tf.core.validation import check_count, check_number, check_sizes, is_count, optional
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
+
+# Arguments of optimizers by their values.
+POSITIVE = ("learning_rate", "epsilon", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
+FRACTIONS = ("beta_1", "beta_2", "momentum", "ema_momentum")
+COUNTS = {"ema_overwrite_frequency": 1, "gradient_accumulation_steps": 2}  # by their lowest value
 
 
 def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim: int, components: int) -> None:
@@ -66,6 +71,13 @@ def check_network(field: str, part: Part) -> None:
 
 
 def check_optimizer(part: Part) -> None:
-    """Raises ValueError for a rate or norm that is not positive."""
-    for name in ("learning_rate", "global_clipnorm"):
-        optional(check_number, f"optimizer.{name}", part.options.get(name), above=0.0)
+    """Raises ValueError for an option of an optimizer outside its range."""
+    for name, value in part.options.items():
+        if name in POSITIVE:
+            optional(check_number, f"optimizer.{name}", value, above=0.0)
+        elif name in FRACTIONS:
+            check_number(f"optimizer.{name}", value, least=0.0, most=1.0)
+        elif name in COUNTS:
+            optional(check_count, f"optimizer.{name}", value, COUNTS[name])
+        elif name == "weight_decay":
+            optional(check_number, f"optimizer.{name}", value, least=0.0)
