@@ -13,7 +13,7 @@ import dataclasses
 from typing import Annotated, ClassVar
 
 from rme_tf import experiments
-from rme_tf.experiments.cli import Hidden, arg
+from rme_tf.experiments.cli import Hidden, arg, refusals
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,10 @@ if __name__ == "__main__":
     deadline = experiments.deadline_in(table.budget_minutes)
     for size in table.latent_dims:
         base = dataclasses.replace(table, latent_dim=size)
-        recipes = experiments.method_recipes(
-            table.methods, experiments.ImageRecipe, base, components=table.mixtures, sweep=table.sweep
-        )
+        with refusals():
+            recipes = experiments.method_recipes(
+                table.methods, experiments.ImageRecipe, base, components=table.mixtures, sweep=table.sweep
+            )
         out, results = (f"{folder}_{experiments.setting_name(base)}" for folder in (table.out, table.results))
         options = {"seeds": table.seeds, "deadline": deadline}
         experiments.run_comparison(recipes, table.reference, out=out, results=results, **options)

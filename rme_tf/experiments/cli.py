@@ -1,10 +1,12 @@
 """Command lines: dataclasses and the choices within them, from YAML and flags."""
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
 import types
 import typing
+from collections.abc import Iterator
 
 import dacite
 import tyro
@@ -20,7 +22,7 @@ from rme_tf.experiments.parts.slots import Slot
 
 # `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag,
 # `Repeated` one whose flag takes one of several values.
-__all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse"]
+__all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse", "refusals"]
 
 NOTE = (
     "Also: --config FILE, a YAML file of the same fields (the flags win over it). A choice, such as --algorithm NAME, "
@@ -66,9 +68,32 @@ def from_yaml(path, defaults):
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         if not isinstance(values, dict):
             raise ValueError(f"expected fields and their values. Received: {values!r}")
-        return _with_values(defaults, values)
+        return _with_values(defaults, _undotted(values, type(defaults)))
     except (dacite.DaciteError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} does not describe a recipe: {str(error).rstrip('.')}.") from error
+
+
+def _undotted(values: dict, kind: type) -> dict:
+    """Returns fields with dotted names of options, such as `algorithm.kl_bound`, within their choices."""
+    whole = {name: value for name, value in values.items() if not _is_option(name, kind)}
+    for name, value in values.items():
+        if not _is_option(name, kind):
+            continue
+        first, *keys = name.split(".")
+        choice = whole.get(first, {})
+        whole[first] = choice = {"name": choice} if isinstance(choice, str) else dict(choice or {})
+        for key in keys[:-1]:
+            inner = choice.get(key, {})
+            choice[key] = choice = {"name": inner} if isinstance(inner, str) else dict(inner or {})
+        if keys[-1] in choice:
+            raise ValueError(f"Expected one value of {name}. Received: {choice[keys[-1]]!r} and {value!r}")
+        choice[keys[-1]] = value
+    return whole
+
+
+def _is_option(name, kind: type) -> bool:
+    """Returns whether a name is the dotted name of an option."""
+    return isinstance(name, str) and "." in name and name.split(".")[0] in slots_of(kind)
 
 
 def _with_values(defaults, values):
@@ -135,15 +160,22 @@ def parse(defaults, description: str | None = None, args=None):
     """
     args = sys.argv[1:] if args is None else args
     args = [part for word in args for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    while "--config" in args:
-        index = args.index("--config")
-        if index + 1 == len(args):
-            raise ValueError("`--config` needs a YAML file.")
-        defaults = from_yaml(args[index + 1], defaults)
-        del args[index : index + 2]
     description = "\n\n".join(filter(None, (description, NOTE)))
-    try:
+    with refusals():
+        while "--config" in args:
+            index = args.index("--config")
+            if index + 1 == len(args):
+                raise ValueError("`--config` needs a YAML file.")
+            defaults = from_yaml(args[index + 1], defaults)
+            del args[index : index + 2]
         return _parsed(defaults, description, args)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Exits with status 2 and the message of a ValueError."""
+    try:
+        yield
     except ValueError as error:
         print(f"{error}\nFor all flags: --help", file=sys.stderr)
         raise SystemExit(2) from error

@@ -62,6 +62,7 @@ def from_names(  # noqa: D417, PLR0913  one argument an option, and one sentence
         ValueError: for unknown names (the message lists the choices) and parts that do not fit.
     """
     arguments = dict(locals())
+    _check_options(arguments)
     return cls(**_parts_of(arguments))
 
 
@@ -88,6 +89,18 @@ def _parts_of(choices: Mapping) -> dict:
     refinement = as_refinement(choices["refinement"], parts["posterior"].num_params, choices["refinement_options"])
     others = {name: choices[name] for name in OF_MODEL}
     return {**parts, **networks, "num_components": num_components, "refinement": refinement, **others}
+
+
+def _check_options(choices: Mapping) -> None:
+    """Raises ValueError for options that are not dicts by name."""
+    for name, options in choices.items():
+        if options is None or not name.endswith("_options"):
+            continue
+        several = name == "encoder_options" and isinstance(options, list | tuple)
+        dicts = options if several else [options]
+        fits = all(isinstance(one, Mapping) and all(isinstance(key, str) for key in one) for one in dicts)
+        also = ", or a list of one for each component" if name == "encoder_options" else ""
+        require(fits, name, f"be a dict of options by name{also}", repr(options))
 
 
 def _check_sizes(choices: Mapping, parts: Mapping) -> None:

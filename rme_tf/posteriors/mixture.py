@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 from rme_tf.core.argument_checks import as_codes
 from rme_tf.core.outer_calls import is_outer_call
 from rme_tf.core.seeds import as_seed
+from rme_tf.core.validation import check_count
 
 
 class MixturePosterior:
@@ -68,7 +69,11 @@ class MixturePosterior:
 
         Returns:
             z: Shape [S, B, D], or [B, D].
+
+        Raises:
+            ValueError: for a `num_samples` that is not an integer of at least 1.
         """
+        _check_num_samples(num_samples)
         return self.distribution().sample(() if num_samples is None else num_samples, seed=as_seed(seed))
 
     def log_prob(self, z):
@@ -120,7 +125,11 @@ class MixturePosterior:
 
         Returns:
             z: Shape [S, B, K, D].
+
+        Raises:
+            ValueError: for a `num_samples` that is not an integer of at least 1.
         """
+        _check_num_samples(num_samples, optional=False)
         params, seed = self._drawing(first, count), as_seed(seed)
         seeds = [tf.random.fold_in(seed, first + k) for k in range(params.shape[1])]
         return self.family.sample_components(params, num_samples, seeds)
@@ -151,7 +160,11 @@ class MixturePosterior:
         Returns:
             z: the draws of `sample_components`. Shape [S, B, K, D].
             log_q_all: log q_j(z_m), in nats. Shape [S, B, K, M].
+
+        Raises:
+            ValueError: for a `num_samples` that is not an integer of at least 1.
         """
+        _check_num_samples(num_samples, optional=False)
         if self.num_components > 1:
             z = self.sample_components(num_samples, seed, first=first, count=count)
             return z, self.component_log_probs(z)
@@ -173,3 +186,9 @@ class MixturePosterior:
 def _checked(z, latent_dim: int):
     """Returns codes, checked if a user passes them."""
     return as_codes(z, latent_dim) if is_outer_call() else z
+
+
+def _check_num_samples(num_samples, *, optional: bool = True) -> None:
+    """Checks a number of draws; the value of a tensor may be unknown, and None may be one draw."""
+    if not tf.is_tensor(num_samples) and not (optional and num_samples is None):
+        check_count("num_samples", num_samples)

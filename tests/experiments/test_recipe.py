@@ -251,14 +251,19 @@ def test_yaml_that_is_no_recipe_is_refused(tmp_path, text, message):
     path = tmp_path / "recipe.yaml"
     path.write_text(text + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=message):
+        from_yaml(path, image_recipe())
+    with pytest.raises(SystemExit):
         parse(image_recipe(), args=["--config", str(path)])
 
 
-def test_a_config_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no-such.yaml"):
-        parse(image_recipe(), args=["--config", str(tmp_path / "no-such.yaml")])
-    with pytest.raises(ValueError, match="--config"):
-        parse(image_recipe(), args=["--config"])
+def test_a_config_that_is_not_there_is_refused(tmp_path, capsys):
+    for words, message in (
+        (["--config", str(tmp_path / "no-such.yaml")], "no-such.yaml"),
+        (["--config"], "`--config` needs"),
+    ):
+        with pytest.raises(SystemExit):
+            parse(image_recipe(), args=words)
+        assert message in capsys.readouterr().err
 
 
 def test_help_explains_every_field(capsys):

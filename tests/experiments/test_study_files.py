@@ -168,7 +168,20 @@ def test_pack_refuses_what_it_cannot_convert(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_pack_needs_a_source_and_a_target(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["pack", "runs"])
-    with pytest.raises(ValueError, match="a source and a target. Received: 'runs' and ''"):
-        pack.main()
+def ordered(*names):
+    return {
+        "config": {"first": 1, "seed": 0, "last": {"a": 1, "b": 2, "c": 3}},
+        "method": "vae",
+        **dict.fromkeys(names, 1),
+    }
+
+
+@pytest.mark.parametrize("study", [*STUDIES, "interleaved"])
+def test_pack_writes_the_same_file_again(study, tmp_path):
+    interleaved = [ordered("x", "y"), ordered("y", "z")]
+    interleaved[1]["config"] = {"first": 1, "seed": 1, "last": {"a": 2, "b": 2, "c": 4}}
+    records = STUDIES.get(study, interleaved)
+    write_study_file(tmp_path / "some.jsonl", records)
+    write_study_file(tmp_path / "again.jsonl", read_study_file(tmp_path / "some.jsonl"))
+    once, again = ((tmp_path / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("some", "again"))
+    assert again == once

@@ -186,3 +186,12 @@ def test_the_tables_are_what_the_documentation_says():
     assert KINDS["posterior"] == (POSTERIORS, DiagNormal.__mro__[2])
     assert KINDS["likelihood"][0] is LIKELIHOODS
     assert KINDS["prior"][0] is PRIORS
+
+
+@pytest.mark.parametrize("wrong", ["df", ["df"], [{"df": 3}], {3: "df"}, 3])
+@pytest.mark.parametrize("name", [name for name in inspect.signature(VAE.from_names).parameters if "_options" in name])
+def test_from_names_refuses_options_that_are_no_dict(name, wrong):
+    if name == "encoder_options" and isinstance(wrong, list) and isinstance(wrong[0], dict):
+        wrong = [3]
+    with pytest.raises(ValueError, match=f"`{name}` must be a dict of options by name"):
+        VAE.from_names(**SIZES, encoder="mlp", decoder="mlp", **{name: wrong})

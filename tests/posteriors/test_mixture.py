@@ -220,3 +220,12 @@ def test_no_gradient_passes_through_params_that_are_held():
     assert np.abs(tape.gradient(values[0], params)).max() > 0.1
     assert tape.gradient(values[1], params) is None
     assert np.abs(tape.gradient(through_z, params)).max() > 0.1
+
+
+@pytest.mark.parametrize("number", [2.5, -1, 0, True, "2", [2]])
+def test_every_draw_refuses_a_number_that_is_no_count(number):
+    q = posterior_of("diag_normal")
+    for draw in (q.sample, q.sample_components, q.sample_with_log_probs):
+        with pytest.raises(ValueError, match="`num_samples` must be an integer of at least 1. Received: "):
+            draw(number)
+    assert q.sample(np.int64(2), seed=0).shape == q.sample(tf.constant(2), seed=0).shape == (2, B, D)

@@ -23,7 +23,7 @@ class Part:
     options: dict[str, Any]
     waiting: dict[str, Any]
 
-    def __init__(self, name: str | None = INHERITED, /, **options):
+    def __init__(self, name: str | None = INHERITED, **options):
         self._set(name, options, {})
 
     def __hash__(self):

@@ -8,7 +8,7 @@ from typing import Any
 
 from rme_tf.algorithms import Aggressive, FreeBits
 from rme_tf.algorithms.kl_annealing import ANNEALINGS, Annealing
-from rme_tf.core.registry import lookup
+from rme_tf.core.registry import lookup, suggestion
 from rme_tf.experiments.parts.options import REQUIRED, Option, classes_of, options_of
 from rme_tf.experiments.parts.part import INHERITED, Part
 
@@ -127,6 +127,7 @@ class Slot:
         choices = ", ".join(repr(option) for option in sorted(taken)) or "none"
         takers = sorted(other for other in self.table if set(unknown) <= self.options(other).keys())
         hint = f" {', '.join(unknown)}: for the {self.kind} {' or '.join(map(repr, takers))}." if takers else ""
+        hint = hint or suggestion(unknown, taken) or suggestion(unknown, self.all_options)
         raise ValueError(
             f"Unknown options of the {self.kind} {name!r}. Expected some of: {choices}. Received: {unknown}.{hint}"
         )

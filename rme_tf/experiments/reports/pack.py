@@ -11,7 +11,7 @@ import dataclasses
 import pathlib
 
 from rme_tf.core.files import write_json
-from rme_tf.experiments.cli import Positional, parse
+from rme_tf.experiments.cli import Positional, parse, refusals
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.records import load_study
 from rme_tf.experiments.reports.run_names import file_name
@@ -71,9 +71,10 @@ def _name(record: Record) -> str:
 def main() -> None:
     """Convert the study that the command line names."""
     options = parse(Options(), __doc__)
-    if not options.source or not options.target:
-        raise ValueError(f"Expected a source and a target. Received: {options.source!r} and {options.target!r}.")
-    convert(options.source, options.target)
+    with refusals():
+        if not options.source or not options.target:
+            raise ValueError(f"Expected a source and a target. Received: {options.source!r} and {options.target!r}.")
+        convert(options.source, options.target)
     print(f"{options.source} -> {options.target}")
 
 

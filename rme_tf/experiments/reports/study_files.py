@@ -106,9 +106,17 @@ def _difference(record: Mapping, shared: Mapping) -> dict[str, Any]:
 
 
 def _merged(shared: Mapping, line: Mapping) -> dict[str, Any]:
-    """Returns the shared part with the entries of one line, nested dicts entry by entry."""
-    merged = copy.deepcopy(dict(shared))
+    """Returns the shared part with the entries of one line, nested dicts entry by entry.
+
+    The entries keep the order of both, so that a record is written again as the same line.
+    """
+    merged: dict[str, Any] = {}
+    rest = [name for name in shared if name not in line]
+    order = list(shared)
     for name, value in line.items():
-        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merged(merged[name], value) if both else value
-    return merged
+        while name in shared and rest and order.index(rest[0]) < order.index(name):
+            first, *rest = rest
+            merged[first] = copy.deepcopy(shared[first])
+        both = isinstance(value, dict) and isinstance(shared.get(name), dict)
+        merged[name] = _merged(shared[name], value) if both else value
+    return {**merged, **{name: copy.deepcopy(shared[name]) for name in rest}}

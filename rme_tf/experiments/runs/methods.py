@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from rme_tf.core.registry import lookup
-from rme_tf.experiments.parts.fields import default_part, with_fields
+from rme_tf.experiments.parts.fields import default_part, slots_of, with_fields
+from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.reports.run_names import method_name
@@ -90,7 +91,39 @@ def method_recipes(
                 named.append((variant, changed))
     if unused:
         raise ValueError(f"Expected a method that takes the sweep of {', '.join(sorted(unused))}. Received: {names}.")
+    _refuse_unused(base, [recipe for _, recipe in named])
     return _each_once(named)
+
+
+def _refuse_unused(base: Recipe, recipes: list[Any]) -> None:
+    """Raises ValueError for an option that a study sets to another value than its default, and no recipe takes."""
+    unused: set[str] = set()
+    for field in slots_of(type(base)) if recipes and getattr(type(base), "SEVERAL", False) else ():
+        waiting = [_waiting(getattr(recipe, field), field) for recipe in recipes]
+        unused |= _set_options(base, field).intersection(*waiting)
+    if unused:
+        raise ValueError(
+            f"Expected a method that takes {', '.join(sorted(unused))}. Received: {len(recipes)} that do not. Leave "
+            "the options out, or add a method or a choice that takes them."
+        )
+
+
+def _set_options(base: Recipe, field: str) -> set[str]:
+    """Returns the dotted names of the options that differ from all their defaults."""
+    slot, part, usual = slots_of(type(base))[field], getattr(base, field), default_part(type(base), field)
+    defaults = [usual.waiting, usual.options]
+    defaults += [{key: option.default for key, option in slot.options(name).items()} for name in slot.table]
+    chosen = {**part.waiting, **part.options}
+    return {
+        f"{field}.{name}"
+        for name, value in chosen.items()
+        if not any(name in known and known[name] == value for known in defaults)
+    }
+
+
+def _waiting(part: Part, field: str) -> set[str]:
+    """Returns the dotted names of the options that a choice does not take."""
+    return {f"{field}.{name}" for name in part.waiting}
 
 
 def _fields(name: str, method: str, methods: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Mapping
 
 from rme_tf.core.files import check_writable, write_json
-from rme_tf.experiments.cli import parse
+from rme_tf.experiments.cli import parse, refusals
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.tables import summary_table
 from rme_tf.experiments.runs.run_folder import CONFIG
-from rme_tf.experiments.runs.runner import run, write_record
+from rme_tf.experiments.runs.runner import refuse_unusable, run, write_record
 from rme_tf.serving.saved_model import export_saved_model
 
 
@@ -67,4 +67,6 @@ def main(defaults: Recipe, description: str | None) -> None:
         description: text at the start of `--help`.
     """
     recipe = parse(defaults, description)
+    with refusals():
+        refuse_unusable(recipe, pathlib.Path(recipe.out))
     compare({recipe.model_name: recipe}, out=recipe.out)
