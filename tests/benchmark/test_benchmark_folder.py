@@ -10,6 +10,7 @@ import pytest
 
 from rme_tf.benchmark import folder
 from rme_tf.benchmark.records import keep
+from rme_tf.experiments import Part
 
 TINY = folder.Options(count=40, side=16, size=8, components=2, batch_size=4, steps=2, pipeline_steps=3, rounds=2)
 RECIPE = Path(__file__).parents[2] / "recipes" / "folder.py"
@@ -72,6 +73,7 @@ def test_the_model_is_the_recipe_s():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     recipe, defaults = module.FOLDER, folder.Options()
-    assert {name: getattr(recipe, name) for name in folder.MODEL} == folder.MODEL
+    chosen = {name: getattr(recipe, name) for name in folder.MODEL}
+    assert {name: value.name if isinstance(value, Part) else value for name, value in chosen.items()} == folder.MODEL
     assert (recipe.components, recipe.batch_size) == (defaults.components, defaults.batch_size)
     assert (recipe.binarization, recipe.channels) == ("none", 3)
