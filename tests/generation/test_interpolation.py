@@ -111,8 +111,8 @@ def test_neighbours_are_the_nearest(rng):
     distances = np.linalg.norm(points[None] - queries[:, None], axis=-1)
     np.testing.assert_array_equal(nearest_neighbors(points, queries, k=3), np.argsort(distances, axis=1)[:, :3])
     for given, message in (
-        ((points, queries, 21), "N at least k=21"),
-        ((points, queries, 0), "N at least k=0"),
+        ((points, queries, 21), "`k` must be an integer from 1 to 20. Received: 21"),
+        ((points, queries, 0), "`k` must be an integer from 1 to 20. Received: 0"),
         ((points[0], queries), r"Received: \(3,\)"),
         ((points, queries[:, :2]), r"`queries` must be latent codes of shape \[N, 3\]"),
     ):
