@@ -27,14 +27,6 @@ def _same_random_numbers_in_every_test():
     keras.utils.set_random_seed(SEED)
 
 
-@pytest.fixture(autouse=True)
-def _same_dtype_policy_in_every_test():
-    import keras
-
-    yield
-    keras.config.set_dtype_policy("float32")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _accelerated():
     with accelerations.patched() as missing:

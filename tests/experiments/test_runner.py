@@ -189,6 +189,15 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(tmp_path, monkeypatch, ch
     runner.prepare(image_recipe(**TINY, out=str(tmp_path / "run")))
 
 
+@pytest.fixture
+def policy_put_back():
+    """Puts the dtype policy back that a test sets."""
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("policy_put_back")
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path, monkeypatch, fails):
     seen = []
