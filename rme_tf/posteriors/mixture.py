@@ -3,8 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from rme_tf.core.argument_checks import as_codes
-from rme_tf.core.outer_calls import is_outer_call
+from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.validation import check_count
 
@@ -76,6 +75,7 @@ class MixturePosterior:
         _check_num_samples(num_samples)
         return self.distribution().sample(() if num_samples is None else num_samples, seed=as_seed(seed))
 
+    @checks_inputs
     def log_prob(self, z):
         """Returns log Q(z|x), in nats. Shape [..., B].
 
@@ -85,7 +85,6 @@ class MixturePosterior:
         Raises:
             ValueError: for codes of another size, or that are not finite.
         """
-        z = _checked(z, self.latent_dim)
         size, batch = (z.shape[-2] if len(z.shape) > 1 else 1), self.params.shape[0]
         if size not in (1, None, batch) and batch is not None:
             raise ValueError(f"`z` must be codes of {batch} observations, [..., {batch}, D]. Received: {z.shape}.")
@@ -134,6 +133,7 @@ class MixturePosterior:
         seeds = [tf.random.fold_in(seed, first + k) for k in range(params.shape[1])]
         return self.family.sample_components(params, num_samples, seeds)
 
+    @checks_inputs
     def component_log_probs(self, z):
         """Returns log q_j(z_m) of every component j, in nats. Shape [S, B, K, M].
 
@@ -143,7 +143,6 @@ class MixturePosterior:
         Raises:
             ValueError: for codes of another size, or that are not finite.
         """
-        z = _checked(z, self.latent_dim)
         return self.family.log_prob(self.params[:, tf.newaxis], z[:, :, :, tf.newaxis])  # of params [B, 1, M, P]
 
     def sample_with_log_probs(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
@@ -181,11 +180,6 @@ class MixturePosterior:
     def __repr__(self):
         sizes = f"B={self.params.shape[0]}, M={self.num_components}, D={self.latent_dim}"
         return f"<MixturePosterior of {type(self.family).__name__}: {sizes}>"
-
-
-def _checked(z, latent_dim: int):
-    """Returns codes, checked if a user passes them."""
-    return as_codes(z, latent_dim) if is_outer_call() else z
 
 
 def _check_num_samples(num_samples, *, optional: bool = True) -> None:

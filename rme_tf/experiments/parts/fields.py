@@ -56,8 +56,7 @@ def takes(kind: type, parts: Mapping[str, Part], path: Path) -> bool:
             return False
         if key == "name":
             return True
-        name = next(iter(slot.table)) if part.name is None and slot.is_switch else part.name
-        if key not in slot.options(name):
+        if key not in slot.options_at(part.name):
             return False
         slot, part = slot.inner(key), part.options.get(key, Part(None))
     return True
@@ -172,9 +171,14 @@ def with_fields(recipe: AnyOptions, fields: Mapping[str, Any]) -> AnyOptions:
 
 def with_option(kind: type, part: Part, path: Path, value) -> Part:
     """Returns a choice with the value at a path below it."""
-    for key in reversed(path[1:]):
+    return slots_of(kind)[path[0]].part(within(value, path[1:]), part, any_choice=getattr(kind, "SEVERAL", False))
+
+
+def within(value, path: Path):
+    """Returns a value within mappings, at the end of a path."""
+    for key in reversed(path):
         value = {key: value}
-    return slots_of(kind)[path[0]].part(value, part, any_choice=getattr(kind, "SEVERAL", False))
+    return value
 
 
 def _is_choice(kind: type, name: str) -> bool:

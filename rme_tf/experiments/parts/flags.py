@@ -15,6 +15,7 @@ from rme_tf.experiments.parts.fields import (
     with_option,
 )
 from rme_tf.experiments.parts.form import form_of, value_at
+from rme_tf.experiments.parts.options import PLAIN
 
 
 class Flags:
@@ -133,8 +134,8 @@ def _switched_on(name: str) -> str:
 
 def _value(word: str) -> Any:
     """Returns the name, number, truth value or None that a word is."""
-    if word in ("None", "True", "False"):
-        return {"None": None, "True": True, "False": False}[word]
+    if word in PLAIN:
+        return PLAIN[word]
     try:
         return float(word)
     except ValueError:

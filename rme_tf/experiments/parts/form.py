@@ -44,8 +44,7 @@ def _part_form(name: str, slot: Slot, part: Part, several: bool, text: str) -> A
         choices = [*([None] if slot.optional else []), *sorted(slot.table)]
         fields.append(("name", Literal[tuple(choices)], part.name))
         texts["name"] = f"The choice; `--{name.replace('_', '-')} NAME` in short."
-    chosen = next(iter(slot.table)) if part.name is None and slot.is_switch else part.name
-    options = {**(slot.all_options if several else {}), **slot.options(chosen)}
+    options = {**(slot.all_options if several else {}), **slot.options_at(part.name)}
     for key, option in options.items():
         set_here = part.options.get(key, part.waiting.get(key, option.default))
         inner = slot.inner(key)

@@ -8,8 +8,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-OF_KERAS = {"dtype", "name", "trainable"}  # arguments of every layer, which no recipe sets
+from rme_tf.core.registry import OF_KERAS
+
 REQUIRED = inspect.Parameter.empty
+PLAIN = {"None": None, "True": True, "False": False}  # values by their words on a command line
 
 
 class Option(NamedTuple):

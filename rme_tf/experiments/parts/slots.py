@@ -40,6 +40,11 @@ class Slot:
         """Whether the choice is one or none, without a name."""
         return self.optional and self.number is None and len(self.table) == 1
 
+    @property
+    def only(self) -> str | None:
+        """Name of a switch that is on, or None."""
+        return next(iter(self.table)) if self.is_switch else None
+
     def options(self, name: str | None) -> dict[str, Option]:
         """Returns the options of a choice, of None that for a number."""
         if name is None:
@@ -47,6 +52,14 @@ class Slot:
         build = lookup(self.table, name, self.kind)
         options = {} if build is None else options_of(build)
         return {**{key: option for key, option in options.items() if key not in self.supplied}, **self.also}
+
+    def options_at(self, name: str | None) -> dict[str, Option]:
+        """Returns the options that may be set at a choice, also at a switch that is off."""
+        return self.options(self.only if name is None and self.is_switch else name)
+
+    def required(self, name: str | None) -> list[str]:
+        """Returns the options of a choice that have no default."""
+        return [key for key, option in self.options(name).items() if option.default is REQUIRED]
 
     @property
     def all_options(self) -> dict[str, Option]:
@@ -97,7 +110,7 @@ class Slot:
         """Returns the choice of a value alone."""
         if isinstance(value, Part):
             return value
-        only = next(iter(self.table)) if self.is_switch else None
+        only = self.only
         if value == "" or (isinstance(value, Mapping) and value.get("name") == ""):
             raise ValueError(f"Expected the name of the {self.kind}, one of {sorted(self.table)}. Received: ''.")
         if value is None or isinstance(value, str):
@@ -108,9 +121,9 @@ class Slot:
         if only is not None and isinstance(value, bool):
             return Part(only if value else None)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            required = [key for key, option in self.options(only).items() if option.default is REQUIRED]
             if self.number is not None:
                 return Part(None, **{self.number: value})
+            required = self.required(only)
             if len(required) == 1:
                 return Part(only, **{required[0]: value}) if value else Part(None)
         raise ValueError(
@@ -174,8 +187,8 @@ class Slot:
         Raises:
             ValueError: for a required one that is missing.
         """
-        for key, option in self.options(part.name).items() if part.name is not None else ():
-            if option.default is REQUIRED and key not in part.options:
+        for key in self.required(part.name):
+            if key not in part.options:
                 raise ValueError(f"The {self.kind} {part.name!r} needs `{key}`. Received: {part}.")
         made: dict[str, Any] = {}
         for key, value in part.options.items() if part.name is not None else ():

@@ -11,6 +11,7 @@ from rme_tf.experiments.parts.fields import (
     takes,
     unconditional,
     with_option,
+    within,
 )
 from rme_tf.experiments.parts.part import INHERITED, Part
 from rme_tf.experiments.parts.slots import Slot
@@ -152,11 +153,10 @@ def _present_parts(
     for name in slots.keys() & values.keys():
         present[name] = slots[name].part(values[name], parts.get(name), lenient=True)
     for name, value in flat.items():
-        first, *path = unconditional(FLAT[name][0])
-        if first in present and choice_at(kind, (first, *path)) is not None:
-            for key in reversed(path):
-                value = {key: value}
-            present[first] = slots[first].part(value, present[first], lenient=True)
+        path = unconditional(FLAT[name][0])
+        first = path[0]
+        if first in present and choice_at(kind, path) is not None:
+            present[first] = slots[first].part(within(value, path[1:]), present[first], lenient=True)
     return present
 
 

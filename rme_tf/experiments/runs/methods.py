@@ -148,16 +148,15 @@ def _number(name: str, size: str, fields: Mapping[str, Any]) -> int:
 def _each_once(named: list[tuple[str, AnyRecipe]]) -> dict[str, AnyRecipe]:
     """Returns recipes by name; of several names of one run, the shortest."""
     recipes: dict[str, AnyRecipe] = {}
-    identities: list[tuple[dict, str]] = []
+    identities: dict[str, dict] = {}
     for name, recipe in named:
-        known = next((other for identity, other in identities if identity == recipe.identity), None)
-        if known is not None and len(known) <= len(name):
-            continue
+        identity = recipe.identity
+        known = next((other for other, earlier in identities.items() if earlier == identity), None)
         if known is not None:
-            recipes.pop(known)
-            identities = [pair for pair in identities if pair[1] != known]
-        identities.append((recipe.identity, name))
-        recipes[name] = recipe
+            if len(known) <= len(name):
+                continue
+            del recipes[known], identities[known]
+        recipes[name], identities[name] = recipe, identity
     return recipes
 
 

@@ -8,11 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from rme_tf.experiments.parts.fields import Path, choice_at, option_paths, paths_of, slots_of, takes
-from rme_tf.experiments.parts.options import REQUIRED
+from rme_tf.experiments.parts.options import PLAIN
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
-
-PLAIN = {"None": None, "True": True, "False": False}
 
 
 def swept_paths(kind: type, parts: Mapping[str, Part], name: str) -> list[Path]:
@@ -63,8 +61,7 @@ def word_of(value, slot: Slot | None = None) -> str:
     A choice has its name, or the number that stands for it.
     """
     if isinstance(value, dict):
-        options = {} if slot is None or not slot.is_switch else slot.options(next(iter(slot.table)))
-        required = [key for key, option in options.items() if option.default is REQUIRED]
+        required = [] if slot is None or not slot.is_switch else slot.required(slot.only)
         return word_of(value[required[0]]) if len(required) == 1 else str(value.get("name", True))
     if isinstance(value, list | tuple):
         return "-".join(map(word_of, value))
@@ -92,8 +89,7 @@ def _hint(kind: type, parts: Mapping[str, Part], path: Path) -> Any:
         return typing.get_type_hints(kind)[path[0]]
     for key in path[1:-1]:
         slot, part = slot.inner(key) or slot, part.options.get(key, Part(None))
-    name = next(iter(slot.table)) if part.name is None and slot.is_switch else part.name
-    return {**slot.all_options, **slot.options(name)}[path[-1]].hint
+    return {**slot.all_options, **slot.options_at(part.name)}[path[-1]].hint
 
 
 def _alternatives(hint) -> list:
