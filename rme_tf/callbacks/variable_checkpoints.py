@@ -23,6 +23,7 @@ def restore(path: str, parts: dict) -> None:
     converted = []
 
     def stand_in(key, variable):
+        """Returns a variable of the saved integer type, or the variable itself."""
         dtype = saved.get(key + _VALUE, variable.dtype)
         if dtype == variable.dtype or not (dtype.is_integer and variable.dtype.is_integer):
             return variable

@@ -50,6 +50,7 @@ def array_batches(array, batch_size: int | None = None, *, steps: int | None = N
         return tf.random.shuffle(indices) if shuffle and shuffle != "batch" else indices
 
     def cut(indices):
+        """Returns a data set of the batches of indices."""
         batches = tf.reshape(tf.slice(indices, [0], [whole * batch_size]), [whole, batch_size])
         batches = tf.data.Dataset.from_tensor_slices(batches)
         rest = count % batch_size

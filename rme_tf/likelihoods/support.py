@@ -52,6 +52,7 @@ def guarded(likelihood, x, name: str):
     inside = likelihood.in_support(x)
 
     def refuse():
+        """Returns an operation that raises the error with the first value outside."""
         first = tf.boolean_mask(x, tf.logical_not(inside))[0]
         share = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
         sentences = [_sentence(likelihood, name, "{value}", "{share}", pixels) for pixels in (False, True)]

@@ -104,6 +104,7 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
         run = tf.function(run, reduce_retracing=True, autograph=False)
 
     def of_groups(batches):
+        """Returns the logs of a group of steps."""
         if not isinstance(batches, StepGroup):
             return function(batches)
         if isinstance(batches.iterator, tf.distribute.DistributedIterator):
@@ -122,6 +123,7 @@ def _loop(function, alone: bool):
     last: dict = {"logs": {}}
 
     def step(iterator, taken, logs_at_the_end):
+        """Takes one step if there is a batch; returns the state of the loop."""
         batch = iterator.get_next_as_optional()
 
         def take():
@@ -131,6 +133,8 @@ def _loop(function, alone: bool):
         return tf.cond(batch.has_value(), take, lambda: (taken, False, logs_at_the_end()))
 
     def run(iterator, steps):
+        """Takes at most a number of steps."""
+
         def unfinished(taken, going, logs):
             return tf.logical_and(going, taken < steps)
 

@@ -55,6 +55,7 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
     """
 
     def block(match):
+        """Returns a block of the document, rendered again."""
         path = study_path(match["study"], results)
         if match["kind"] == "benchmark":
             rendered = _benchmark(path)
