@@ -54,7 +54,10 @@ class Slot:
         return {**{key: option for key, option in options.items() if key not in self.supplied}, **self.also}
 
     def options_at(self, name: str | None) -> dict[str, Option]:
-        """Returns the options that may be set at a choice, also at a switch that is off."""
+        """Returns the options that may be set at a choice.
+
+        They are the options of a switch even if it is off.
+        """
         return self.options(self.only if name is None and self.is_switch else name)
 
     def required(self, name: str | None) -> list[str]:
