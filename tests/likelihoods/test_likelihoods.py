@@ -81,6 +81,27 @@ def test_extreme_params_leave_densities_and_gradients_finite(name, size, good):
 
 
 @every_likelihood
+@pytest.mark.parametrize("size", [1.0, 1e3])
+def test_density_and_gradient_have_the_bits_of_the_distribution_s(name, size, good):
+    likelihood, x = LIKELIHOODS[name]((2, 3, 1)), good((2, 3, 1))[:, None]
+    params = size * random_params(likelihood, (S, B, M))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(params)
+        densities = likelihood.log_prob(params, x), likelihood.distribution(params).log_prob(x)
+    np.testing.assert_array_equal(*densities)
+    np.testing.assert_array_equal(*(tape.gradient(density, params) for density in densities))
+
+
+def test_a_bernoulli_of_another_distribution_has_its_density(good):
+    class Inverted(Bernoulli):
+        def distribution(self, params):
+            return super().distribution(-params)
+
+    x, params = good((5,)), random_params(Bernoulli((5,)), (B,))
+    np.testing.assert_array_equal(Inverted((5,)).log_prob(params, x), Bernoulli((5,)).log_prob(-params, x))
+
+
+@every_likelihood
 def test_rows_do_not_touch_each_other(name, good):
     likelihood, x = LIKELIHOODS[name]((5,)), good((5,))
     params = random_params(likelihood, (B,))
