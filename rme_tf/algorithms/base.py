@@ -1,5 +1,6 @@
 """Base class of training algorithms."""
 
+import contextlib
 import dataclasses
 import warnings
 from typing import ClassVar
@@ -11,6 +12,7 @@ from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.kl_annealing import Annealing, check_kl_weight
 from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
+from rme_tf.core.fused_adam import fused_updates
 from rme_tf.core.optimizer_updates import updates_made
 from rme_tf.core.serializable import Configured
 from rme_tf.core.validation import check_count, check_number, require
@@ -185,7 +187,8 @@ def _apply(model, pairs) -> None:
 
     def apply(chosen):
         if chosen:
-            model.optimizer.apply(*zip(*chosen, strict=True))
+            with contextlib.nullcontext() if model.jit_compile else fused_updates(model.optimizer):
+                model.optimizer.apply(*zip(*chosen, strict=True))
 
     if model.algorithm.aggressive is None:
         apply(pairs)

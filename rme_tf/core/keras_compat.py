@@ -32,6 +32,9 @@ USES = {
     ("keras EpochIterator", "_enumerate_iterator"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_num_batches"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_steps_seen"): "`steps_per_execution` with exact groups of steps",
+    ("keras.Adam", "_momentums"): "Adam's updates with half the passes over the weights",
+    ("keras.Adam", "_velocities"): "Adam's updates with half the passes over the weights",
+    ("keras.Optimizer", "_get_variable_index"): "Adam's updates with half the passes over the weights",
     ("keras.Optimizer", "_iterations"): "updates counted under `gradient_accumulation_steps`",
     ("keras.Optimizer", "_model_variables_moving_average"): "`use_ema` where encoders are copied or reset",
     ("keras.Optimizer", "_overwrite_model_variables_with_average_value"): "`use_ema` in updates of several stages",
@@ -144,6 +147,12 @@ def minibatches_applied(optimizer):
     It differs from `iterations`, the number of updates, with `gradient_accumulation_steps`.
     """
     return optimizer._iterations.value
+
+
+def moments_of(adam, variable) -> tuple:
+    """Return Adam's means of a weight's gradient and squared gradient."""
+    index = adam._get_variable_index(variable)
+    return adam._momentums[index], adam._velocities[index]
 
 
 # Training.

@@ -31,6 +31,12 @@ def optimizer(**options):
     return made
 
 
+def adam():
+    made = keras.optimizers.Adam()
+    made.build([keras.Variable([1.0, 2.0]), keras.Variable([3.0])])
+    return made
+
+
 def epochs(steps=None, batches=5, size=2):
     """Keras's iterator of the epochs of a `fit`, as `prepare_epochs` receives it."""
     received = []
@@ -54,6 +60,7 @@ OBJECTS = {
     "keras.KerasTensor": lambda: keras.layers.Dense(2)(keras.Input([3])),
     "keras.Model": lambda: keras.Model,
     "keras EpochIterator": epochs,
+    "keras.Adam": lambda: adam(),
     "keras.Optimizer": lambda: optimizer(use_ema=True),
     "tfp.distributions.Distribution": lambda: tfp.distributions.Distribution,
     "tfp.bijectors.Bijector": lambda: tfp.bijectors.Bijector,
@@ -167,6 +174,14 @@ def test_averages_of_the_weights_move_and_are_written_back():
     np.testing.assert_allclose(average, [2.0, 3.0])
     keras_compat.overwrite_with_averages(made)
     np.testing.assert_allclose(weight, [2.0, 3.0])
+
+
+def test_the_moments_of_a_weight_are_of_its_gradient_and_its_square():
+    made = adam()
+    weight = keras_compat.weights_of(made)[1]
+    made.apply([tf.zeros([2]), tf.constant([4.0])])
+    mean, square = keras_compat.moments_of(made, weight)
+    np.testing.assert_allclose([mean[0], square[0]], [0.1 * 4.0, 0.001 * 16.0], rtol=1e-5)  # float32
 
 
 def test_minibatches_are_counted_where_updates_wait():
