@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-OF_KERAS = frozenset({"dtype", "name", "trainable"})  # arguments of every Keras layer
+from rme_tf.core.arguments import OF_KERAS, arguments_of
 
 Function = TypeVar("Function", bound=Callable)
 
@@ -47,33 +47,10 @@ def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | tu
 def argument_names(build: Callable) -> list[str] | None:
     """Return the argument names of a function or class, in order.
 
-    The keywords that a function passes on belong to the class in its return annotation, and the keywords of a class to
-    its bases. The arguments of every Keras layer are left out. The result is None if any name is accepted.
+    See `arguments_of`. The result is None if any name is accepted.
     """
-    if not inspect.isclass(build):
-        return _names_of_function(build)
-    names: list[str] = []
-    for kind in build.__mro__:
-        if kind.__module__.startswith("keras."):
-            break
-        if "__init__" in vars(kind):
-            parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
-            names += [part.name for part in parameters if part.kind not in (part.VAR_KEYWORD, part.VAR_POSITIONAL)]
-            if not any(part.kind is part.VAR_KEYWORD for part in parameters):
-                break
-    return [name for name in dict.fromkeys(names) if name not in OF_KERAS]
-
-
-def _names_of_function(build: Callable) -> list[str] | None:
-    signature = inspect.signature(build)
-    parameters = signature.parameters.values()
-    names = [part.name for part in parameters if part.kind is not part.VAR_KEYWORD and part.name not in OF_KERAS]
-    if not any(part.kind is part.VAR_KEYWORD for part in parameters):
-        return names
-    if not inspect.isclass(signature.return_annotation) or signature.return_annotation is signature.empty:
-        return None
-    passed_on = argument_names(signature.return_annotation) or []
-    return [*names, *[name for name in passed_on[len(names) :] if name not in names]]
+    arguments = arguments_of(build)
+    return list(arguments.named) if arguments.complete else None
 
 
 def check_options(
