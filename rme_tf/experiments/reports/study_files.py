@@ -111,12 +111,12 @@ def _merged(shared: Mapping, line: Mapping) -> dict[str, Any]:
     The entries keep the order of both, so that a record is written again as the same line.
     """
     merged: dict[str, Any] = {}
-    rest = [name for name in shared if name not in line]
-    order = list(shared)
-    for name, value in line.items():
-        while name in shared and rest and order.index(rest[0]) < order.index(name):
-            first, *rest = rest
-            merged[first] = copy.deepcopy(shared[first])
-        both = isinstance(value, dict) and isinstance(shared.get(name), dict)
-        merged[name] = _merged(shared[name], value) if both else value
-    return {**merged, **{name: copy.deepcopy(shared[name]) for name in rest}}
+    entries = iter(line)
+    for name, value in shared.items():
+        if name not in line:
+            merged[name] = copy.deepcopy(value)
+        while name in line and name not in merged:  # after what comes before it on the line
+            entry = next(entries)
+            both = isinstance(line[entry], dict) and isinstance(shared.get(entry), dict)
+            merged[entry] = _merged(shared[entry], line[entry]) if both else line[entry]
+    return {**merged, **{name: line[name] for name in entries}}
