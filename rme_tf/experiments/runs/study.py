@@ -20,6 +20,7 @@ from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import DATA, load_records
 from rme_tf.experiments.reports.run_names import check_file_names, file_name
 from rme_tf.experiments.reports.tables import by_method, study_table
+from rme_tf.experiments.runs.earlier_names import as_begun, as_recorded, config_in
 from rme_tf.experiments.runs.runner import run, write_record
 from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress
 
@@ -33,9 +34,9 @@ def run_study(
 ) -> list[pathlib.Path]:
     """Runs every method with the seeds 0, 1, ..., and prints a table.
 
-    Finished runs are not repeated, and interrupted runs are resumed. The record of the same configuration under another
-    name, such as one of an earlier version, is the record of that run. A progress bar estimates the remaining time. If
-    training was monitored, `out`/diagnostics.png is drawn at the end.
+    Finished runs are not repeated, and interrupted runs are resumed. The record or directory of the same configuration
+    under another name, such as one of an earlier version, is taken for the run. A progress bar estimates the remaining
+    time. If training was monitored, `out`/diagnostics.png is drawn at the end.
 
     Args:
         methods: recipes by the name of the method, whose `seed` and `out` are replaced.
@@ -64,12 +65,14 @@ def _finished(
     check_file_names(methods)
     for name, folder in (("out", out), ("results", results)):
         check_writable(folder, name)
-    cells = _as_recorded(_cells(methods, seeds, pathlib.Path(out), pathlib.Path(results)), pathlib.Path(results))
+    cells = as_recorded(_cells(methods, seeds, pathlib.Path(out), pathlib.Path(results)), pathlib.Path(results))
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
+    begun = as_begun({path: recipe for path, (_, recipe) in missing.items()}, pathlib.Path(out))
+    missing = {path: (method, begun[path]) for path, (method, _) in missing.items()}
     for path in cells.keys() - missing.keys():
         _check_same(cells[path][1], path)
     for path in filter(pathlib.Path.exists, missing):  # to be overwritten
-        _config_in(path)
+        config_in(path)
     for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
         _check_same_data(list(methods.values()), path)
     _run_missing(missing, deadline)
@@ -117,8 +120,10 @@ def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
     runs: dict[str, Run] = {}
     for method, recipe in methods.items():
         folder = pathlib.Path(out) / file_name(method, 0)
-        if (folder / "metrics.json").exists():
-            runs[method] = run(dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False))
+        recipe = dataclasses.replace(recipe, seed=0, out=str(folder), overwrite=False)
+        recipe = as_begun({method: recipe}, pathlib.Path(out))[method]
+        if (pathlib.Path(recipe.out) / "metrics.json").exists():
+            runs[method] = run(recipe)
     if runs:
         next(iter(runs.values())).task.show(runs, pathlib.Path(out) / "shown")
 
@@ -131,19 +136,6 @@ def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe
             name = file_name(method, seed)
             cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
     return cells
-
-
-def _as_recorded(cells: dict[pathlib.Path, tuple[str, Recipe]], results) -> dict[pathlib.Path, tuple[str, Recipe]]:
-    """Returns cells with the path of an existing record of the same configuration, whatever its name."""
-    sought = {path for path, (_, recipe) in cells.items() if not (path.exists() or recipe.overwrite)}
-    others = sorted(set(results.glob("*.json")) - cells.keys()) if sought else []
-    kinds = {type(recipe) for _, recipe in cells.values()}
-    recorded = [(path, [kind.of_config(_config_in(path)).identity for kind in kinds]) for path in others]
-    cells_as_recorded = {}
-    for path, (method, recipe) in cells.items():
-        identity = recipe.resolved().identity if path in sought else None
-        cells_as_recorded[next((other for other, theirs in recorded if identity in theirs), path)] = method, recipe
-    return cells_as_recorded
 
 
 def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
@@ -187,19 +179,8 @@ def _cost(recipe: Recipe) -> Cost:
     return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
 
 
-def _config_in(path) -> dict:
-    """Returns the configuration in a record; raises ValueError if the file is not a record."""
-    try:
-        record = read_json(path)
-        return dict(record["config"]) if record["method"] else {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"Expected the record of a run. Received: {path}, which is none. Choose another directory of results."
-        ) from error
-
-
 def _check_same(recipe: Recipe, path) -> None:
-    different = recipe.resolved().differences(_config_in(path))
+    different = recipe.resolved().differences(config_in(path))
     if different:
         raise ValueError(
             f"{path} records a run of another configuration (it differs in {', '.join(different)}). "
@@ -209,7 +190,7 @@ def _check_same(recipe: Recipe, path) -> None:
 
 def _check_same_data(recipes: list[Recipe], path) -> None:
     """Raises ValueError if the record of another study has data that no recipe has."""
-    config = _config_in(path)
+    config = config_in(path)
     differences = [recipe.resolved().differences(config).keys() & {*DATA, "train_size"} for recipe in recipes]
     if different := min(differences, key=len):
         raise ValueError(
