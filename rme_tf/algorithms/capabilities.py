@@ -26,6 +26,11 @@ def check_declared(algorithm: type) -> None:
         )
 
 
+def refused_arguments(algorithm: type) -> frozenset[str]:
+    """Returns the arguments of an algorithm that it does not honor."""
+    return frozenset(ARGUMENTS) - algorithm.honors  # type: ignore[attr-defined]
+
+
 def check_arguments(algorithm) -> None:
     """Raises ValueError for an argument that the algorithm does not honor."""
     for name, (meaning, neutral) in ARGUMENTS.items():

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-import types
 import typing
 from collections.abc import Iterator
 
@@ -17,6 +16,8 @@ from tyro.conf import UseAppendAction as Repeated
 
 from rme_tf.experiments.parts.fields import parts_of, slots_of
 from rme_tf.experiments.parts.flags import Flags
+from rme_tf.experiments.parts.form_words import words_for
+from rme_tf.experiments.parts.hints import is_list, may_be_none, read
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 
@@ -109,18 +110,15 @@ def _with_values(defaults, values):
         merged[name] = _typed(slot, part, name)
     hints = typing.get_type_hints(kind, include_extras=True)
     for name in values.keys() & merged.keys() - parts.keys():
-        _check_list(name, hints[name], values[name])
+        merged[name] = read(values[name], hints[name])
+        _check_list(name, hints[name], merged[name])
     return dacite.from_dict(kind, merged, config=TYPES)
 
 
 def _check_list(name: str, hint, value) -> None:
     """Raises ValueError for another value than a list where only a list can be."""
-    while typing.get_origin(hint) is typing.Annotated:
-        hint = typing.get_args(hint)[0]
-    kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    several = [typing.get_origin(kind) is tuple for kind in kinds if kind is not type(None)]
-    fits = isinstance(value, list | tuple) or (value is None and type(None) in kinds)
-    if all(several) and not fits:
+    fits = isinstance(value, list | tuple) or (value is None and may_be_none(hint))
+    if is_list(hint) and not fits:
         raise ValueError(f"`{name}` must be a list, such as [{value}]. Received: {value!r}")
 
 
@@ -138,6 +136,7 @@ def _typed(slot: Slot, part: Part, place: str) -> Part:
         if inner is not None:
             options[name] = _typed(inner, value, f"{place}.{name}")
         else:
+            value = read(value, option.hint)
             _check_list(f"{place}.{name}", option.hint, value)
             one = dataclasses.make_dataclass(slot.kind.replace(" ", "_"), [(name, option.hint)])
             try:
@@ -184,41 +183,6 @@ def refusals() -> Iterator[None]:
 def _parsed(defaults, description: str, args: list[str]):
     """Returns the options of the flags; raises ValueError or SystemExit for impossible ones."""
     flags = Flags(defaults, args)
-    words = split_lists(flags.form.__class__, flags.words)
+    words = words_for(type(flags.form), flags.words)
     form = tyro.cli(type(flags.form), default=flags.form, description=description, args=words)
     return flags.completed(form)
-
-
-def split_lists(options: type, args: list[str], prefix: str = "") -> list[str]:
-    """Returns the words of a command line, with lists split at commas.
-
-    A word such as "a,b" is split only after a flag that takes several values.
-
-    Args:
-        options: dataclass of the flags.
-        args: words of the command line.
-        prefix: start of the flags' names.
-    """
-    flags = set(_list_flags(options, prefix))
-    words, several = [], False
-    for word in args:
-        flag, equals, values = word.partition("=")
-        if word.startswith("--"):
-            several = flag.replace("_", "-") in flags
-            words += [flag, *values.split(",")] if several and equals else [word]
-        else:
-            words += word.split(",") if several else [word]
-    return words
-
-
-def _list_flags(options: type, prefix: str = ""):
-    """Returns the flags that take several values at once."""
-    for name, hint in typing.get_type_hints(options, include_extras=True).items():
-        kind, *extras = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
-        name = next((extra.name for extra in extras if getattr(extra, "name", None)), name)
-        if Repeated in extras:
-            continue
-        if dataclasses.is_dataclass(kind):
-            yield from _list_flags(typing.cast(type, kind), f"{prefix}{name}.")
-        elif tuple in {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}:
-            yield f"--{prefix}{name}".replace("_", "-")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -18,19 +19,18 @@ def slots_of(kind: type) -> Mapping[str, Slot]:
     return getattr(kind, "PARTS", {})
 
 
-_DEFAULTS: dict[tuple[type, str], Part] = {}
-
-
 def default_part(kind: type, name: str) -> Part:
     """Returns the default choice of a class, completed by its bases."""
-    if (kind, name) in _DEFAULTS:
-        return _DEFAULTS[kind, name]
+    return _default_part(kind, name)
+
+
+@functools.cache
+def _default_part(kind: type, name: str) -> Part:  # mypy takes a `type` for hashable, and a `type[Recipe]` for not
     part = None
     for base in reversed(kind.__mro__):
         if name in vars(base):
             part = slots_of(base)[name].part(vars(base)[name], part, lenient=True)
-    _DEFAULTS[kind, name] = Part(None) if part is None else part
-    return _DEFAULTS[kind, name]
+    return Part(None) if part is None else part
 
 
 def option_paths(slots: Mapping[str, Slot]) -> Iterator[Path]:
@@ -49,14 +49,14 @@ def parts_of(recipe) -> dict[str, Part]:
 
 
 def takes(kind: type, parts: Mapping[str, Part], path: Path) -> bool:
-    """Returns whether the present choices have a field at a path."""
+    """Returns whether the present choices have and honor a field."""
     slot, part = slots_of(kind).get(path[0]), parts.get(path[0])
     for key in path[1:]:
         if slot is None or part is None:
             return False
         if key == "name":
             return True
-        if key not in slot.options_at(part.name):
+        if key not in slot.options_at(part.name) or key in slot.refused_by(part.name):
             return False
         slot, part = slot.inner(key), part.options.get(key, Part(None))
     return True
@@ -160,12 +160,17 @@ def with_fields(recipe: AnyOptions, fields: Mapping[str, Any]) -> AnyOptions:
     options = [name for name in fields if name not in choices]
     # Outer choices first; a name for several options before the name of one of them.
     names = [*sorted(choices, key=_depth_of(kind)), *sorted(options, key=lambda name: -len(_targets_of(kind, name)))]
+    values: dict[str, dict[str, Any]] = {}
     for name in names:
         for path in paths_of(kind, parts, name):
-            if path[0] in parts:
+            if path[0] not in parts:
+                plain[path[0]] = fields[name]
+            elif name in choices:
                 parts[path[0]] = with_option(kind, parts[path[0]], path, fields[name])
             else:
-                plain[path[0]] = fields[name]
+                put(values, path, fields[name])
+    for name, inside in values.items():
+        parts[name] = with_option(kind, parts[name], (name,), inside)
     return dataclasses.replace(recipe, **plain, **parts)  # type: ignore[type-var]
 
 
@@ -179,6 +184,13 @@ def within(value, path: Path):
     for key in reversed(path):
         value = {key: value}
     return value
+
+
+def put(values: dict[str, Any], path: Path, value) -> None:
+    """Puts a value into nested dicts, at the end of a path."""
+    for key in path[:-1]:
+        values = values.setdefault(key, {})
+    values[path[-1]] = value
 
 
 def _is_choice(kind: type, name: str) -> bool:

@@ -9,13 +9,14 @@ from rme_tf.experiments.parts.fields import (
     choice_at,
     parts_of,
     paths_of,
+    put,
     slots_of,
     takes,
     unconditional,
     with_option,
 )
 from rme_tf.experiments.parts.form import form_of, value_at
-from rme_tf.experiments.parts.options import PLAIN
+from rme_tf.experiments.parts.form_words import grouped
 
 
 class Flags:
@@ -38,7 +39,7 @@ class Flags:
         self.paths: list[Path] = []  # of options
         self.words = list(args)
         if self.parts:
-            groups = _grouped(args)
+            groups = grouped(args)
             choices = {index: path for index, group in enumerate(groups) if (path := self._choice_of(group[0]))}
             for index in sorted(choices, key=lambda index: len(choices[index])):
                 self._choose(choices[index], groups[index])
@@ -58,8 +59,11 @@ class Flags:
         """
         if not self.parts:
             return form
+        options: dict[str, dict[str, Any]] = {}
         for path in self.paths:
-            self.parts[path[0]] = with_option(self.kind, self.parts[path[0]], path, value_at(form, path))
+            put(options, path, value_at(form, path))
+        for name, values in options.items():
+            self.parts[name] = with_option(self.kind, self.parts[name], (name,), values)
         names = [field.name for field in dataclasses.fields(self.kind) if field.name not in self.parts]
         return dataclasses.replace(self.defaults, **{name: getattr(form, name) for name in names}, **self.parts)
 
@@ -109,18 +113,6 @@ class Flags:
         return words
 
 
-def _grouped(args: list[str]) -> list[list[str]]:
-    """Returns each flag with the words after it; the words before the first flag are the first group."""
-    groups: list[list[str]] = []
-    for arg in args:
-        words = arg.split("=", 1) if arg.startswith("--") else [arg]
-        if arg.startswith("--") or not groups:
-            groups.append(words)
-        else:
-            groups[-1] += words
-    return groups
-
-
 def _name(word: str) -> str:
     """Returns the name in a flag."""
     return word.removeprefix("--").replace("-", "_")
@@ -133,9 +125,7 @@ def _switched_on(name: str) -> str:
 
 
 def _value(word: str) -> Any:
-    """Returns the name, number, truth value or None that a word is."""
-    if word in PLAIN:
-        return PLAIN[word]
+    """Returns the number that a word is, or the word."""
     try:
         return float(word)
     except ValueError:

@@ -3,14 +3,22 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rme_tf.algorithms import Aggressive, FreeBits
 from rme_tf.algorithms.kl_annealing import ANNEALINGS, Annealing
 from rme_tf.core.registry import lookup, suggestion
-from rme_tf.experiments.parts.options import REQUIRED, Option, classes_of, options_of
+from rme_tf.experiments.parts.hints import alternatives, may_be_list, may_be_none
+from rme_tf.experiments.parts.options import REQUIRED, Option, options_of
 from rme_tf.experiments.parts.part import INHERITED, Part
+from rme_tf.experiments.parts.words import is_plain, plain_value
+
+
+def _nothing(build) -> Iterable[str]:
+    """Returns no names."""
+    del build
+    return ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +33,10 @@ class Slot:
         optional: whether None is a choice.
         number: name of the option for a bare number in place of a name.
         tried: whether a choice is made once, on trial, to check its options.
+        refused: function of a class in the table that returns the options that it takes and refuses. Such options of
+            the choice before wait.
+        exclusive: options of which one is set at a time. One that is set replaces another of the choice before.
+        texts: descriptions of options, in place of the descriptions in docstrings, in the order of `--help`.
     """
 
     kind: str
@@ -34,6 +46,9 @@ class Slot:
     optional: bool = False
     number: str | None = None
     tried: bool = True
+    refused: Callable[[Any], Iterable[str]] = _nothing
+    exclusive: tuple[str, ...] = ()
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def is_switch(self) -> bool:
@@ -50,8 +65,10 @@ class Slot:
         if name is None:
             return {self.number: Option(self.number, float, 1.0, "weight throughout")} if self.number else {}
         build = lookup(self.table, name, self.kind)
-        options = {} if build is None else options_of(build)
-        return {**{key: option for key, option in options.items() if key not in self.supplied}, **self.also}
+        taken = {} if build is None else options_of(build)
+        options = {**{key: option for key, option in taken.items() if key not in self.supplied}, **self.also}
+        first = {key: options[key]._replace(text=text) for key, text in self.texts.items() if key in options}
+        return {**first, **{key: option for key, option in options.items() if key not in first}}
 
     def options_at(self, name: str | None) -> dict[str, Option]:
         """Returns the options that may be set at a choice.
@@ -59,6 +76,10 @@ class Slot:
         They are the options of a switch even if it is off.
         """
         return self.options(self.only if name is None and self.is_switch else name)
+
+    def refused_by(self, name: str | None) -> set[str]:
+        """Returns the options that a choice takes and refuses."""
+        return set(self.refused(self.table[name])) if name is not None and name in self.table else set()
 
     def required(self, name: str | None) -> list[str]:
         """Returns the options of a choice that have no default."""
@@ -73,7 +94,7 @@ class Slot:
         """Returns the place for an option that is a choice, or None."""
         if option not in self.all_options:
             return None
-        return next((INNER[kind] for kind in classes_of(self.all_options[option].hint) if kind in INNER), None)
+        return next((INNER[kind] for kind in alternatives(self.all_options[option].hint) if kind in INNER), None)
 
     def part(self, value, base: Part | None = None, *, lenient: bool = False, any_choice: bool = False) -> Part:
         """Returns the choice of a value, completed by the choice before.
@@ -81,7 +102,7 @@ class Slot:
         Args:
             value: a `Part`, a name, None, a mapping with `name` and options, and for some kinds True or a number. An
                 option of None has its default where None is no value of it.
-            base: choice before, whose options stay where the new one takes them.
+            base: choice before, whose options stay where the new one takes and does not refuse them.
             lenient: whether options that the choice does not take wait for one that does.
             any_choice: whether they wait if any choice in the table takes them.
 
@@ -103,17 +124,29 @@ class Slot:
                 if inner is not None:
                     new = inner.part(new, merged.get(key), lenient=forgiving, any_choice=any_choice)
                 merged[key] = new
-        mine = {key: merged[key] for key in taken if key in choice.options or _fits(merged, taken[key])}
+        stays, waits = self._staying_and_waiting(name, choice, base)
+        mine = {key: merged[key] for key in taken if key in stays or (key not in waits and _fits(merged, taken[key]))}
         waiting = {key: new for key, new in merged.items() if key not in mine}
-        return Part.of(
-            name, {key: new for key, new in mine.items() if new is not None or _may_be_none(taken[key])}, waiting
-        )
+        options = {key: new for key, new in mine.items() if new is not None or may_be_none(taken[key].hint)}
+        return Part.of(name, options, waiting)
+
+    def _staying_and_waiting(self, name: str | None, choice: Part, base: Part) -> tuple[set[str], set[str]]:
+        """Returns the options that stay at a choice, and the waiting ones."""
+        replaces = any(choice.options.get(key) is not None for key in self.exclusive)
+        replaced = set(self.exclusive) if replaces else set()
+        waits = self.refused_by(name) | replaced
+        if name != base.name:
+            return set(choice.options), waits
+        stays = choice.options.keys() | (base.options.keys() - replaced)
+        return stays, waits | (base.waiting.keys() - choice.waiting.keys())
 
     def read(self, value, base: Part) -> Part:
         """Returns the choice of a value alone."""
         if isinstance(value, Part):
             return value
         only = self.only
+        if is_plain(value) and value not in self.table:
+            value = plain_value(value)
         if value == "" or (isinstance(value, Mapping) and value.get("name") == ""):
             raise ValueError(f"Expected the name of the {self.kind}, one of {sorted(self.table)}. Received: ''.")
         if value is None or isinstance(value, str):
@@ -180,7 +213,7 @@ class Slot:
             if inner is not None:
                 without = usual.get(key, Part(None))
                 value = inner.normal(value, without, derived)
-            if key in usual or value != without:
+            if key in usual or value != without or isinstance(value, bool) != isinstance(without, bool):
                 reduced[key] = value
         return Part.of(part.name, reduced, part.waiting)
 
@@ -192,7 +225,8 @@ class Slot:
         """
         for key in self.required(part.name):
             if key not in part.options:
-                raise ValueError(f"The {self.kind} {part.name!r} needs `{key}`. Received: {part}.")
+                short = " A number in place of the choice sets it." if self.is_switch else ""
+                raise ValueError(f"The {self.kind} {part.name!r} needs `{key}`. Received: {part}.{short}")
         made: dict[str, Any] = {}
         for key, value in part.options.items() if part.name is not None else ():
             inner = self.inner(key)
@@ -224,15 +258,9 @@ def _all_options(slot: Slot, entries: tuple) -> dict[str, Option]:
     return options
 
 
-def _may_be_none(option: Option) -> bool:
-    """Returns whether None is a value of an option."""
-    return type(None) in typing.get_args(option.hint)
-
-
 def _fits(options: Mapping[str, Any], option: Option) -> bool:
     """Returns whether an option is there that may be of another choice too: numbers do not stand for tuples."""
-    several = tuple in {typing.get_origin(kind) for kind in (option.hint, *typing.get_args(option.hint))}
-    return option.name in options and isinstance(options[option.name], tuple) == several
+    return option.name in options and isinstance(options[option.name], tuple) == may_be_list(option.hint)
 
 
 @functools.lru_cache(maxsize=4096)

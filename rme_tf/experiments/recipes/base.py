@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rme_tf.core.registry import lookup
-from rme_tf.core.validation import check_count, check_number, optional
+from rme_tf.core.validation import check_choice, check_count, check_number, optional
 from rme_tf.experiments.parts.fields import default_part, differing, with_fields
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
+from rme_tf.experiments.recipes.field_checks import check_fields
 from rme_tf.experiments.recipes.flat_form import FLAT, nested
 from rme_tf.experiments.recipes.part_checks import check_parts
 from rme_tf.experiments.recipes.places import PLACES
@@ -21,6 +22,7 @@ from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
 from rme_tf.experiments.recipes.task import Task
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, independent of the run's own seed
+POLICIES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 NEVER_LESS = {
     0: ("seed",),
     1: (
@@ -37,7 +39,7 @@ class Recipe(ScheduleFields):
     `ScheduleFields` has the fields of the schedule.
 
     Args:
-        data_dir: directory of data sets, downloaded or prepared.
+        data_dir: directory of data sets, downloaded or prepared; None for the default of TensorFlow Datasets.
         download: whether a data set that is not in `data_dir` is fetched.
         train_size: number of training observations, the first ones; None for all.
         test_size: number of test observations, the first ones, at most; None for all.
@@ -57,7 +59,7 @@ class Recipe(ScheduleFields):
             start alike; one component has none.
         optimizer: optimizer of Keras.
         seed: seed of all randomness.
-        policy: Keras dtype policy, such as "mixed_float16".
+        policy: Keras dtype policy, "float32" or "mixed_float16" for instance.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: training steps after which control returns to Python, as in Keras.
         importance_samples: samples of the reported log-likelihood, over all components.
@@ -114,11 +116,13 @@ class Recipe(ScheduleFields):
     smoke: bool = False
 
     def __post_init__(self):
+        check_fields(self, without=self.PARTS)
         self._complete_parts()
         for name, table in self.TABLES.items():
             lookup(table, getattr(self, name), name.replace("dataset", "data set"))
         for least, names in NEVER_LESS.items():
             self.check_at_least(least, *names)
+        check_choice("policy", self.policy, POLICIES)
         self.check_positive("later_width", "train_minutes")
         self.check_schedule()
         parts = {name: self.choice(name) for name in self.PARTS}

@@ -142,6 +142,9 @@ def _refuse_idle(kind: type, config: Mapping[str, Any], values: Mapping[str, Any
                 raise ValueError(f"Expected `{'.'.join(path)}` once. Received: also `{name}: {config[name]!r}`.")
             if not takes(kind, present, path):
                 with_option(kind, present[path[0]], path, None)  # raises ValueError, but for a study
+                if not getattr(kind, "SEVERAL", False):
+                    chosen = f"{path[0]} {present[path[0]].name!r}"
+                    raise ValueError(f"Expected a choice that honors `{'.'.join(path)}`. Received: {chosen}.")
 
 
 def _present_parts(

@@ -72,9 +72,9 @@ class ImageRecipe(Recipe):
         binarization: "dynamic" (redrawn for each training batch), "static" or "threshold" for 0 and 1, with the
             likelihood "bernoulli"; "none" for the 256 levels; "dequantized" for real numbers, with added noise. A
             density has bits per dimension only for "dequantized" pixels.
-        path: folder or file of a data set: see data/README.md.
-        size: pixels on a side, for the data sets "celeb_a" and "folder".
-        channels: 1 (gray) or 3 (RGB), for the data set "folder".
+        path: folder or file of a data set, see data/README.md; None for one in `data_dir`.
+        size: pixels on a side, for the data sets "celeb_a" and "folder"; None for the data set's default.
+        channels: 1 (gray) or 3 (RGB), for the data set "folder"; None for the data set's default.
         bits: significant bits of 16-bit files, for the data set "folder"; None for 16, or the number in a TIFF file.
         diagnosed: number of test images for the report on collapse; None for no report, and no monitor in training.
     """

@@ -6,6 +6,7 @@ import keras
 
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.core.validation import check_count, check_number, check_sizes, is_count, optional
+from rme_tf.experiments.parts.hints import check
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 
@@ -27,6 +28,8 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
     Raises:
         ValueError: if a class refuses an option, or choices exclude each other.
     """
+    for name, slot in slots.items():
+        check_options(name, slot, parts[name])
     for name in ("encoder", "decoder"):
         check_network(name, parts[name])
     check_optimizer(parts["optimizer"])
@@ -44,20 +47,26 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
         )
 
 
-def without_warm_start(slot: Slot, part: Part, components: int) -> Part:
-    """Returns the choice of an algorithm, without a warm start if impossible.
+def check_options(place: str, slot: Slot, part: Part) -> None:
+    """Raises ValueError for an option of another type, by its dotted name."""
+    known = slot.options(part.name)
+    for name, value in part.options.items():
+        inner = slot.inner(name)
+        if inner is None:
+            check(f"{place}.{name}", value, known[name].hint)
+        else:
+            check_options(f"{place}.{name}", inner, value)
 
-    One component has no warm start, nor do some algorithms.
+
+def without_warm_start(slot: Slot, part: Part, components: int) -> Part:
+    """Returns the algorithm, without a warm start for one component.
 
     Args:
         slot: place of the algorithm.
         part: choice of the algorithm.
         components: number of components M.
     """
-    kind = slot.table[part.name] if part.name is not None else None
-    if components == 1 or "warm_start_epochs" not in getattr(kind, "honors", ()):
-        return slot.part({"warm_start_epochs": 0}, part)
-    return part
+    return slot.part({"warm_start_epochs": 0}, part) if components == 1 else part
 
 
 def check_network(field: str, part: Part) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 
 from rme_tf.algorithms import ALGORITHMS
+from rme_tf.algorithms.capabilities import refused_arguments
 from rme_tf.experiments.parts.options import Option
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.likelihoods import LIKELIHOODS
@@ -15,6 +16,24 @@ from rme_tf.priors import PRIORS
 from rme_tf.refinements import REFINEMENTS
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+OPTIMIZER_TEXTS = {
+    "learning_rate": "learning rate, at the start of its schedule",
+    "weight_decay": "weight decay of a step, relative to the learning rate; None for none",
+    "clipnorm": "largest norm of the gradient of each weight; None for no limit",
+    "clipvalue": "largest absolute value of each entry of a gradient; None for no limit",
+    "global_clipnorm": "largest norm of all gradients together; None for no limit",
+    "momentum": "share of the last step in the next one",
+    "nesterov": "whether the momentum is Nesterov's",
+    "beta_1": "decay rate of the mean of the gradients",
+    "beta_2": "decay rate of the mean of the squared gradients",
+    "epsilon": "constant in the denominator of a step, against division by zero",
+    "amsgrad": "whether the largest mean of the squared gradients is used, as in AMSGrad",
+    "use_ema": "whether moving averages of the weights replace them at the end of training",
+    "ema_momentum": "decay rate of these moving averages",
+    "ema_overwrite_frequency": "steps after which the moving averages replace the weights; None for the end only",
+    "loss_scale_factor": "factor of the loss, against underflow in half precision; None for none",
+    "gradient_accumulation_steps": "batches whose gradients are averaged for one update; None for one batch",
+}
 TRUNKS = {SHARED: None, **COMPONENT_NETWORKS}
 MEAN_SCALE = Option(
     "mean_scale",
@@ -56,6 +75,8 @@ PLACES: dict[str, Slot] = {
     "prior": Slot("prior", PRIORS, CODE),
     "refinement": Slot("refinement", REFINEMENTS, optional=True),
     "mixing": Slot("mixing", MIXINGS),
-    "algorithm": Slot("algorithm", ALGORITHMS),
-    "optimizer": Slot("optimizer", OPTIMIZERS),
+    "algorithm": Slot("algorithm", ALGORITHMS, refused=refused_arguments),
+    "optimizer": Slot(
+        "optimizer", OPTIMIZERS, exclusive=("clipnorm", "clipvalue", "global_clipnorm"), texts=OPTIMIZER_TEXTS
+    ),
 }

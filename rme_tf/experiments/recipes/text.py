@@ -40,10 +40,10 @@ class TextRecipe(Recipe, TokenizerFields):
     Args:
         corpus: folder with train.txt, validation.txt and test.txt; one file, of whose lines 5% are for validation and
             5% for the test; or "docs", prose that comes with Python.
-        train: file of training sentences, in place of the folder's.
-        validation: file of validation sentences.
-        test: file of test sentences.
-        tfds: name of a text data set of TensorFlow Datasets, in place of the corpus.
+        train: file of training sentences, in place of the folder's; None for the corpus.
+        validation: file of validation sentences; None for the corpus.
+        test: file of test sentences; None for the corpus.
+        tfds: name of a text data set of TensorFlow Datasets, in place of the corpus; None for the corpus.
         field: name of the text in that data set's examples.
         max_length: largest number of tokens of a sentence, EOS included; longer sentences are truncated.
         weight_range: limit of initial weights and biases, drawn from U(-weight_range, weight_range), also after a

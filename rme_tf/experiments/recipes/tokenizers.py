@@ -36,7 +36,10 @@ class TokenizerFields:
     lowercase: bool = False
 
     def check_tokenizer(self) -> None:
-        """Raises ValueError for a number that is out of range."""
+        """Raises ValueError for an invalid number or an unknown kind."""
+        is_path = pathlib.PurePath(self.tokenizer).suffix or len(pathlib.PurePath(self.tokenizer).parts) > 1
+        if self.tokenizer not in text.TOKENIZERS and not is_path:
+            _check_file(self.tokenizer)
         optional(check_count, "tokenizer_lines", self.tokenizer_lines)
         check_training(self.vocabulary_size, self.coverage)
 
@@ -54,12 +57,7 @@ def make_tokenizer(recipe: TokenizerFields, lines) -> text.Tokenizer:
         ValueError: if the training refuses an option or the lines, or the file of the tokenizer does not exist.
     """
     if recipe.tokenizer not in text.TOKENIZERS:
-        if not os.path.isfile(recipe.tokenizer):
-            kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
-            raise ValueError(
-                f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {recipe.tokenizer!r}, which "
-                "is no file."
-            )
+        _check_file(recipe.tokenizer)
         return text.load_tokenizer(recipe.tokenizer)
     size = recipe.vocabulary_size
     while True:
@@ -77,6 +75,15 @@ def make_tokenizer(recipe: TokenizerFields, lines) -> text.Tokenizer:
             stacklevel=4,
         )
     return tokenizer
+
+
+def _check_file(tokenizer: str) -> None:
+    """Raises ValueError for a tokenizer that is neither a kind nor a file."""
+    if not os.path.isfile(tokenizer):
+        kinds = ", ".join(repr(kind) for kind in text.TOKENIZERS)
+        raise ValueError(
+            f"`tokenizer` must be one of {kinds}, or a SentencePiece model. Received: {tokenizer!r}, which is no file."
+        )
 
 
 def tokenizer_of_run(recipe: TokenizerFields, lines, out: pathlib.Path | None) -> text.Tokenizer:

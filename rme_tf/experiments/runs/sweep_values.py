@@ -1,16 +1,16 @@
 """Fields and values of sweeps, as words of a command line."""
 
 import re
-import types
 import typing
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from rme_tf.experiments.parts.fields import Path, choice_at, option_paths, paths_of, slots_of, takes
-from rme_tf.experiments.parts.options import PLAIN
+from rme_tf.experiments.parts.hints import alternatives, may_be_list, noun
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
+from rme_tf.experiments.parts.words import is_plain, plain_value
 
 
 def swept_paths(kind: type, parts: Mapping[str, Part], name: str) -> list[Path]:
@@ -46,13 +46,13 @@ def value_of(kind: type, parts: Mapping[str, Part], path: Path, word: str) -> An
     hint = _hint(kind, parts, path)
     if path[-1].endswith(("_epoch", "_epochs")) and re.fullmatch(r"\d+/[1-9]\d*", word):
         return Fraction(word)
-    for one in _alternatives(hint):
+    for one in _in_order(hint):
         try:
             return _read(one, word)
         except ValueError:
             continue
-    expected = " or ".join(_noun(one) for one in _alternatives(hint))
-    raise ValueError(f"Expected {expected} for the field `{dotted}`. Received: {word!r}.")
+    divided = ", divided by hyphens, such as 200-200" if may_be_list(hint) else ""
+    raise ValueError(f"Expected {noun(hint)}{divided} for the field `{dotted}`. Received: {word!r}.")
 
 
 def word_of(value, slot: Slot | None = None) -> str:
@@ -70,10 +70,13 @@ def word_of(value, slot: Slot | None = None) -> str:
 
 def _choice(slot: Slot, dotted: str, word: str) -> Any:
     """Returns the choice of a word: a name, None, a truth value, or a number where one stands for a choice."""
-    if (word in slot.table and not slot.is_switch) or (word == "None" and slot.optional):
-        return PLAIN.get(word, word)
-    if slot.is_switch and word in ("True", "False"):
-        return PLAIN[word]
+    value = plain_value(word) if word not in slot.table else word
+    if value is None or isinstance(value, bool):
+        known = slot.optional if value is None else slot.is_switch
+    else:
+        known = word in slot.table and not slot.is_switch
+    if known:
+        return value
     try:
         slot.read(float(word), Part(None))
     except ValueError:
@@ -92,19 +95,17 @@ def _hint(kind: type, parts: Mapping[str, Part], path: Path) -> Any:
     return {**slot.all_options, **slot.options_at(part.name)}[path[-1]].hint
 
 
-def _alternatives(hint) -> list:
+def _in_order(hint) -> list:
     """Returns the types of a union, numbers and None before text."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     order = [type(None), bool, int, float]
-    hints = list(typing.get_args(hint)) if union else [hint]
-    return sorted(hints, key=lambda one: order.index(one) if one in order else len(order) + (one is str))
+    return sorted(alternatives(hint), key=lambda one: order.index(one) if one in order else len(order) + (one is str))
 
 
 def _read(hint, word: str) -> Any:
     """Returns the value of one type that a word is; raises ValueError if it is none."""
     if hint in (bool, type(None)):
-        if word in PLAIN and isinstance(PLAIN[word], hint):
-            return PLAIN[word]
+        if is_plain(word) and isinstance(plain_value(word), hint):
+            return plain_value(word)
     elif hint in (int, float, str):
         return hint(word)
     elif typing.get_origin(hint) is typing.Literal:
@@ -116,11 +117,3 @@ def _read(hint, word: str) -> Any:
 
 def _no_value(word: str):
     raise ValueError(f"No value: {word!r}.")
-
-
-def _noun(hint) -> str:
-    """Returns the noun for a type, for a message."""
-    nouns = {int: "a whole number", float: "a number", str: "text", bool: "True or False", type(None): "None"}
-    if typing.get_origin(hint) is tuple:
-        return "values divided by hyphens, such as 200-200"
-    return nouns.get(hint, str(hint).removeprefix("typing."))

@@ -1,0 +1,95 @@
+"""Types of fields and options: alternatives, nouns and values."""
+
+import inspect
+import os
+import types
+import typing
+from typing import Any
+
+import numpy as np
+
+from rme_tf.core.validation import is_count, is_number, require
+from rme_tf.experiments.parts.words import is_plain, plain_value
+
+NOUNS = {int: "an integer", float: "a number", str: "text", bool: "True or False", type(None): "None"}
+
+
+def alternatives(hint) -> list[Any]:
+    """Returns the types of a union without annotations, or a single type."""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [kind for part in typing.get_args(hint) for kind in alternatives(part)]
+    return [hint]
+
+
+def may_be_none(hint) -> bool:
+    """Returns whether None is a value of a type."""
+    return type(None) in alternatives(hint)
+
+
+def may_be_text(hint) -> bool:
+    """Returns whether text is a value of a type."""
+    return any(kind is str or typing.get_origin(kind) is typing.Literal for kind in alternatives(hint))
+
+
+def may_be_list(hint) -> bool:
+    """Returns whether a list is a value of a type."""
+    return any(typing.get_origin(kind) is tuple for kind in alternatives(hint))
+
+
+def is_list(hint) -> bool:
+    """Returns whether all values of a type but None are lists."""
+    return all(typing.get_origin(kind) is tuple for kind in alternatives(hint) if kind is not type(None))
+
+
+def noun(hint) -> str:
+    """Returns the noun for a type, for messages."""
+    nouns = []
+    for kind in alternatives(hint):
+        if typing.get_origin(kind) is tuple:
+            nouns.append(f"a list, each {noun(typing.get_args(kind)[0])}")
+        elif typing.get_origin(kind) is typing.Literal:
+            nouns += map(repr, typing.get_args(kind))
+        else:
+            nouns.append(NOUNS.get(kind, getattr(kind, "__name__", str(kind))))
+    return " or ".join(dict.fromkeys(nouns))
+
+
+def fits(value, hint) -> bool:
+    """Returns whether a value is of a type.
+
+    Integers are numbers, and truth values are not.
+    """
+    return any(_fits(value, kind) for kind in alternatives(hint))
+
+
+def _fits(value, kind) -> bool:
+    checks = {int: is_count, float: is_number, type(None): lambda value: value is None, Any: lambda value: True}
+    if kind in checks:
+        return checks[kind](value)
+    if typing.get_origin(kind) is typing.Literal:
+        return any(type(value) is type(choice) and value == choice for choice in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(fits(entry, typing.get_args(kind)[0]) for entry in value)
+    return not inspect.isclass(kind) or isinstance(value, kind)
+
+
+def plain(value) -> Any:
+    """Returns paths as text, and numbers of NumPy as numbers of Python."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def read(value, hint) -> Any:
+    """Returns the truth value or None of a word.
+
+    Where text is a value of the type, words are text.
+    """
+    return plain_value(value) if is_plain(value) and not may_be_text(hint) else value
+
+
+def check(name: str, value, hint) -> None:
+    """Raises ValueError for a value of another type."""
+    require(fits(value, hint), name, f"be {noun(hint)}", repr(value))
