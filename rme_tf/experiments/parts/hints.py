@@ -83,7 +83,7 @@ def plain(value) -> Any:
 
 
 def read(value, hint) -> Any:
-    """Returns the truth value or None of a word.
+    """Returns the truth value or None that a word is.
 
     Where text is a value of the type, words are text.
     """
