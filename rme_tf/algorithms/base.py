@@ -15,7 +15,7 @@ from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
 from rme_tf.core.fused_adam import fused_updates
 from rme_tf.core.optimizer_updates import updates_made
 from rme_tf.core.serializable import Configured
-from rme_tf.core.validation import check_count, check_number, require
+from rme_tf.core.validation import check_count, check_number, optional, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,16 @@ class Algorithm(Configured):
             log q and log Q.
         free_bits: `FreeBits`, a floor under the KL of each component, or None.
         aggressive: `Aggressive`, a schedule with several steps of the encoders for one of the decoder, or None.
+        components_per_step: number of different components K drawn for each observation in a step, uniformly; None, or
+            the number that trains, for all of them. The decoder then runs on K codes of an observation, not M. On
+            average over the draws, the gradients are the ones that the algorithm documents.
 
     Raises:
         ValueError: if a number is out of range, or an argument has no effect on this algorithm.
 
     To be implemented by subclasses:
         * `step(model, x, seed)`: moves the model's weights by `ascend`, and returns the `LogProbs` of the draw
-          that it used, with K columns for K components. x [B, ...], seed [2].
+          that it used, with K columns for K components, or `DrawnLogProbs`. x [B, ...], seed [2].
         * `honors`: the settings that the step honors, by name; every other one is refused. With a new `step` it is
           empty until the class declares it again.
             "num_samples"        draws `self.num_samples` samples from each component
@@ -51,6 +54,7 @@ class Algorithm(Configured):
             "learned_mixing"     moves the mixing weights, `log_alpha` of the encoding
             "mixing_penalty"     subtracts `model.mixing.penalty(log_alpha)`
             "aggressive"         moves all weights by `ascend`
+            "components_per_step" draws `self.components_per_step` components if `self.draws_some(count)`
             "refinement"         trains a refined model by `model.refinement.objective`
 
     May be overridden:
@@ -68,6 +72,7 @@ class Algorithm(Configured):
     kl_weight: float | Annealing = 1.0
     free_bits: FreeBits | None = None
     aggressive: Aggressive | None = None
+    components_per_step: int | None = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -80,6 +85,7 @@ class Algorithm(Configured):
         check_count("warm_start_epochs", self.warm_start_epochs, 0)
         check_number("warm_start_noise", self.warm_start_noise, least=0.0)
         check_kl_weight(self.kl_weight)
+        optional(check_count, "components_per_step", self.components_per_step)
         for name, kind in (("free_bits", FreeBits), ("aggressive", Aggressive)):
             value = getattr(self, name)
             require(isinstance(value, kind | None), name, f"be of {kind.__name__} or None", repr(value))
@@ -88,6 +94,9 @@ class Algorithm(Configured):
     def check(self, model):
         """Raises ValueError for a `rme_tf.VAE` that the algorithm cannot train."""
         capabilities.check_parts(self, model)
+        remedy = "The model has no more components; None draws all of them."
+        most = model.num_components
+        optional(check_count, "components_per_step", self.components_per_step, most=most, remedy=remedy)
         remedy = self.exact_for_any_decoder(model)
         if remedy and decoder_mixes_rows(model):
             raise ValueError(mixed_rows_message(self, model, remedy))
@@ -133,11 +142,15 @@ class Algorithm(Configured):
         del epochs_trained
         return 0
 
+    def draws_some(self, num_components: int) -> bool:
+        """Returns whether a step draws less than this number of components for each observation."""
+        return self.components_per_step is not None and self.components_per_step < num_components
+
     def kl_weight_now(self, model):
         """Returns the weight of the KL term at the optimizer's present update."""
         return self.kl_weight(updates_made(model.optimizer)) if callable(self.kl_weight) else self.kl_weight
 
-    def kl_below_floor(self, model, params, z):
+    def kl_below_floor(self, model, params, z, drawn=None):
         """Returns the KL of each component below the free-bits floor, in nats.
 
         Shape [B, K]. Zero without free bits.
@@ -146,10 +159,11 @@ class Algorithm(Configured):
             model: `VAE` in training.
             params: params of the components. Shape [B, K, P].
             z: draws from each component. Shape [S, B, K, D].
+            drawn: `ComponentDraws` if the K components differ between the observations.
         """
         if self.free_bits is None:
             return tf.zeros(tf.shape(params)[:2])
-        return self.free_bits.kl_below_floor(model, params, z)
+        return self.free_bits.kl_below_floor(model, params, z, *([] if drawn is None else [drawn]))
 
     refund = kl_below_floor  # its former name
 

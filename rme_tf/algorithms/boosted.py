@@ -28,7 +28,8 @@ class Boosted(Recursion):
     Args:
         entropy_weight: lambda, weight of the entropy of q_m; positive. Small values make q_m a spike.
         update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
-        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive, components_per_step: see
+            `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.

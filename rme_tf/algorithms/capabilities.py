@@ -9,6 +9,7 @@ ARGUMENTS = {
     "kl_weight": ("the weight of the KL term", 1.0),
     "free_bits": ("a floor under the KL term of each component", None),
     "aggressive": ("a schedule of the decoder's updates", None),
+    "components_per_step": ("the number of components that a step draws for each observation", None),
 }
 # Part of a model that asks something of the algorithm.
 PARTS = ("learned_mixing", "mixing_penalty", "refinement")

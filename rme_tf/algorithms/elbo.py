@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.algorithms.bound import BoundAlgorithm
@@ -16,14 +17,18 @@ class ELBO(BoundAlgorithm):
     """Ascent of all parameters on ELBO(Q), stratified over the components.
 
     With one component this is the VAE. With several it is the mixture encoder, the baseline that ascends
-    the evaluated bound itself; with learned weights it is known to collapse to one component.
+    the evaluated bound itself; with learned weights it is known to collapse to one component. With
+    `components_per_step` the estimate of ELBO(Q) is unbiased: the one of MISVAE from some components to all, with a
+    subset for each observation.
 
     Args:
-        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive, components_per_step: see
+            `Algorithm`.
 
     References:
         Kingma and Welling (2014), https://arxiv.org/abs/1312.6114
         Morningstar et al. (2021), https://arxiv.org/abs/2003.01687
+        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
     """
 
     honors: ClassVar[frozenset[str]] = SETTINGS
@@ -31,3 +36,10 @@ class ELBO(BoundAlgorithm):
     def bound(self, log_joint, log_mixture_density, log_alpha):
         """Returns ELBO(Q)."""
         return objectives.mixture_elbo(log_joint, log_mixture_density, log_alpha)
+
+    def drawn_bound(self, log_joint, log_mixture_density, log_weights, drawn):
+        """Returns an estimate of ELBO(Q) from drawn components, whose gradient has less noise."""
+        if type(self).bound is not ELBO.bound:
+            return super().drawn_bound(log_joint, log_mixture_density, log_weights, drawn)
+        alpha = drawn.count / drawn.num_components * tf.exp(log_weights)
+        return drawn.weighted_sum(alpha, objectives.elbo(log_joint, log_mixture_density))

@@ -15,7 +15,7 @@ class FreeBits(Configured):
     """Floor under each component's KL(q_m || p) in training, by groups of latent dimensions.
 
     The KL is replaced by sum_g max(nats, mean_x KL_g) over groups g of latent dimensions, with the mean over the
-    minibatch. The objective of component m is then
+    minibatch, or over its observations that drew the component. The objective of component m is then
 
         E_q[log p(x|z)] - sum_g max(nats, mean_x E_q[log q_m(z_g|x) - log p(z_g)])
 
@@ -39,7 +39,7 @@ class FreeBits(Configured):
         check_number("nats", self.nats, least=0.0)
         optional(check_count, "groups", self.groups)
 
-    def kl_below_floor(self, model, params, z):
+    def kl_below_floor(self, model, params, z, drawn=None):
         """Returns the KL of each component below the floor, in nats, [B, K].
 
         KL(q_m || p) minus it has the gradient of the floored sum, so training adds it to the bound.
@@ -48,6 +48,7 @@ class FreeBits(Configured):
             model: `VAE` in training.
             params: params of the components. Shape [B, K, P].
             z: draws from each component. Shape [S, B, K, D].
+            drawn: `ComponentDraws` if the K components differ between the observations.
 
         Raises:
             ValueError: if the family or the prior is not independent over dimensions and `groups` is not 1, or if the
@@ -59,7 +60,8 @@ class FreeBits(Configured):
         else:
             kl = self._grouped(model, params, z)
         kl = tf.reduce_mean(kl, axis=0)  # samples  [B, K, G]
-        below = tf.stop_gradient(tf.reduce_mean(kl, axis=0) < self.nats)  # batch  [K, G]
+        means = tf.reduce_mean(kl, axis=0) if drawn is None else drawn.means_over_batch(kl)  # batch
+        below = tf.stop_gradient(means < self.nats)  # [K, G], or [B, K, G]
         return tf.reduce_sum(tf.where(below, kl, 0.0), axis=-1)  # groups
 
     refund = kl_below_floor  # its former name

@@ -1,6 +1,7 @@
 """The importance-weighted bound of one component (IWAE) or several (SIWAE)."""
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -26,6 +27,10 @@ class ImportanceWeighted(BoundAlgorithm):
     and outside that over samples: it lies between the two, and is not offered. The epoch log shows ELBO(Q), as for
     every algorithm.
 
+    With `components_per_step` the sum is over K drawn components, of weights M / K alpha_m. Its mean is the sum over
+    all, so its log is still a bound on log p(x) on average, but a looser one: with one component and one sample
+    E_m[log M alpha_m w_m] for uniform m, which draws learned weights to uniform ones, where it is the ELBO.
+
     Args:
         num_samples: S, samples of each component in a step.
         kl_weight: see `Algorithm`. The bound has no KL term: this is the power of p(z) / Q(z|x) in each weight, and
@@ -33,7 +38,7 @@ class ImportanceWeighted(BoundAlgorithm):
         gradient: gradient of the encoders: "pathwise", or "dreg", doubly reparameterized: the same on average, with
             less variance, for one component. (Of several, the samples of one component weigh the densities of the
             others, and to these no path leads back.)
-        warm_start_epochs, warm_start_noise, aggressive: see `Algorithm`.
+        warm_start_epochs, warm_start_noise, aggressive, components_per_step: see `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range, a name is unknown, or there are free bits: the bound has no KL term.
@@ -44,6 +49,8 @@ class ImportanceWeighted(BoundAlgorithm):
         Tucker et al. (2019), https://arxiv.org/abs/1810.04152
         Kviman et al. (2022), https://arxiv.org/abs/2202.10951
     """
+
+    honors: ClassVar[frozenset[str]] = BoundAlgorithm.honors | {"components_per_step"}
 
     num_samples: int = 5
     gradient: str = "pathwise"

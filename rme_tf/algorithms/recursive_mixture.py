@@ -29,14 +29,15 @@ import tensorflow as tf
 from rme_tf import objectives
 from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.capabilities import SETTINGS
+from rme_tf.algorithms.drawn_update import MIN_ALPHA, DrawnUpdate
 from rme_tf.algorithms.polish import begin_with_equal_weights, check_polish, polishing
 from rme_tf.algorithms.sequential import SequentialUpdate
 from rme_tf.core.optimizer_updates import refuse_accumulation
 from rme_tf.core.registry import lookup
+from rme_tf.core.scaled_gradient import scale_gradient
 from rme_tf.core.types import LogProbs
 from rme_tf.core.validation import check_number
-
-MIN_ALPHA = 1e-4  # floor of 1 / alpha: a component of less weight gets a gradient shrunk in proportion
+from rme_tf.posteriors import UniformMixing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,8 @@ class Recursion(Algorithm):
             including the mixing weights, and the decoder by alpha; None is no polish.
         weights_from_polish: whether learned mixing weights stay uniform until the polish. The recursion then breaks the
             symmetry of the components before one of them can take all the weight.
-        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive, components_per_step: see
+            `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
@@ -89,9 +91,21 @@ class Recursion(Algorithm):
         """Returns whether the recursion has mixing weights to learn."""
         return model.mixing.learned and not self.weights_from_polish
 
+    def moving_variables(self, model) -> list:
+        """Returns the variables that a step moves: the active ones without mixing weights that wait."""
+        waits = model.mixing_network is not None and not self.moves_weights(model)
+        waiting = {id(variable) for variable in model.mixing_network.trainable_variables} if waits else set()
+        return [variable for variable in model.active_variables if id(variable) not in waiting]
+
     def check(self, model):
-        """Raises ValueError for a prior or family that the recursion cannot train."""
+        """Raises ValueError for a prior or family that the recursion cannot train, and draws in the paper's loop."""
         super().check(model)
+        if self.update == "sequential" and self.draws_some(model.num_components):
+            raise ValueError(
+                "The paper's loop trains every component in each step. Expected: update='joint', or "
+                f"components_per_step=None. Received: components_per_step={self.components_per_step} of "
+                f"{model.num_components} components with update='sequential'."
+            )
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
                 "Free bits in recursive mixture estimation need a prior without weights of its own. "
@@ -115,8 +129,19 @@ class Recursion(Algorithm):
         return super(Recursion, dataclasses.replace(self, weights_from_polish=waits)).of_saved(model)
 
     def exact_for_any_decoder(self, model):
-        """Returns the paper's loop: the joint update rescales gradients at codes."""
-        return {"update": "sequential"} if self.update == "joint" and model.num_components > 1 else {}
+        """Returns the paper's loop: the joint update rescales gradients at codes.
+
+        From drawn components it does so only for weights of the decoder that are not uniform.
+        """
+        if self.update != "joint" or model.num_components == 1:
+            return {}
+        if self.draws_some(model.num_components):
+            return {} if self.weighs_alike(model) else {"decoder_weights": "uniform"}
+        return {"update": "sequential"}
+
+    def weighs_alike(self, model) -> bool:
+        """Returns whether all components always have equal weights in the objective of theta."""
+        return self.decoder_weights == "uniform" or isinstance(model.mixing, UniformMixing)
 
     def check_optimizer(self, optimizer):
         """Raises ValueError for the paper's loop with an optimizer that accumulates gradients."""
@@ -124,9 +149,11 @@ class Recursion(Algorithm):
             refuse_accumulation(optimizer, instead="`update='joint'`")
 
     def step(self, model, x, seed):
-        """Updates every weight by its objective; returns `LogProbs`."""
+        """Updates every weight by its objective; returns `LogProbs` or `DrawnLogProbs`."""
         if model.phase == 1:
             return polishing(self).step(model, x, seed)
+        if self.draws_some(model.active_components):
+            return DrawnUpdate(self, model, x, seed).run()
         return UPDATES[self.update](self, model, x, seed)
 
     def generative_weights(self, log_alpha):
@@ -176,7 +203,8 @@ class RecursiveMixture(Recursion):
         bound: "skew" (smooth, KL to a mixture with a share exp(-C) of q_m), "clamp" (the paper's min(KL, C)) or
             "none", without a `kl_bound`.
         update, decoder_weights, polish_epoch, weights_from_polish: see `Recursion`.
-        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive: see `Algorithm`.
+        num_samples, warm_start_epochs, warm_start_noise, kl_weight, free_bits, aggressive, components_per_step: see
+            `Algorithm`.
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
@@ -230,7 +258,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         z = q.sample_components(algorithm.num_samples, seed)
         scale = 1.0 / tf.maximum(weights, MIN_ALPHA)
         share = weights * scale  # one, but for a weight below the floor  [B, K]
-        rescaled = _scale_gradient(z, scale[..., tf.newaxis])
+        rescaled = scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
         log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, K]
@@ -249,14 +277,7 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         value -= model.mixing.penalty(log_alpha)
         return value, LogProbs(log_lik, log_prior, log_q_all, log_alpha)
 
-    waits = model.mixing_network is not None and not algorithm.moves_weights(model)
-    waiting = {id(variable) for variable in model.mixing_network.trainable_variables} if waits else set()
-    return ascend(model, [variable for variable in model.active_variables if id(variable) not in waiting], objective)
-
-
-def _scale_gradient(x, scale):
-    """Returns x, whose gradient is multiplied by `scale`."""
-    return tf.stop_gradient(x) + scale * (x - tf.stop_gradient(x))
+    return ascend(model, algorithm.moving_variables(model), objective)
 
 
 DECODER_WEIGHTS = {"alpha": tf.exp, "uniform": lambda log_alpha: tf.nn.softmax(tf.zeros_like(log_alpha))}

@@ -43,7 +43,12 @@ class SubsetELBO(BoundAlgorithm):
         Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
     """
 
-    honors: ClassVar[frozenset[str]] = SETTINGS - {"learned_mixing", "mixing_penalty", "refinement"}
+    honors: ClassVar[frozenset[str]] = SETTINGS - {
+        "components_per_step",  # which `subset_size` is
+        "learned_mixing",
+        "mixing_penalty",
+        "refinement",
+    }
 
     subset_size: int = 1
     estimator: str = "s2a"

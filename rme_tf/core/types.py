@@ -28,7 +28,7 @@ class Encoding(NamedTuple):
 class PosteriorView(NamedTuple):
     """Read access to a model's posterior, for priors built from it (VampPrior)."""
 
-    posterior: Callable  # inputs [N, *input_shape], their lengths [N] or None, held -> Q(z|x), batch [N], event [D]
+    posterior: Callable  # inputs [N, *input_shape], lengths [N] or None, held, share -> Q(z|x), batch [N], event [D]
     inputs_of: Callable  # observations [N, *event_shape] -> inputs, and their lengths [N] or None
     input_shape: tuple  # event_shape; (None, E) for token ids, which are embedded
     interval: tuple[float, float] | None  # range of the entries of an input; None if unbounded
@@ -44,3 +44,13 @@ class LogProbs(NamedTuple):
     log_prior: Tensor  # log p(z)      [S, B, K]
     log_q_all: Tensor  # log q_j(z_m)  [S, B, K, K], where component m drew z_m
     log_alpha: Tensor  # [B, K]
+
+
+class DrawnLogProbs(NamedTuple):
+    """Log-probabilities, in nats, of S samples from each of K components drawn for each observation, of M."""
+
+    log_lik: Tensor  # log p(x | z)  [S, B, K]
+    log_prior: Tensor  # log p(z)      [S, B, K]
+    log_q_all: Tensor  # log q_j(z_m)  [S, B, K, M], where component m drew z_m
+    log_alpha: Tensor  # [B, M]
+    drawn: Tensor  # indices of the components  [B, K]

@@ -29,16 +29,21 @@ class RunningMeans(keras.metrics.Metric):
         """Number of observations of the first quantity since the last reset."""
         return self.count.value[0]
 
-    def update_state(self, values, known: Sequence[bool] | None = None):
+    def update_state(self, values, known=None):
         """Adds a batch of values.
 
         Args:
             values: one row for each observation. Shape [B, len(names)].
-            known: whether each column has values; None is True for all columns. Other columns must be 0.
+            known: whether each column has values, a sequence of booleans, or each entry, a tensor of the shape of the
+                values; None is True for all. Other values must be 0.
         """
-        size = tf.cast(tf.shape(values)[0], tf.float32)
         self.total.assign_add(tf.reduce_sum(values, axis=0))
-        self.count.assign_add(size * tf.constant(known or [True] * len(self.names), tf.float32))
+        if tf.is_tensor(known):
+            counts = tf.reduce_sum(tf.cast(known, tf.float32), axis=0)
+        else:
+            size = tf.cast(tf.shape(values)[0], tf.float32)
+            counts = size * tf.constant(known or [True] * len(self.names), tf.float32)
+        self.count.assign_add(counts)
 
     def result(self):
         """Returns a dict of scalar means by name.

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
+from rme_tf.algorithms.component_draws import epoch_terms
 from rme_tf.algorithms.warm_start import copy_first_encoder
 from rme_tf.core import optimizer_state
 from rme_tf.core.keras_compat import clear_losses, is_validation
@@ -201,7 +202,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         x = self._unpack(data)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
-        terms = objectives.mixture_terms(log_probs)
+        terms = epoch_terms(log_probs)
         if self.algorithm.aggressive is not None:
             self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
         code = first_non_finite(log_probs)
@@ -243,7 +244,11 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         missing = [[0, 0], [0, self.num_components - terms["alpha"].shape[-1]]]
         of_each = [tf.pad(terms[name], missing)[:, : self.num_logged] for name in ("component_elbo", "alpha")]
         values = tf.concat([overall, *of_each], axis=-1)
-        self.running_means.update_state(tf.where(known, values, 0.0), known)
+        seen = known
+        if "known" in terms:  # the components that were drawn for each observation
+            margins = [[0, 0], [len(LOGGED), self.num_logged]]
+            seen = tf.pad(terms["known"][:, : self.num_logged], margins, constant_values=True)
+        self.running_means.update_state(tf.where(seen, values, 0.0), seen)
         means = self.running_means.result()
         return {name: mean for (name, mean), has in zip(means.items(), known, strict=True) if has}
 

@@ -21,7 +21,7 @@ class Prior(keras.layers.Layer):
     May be overridden:
         * `marginals()`, if the latent dimensions are independent.
         * `bind(inference)`, if the prior is built from the model's posterior; then `uses_posterior` is True and
-          `held()` is overridden, too.
+          `held()` and `scaled(share)` are overridden, too.
         * `initialize(x, seed)`, if its weights can start from observations.
     """
 
@@ -42,6 +42,18 @@ class Prior(keras.layers.Layer):
         For objectives that move the posterior and hold p fixed, where the gradient reaches z alone. The prior's own
         weights may get a gradient; the inference networks that a prior may be built from do not.
         """
+        return self.distribution()
+
+    def scaled(self, share: float):
+        """Returns p(z), through which the inference networks get `share` of their gradient.
+
+        For objectives that move the posterior by as much. `distribution()` for priors without inference networks; the
+        prior's own weights and z get all of their gradient.
+
+        Args:
+            share: factor of the gradient in the inference networks that a prior may be built from.
+        """
+        del share
         return self.distribution()
 
     def marginals(self):

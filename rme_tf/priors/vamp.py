@@ -92,11 +92,15 @@ class Vamp(Prior):
         Raises:
             ValueError: unless the prior belongs to a model.
         """
-        return self._averaged(held=False)
+        return self._averaged()
 
     def held(self):
         """Returns `distribution()`, through which no gradient reaches the encoders or the pseudo-inputs."""
         return self._averaged(held=True)
+
+    def scaled(self, share: float):
+        """Returns `distribution()`, through which the encoders get `share` of their gradient. See `Prior.scaled`."""
+        return self._averaged(share=share)
 
     def initialize(self, x, seed: int = 0) -> None:
         """Sets the pseudo-inputs to observations, drawn without replacement.
@@ -131,12 +135,12 @@ class Vamp(Prior):
         with inference.replacing():
             self.raw_inputs.assign(inputs)
 
-    def _averaged(self, held: bool):
+    def _averaged(self, held: bool = False, share: float = 1.0):
         inference = self._bound()
         lengths = self.lengths.value if inference.masked else None
         return tfp.distributions.MixtureSameFamily(
             tfp.distributions.Categorical(logits=tf.zeros([self.num_components])),
-            inference.posterior(self.pseudo_inputs(), lengths, held),
+            inference.posterior(self.pseudo_inputs(), lengths, held, share),
         )
 
     def _bound(self) -> PosteriorView:
