@@ -94,9 +94,8 @@ class Algorithm(Configured):
     def check(self, model):
         """Raises ValueError for a `rme_tf.VAE` that the algorithm cannot train."""
         capabilities.check_parts(self, model)
-        remedy = "The model has no more components; None draws all of them."
-        most = model.num_components
-        optional(check_count, "components_per_step", self.components_per_step, most=most, remedy=remedy)
+        limit = {"most": model.num_components, "remedy": "The model has no more components; None draws all of them."}
+        optional(check_count, "components_per_step", self.components_per_step, **limit)
         remedy = self.exact_for_any_decoder(model)
         if remedy and decoder_mixes_rows(model):
             raise ValueError(mixed_rows_message(self, model, remedy))

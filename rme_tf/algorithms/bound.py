@@ -75,7 +75,7 @@ class BoundAlgorithm(Algorithm):
         """
         q, count = model.posterior_of(encoding), encoding.params.shape[1]
         if self.draws_some(count):
-            drawn = draw_components(tf.shape(encoding.params)[0], count, self.components_per_step, seed)
+            drawn = draw_components(tf.shape(encoding.params)[0], count, self.components_per_step or count, seed)
             own = drawn.of(encoding)
             z = model.posterior_of(own).sample_components(self.num_samples, seed)
             log_probs = drawn.log_probs(model.log_probs_at(x, q, z, training=True))
@@ -147,6 +147,6 @@ class BoundAlgorithm(Algorithm):
         return ascend(model, model.active_variables, objective)
 
 
-def weighted(log_probs: LogProbs, log_density, kl_weight):
+def weighted(log_probs: LogProbs | DrawnLogProbs, log_density, kl_weight):
     """Returns the arguments of `BoundAlgorithm.bound`: log_joint, log_mixture_density [S, B, K], log_alpha [B, K]."""
     return log_probs.log_lik + kl_weight * log_probs.log_prior, kl_weight * log_density, log_probs.log_alpha

@@ -23,17 +23,17 @@ class ComponentDraws(NamedTuple):
     of the draws of the other half.
     """
 
-    index: Tensor  # indices of the components  [B, K]
+    indices: Tensor  # indices of the components  [B, K]
     num_components: int  # M
 
     @property
-    def count(self) -> int:
+    def num_drawn(self) -> int:
         """K, the number of components drawn for each observation."""
-        return self.index.shape[-1]
+        return self.indices.shape[-1]
 
     def take(self, values):
         """Returns the values [B, K, ...] of the drawn components, for values [B, M, ...] of all."""
-        return tf.gather(values, self.index, axis=1, batch_dims=1)
+        return tf.gather(values, self.indices, axis=1, batch_dims=1)
 
     def of(self, encoding) -> Encoding:
         """Returns params [B, K, P] and log_alpha [B, K] of the drawn components of an encoding or a posterior."""
@@ -45,18 +45,18 @@ class ComponentDraws(NamedTuple):
 
     def log_probs(self, log_probs: LogProbs) -> DrawnLogProbs:
         """Returns the log-probabilities of the drawn components, with their indices."""
-        return DrawnLogProbs(*log_probs, self.index)
+        return DrawnLogProbs(*log_probs, self.indices)
 
     def one_hot(self):
         """Returns whether a component is the one drawn. Shape [B, K, M]."""
-        return tf.equal(self.index[..., tf.newaxis], tf.range(self.num_components))
+        return tf.equal(self.indices[..., tf.newaxis], tf.range(self.num_components))
 
     def log_weights(self, log_alpha):
         """Returns the log of M / K alpha_m of the drawn components. Shape [B, K].
 
         The sum of w_m v_m over the drawn components, by these weights, is unbiased for sum_m alpha_m v_m.
         """
-        return self.take(log_alpha) + math.log(self.num_components / self.count)
+        return self.take(log_alpha) + math.log(self.num_components / self.num_drawn)
 
     def means_over_batch(self, values):
         """Returns the mean of values over the observations that drew the same component.
@@ -71,7 +71,7 @@ class ComponentDraws(NamedTuple):
         totals = tf.tensordot(drew, values, [[0, 1], [0, 1]])  # [M, ...]
         counts = tf.reduce_sum(drew, axis=[0, 1])
         means = tf.math.divide_no_nan(totals, tf.reshape(counts, [-1, *[1] * (len(values.shape) - 2)]))
-        return tf.gather(means, self.index)
+        return tf.gather(means, self.indices)
 
     def baseline(self, values):
         """Returns the mean of values over the other half of the batch, without gradient.
@@ -104,7 +104,7 @@ class ComponentDraws(NamedTuple):
         Returns:
             Shape [B, ...].
         """
-        every, some = self.num_components, self.count
+        every, some = self.num_components, self.num_drawn
         held = tf.stop_gradient(values)
         if some > 1:
             centered = (every - 1) / (some - 1) * (held - tf.reduce_mean(held, axis=1, keepdims=True))
@@ -126,12 +126,14 @@ def draw_components(num_observations, num_components: int, count: int, seed) -> 
         seed: stateless seed. Shape [2].
     """
     seed = tf.random.fold_in(seed, DRAW_FOLD)
-    # Integers, whose draws are the same in XLA.
-    keys = tf.random.stateless_uniform([2, num_components], seed, None, None, tf.int32)
+    # Integers by a named algorithm: XLA, whose own is another one, then draws the same components.
+    keys = tf.random.stateless_uniform([2, num_components], seed, None, None, tf.int32, alg="philox")
     permutations = tf.argsort(keys, direction="DESCENDING")  # of the even and of the odd rows
     rows = tf.range(num_observations)[:, tf.newaxis]
     columns = (rows // 2 * count + tf.range(count)) % num_components
-    return ComponentDraws(tf.gather(tf.reshape(permutations, [-1]), rows % 2 * num_components + columns), num_components)
+    return ComponentDraws(
+        tf.gather(tf.reshape(permutations, [-1]), rows % 2 * num_components + columns), num_components
+    )
 
 
 def epoch_terms(log_probs: LogProbs | DrawnLogProbs) -> dict:

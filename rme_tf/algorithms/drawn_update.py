@@ -63,7 +63,7 @@ class DrawnUpdate:
         if algorithm.moves_weights(model):
             value += joining_elbo(drawn, log_joint, log_q_all, q.log_alpha, kl_weight) / count
         value -= model.mixing.penalty(q.log_alpha) / count
-        return value, DrawnLogProbs(log_lik, log_prior, log_q_all, q.log_alpha, drawn.index)
+        return value, DrawnLogProbs(log_lik, log_prior, log_q_all, q.log_alpha, drawn.indices)
 
     def generative_weights(self, log_alpha, count: int) -> tuple:
         """Returns M alpha_m, the weights in the objective of theta, and the factors of the gradients at z.
@@ -88,12 +88,12 @@ class DrawnUpdate:
             log_q_all: log q_j(z_m). Shape [S, B, K, M].
             log_alpha: Shape [B, M].
         """
-        last = tf.maximum(drawn.index, 1)[..., tf.newaxis]  # q_0 itself is before m = 0, which has no reward
+        last = tf.maximum(drawn.indices, 1)[..., tf.newaxis]  # q_0 itself is before m = 0, which has no reward
         earlier = tf.range(drawn.num_components) < last  # [B, K, M]
         weights = tf.where(earlier, log_alpha[:, tf.newaxis], objectives.LOG_NOTHING)
         weights -= tf.reduce_logsumexp(weights, axis=-1, keepdims=True)
         rewards = self.algorithm.diversity_reward(log_q, objectives.log_mixture(weights, log_q_all))
-        return tf.where(drawn.index > 0, rewards, 0.0)
+        return tf.where(drawn.indices > 0, rewards, 0.0)
 
 
 def joining_elbo(drawn: ComponentDraws, log_joint, log_q_all, log_alpha, kl_weight=1.0):
@@ -114,11 +114,11 @@ def joining_elbo(drawn: ComponentDraws, log_joint, log_q_all, log_alpha, kl_weig
     log_join = (log_alpha - log_total)[:, tf.newaxis, 1:]  # log eps_m
     held_total = tf.stop_gradient(log_total)[:, tf.newaxis, :-1]
 
-    index = drawn.index[..., tf.newaxis]  # [B, K, 1]
+    indices = drawn.indices[..., tf.newaxis]  # [B, K, 1]
     joining = tf.range(1, drawn.num_components)
     log_before = tf.stop_gradient(drawn.take(log_alpha))[..., tf.newaxis] - held_total  # of its weight in Q_{m-1}
-    log_weights = tf.where(index < joining, log_stay + log_before, log_join)  # in Q_m  [B, K, M-1]
-    weights = tf.where(index <= joining, tf.exp(log_weights), 0.0)
+    log_weights = tf.where(indices < joining, log_stay + log_before, log_join)  # in Q_m  [B, K, M-1]
+    weights = tf.where(indices <= joining, tf.exp(log_weights), 0.0)
 
     log_densities = tf.math.cumulative_logsumexp(tf.stop_gradient(log_alpha)[:, tf.newaxis] + log_q_all, axis=-1)
     log_densities = log_densities[..., :-1] - held_total  # log Q_{m-1}(z)  [S, B, K, M-1]

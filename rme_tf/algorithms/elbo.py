@@ -41,5 +41,5 @@ class ELBO(BoundAlgorithm):
         """Returns an estimate of ELBO(Q) from drawn components, whose gradient has less noise."""
         if type(self).bound is not ELBO.bound:
             return super().drawn_bound(log_joint, log_mixture_density, log_weights, drawn)
-        alpha = drawn.count / drawn.num_components * tf.exp(log_weights)
+        alpha = drawn.num_drawn / drawn.num_components * tf.exp(log_weights)
         return drawn.weighted_sum(alpha, objectives.elbo(log_joint, log_mixture_density))

@@ -45,14 +45,18 @@ class RunningMeans(keras.metrics.Metric):
             counts = size * tf.constant(known or [True] * len(self.names), tf.float32)
         self.count.assign_add(counts)
 
-    def result(self):
+    def result(self, *, gaps: bool = False):
         """Returns a dict of scalar means by name.
 
         All means are 0 before the first batch.
         If only some quantities have values, the others are Python's NaN, not a tensor that
         `tf.debugging.enable_check_numerics` would report; in a compiled step, they are 0.
+
+        Args:
+            gaps: whether quantities without values are NaN in a compiled step, too.
         """
-        means = tf.math.divide_no_nan(self.total.value, self.count.value)
+        divide = tf.math.divide if gaps and not tf.executing_eagerly() else tf.math.divide_no_nan
+        means = divide(self.total.value, self.count.value)
         named = dict(zip(self.names, tf.unstack(means), strict=True))
         if not tf.executing_eagerly():
             return named

@@ -249,7 +249,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             margins = [[0, 0], [len(LOGGED), self.num_logged]]
             seen = tf.pad(terms["known"][:, : self.num_logged], margins, constant_values=True)
         self.running_means.update_state(tf.where(seen, values, 0.0), seen)
-        means = self.running_means.result()
+        means = self.running_means.result(gaps=seen is not known)
         return {name: mean for (name, mean), has in zip(means.items(), known, strict=True) if has}
 
     # The schedule of the mixture.

@@ -51,6 +51,7 @@ ASKED = {
     "kl_weight": ({"kl_weight": 0.1}, {}),
     "free_bits": ({"free_bits": FreeBits(nats=50.0)}, {}),
     "aggressive": ({"aggressive": Aggressive(max_steps=5)}, {}),
+    "components_per_step": ({"components_per_step": 1}, {}),
     "learned_mixing": ({}, {"mixing": "learned"}),
     "mixing_penalty": ({}, {"mixing": "pulled"}),
     "refinement": ({}, {"refinement": "dsvi", "refinement_options": {"steps": 2}}),
