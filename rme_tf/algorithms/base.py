@@ -142,7 +142,7 @@ class Algorithm(Configured):
         return 0
 
     def draws_some(self, num_components: int) -> bool:
-        """Returns whether a step draws less than this number of components for each observation."""
+        """Returns whether a step draws less than this number of components."""
         return self.components_per_step is not None and self.components_per_step < num_components
 
     def kl_weight_now(self, model):

@@ -76,21 +76,22 @@ class BoundAlgorithm(Algorithm):
         q, count = model.posterior_of(encoding), encoding.params.shape[1]
         if self.draws_some(count):
             drawn = draw_components(tf.shape(encoding.params)[0], count, self.components_per_step or count, seed)
-            own = drawn.of(encoding)
-            z = model.posterior_of(own).sample_components(self.num_samples, seed)
+            sampled = drawn.of(encoding)
+            z = model.posterior_of(sampled).sample_components(self.num_samples, seed)
             log_probs = drawn.log_probs(model.log_probs_at(x, q, z, training=True))
         else:
-            drawn, own = None, encoding
+            drawn, sampled = None, encoding
             z, log_q_all = q.sample_with_log_probs(self.num_samples, seed)
             log_probs = model.log_probs_at(x, encoding, z, log_q_all, training=True)
         log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
-        return Draw(own.params, z, log_probs, log_density, drawn)
+        return Draw(sampled.params, z, log_probs, log_density, drawn)
 
     def drawn_bound(self, log_joint, log_mixture_density, log_weights, drawn: ComponentDraws):
-        """Returns the bound from drawn components of learned weights, in nats. Shape [B].
+        """Returns the bound from drawn components of learned weights.
 
-        What the draws of the other half of the batch have in common is outside of the bound, so that its noise does not
-        reach the weights; on average over the draws neither the value nor the gradient changes.
+        In nats, shape [B]. What the draws of the other half of the batch have in common is left out of the bound and
+        added again, so that its noise does not reach the weights. On average over the draws this changes nothing if the
+        bound is linear in the weights, and otherwise nothing at all.
 
         Args:
             log_joint: see `bound`. Shape [S, B, K].

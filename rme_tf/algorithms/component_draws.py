@@ -32,15 +32,15 @@ class ComponentDraws(NamedTuple):
         return self.indices.shape[-1]
 
     def take(self, values):
-        """Returns the values [B, K, ...] of the drawn components, for values [B, M, ...] of all."""
+        """Returns values [B, K, ...] of the drawn components of [B, M, ...]."""
         return tf.gather(values, self.indices, axis=1, batch_dims=1)
 
     def of(self, encoding) -> Encoding:
-        """Returns params [B, K, P] and log_alpha [B, K] of the drawn components of an encoding or a posterior."""
+        """Returns the `Encoding` of the drawn components, of an encoding or posterior."""
         return Encoding(self.take(encoding.params), self.take(encoding.log_alpha))
 
-    def own(self, log_q_all):
-        """Returns log q_m(z_m) [S, B, K] of the components m that drew, for `log_q_all` [S, B, K, M]."""
+    def diagonal(self, log_q_all):
+        """Returns log q_m(z_m) [S, B, K] for `log_q_all` [S, B, K, M]."""
         return tf.reduce_sum(tf.where(self.one_hot(), log_q_all, 0.0), axis=-1)
 
     def log_probs(self, log_probs: LogProbs) -> DrawnLogProbs:
@@ -52,14 +52,14 @@ class ComponentDraws(NamedTuple):
         return tf.equal(self.indices[..., tf.newaxis], tf.range(self.num_components))
 
     def log_weights(self, log_alpha):
-        """Returns the log of M / K alpha_m of the drawn components. Shape [B, K].
+        """Returns log(M / K alpha_m) of the drawn components. Shape [B, K].
 
-        The sum of w_m v_m over the drawn components, by these weights, is unbiased for sum_m alpha_m v_m.
+        The sum over the drawn components, with these weights, is unbiased for sum_m alpha_m v_m.
         """
         return self.take(log_alpha) + math.log(self.num_components / self.num_drawn)
 
     def means_over_batch(self, values):
-        """Returns the mean of values over the observations that drew the same component.
+        """Returns means over the observations that drew the same component.
 
         Args:
             values: Shape [B, K, ...].
@@ -74,9 +74,9 @@ class ComponentDraws(NamedTuple):
         return tf.gather(means, self.indices)
 
     def baseline(self, values):
-        """Returns the mean of values over the other half of the batch, without gradient.
+        """Returns means over the other half of the batch, without gradient.
 
-        It is independent of the observation's own draw, and zero if the batch has one observation.
+        They are independent of the observation's own draw, and zero if the batch has one observation.
 
         Args:
             values: Shape [B, K, ...].
@@ -120,9 +120,9 @@ def draw_components(num_observations, num_components: int, count: int, seed) -> 
     Row b of a half of the batch takes K successive entries of a random permutation, from the entry b K on.
 
     Args:
-        num_observations: B.
-        num_components: M.
-        count: K, at most M.
+        num_observations: number of observations B.
+        num_components: number of components M.
+        count: number of drawn components K, at most M.
         seed: stateless seed. Shape [2].
     """
     seed = tf.random.fold_in(seed, DRAW_FOLD)
@@ -157,7 +157,7 @@ def epoch_terms(log_probs: LogProbs | DrawnLogProbs) -> dict:
     log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], log_probs.log_q_all)
     bound = mean(objectives.elbo(log_joint, log_density))
     reconstruction = mean(tf.reduce_mean(log_probs.log_lik, axis=0))  # samples
-    of_each = objectives.elbo(log_joint, drawn.own(log_probs.log_q_all))
+    of_each = objectives.elbo(log_joint, drawn.diagonal(log_probs.log_q_all))
     drew = drawn.one_hot()
     return {
         "elbo": bound,

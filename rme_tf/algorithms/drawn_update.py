@@ -1,4 +1,4 @@
-"""The joint update of recursive mixture estimation from components drawn for each observation.
+"""The joint update of the recursion, from components drawn for each observation.
 
 With K of M components drawn uniformly, without replacement, an observation ascends the mean over the drawn m of
 
@@ -40,22 +40,22 @@ class DrawnUpdate:
         return ascend(self.model, self.algorithm.moving_variables(self.model), self.objective)
 
     def objective(self):
-        """Returns the sum of all objectives, each a function of its own weights, and the `DrawnLogProbs`."""
+        """Returns the sum of all objectives, and the `DrawnLogProbs`."""
         algorithm, model, kl_weight = self.algorithm, self.model, self.kl_weight
         count = model.active_components
         q = model.infer(self.x, num_components=count, training=True, mixing_moves_trunk=False)
         drawn = draw_components(tf.shape(q.params)[0], count, algorithm.components_per_step, self.seed)
-        own = model.posterior_of(drawn.of(q))
-        z = own.sample_components(algorithm.num_samples, self.seed)
-        weights, scale = self.generative_weights(own.log_alpha, count)
+        sampled = model.posterior_of(drawn.of(q))
+        z = sampled.sample_components(algorithm.num_samples, self.seed)
+        weights, scale = self.generative_weights(sampled.log_alpha, count)
         decoded = z if scale is None else scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(self.x, decoded, training=True, prior=model.prior.scaled(1.0 / count))
         log_joint = log_lik + kl_weight * log_prior
-        log_q = model.posterior_family.log_prob(own.params, z)  # of its own component, [S, B, K]
+        log_q = model.posterior_family.log_prob(sampled.params, z)  # of its own component, [S, B, K]
         log_q_all = q.params_held().component_log_probs(z)  # gradients through z only  [S, B, K, M]
 
         gain = tf.reduce_mean(log_joint, axis=0)  # samples
-        q_terms = algorithm.kl_below_floor(model, own.params, z, drawn) - tf.reduce_mean(log_q, axis=0)
+        q_terms = algorithm.kl_below_floor(model, sampled.params, z, drawn) - tf.reduce_mean(log_q, axis=0)
         q_terms += self.rewards(drawn, log_q, log_q_all, tf.stop_gradient(q.log_alpha))
         q_terms *= kl_weight
         bounds = gain + q_terms if scale is None else weights * gain + weights * scale * q_terms
@@ -66,13 +66,13 @@ class DrawnUpdate:
         return value, DrawnLogProbs(log_lik, log_prior, log_q_all, q.log_alpha, drawn.indices)
 
     def generative_weights(self, log_alpha, count: int) -> tuple:
-        """Returns M alpha_m, the weights in the objective of theta, and the factors of the gradients at z.
+        """Returns weights of theta's objective, and factors of the gradients at z.
 
-        Shape [B, K] each. None and None if all components weigh alike.
+        M alpha_m and its inverse, shape [B, K] each. None and None if all components weigh alike.
 
         Args:
-            log_alpha: of the drawn components. Shape [B, K].
-            count: M.
+            log_alpha: log weights of the drawn components. Shape [B, K].
+            count: number of components M.
         """
         if self.algorithm.weighs_alike(self.model):
             return None, None
@@ -80,7 +80,9 @@ class DrawnUpdate:
         return weights, 1.0 / tf.maximum(weights, count * MIN_ALPHA)
 
     def rewards(self, drawn: ComponentDraws, log_q, log_q_all, log_alpha):
-        """Returns the rewards [B, K] of the drawn components, zero for m = 0, in nats.
+        """Returns the rewards of the drawn components, in nats.
+
+        Shape [B, K]; zero for m = 0.
 
         Args:
             drawn: the components.
@@ -97,9 +99,10 @@ class DrawnUpdate:
 
 
 def joining_elbo(drawn: ComponentDraws, log_joint, log_q_all, log_alpha, kl_weight=1.0):
-    """Returns an estimate of sum_m ELBO(Q_m), each as a function of eps_m only, in nats.
+    """Returns an estimate of sum_m ELBO(Q_m), in nats.
 
-    Its gradient is unbiased for the sum of `objectives.joining_elbo` over m > 0. Shape [B].
+    Each is a function of eps_m only. The gradient is unbiased for the sum of `objectives.joining_elbo` over m > 0.
+    Shape [B].
 
     Args:
         drawn: the components.

@@ -38,7 +38,7 @@ class ELBO(BoundAlgorithm):
         return objectives.mixture_elbo(log_joint, log_mixture_density, log_alpha)
 
     def drawn_bound(self, log_joint, log_mixture_density, log_weights, drawn):
-        """Returns an estimate of ELBO(Q) from drawn components, whose gradient has less noise."""
+        """Returns an estimate of ELBO(Q) with less noise in its gradient."""
         if type(self).bound is not ELBO.bound:
             return super().drawn_bound(log_joint, log_mixture_density, log_weights, drawn)
         alpha = drawn.num_drawn / drawn.num_components * tf.exp(log_weights)

@@ -92,13 +92,16 @@ class Recursion(Algorithm):
         return model.mixing.learned and not self.weights_from_polish
 
     def moving_variables(self, model) -> list:
-        """Returns the variables that a step moves: the active ones without mixing weights that wait."""
+        """Returns the active variables without mixing weights that wait."""
         waits = model.mixing_network is not None and not self.moves_weights(model)
         waiting = {id(variable) for variable in model.mixing_network.trainable_variables} if waits else set()
         return [variable for variable in model.active_variables if id(variable) not in waiting]
 
     def check(self, model):
-        """Raises ValueError for a prior or family that the recursion cannot train, and draws in the paper's loop."""
+        """Raises ValueError for what the recursion cannot train.
+
+        That is some priors and families, and drawn components in the paper's loop.
+        """
         super().check(model)
         if self.update == "sequential" and self.draws_some(model.num_components):
             raise ValueError(
@@ -140,7 +143,7 @@ class Recursion(Algorithm):
         return {"update": "sequential"}
 
     def weighs_alike(self, model) -> bool:
-        """Returns whether all components always have equal weights in the objective of theta."""
+        """Returns whether theta's objective always weighs all components equally."""
         return self.decoder_weights == "uniform" or isinstance(model.mixing, UniformMixing)
 
     def check_optimizer(self, optimizer):

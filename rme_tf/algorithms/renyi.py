@@ -45,7 +45,7 @@ class Renyi(BoundAlgorithm):
         require(distance == 0.0 or distance >= 0.999e-3, "order", "be 1 or at least 0.001 away from it", self.order)
 
     def check(self, model):
-        """Raises ValueError for learned weights of drawn components and an order above 1."""
+        """Raises ValueError for drawn components, learned weights and orders above 1."""
         super().check(model)
         if self.order > 1.0 and model.mixing.learned and self.draws_some(model.num_components):
             raise ValueError(

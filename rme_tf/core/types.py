@@ -47,7 +47,7 @@ class LogProbs(NamedTuple):
 
 
 class DrawnLogProbs(NamedTuple):
-    """Log-probabilities, in nats, of S samples from each of K components drawn for each observation, of M."""
+    """Log-probabilities, in nats, from K components drawn for each observation."""
 
     log_lik: Tensor  # log p(x | z)  [S, B, K]
     log_prior: Tensor  # log p(z)      [S, B, K]

@@ -99,7 +99,7 @@ class Vamp(Prior):
         return self._averaged(held=True)
 
     def scaled(self, share: float):
-        """Returns `distribution()`, through which the encoders get `share` of their gradient. See `Prior.scaled`."""
+        """Returns `distribution()`, with the gradient of the encoders multiplied by `share`."""
         return self._averaged(share=share)
 
     def initialize(self, x, seed: int = 0) -> None:
