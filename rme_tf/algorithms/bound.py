@@ -90,8 +90,8 @@ class BoundAlgorithm(Algorithm):
         """Returns the bound from drawn components of learned weights.
 
         In nats, shape [B]. What the draws of the other half of the batch have in common is left out of the bound and
-        added again, so that its noise does not reach the weights. On average over the draws this changes nothing if the
-        bound is linear in the weights, and otherwise nothing at all.
+        added again, so that its noise does not reach the weights. On average over the draws this changes neither the
+        value nor the gradient.
 
         Args:
             log_joint: see `bound`. Shape [S, B, K].
