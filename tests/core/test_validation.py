@@ -70,7 +70,7 @@ NEEDED = {
 }
 ZERO = {"warm_start_epochs", "delay", "blocks", ("refinement", "steps")}  # counts that may be 0
 REAL = {("annealing", "steps"), ("annealing", "delay"), ("annealing", "cycles")}  # in steps, but any number
-OPTIONAL = {"groups", "max_length", "polish_epoch", "top_k", "upper_dim", "clip_norm"}
+OPTIONAL = {"components_per_step", "groups", "max_length", "polish_epoch", "top_k", "upper_dim", "clip_norm"}
 OPTIONAL |= {("decoder", "units"), ("decoder", "embedding_size")}
 NO_NUMBERS = {"output_size", "seed"}  # None leaves out a layer; seeds have a check of their own
 WRONG_COUNTS = (-1, 2.5, 2.0, "3", True, math.nan, math.inf, [2])
