@@ -133,6 +133,16 @@ def optional(check: Callable, name: str, value, *args, **options):
     return None if value is None else check(name, value, *args, **options)
 
 
+def check_flag(name: str, value) -> bool:
+    """Return a checked boolean.
+
+    Raises:
+        ValueError: for another value, such as 1 or "true".
+    """
+    require(isinstance(value, bool), name, "be True or False", repr(value))
+    return value
+
+
 def check_choice(name: str, value, choices: Iterable) -> None:
     """Check that a value is one of several.
 

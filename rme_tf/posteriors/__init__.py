@@ -3,6 +3,7 @@
 from rme_tf.posteriors.base import PosteriorFamily
 from rme_tf.posteriors.diag_normal import DiagNormal
 from rme_tf.posteriors.diagonal import DiagonalFamily
+from rme_tf.posteriors.draws import Draws, as_draws
 from rme_tf.posteriors.flow import FlowFamily
 from rme_tf.posteriors.full_normal import FullNormal
 from rme_tf.posteriors.householder import Householder
@@ -13,6 +14,7 @@ from rme_tf.posteriors.mixture import MixturePosterior
 from rme_tf.posteriors.noise import check_noise
 from rme_tf.posteriors.student_t import DiagStudentT
 from rme_tf.posteriors.sylvester import Sylvester
+from rme_tf.posteriors.transformed import TransformedFamily
 
 POSTERIORS: dict[str, type[PosteriorFamily]] = {
     "diag_normal": DiagNormal,
@@ -34,6 +36,7 @@ __all__ = [
     "DiagNormal",
     "DiagStudentT",
     "DiagonalFamily",
+    "Draws",
     "FlowFamily",
     "FullNormal",
     "Householder",
@@ -45,6 +48,8 @@ __all__ = [
     "PosteriorFamily",
     "RecursiveMixing",
     "Sylvester",
+    "TransformedFamily",
     "UniformMixing",
+    "as_draws",
     "check_noise",
 ]

@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import keras
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from rme_tf.core.validation import check_count, check_number
+from rme_tf.posteriors.draws import Draws
 from rme_tf.posteriors.noise import pushed_forward
 
 MIN_SCALE = 1e-5  # keeps log q finite in float32 where q shrinks to a point mass
@@ -43,6 +45,8 @@ class PosteriorFamily(keras.layers.Layer):
           distribution.
         * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
         * `depth_argument`, the name of the constructor's argument that counts the transforms.
+        * `num_shared`, if the components of a mixture share the last params of an observation, and then
+          `draw_components`, `log_prob_of_draws`, `component_log_probs` and `mixture`: see `TransformedFamily`.
     """
 
     gaussian: ClassVar[bool] = False
@@ -67,6 +71,15 @@ class PosteriorFamily(keras.layers.Layer):
         two groups separately.
         """
         return self.latent_dim
+
+    @property
+    def num_shared(self) -> int:
+        """Number of params that the components of a mixture share.
+
+        They come last, and are equal for all components of an observation. If there are any, weights of the family are
+        a part of every component as well, like a trunk. 0 by default.
+        """
+        return 0
 
     @property
     def diagonal_gaussian(self) -> bool:
@@ -161,6 +174,49 @@ class PosteriorFamily(keras.layers.Layer):
         q = self.distribution(params)
         z = q.sample(num_samples, seed=seed)
         return z, q.log_prob(z)
+
+    # Of the components of a mixture.
+
+    def mixture(self, log_alpha, params):
+        """Returns sum_m alpha_m q_m as a `tfd.Distribution`, batch [...], event [D].
+
+        Args:
+            log_alpha: log mixing weights. Shape [..., M].
+            params: Shape [..., M, P].
+        """
+        categorical = tfp.distributions.Categorical(logits=log_alpha)
+        return tfp.distributions.MixtureSameFamily(categorical, self.distribution(params))
+
+    def component_log_probs(self, params, z):
+        """Returns log q_m(z) of every component, in nats. Shape [..., M].
+
+        Args:
+            params: Shape [..., M, P].
+            z: codes that broadcast against the leading axes. Shape [..., D].
+        """
+        return self.log_prob(params, z[..., tf.newaxis, :])
+
+    def draw_components(self, params, num_samples: int, seeds) -> Draws:
+        """Returns the draws of `sample_components`, from which `log_prob_of_draws` has densities.
+
+        Args:
+            params: params of the components that draw. Shape [B, K, P].
+            num_samples: S, number of draws.
+            seeds: list of K stateless seeds, shape [2].
+        """
+        return Draws(self.sample_components(params, num_samples, seeds))
+
+    def log_prob_of_draws(self, params, draws: Draws):
+        """Returns log q at draws, in nats. Shape [...].
+
+        Gradients pass to the params and along the draws. A transform that the components share is differentiated as
+        the draws have it, also if the params are held fixed.
+
+        Args:
+            params: params that broadcast against the draws. Shape [..., P].
+            draws: `Draws` from components of the same observations. Shape [..., D].
+        """
+        return self.log_prob(params, draws.z)
 
     def positive(self, raw):
         """Returns positive numbers above `MIN_SCALE`: `initial_scale` where `raw` is zero."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.validation import check_count
-from rme_tf.posteriors.base import PosteriorFamily
+from rme_tf.posteriors.transformed import TransformedFamily
 
 
 class ReflectedNormal(tfp.distributions.MultivariateNormalLinearOperator):
@@ -34,7 +34,7 @@ def _reflected(columns, axis):
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-class Householder(PosteriorFamily):
+class Householder(TransformedFamily):
     """The Gaussian N(H mean, H diag(scale^2) H^T) for reflections H.
 
         z = H_t ... H_1 z_0,   z_0 ~ N(mean, diag(scale^2)),   H_k = I - 2 v_k v_k^T / |v_k|^2
@@ -45,6 +45,7 @@ class Householder(PosteriorFamily):
     Args:
         latent_dim: D, number of latent dimensions.
         num_reflections: t, at least 1. With t >= D - 1 the axes can have any orientation.
+        shared: whether the components of a mixture share the reflections, see `TransformedFamily`.
         initial_scale: standard deviation at params of zero, see `PosteriorFamily`.
 
     Raises:
@@ -62,19 +63,28 @@ class Householder(PosteriorFamily):
         self.num_reflections = check_count("num_reflections", num_reflections)
 
     @property
-    def num_params(self) -> int:
-        """P = (2 + t) D."""
-        return (2 + self.num_reflections) * self.latent_dim
+    def num_flow_params(self) -> int:
+        """P - 2 D = t D."""
+        return self.num_reflections * self.latent_dim
+
+    def reflections(self, flow_params) -> list:
+        """Returns the operators of the reflections, in the order of their product."""
+        axes = tf.split(flow_params, self.num_reflections, axis=-1)
+        # Away from zero, where there is no reflection, and an encoder begins near it.
+        units = tf.unstack(tf.one_hot(tf.range(self.num_reflections) % self.latent_dim, self.latent_dim))
+        pairs = zip(axes, units, strict=True)
+        return [tf.linalg.LinearOperatorHouseholder(axis + unit) for axis, unit in pairs][::-1]
+
+    def bijector(self, flow_params):
+        """Returns z_0 -> z for flow_params [..., t D]."""
+        steps = [tfp.bijectors.ScaleMatvecLinearOperator(step) for step in self.reflections(flow_params)]
+        return tfp.bijectors.Chain(steps)  # which applies its last first
 
     def distribution(self, params):
         """Returns `MultivariateNormalLinearOperator`, batch [...], event [D], for params [..., P]."""
-        mean, raw_scale, *axes = tf.split(params, 2 + self.num_reflections, axis=-1)
-        # Away from zero, where there is no reflection, and an encoder begins near it.
-        units = tf.unstack(tf.one_hot(tf.range(self.num_reflections) % self.latent_dim, self.latent_dim))
-        reflections = [
-            tf.linalg.LinearOperatorHouseholder(axis + unit) for axis, unit in zip(axes, units, strict=True)
-        ][::-1]  # the last is applied last
-        scale = tf.linalg.LinearOperatorDiag(self.positive(raw_scale), is_non_singular=True)
+        mean, scale, flow_params = self.base_and_flow_params(params)
+        reflections = self.reflections(flow_params)
+        scale = tf.linalg.LinearOperatorDiag(scale, is_non_singular=True)
         for reflection in reflections[::-1]:
             mean = reflection.matvec(mean)
         return ReflectedNormal(

@@ -3,6 +3,7 @@
 import functools
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.validation import check_count, check_sizes
@@ -23,13 +24,15 @@ class IAF(FlowFamily):
     inference networks. Initially the flow is the identity, and q a diagonal Gaussian.
 
     A draw and its density take one pass through each network. The density at any other z, which a mixture needs
-    of each component, takes D of them, one after another.
+    of each component, takes D of them, one after another. With `shared` the densities of all components at a draw take
+    one pass, too.
 
     Args:
         latent_dim: D, number of latent dimensions.
         num_steps: t, at least 1.
         context_size: C, at least 1.
         units: sizes of the hidden layers of each network.
+        shared: whether the components of a mixture share context and flow, see `TransformedFamily`.
         initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 
     Raises:
@@ -62,6 +65,15 @@ class IAF(FlowFamily):
             return tfb.Invert(tfb.MaskedAutoregressiveFlow(read_off, unroll_loop=True))
 
         return tfb.Chain([step(network) for network in reversed(self.networks)])  # which applies its last first
+
+    def transform(self, flow_params, z_0):
+        """Returns z and log|det dz/dz_0|, by one pass through each network."""
+        z, log_det = z_0, tf.zeros_like(z_0[..., 0])
+        for network in self.networks:
+            shift, log_scale = network.shift_and_log_scale(z, flow_params)
+            z = (z - shift) * tf.exp(-log_scale)
+            log_det -= tf.reduce_sum(log_scale, axis=-1)
+        return z, log_det
 
     def get_config(self):
         """Returns the arguments of the constructor."""

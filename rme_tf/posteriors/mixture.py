@@ -1,11 +1,11 @@
 """The mixture posterior Q(z|x) of a batch of observations."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.validation import check_count
+from rme_tf.posteriors.draws import Draws
 
 
 class MixturePosterior:
@@ -48,14 +48,23 @@ class MixturePosterior:
         return [self.family.distribution(self.params[:, m]) for m in range(self.num_components)]
 
     def distribution(self):
-        """Returns Q(z|x) as a `tfd.MixtureSameFamily`, batch [B], event [D]."""
-        return tfp.distributions.MixtureSameFamily(
-            tfp.distributions.Categorical(logits=self.log_alpha), self.family.distribution(self.params)
-        )
+        """Returns Q(z|x) as a TFP distribution, batch [B], event [D].
+
+        It is a `tfd.MixtureSameFamily`, or its transform by a flow that the components share.
+        """
+        return self.family.mixture(self.log_alpha, self.params)
 
     def params_held(self):
         """Returns the posterior with params through which no gradient passes."""
         return MixturePosterior(self.family, tf.stop_gradient(self.params), self.log_alpha)
+
+    def own_params_held(self):
+        """Returns the posterior with a gradient through shared params only.
+
+        See `PosteriorFamily.num_shared`.
+        """
+        of_each, shared = tf.split(self.params, [-1, self.family.num_shared], axis=-1)
+        return MixturePosterior(self.family, tf.concat([tf.stop_gradient(of_each), shared], axis=-1), self.log_alpha)
 
     # Of the mixture.
 
@@ -88,7 +97,7 @@ class MixturePosterior:
         size, batch = (z.shape[-2] if len(z.shape) > 1 else 1), self.params.shape[0]
         if size not in (1, None, batch) and batch is not None:
             raise ValueError(f"`z` must be codes of {batch} observations, [..., {batch}, D]. Received: {z.shape}.")
-        log_q = self.family.log_prob(self.params, z[..., tf.newaxis, :])  # [..., B, M]
+        log_q = self.family.component_log_probs(self.params, z)  # [..., B, M]
         return tf.reduce_logsumexp(self.log_alpha + log_q, axis=-1)  # components
 
     def mean(self):
@@ -111,8 +120,8 @@ class MixturePosterior:
         means, stddevs = self.family.moments(self.params)
         return {"weights": self.weights, "means": means, "scales": stddevs}
 
-    def sample_components(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
-        """Returns reparameterized draws from each component.
+    def draw(self, num_samples: int, seed=None, *, first=0, count: int | None = None) -> Draws:
+        """Returns reparameterized draws from each component, for `own_log_probs` and `log_probs_of`.
 
         The noise of component m depends on `seed` and m alone, not on the number of components.
 
@@ -122,20 +131,38 @@ class MixturePosterior:
             first: m of the first component that draws, an integer or a scalar tensor.
             count: K, the number of components that draw; None for all from `first` on, which is then an integer.
 
-        Returns:
-            z: Shape [S, B, K, D].
-
         Raises:
             ValueError: for a `num_samples` that is not an integer of at least 1.
         """
         _check_num_samples(num_samples, optional=False)
         params, seed = self._drawing(first, count), as_seed(seed)
         seeds = [tf.random.fold_in(seed, first + k) for k in range(params.shape[1])]
-        return self.family.sample_components(params, num_samples, seeds)
+        return self.family.draw_components(params, num_samples, seeds)
+
+    def sample_components(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
+        """Returns the codes of `draw`, whose arguments it takes. Shape [S, B, K, D]."""
+        return self.draw(num_samples, seed, first=first, count=count).z
+
+    def own_log_probs(self, draws: Draws):
+        """Returns log q_m(z_m) of the components that drew, in nats. Shape [S, B, M].
+
+        Args:
+            draws: the result of `draw` by all components of this posterior.
+        """
+        return self.family.log_prob_of_draws(self.params, draws)
+
+    def log_probs_of(self, draws: Draws):
+        """Returns log q_j(z_m) of every component j at draws. Shape [S, B, K, M].
+
+        Args:
+            draws: the result of `draw` for the same observations, which may be by other components: a transform that
+                the components share is not inverted.
+        """
+        return self.family.log_prob_of_draws(self.params[:, tf.newaxis], draws.for_each_component())
 
     @checks_inputs
     def component_log_probs(self, z):
-        """Returns log q_j(z_m) of every component j, in nats. Shape [S, B, K, M].
+        """Returns log q_j(z_m) of every component j. Shape [S, B, K, M].
 
         Args:
             z: codes of K components that drew. Shape [S, B, K, D].
@@ -143,33 +170,38 @@ class MixturePosterior:
         Raises:
             ValueError: for codes of another size, or that are not finite.
         """
-        return self.family.log_prob(self.params[:, tf.newaxis], z[:, :, :, tf.newaxis])  # of params [B, 1, M, P]
+        return self.family.component_log_probs(self.params[:, tf.newaxis], z)  # of params [B, 1, M, P]
 
-    def sample_with_log_probs(self, num_samples: int, seed=None, *, first=0, count: int | None = None):
+    def draw_with_log_probs(self, num_samples: int, seed=None, *, first=0, count: int | None = None) -> tuple:
         """Returns draws from each component and the densities of all components there.
 
-        With a single component no flow is inverted.
+        With a single component, or a flow that the components share, no flow is inverted.
 
         Args:
             num_samples: S, number of draws.
             seed: see `MixturePosterior`.
-            first: see `sample_components`.
-            count: see `sample_components`.
+            first: see `draw`.
+            count: see `draw`.
 
         Returns:
-            z: the draws of `sample_components`. Shape [S, B, K, D].
+            draws: the result of `draw`.
             log_q_all: log q_j(z_m), in nats. Shape [S, B, K, M].
 
         Raises:
             ValueError: for a `num_samples` that is not an integer of at least 1.
         """
         _check_num_samples(num_samples, optional=False)
-        if self.num_components > 1:
-            z = self.sample_components(num_samples, seed, first=first, count=count)
-            return z, self.component_log_probs(z)
+        if self.num_components > 1 or self.family.num_shared:
+            draws = self.draw(num_samples, seed, first=first, count=count)
+            return draws, self.log_probs_of(draws)
         seed = tf.random.fold_in(as_seed(seed), 0)
         z, log_q = self.family.sample_and_log_prob(self.params[:, 0], num_samples, seed)
-        return z[:, :, tf.newaxis], log_q[:, :, tf.newaxis, tf.newaxis]
+        return Draws(z[:, :, tf.newaxis]), log_q[:, :, tf.newaxis, tf.newaxis]
+
+    def sample_with_log_probs(self, num_samples: int, seed=None, *, first=0, count: int | None = None) -> tuple:
+        """Returns the codes z [S, B, K, D] and the densities of `draw_with_log_probs`."""
+        draws, log_q_all = self.draw_with_log_probs(num_samples, seed, first=first, count=count)
+        return draws.z, log_q_all
 
     def _drawing(self, first, count: int | None):
         """Returns the params [B, K, P] of the components that draw."""

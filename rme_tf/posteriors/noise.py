@@ -10,6 +10,15 @@ tfd = tfp.distributions
 
 SPREAD = 0.3  # of the params but the means at a check, over sqrt(D): no identity, and matrices that float32 inverts
 TOLERANCE = 1e-3  # of log q and D at a check; the families of the table keep to 1e-6
+MIN_MOMENT_PAIRS = 64  # pairs of a draw and its mirror image, from which mean and standard deviation are estimated
+
+
+def white_noise(latent_dim: int):
+    """Returns fixed Gaussian numbers [2 N, D] of mean zero and identity covariance."""
+    num_pairs = max(MIN_MOMENT_PAIRS, latent_dim)
+    half, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(num_pairs, latent_dim)))
+    half *= np.sqrt(num_pairs)
+    return np.concatenate([half, -half]).astype(np.float32)
 
 
 def pushed_forward(q, noise):

@@ -21,11 +21,13 @@ class Sylvester(FlowFamily):
     P = 2 D + t (D^2 + 2 D). Params of zero make a step the identity.
 
     A draw and its density are plain matrix products. The density at any other z, which a mixture needs of each
-    component, solves for z_0 entry by entry, to the precision of float32: D roots for each step.
+    component unless they share the flow, solves for z_0 entry by entry, to the precision of float32: D roots for each
+    step.
 
     Args:
         latent_dim: D, number of latent dimensions.
         num_steps: t, at least 1.
+        shared: whether the components of a mixture share the flow, see `TransformedFamily`.
         initial_scale: standard deviation of z_0 at params of zero, see `PosteriorFamily`.
 
     Raises:
