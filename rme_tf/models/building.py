@@ -203,7 +203,8 @@ def build_networks(
 
     encoders = encoder
     if by_name:
-        trunk, encoders = wire(trunk, encoder_like, num_components, posterior.num_params, trunk_options or {})
+        sizes = posterior.num_params - posterior.num_shared, posterior.num_shared
+        trunk, encoders = wire(trunk, encoder_like, num_components, *sizes, options=trunk_options or {})
     if mean_scales[0] is not None:
         encoders = [with_normalized_means(network, posterior.num_means, mean_scales[0]) for network in encoders]
     if isinstance(decoder, str):
@@ -228,22 +229,25 @@ def check_known(encoder, decoder, encoder_options, decoder_options) -> None:
         check_options(lookup(DECODERS, decoder, "decoder"), decoder_options, f"decoder {decoder!r}")
 
 
-def wire(trunk, encoder_like, num_components: int, num_params: int, options: Mapping) -> tuple:
+def wire(trunk, encoder_like, num_components: int, num_params: int, num_shared: int, options: Mapping) -> tuple:
     """Returns the trunk of a name, and the encoders on its features.
 
     Args:
         trunk: None, "shared" or a name in `networks.COMPONENT_NETWORKS`.
         encoder_like: function (size of the output, name, m) -> Keras model; a size of None returns features.
         num_components: number of components M.
-        num_params: number of params P of a component.
+        num_params: number of params of a component, without shared ones.
+        num_shared: number of params that all components share, outputs of the first encoder.
         options: further arguments of a network in `networks.COMPONENT_NETWORKS`.
     """
+    sizes = [num_params + num_shared, *[num_params] * (num_components - 1)]
     if trunk is None:
-        return None, [encoder_like(num_params, f"encoder_{m}", m) for m in range(num_components)]
+        return None, [encoder_like(size, f"encoder_{m}", m) for m, size in enumerate(sizes)]
     if trunk == SHARED:
-        return encoder_like(None, "trunk"), [last_layer(num_params, f"encoder_{m}") for m in range(num_components)]
+        return encoder_like(None, "trunk"), [last_layer(size, f"encoder_{m}") for m, size in enumerate(sizes)]
     network = lookup(COMPONENT_NETWORKS, trunk, "trunk")
-    check_options(network, options, f"trunk {trunk!r}", first=3)
+    check_options(network, options, f"trunk {trunk!r}", first=3, without=("num_shared",))
+    options = {**options, "num_shared": num_shared} if num_shared else options
     return network(encoder_like(None, "features"), num_components, num_params, name="trunk", **options), []
 
 

@@ -159,12 +159,11 @@ def check_parts(model) -> None:
     dummy = model.likelihood.example()
     parts = named(model.encoders)
     if isinstance(model.trunk, ComponentNetwork):
-        check_output(model.trunk, dummy, (model.num_components, model.posterior_family.num_params), "trunk")
+        _check_component_network(model.trunk, dummy, model.posterior_family)
         features = dummy
     else:
         features = dummy if model.trunk is None else features_of(model.trunk, dummy)
-    for name, encoder in parts.items():
-        check_output(encoder, features, (model.posterior_family.num_params,), name)
+    _check_encoders(parts, features, model.posterior_family)
     check_network(model.decoder, "decoder")
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
     outputs = check_output(model.decoder, inputs, model.likelihood.params_shape, "decoder")
@@ -195,6 +194,30 @@ def check_parts(model) -> None:
     check_weights_apart(parts)  # late: some have been built just now
     if model.refinement is not None:
         model.refinement.check(model.posterior_family)
+
+
+def _check_component_network(trunk: ComponentNetwork, dummy, family) -> None:
+    """Checks the number of components, of params, and of params that all components share."""
+    check_output(trunk, dummy, (trunk.num_components, family.num_params), "trunk")
+    if trunk.num_shared != family.num_shared:
+        raise ValueError(
+            f"The trunk must have the params that all components of {type(family).__name__} share once, and no other: "
+            f"expected num_params={family.num_params - family.num_shared} and num_shared={family.num_shared}. "
+            f"Received: num_params={trunk.num_params} and num_shared={trunk.num_shared}."
+        )
+
+
+def _check_encoders(encoders: dict, features, family) -> None:
+    """Builds and checks encoders by name. Copies of the first have outputs for shared params, too, without effect."""
+    of_each = family.num_params - family.num_shared
+    for m, (name, encoder) in enumerate(encoders.items()):
+        outputs = check_output(encoder, features, (None if m and family.num_shared else family.num_params,), name)
+        if outputs.shape[-1] not in (of_each, family.num_params):
+            raise ValueError(
+                f"The {name} must turn inputs of shape {shapes(features)} into outputs of shape ({of_each},): the "
+                f"{family.num_shared} params that all components share are outputs of encoder 0. "
+                f"Received: {tuple(outputs.shape[1:])}."
+            )
 
 
 def warn_of_bounded_params(decoder, inputs, likelihood) -> None:

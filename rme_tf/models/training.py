@@ -289,5 +289,5 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         noise = self.algorithm.warm_start_noise
         if not self.encoders:
             self.trunk.copy_first(noise=noise, seed=seed)
-        elif copy_first_encoder(self.encoders, noise=noise, seed=seed):
+        elif copy_first_encoder(self.encoders, noise=noise, seed=seed, num_shared=self.posterior_family.num_shared):
             self.forget_functions()

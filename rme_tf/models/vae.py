@@ -28,8 +28,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     `scales` [B, M, D]. `from_names` also builds the networks from names.
 
     Args:
-        encoders: list of M Keras models [B, *event_shape] -> [B, P]; or one model, whose weights all components start
-            from, with a little noise on the trainable ones.
+        encoders: list of M Keras models [B, *event_shape] -> [B, P], all but the first without params that components
+            share; or one model, whose weights all components start from, with a little noise on the trainable ones.
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
         trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
             computes the params of all components: then `encoders` is an empty list.
@@ -135,7 +135,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
             read: function (network, x) -> output for the networks that read x; None to call them.
         """
         count = num_components or self.num_components
-        params, features, read = component_params(self.trunk, self.encoders, x, count, training, read)
+        num_shared = self.posterior_family.num_shared
+        params, features, read = component_params(self.trunk, self.encoders, x, count, training, read, num_shared)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
             logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]
@@ -283,8 +284,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
             x_second: observations at the second ends; sentences may have another T. Shape [B, *event_shape].
             steps: number of codes on a line, including both ends.
             draw: whether the ends are drawn from Q(z|x).
-            which: kind of the ends, as in `codes`; the means of Q(z|x) by default. "components" has lines
-                [B, M, steps, ...], from each component to the same component.
+            which: kind of the ends, as in `codes`; "components" has lines [B, M, steps, ...], from each to the same.
             seed: seed of the draws, as in `render`.
             **choices: options of `render`.
         """

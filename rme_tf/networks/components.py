@@ -1,7 +1,8 @@
 """Networks shared by all components: [B, *event_shape] -> params [B, K, P].
 
 A shared trunk has a separate head for each component. A component network replaces trunk and heads: under the
-recursion it is trained on the sum of the components' objectives, like a trunk.
+recursion it is trained on the sum of the components' objectives, like a trunk. The params that all components share,
+such as the params of a flow, come last, and are computed once: by the first head, or by a layer of the component network.
 """
 
 import functools
@@ -18,37 +19,46 @@ class ComponentNetwork(keras.Model):
     Args:
         network: Keras model [B, *event_shape] -> features [B, F].
         num_components: number of components M.
-        num_params: number of params P of a component.
+        num_params: number of params of a component, without shared ones.
         units: size of the hidden layer after the features.
         activation: activation of the hidden layer.
+        num_shared: number of further params that all components share, a linear function of the features.
 
     Raises:
         ValueError: if the network has not one output of known size.
 
     To be implemented by subclasses:
-        * `of_features(features, num_components, training)`: features [B, F] -> params [B, K, P] of the first K
-          components.
+        * `of_features(features, num_components, training)`: features [B, F] -> `num_params` params [B, K, P] of each of
+          the first K components.
         * `copy_first(noise, seed)`: makes the other components noisy copies of the first, after a warm start.
     """
 
-    def __init__(self, network, num_components, num_params, units=256, activation="relu", **kwargs):
+    def __init__(self, network, num_components, num_params, units=256, activation="relu", num_shared=0, **kwargs):
         super().__init__(**kwargs)
         self.network = network
         self.num_components = check_count("num_components", num_components)
         self.num_params = check_count("num_params", num_params)
         self.units = check_count("units", units)
         self.activation = activation
+        self.num_shared = check_count("num_shared", num_shared, 0)
         self.features = _feature_size(network)
+        self.shared = self.make_dense(self.num_shared, self.features, name="shared") if self.num_shared else None
 
     def call(self, x, training=False, num_components=None):
-        """Returns params [B, K, P] of the first K components.
+        """Returns params [B, K, P] of the first K components, with shared params last.
 
         Args:
             x: observations. Shape [B, *event_shape].
             training: whether the network is in training mode.
             num_components: number of components K; None is all M.
         """
-        return self.of_features(self.network(x, training=training), num_components or self.num_components, training)
+        features = self.network(x, training=training)
+        return self.all_params(features, num_components or self.num_components, training)
+
+    def all_params(self, features, num_components: int, training=False):
+        """Returns params [B, K, P + num_shared] for features [B, F]."""
+        params = self.of_features(features, num_components, training)
+        return params if self.shared is None else joined(params, self.shared(features))
 
     def of_features(self, features, num_components: int, training=False):
         """Returns params [B, K, P] for features [B, F]."""
@@ -80,6 +90,7 @@ class ComponentNetwork(keras.Model):
         """Returns the arguments of the constructor."""
         names = ("num_components", "num_params", "units", "activation")
         values = {name: getattr(self, name) for name in names}
+        values |= {"num_shared": self.num_shared} if self.num_shared else {}
         return {**super().get_config(), **values, "network": keras.saving.serialize_keras_object(self.network)}
 
     @classmethod
@@ -203,7 +214,7 @@ COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
 }
 
 
-def component_params(trunk, encoders, x, num_components: int, training: bool, read=None) -> tuple:
+def component_params(trunk, encoders, x, num_components: int, training: bool, read=None, num_shared: int = 0) -> tuple:
     """Returns params of the first K components and mixing-network inputs.
 
     Args:
@@ -213,6 +224,8 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
         num_components: number of components K.
         training: whether the networks are in training mode.
         read: function (network, x) -> output, for networks whose input x is not called directly; None calls them.
+        num_shared: number of params that all components share, the last outputs of the first encoder. Such outputs of
+            other encoders, if they have any, are not used.
 
     Returns:
         params: params of the first K components. Shape [B, K, P].
@@ -222,10 +235,20 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
     call = functools.partial(_call, training=training)
     read = read or call
     if isinstance(trunk, ComponentNetwork):
-        return trunk.of_features(read(trunk.network, x), num_components, training), x, read
+        return trunk.all_params(read(trunk.network, x), num_components, training), x, read
     features, read = (x, read) if trunk is None else (read(trunk, x), call)
     outputs = [read(encoder, features) for encoder in encoders[:num_components]]
-    return keras.ops.stack(outputs, axis=1), features, read
+    if num_shared == 0:
+        return keras.ops.stack(outputs, axis=1), features, read
+    first, shared = outputs[0][:, :-num_shared], outputs[0][:, -num_shared:]
+    others = [output[:, : first.shape[-1]] for output in outputs[1:]]
+    return joined(keras.ops.stack([first, *others], axis=1), shared), features, read
+
+
+def joined(params, shared):
+    """Returns params [B, K, P] of K components with shared ones [B, Q] behind them."""
+    of_each = keras.ops.tile(shared[:, None], [1, params.shape[1], 1])
+    return keras.ops.concatenate([params, of_each], axis=-1)
 
 
 def _feature_size(network) -> int:

@@ -67,7 +67,11 @@ def likelihood_place(table: Mapping, supplied: Mapping | None = None) -> Slot:
 PLACES: dict[str, Slot] = {
     "encoder": encoder_place(ENCODERS),
     "trunk": Slot(
-        "trunk", TRUNKS, {"network": None, "num_components": None, "num_params": None}, optional=True, tried=False
+        "trunk",
+        TRUNKS,
+        dict.fromkeys(("network", "num_components", "num_params", "num_shared")),
+        optional=True,
+        tried=False,
     ),
     "decoder": decoder_place(DECODERS),
     "likelihood": likelihood_place(LIKELIHOODS, {"vocabulary_size": 8}),
