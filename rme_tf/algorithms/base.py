@@ -157,7 +157,7 @@ class Algorithm(Configured):
         Args:
             model: `VAE` in training.
             params: params of the components. Shape [B, K, P].
-            z: draws from each component. Shape [S, B, K, D].
+            z: draws from each component, a tensor or `Draws`. Shape [S, B, K, D].
             drawn: `ComponentDraws` if the K components differ between the observations.
         """
         if self.free_bits is None:

@@ -10,13 +10,14 @@ from rme_tf.algorithms.base import Algorithm, ascend
 from rme_tf.algorithms.capabilities import SETTINGS
 from rme_tf.algorithms.component_draws import ComponentDraws, draw_components
 from rme_tf.core.types import DrawnLogProbs, Encoding, LogProbs, Tensor
+from rme_tf.posteriors import Draws
 
 
 class Draw(NamedTuple):
     """Samples of one training step and their log-probabilities."""
 
     params: Tensor  # of the components that drew  [B, K, P]
-    z: Tensor  # [S, B, K, D]
+    z: Tensor | Draws  # [S, B, K, D]
     log_probs: LogProbs | DrawnLogProbs
     log_mixture_density: Tensor  # log Q(z|x)  [S, B, K]
     drawn: ComponentDraws | None = None  # the components, if they differ between the observations
@@ -77,14 +78,14 @@ class BoundAlgorithm(Algorithm):
         if self.draws_some(count):
             drawn = draw_components(tf.shape(encoding.params)[0], count, self.components_per_step or count, seed)
             sampled = drawn.of(encoding)
-            z = model.posterior_of(sampled).sample_components(self.num_samples, seed)
-            log_probs = drawn.log_probs(model.log_probs_at(x, q, z, training=True))
+            draws = model.posterior_of(sampled).draw(self.num_samples, seed)
+            log_probs = drawn.log_probs(model.log_probs_at(x, q, draws.z, q.log_probs_of(draws), training=True))
         else:
             drawn, sampled = None, encoding
-            z, log_q_all = q.sample_with_log_probs(self.num_samples, seed)
-            log_probs = model.log_probs_at(x, encoding, z, log_q_all, training=True)
+            draws, log_q_all = q.draw_with_log_probs(self.num_samples, seed)
+            log_probs = model.log_probs_at(x, encoding, draws.z, log_q_all, training=True)
         log_density = objectives.log_mixture(log_probs.log_alpha[:, tf.newaxis], log_probs.log_q_all)
-        return Draw(sampled.params, z, log_probs, log_density, drawn)
+        return Draw(sampled.params, draws, log_probs, log_density, drawn)
 
     def drawn_bound(self, log_joint, log_mixture_density, log_weights, drawn: ComponentDraws):
         """Returns the bound from drawn components of learned weights.

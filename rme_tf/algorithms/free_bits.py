@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rme_tf.core.serializable import Configured
 from rme_tf.core.validation import check_count, check_number, optional
+from rme_tf.posteriors import as_draws
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -47,18 +48,19 @@ class FreeBits(Configured):
         Args:
             model: `VAE` in training.
             params: params of the components. Shape [B, K, P].
-            z: draws from each component. Shape [S, B, K, D].
+            z: draws from each component, a tensor or `Draws`. Shape [S, B, K, D].
             drawn: `ComponentDraws` if the K components differ between the observations.
 
         Raises:
             ValueError: if the family or the prior is not independent over dimensions and `groups` is not 1, or if the
                 number of groups does not divide D.
         """
+        draws = as_draws(z)
         if self.groups == 1:
-            log_q = model.posterior_family.log_prob(params, z)
-            kl = (log_q - model.prior.distribution().log_prob(z))[..., tf.newaxis]
+            log_q = model.posterior_family.log_prob_of_draws(params, draws)
+            kl = (log_q - model.prior.distribution().log_prob(draws.z))[..., tf.newaxis]
         else:
-            kl = self._grouped(model, params, z)
+            kl = self._grouped(model, params, draws.z)
         kl = tf.reduce_mean(kl, axis=0)  # samples  [B, K, G]
         means = tf.reduce_mean(kl, axis=0) if drawn is None else drawn.means_over_batch(kl)  # batch
         below = tf.stop_gradient(means < self.nats)  # [K, G], or [B, K, G]

@@ -10,7 +10,9 @@ For each minibatch (Kim and Pavlovic, NeurIPS 2020), with Q_m = (1 - eps_m) Q_{m
 
 A trunk that the components share is a part of every q_m: it ascends the sum of their objectives (as weights that
 are tied do), each with its own Q_{m-1} stopped, and not the objective of eps_m, for which the components are fixed.
-That is once a step, after the components: within the loop, each of them would move the ones before it.
+That is once a step, after the components: within the loop, each of them would move the ones before it. A flow that the
+components share is such a part, too. The KL between the components is the one between their Gaussians, so Q_{m-1} holds
+only these fixed, and no reward reaches the flow.
 
 A prior that is made of the posterior (`Prior.uses_posterior`) is a part of p(x, z), and the inference networks then
 are parameters of p, too: as such they ascend what theta ascends, E_Q[log p(x, z)] with Q held fixed. As parameters of
@@ -114,11 +116,12 @@ class Recursion(Algorithm):
                 "Free bits in recursive mixture estimation need a prior without weights of its own. "
                 f"Received: {type(model.prior).__name__}."
             )
-        if model.posterior_family.trainable_variables and model.num_components > 1:
+        family = model.posterior_family
+        if family.trainable_variables and not family.num_shared and model.num_components > 1:
             raise ValueError(
-                "Recursive mixture estimation needs a posterior family without weights of its own, or one component. "
-                f"Received: {model.num_components} of {type(model.posterior_family).__name__}. "
-                "Train it with the ELBO algorithm."
+                "Recursive mixture estimation needs a posterior family without weights of its own, a flow that the "
+                f"components share (`shared=True`), or one component. Received: {model.num_components} of "
+                f"{type(family).__name__}. Train it with the ELBO algorithm."
             )
         if self.weights_from_polish and not model.mixing.learned:
             raise ValueError(
@@ -258,17 +261,18 @@ def _joint(algorithm: Recursion, model, x, seed) -> LogProbs:
         q = model.infer(x, num_components=count, training=True, mixing_moves_trunk=False)
         params, log_alpha = q.params, q.log_alpha
         weights = algorithm.generative_weights(log_alpha)
-        z = q.sample_components(algorithm.num_samples, seed)
+        draws = q.draw(algorithm.num_samples, seed)
+        z = draws.z
         scale = 1.0 / tf.maximum(weights, MIN_ALPHA)
         share = weights * scale  # one, but for a weight below the floor  [B, K]
         rescaled = scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(x, rescaled, training=True)
         log_joint = log_lik + kl_weight * log_prior
-        log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, K]
-        log_q_all = q.params_held().component_log_probs(z)  # gradients through z only
+        log_q = q.own_log_probs(draws)  # [S, B, K]
+        log_q_all = q.params_held().log_probs_of(draws)  # gradients through z only
 
         value = tf.reduce_sum(weights * tf.reduce_mean(log_joint, axis=0), axis=-1)
-        q_terms = kl_weight * (algorithm.kl_below_floor(model, params, z) - tf.reduce_mean(log_q, axis=0))
+        q_terms = kl_weight * (algorithm.kl_below_floor(model, params, draws) - tf.reduce_mean(log_q, axis=0))
         value += tf.reduce_sum(share * q_terms, axis=-1)
         if count > 1:
             log_before = objectives.log_mixtures_before(tf.stop_gradient(log_alpha), log_q_all)

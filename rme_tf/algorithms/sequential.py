@@ -30,13 +30,14 @@ class SequentialUpdate:
         """Moves every weight; returns the `LogProbs` of the last stage."""
         model, last = self.model, self.model.active_components - 1
         for m in range(last + 1):
-            self.stage(self.component_variables(m), lambda m=m: self.component_objective(m, m))
+            end = self.last_of(m)
+            self.stage(self.component_variables(m), lambda m=m, end=end: self.component_objective(m, end))
             if m > 0 and self.algorithm.moves_weights(model):
                 # The network has one weight decay, but many stages.
                 variables = model.mixing_network.trainable_variables
                 self.stage(variables, lambda m=m: self.mixing_objective(m), regularize=m == last)
-        if model.trunk is not None:
-            self.stage(model.trunk.trainable_variables, lambda: self.component_objective(0, last))
+        if self.shared_variables():
+            self.stage(self.shared_variables(), lambda: self.component_objective(0, last))
         log_probs = self.stage(model.generative_variables, self.generative_objective)
         self.update.end()
         return log_probs
@@ -52,17 +53,36 @@ class SequentialUpdate:
         """
         model = self.model
         encoder = model.encoders[m].trainable_variables if model.encoders else []
-        return encoder + model.posterior_family.trainable_variables  # a family has some only if M = 1: see `check`
+        # A family that is not shared has some only if M = 1: see `check`.
+        return encoder + ([] if model.posterior_family.num_shared else model.posterior_family.trainable_variables)
+
+    def last_of(self, m: int) -> int:
+        """Returns the last of the components, from m on, of which encoder m has params.
+
+        The first encoder has the params of a flow that all components share. By these it ascends their objectives, at
+        the beginning of the loop, as each variable moves once.
+        """
+        model = self.model
+        shares = m == 0 and model.encoders and model.posterior_family.num_shared
+        return model.active_components - 1 if shares else m
+
+    def shared_variables(self) -> list:
+        """Returns the variables of the trunk, and of a flow that the components share."""
+        trunk, family = self.model.trunk, self.model.posterior_family
+        return [
+            *(trunk.trainable_variables if trunk is not None else []),
+            *(family.trainable_variables if family.num_shared else []),
+        ]
 
     def component_objective(self, first: int, last: int):
         """Returns the sum of ELBO(q_m) + BKL(q_m || Q_{m-1}) over m = first ... last."""
         algorithm, model, kl_weight = self.algorithm, self.model, self.kl_weight
-        q, z, log_lik, log_prior = self.draw(last + 1, first)
+        q, draws, log_lik, log_prior = self.draw(last + 1, first)
         params = q.params[:, first:]
-        log_q = model.posterior_family.log_prob(params, z)  # of its own component, [S, B, last - first + 1]
-        log_q_all = q.params_held().component_log_probs(z)
+        log_q = model.posterior_family.log_prob_of_draws(params, draws)  # of its own component
+        log_q_all = q.params_held().log_probs_of(draws)
         bound = objectives.elbo(log_lik + kl_weight * log_prior, kl_weight * log_q)
-        value = tf.reduce_sum(bound + kl_weight * algorithm.kl_below_floor(model, params, z), axis=-1)  # components
+        value = tf.reduce_sum(bound + kl_weight * algorithm.kl_below_floor(model, params, draws), axis=-1)  # components
         for i, m in enumerate(range(first, last + 1)):
             value += kl_weight * algorithm.reward(log_q[..., i], log_q_all[:, :, i], q.log_alpha, m)
         return value + self.posterior_prior_term(), None
@@ -70,8 +90,8 @@ class SequentialUpdate:
     def mixing_objective(self, m: int):
         """Returns ELBO(Q_m)."""
         model, kl_weight = self.model, self.kl_weight
-        q, z, log_lik, log_prior = self.draw(m + 1)
-        log_q_all = q.component_log_probs(z)
+        q, draws, log_lik, log_prior = self.draw(m + 1)
+        log_q_all = q.log_probs_of(draws)
         value = objectives.joining_elbo(log_lik + kl_weight * log_prior, log_q_all, q.log_alpha, m, kl_weight)
         if m + 1 == model.active_components:  # the network has one penalty and one part in p(z), but many stages
             value += self.posterior_prior_term() - model.mixing.penalty(q.log_alpha)
@@ -80,14 +100,14 @@ class SequentialUpdate:
     def generative_objective(self):
         """Returns E_Q[log p(x, z)], or the uniform average, and the `LogProbs`."""
         model = self.model
-        q, z, log_lik, log_prior = self.draw(model.active_components, prior=model.prior.distribution)
-        log_q_all = q.component_log_probs(z)
+        q, draws, log_lik, log_prior = self.draw(model.active_components, prior=model.prior.distribution)
+        log_q_all = q.log_probs_of(draws)
         weights = self.algorithm.generative_weights(q.log_alpha)
         value = tf.reduce_sum(weights * tf.reduce_mean(log_lik + self.kl_weight * log_prior, axis=0), axis=-1)
         return value, LogProbs(log_lik, log_prior, log_q_all, q.log_alpha)
 
     def draw(self, num_components: int, first: int = 0, prior=None):
-        """Returns an encoding, z, log p(x|z) and log p(z).
+        """Returns a posterior, its `Draws`, log p(x|z) and log p(z).
 
         Args:
             num_components: number of components of the encoding.
@@ -96,10 +116,10 @@ class SequentialUpdate:
         """
         model = self.model
         q = model.infer(self.x, num_components=num_components, training=True, mixing_moves_trunk=False)
-        z = q.sample_components(self.algorithm.num_samples, self.seed, first=first)
+        draws = q.draw(self.algorithm.num_samples, self.seed, first=first)
         held = (prior or model.prior.held)()
-        log_lik, log_prior = model.log_joint(self.x, z, training=True, prior=held)
-        return q, z, log_lik, log_prior
+        log_lik, log_prior = model.log_joint(self.x, draws.z, training=True, prior=held)
+        return q, draws, log_lik, log_prior
 
     def posterior_prior_term(self):
         """Returns E_Q[log p(z)] for a prior made of the posterior, Q held fixed.

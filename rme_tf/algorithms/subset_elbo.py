@@ -74,11 +74,12 @@ class SubsetELBO(BoundAlgorithm):
     def draw(self, model, x, encoding, seed):
         """Returns samples of the components of the subset."""
         chosen = self.choose(encoding, seed)
-        z = model.posterior_of(chosen).sample_components(self.num_samples, seed)
-        log_probs = model.log_probs_at(x, chosen, z, training=True)
-        log_q = ESTIMATORS[self.estimator](model.posterior_of(encoding), z, log_probs)
+        q = model.posterior_of(chosen)
+        draws = q.draw(self.num_samples, seed)
+        log_probs = model.log_probs_at(x, chosen, draws.z, q.log_probs_of(draws), training=True)
+        log_q = ESTIMATORS[self.estimator](model.posterior_of(encoding), draws, log_probs)
         log_density = tf.reduce_logsumexp(log_q, axis=-1) - math.log(log_q.shape[-1])
-        return Draw(chosen.params, z, log_probs, log_density)
+        return Draw(chosen.params, draws, log_probs, log_density)
 
     def component_mean(self, values, log_alpha):
         """Returns the plain mean [B] of values [B, K] over the subset."""
@@ -101,6 +102,6 @@ class SubsetELBO(BoundAlgorithm):
 SUBSET_FOLD = 0x5B5E7  # makes the draw of the subset independent of the draw of z
 # Densities in the mixture: of all components [S, B, K, A], or of the subset [S, B, K, K].
 ESTIMATORS = {
-    "s2a": lambda q, z, log_probs: q.component_log_probs(z),
-    "s2s": lambda q, z, log_probs: log_probs.log_q_all,
+    "s2a": lambda q, draws, log_probs: q.log_probs_of(draws),
+    "s2s": lambda q, draws, log_probs: log_probs.log_q_all,
 }

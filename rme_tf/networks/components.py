@@ -2,7 +2,7 @@
 
 A shared trunk has a separate head for each component. A component network replaces trunk and heads: under the
 recursion it is trained on the sum of the components' objectives, like a trunk. The params that all components share,
-such as the params of a flow, come last, and are computed once: by the first head, or by a layer of the component network.
+such as the params of a flow, come last. They are computed once, by the first head or a layer of the component network.
 """
 
 import functools

@@ -58,14 +58,6 @@ class MixturePosterior:
         """Returns the posterior with params through which no gradient passes."""
         return MixturePosterior(self.family, tf.stop_gradient(self.params), self.log_alpha)
 
-    def own_params_held(self):
-        """Returns the posterior with a gradient through shared params only.
-
-        See `PosteriorFamily.num_shared`.
-        """
-        of_each, shared = tf.split(self.params, [-1, self.family.num_shared], axis=-1)
-        return MixturePosterior(self.family, tf.concat([tf.stop_gradient(of_each), shared], axis=-1), self.log_alpha)
-
     # Of the mixture.
 
     def sample(self, num_samples: int | None = None, seed=None):

@@ -134,11 +134,6 @@ def test_a_flow_that_is_shared_does_not_enter_the_distance_of_components(name):
     )
     assert np.abs(distances[0]).max() > 0.1
     assert np.abs(distances[1]).max() < 1e-4
-    own, flow = gradients(lambda p, draws: p.own_params_held().own_log_probs(p.own_params_held().draw(S, SEED)))
-    np.testing.assert_array_equal(own, 0.0)
-    expected = gradients(lambda p, draws: p.own_log_probs(draws))[1]
-    np.testing.assert_allclose(flow, expected, rtol=1e-4, atol=1e-5)
-    assert name == "householder" or np.abs(flow).max() > 0.1  # reflections preserve volume
 
 
 @pytest.mark.parametrize("num_components", [1, 4])
