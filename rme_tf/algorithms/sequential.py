@@ -57,7 +57,7 @@ class SequentialUpdate:
         return encoder + ([] if model.posterior_family.num_shared else model.posterior_family.trainable_variables)
 
     def last_of(self, m: int) -> int:
-        """Returns the last of the components, from m on, of which encoder m has params.
+        """Returns the last component whose objective encoder m ascends, m or later.
 
         The first encoder has the params of a flow that all components share. By these it ascends their objectives, at
         the beginning of the loop, as each variable moves once.
@@ -67,7 +67,7 @@ class SequentialUpdate:
         return model.active_components - 1 if shares else m
 
     def shared_variables(self) -> list:
-        """Returns the variables of the trunk, and of a flow that the components share."""
+        """Returns the variables of the trunk and of a shared flow."""
         trunk, family = self.model.trunk, self.model.posterior_family
         return [
             *(trunk.trainable_variables if trunk is not None else []),

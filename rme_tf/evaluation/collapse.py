@@ -132,7 +132,8 @@ def checked_first(model, data, max_observations: int):
 def _draw(model, x, seed) -> Draws:
     q = model.infer(x)
     count, num_rows = model.num_components, tf.shape(q.log_alpha)[0]
-    z = q.sample_components(1, seed)  # [1, B, M, D]
+    drawn = q.draw(1, seed)
+    z = drawn.z  # [1, B, M, D]
     prior_seed = tf.random.fold_in(seed, count)  # the components fold in 0 ... M-1
     prior_z = model.prior.distribution().sample([1, num_rows, 1], seed=prior_seed)
     codes = tf.concat([z, tf.roll(z, 1, axis=1), prior_z], axis=2)  # decoded at once
@@ -144,7 +145,7 @@ def _draw(model, x, seed) -> Draws:
         q.params,
         q.log_alpha,
         z[0],
-        q.component_log_probs(z)[0],
+        q.log_probs_of(drawn)[0],
         log_prior[0, :, :count],
         log_lik[0],
         prior_log_lik[0, :, 0],

@@ -11,7 +11,8 @@ from rme_tf.refinements.base import Refinement
 def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weight=1.0):
     """Returns an estimate [B, K, P] of the gradient of ELBO(Q) in the params.
 
-    The mixing weights are held fixed. In nats per unit of a param; component m has the factor alpha_m. Only the path
+    The mixing weights are held fixed. In nats per unit of a param; component m has the factor alpha_m. The gradient in
+    params that the components share is the sum over them, for each of them. Only the path
     through the draws counts: the term that is left out, the score of Q, has mean zero, and without it the estimate has
     no variance where Q is the exact posterior. The noise is the same for all rows, so that the posterior of x does not
     depend on its batch. The estimate itself is differentiable, in params, weights of the mixture and weights of the
@@ -39,19 +40,37 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
         log_density = objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
         log_joint = log_lik + kl_weight * log_prior
         bound = objectives.mixture_elbo(log_joint, kl_weight * log_density, log_alpha)
-    return tape.gradient(bound, moved)
+    return tied(tape.gradient(bound, moved), model.posterior_family.num_shared, tf.reduce_sum)
 
 
-def clipped(gradient, norm: float, num_means: int):
+def tied(params, num_shared: int, reduce):
+    """Returns params or gradients [B, K, P] with equal shared entries.
+
+    Args:
+        params: Shape [B, K, P].
+        num_shared: number of the last entries, which the components share.
+        reduce: function (entries [B, K, Q], axis, keepdims) -> the entries of all components [B, 1, Q].
+    """
+    if num_shared == 0:
+        return params
+    of_each, shared = tf.split(params, [-1, num_shared], axis=-1)
+    shared = tf.tile(reduce(shared, axis=1, keepdims=True), [1, params.shape[1], 1])
+    return tf.concat([of_each, shared], axis=-1)
+
+
+def clipped(gradient, norm: float, num_means: int, num_shared: int = 0):
     """Returns the gradient [B, K, P] with each row clipped to a norm.
 
     Args:
         gradient: Shape [B, K, P].
         norm: largest norm of each of a row's two blocks.
         num_means: number of params in the first block; the second one has the others. Both are over all K components.
+        num_shared: number of the last params, which the components share and which count once.
     """
     blocks = tf.split(gradient, [num_means, gradient.shape[-1] - num_means], axis=-1)
     squared = [tf.reduce_sum(block**2, axis=[-2, -1], keepdims=True) for block in blocks]  # components, params
+    if num_shared:
+        squared[1] -= tf.reduce_sum(gradient[:, 1:, -num_shared:] ** 2, axis=[-2, -1], keepdims=True)
     scales = [norm * tf.math.rsqrt(tf.maximum(square, norm**2)) for square in squared]  # no 0/0 in a derivative
     return tf.concat([block * scale for block, scale in zip(blocks, scales, strict=True)], axis=-1)
 
@@ -96,7 +115,8 @@ class GradientSteps(Refinement):
             encoding_now = Encoding(params, encoding.log_alpha)
             gradient = elbo_gradient(model, x, encoding_now, tf.random.fold_in(seed, step), **options)
             if self.clip_norm is not None:
-                gradient = clipped(gradient, self.clip_norm, model.posterior_family.num_means)
+                family = model.posterior_family
+                gradient = clipped(gradient, self.clip_norm, family.num_means, family.num_shared)
             velocity = self.momentum * velocity + gradient
             return step + 1, tf.ensure_shape(params + self.learning_rate * velocity, params.shape), velocity
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_sizes
 from rme_tf.refinements.base import Refinement, for_inference_alone, stopped
-from rme_tf.refinements.gradient import elbo_gradient
+from rme_tf.refinements.gradient import elbo_gradient, tied
 
 GATE_BIAS = 3.0  # the gates start at 0.95: near the output of the encoder
 
@@ -18,7 +18,8 @@ class IterativeAmortised(Refinement):
         params <- gate params + (1 - gate) proposal
 
     Gate and proposal are outputs of a network of params and ELBO gradient. These two inputs are normalized, each by
-    itself, so that neither the gradient's scale nor a step size matters. One network serves all steps and components.
+    itself, so that neither the gradient's scale nor a step size matters. One network serves all steps and components;
+    params that the components share are the mean of its outputs.
     Each step's output is held to the ELBO, and no gradient passes from one step to the step before it, nor through the
     gradients that are fed in. The first params are the encoders' (the paper's are the prior's), which ascend the ELBO
     at their own output.
@@ -70,7 +71,8 @@ class IterativeAmortised(Refinement):
         for step in range(self.steps):
             options = {"num_samples": self.num_samples, "kl_weight": kl_weight}
             gradient = elbo_gradient(model, x, stopped(path[-1]), tf.random.fold_in(seed, step), **options)
-            params = tf.ensure_shape(self.update(path[-1].params, gradient), encoding.params.shape)
+            params = tied(self.update(path[-1].params, gradient), model.posterior_family.num_shared, tf.reduce_mean)
+            params = tf.ensure_shape(params, encoding.params.shape)
             path.append(Encoding(params, encoding.log_alpha))
         return path
 
