@@ -33,6 +33,7 @@ class PosteriorView(NamedTuple):
     input_shape: tuple  # event_shape; (None, E) for token ids, which are embedded
     interval: tuple[float, float] | None  # range of the entries of an input; None if unbounded
     masked: bool  # whether inputs have lengths
+    owns_weights: bool = False  # whether the posterior family has weights, as a flow may
     check: Callable = lambda x: None  # observations -> None; raises ValueError for invalid ones
     replacing: Callable = contextlib.nullcontext  # () -> context in which trained weights of the model are replaced
 

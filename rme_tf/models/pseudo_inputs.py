@@ -53,6 +53,7 @@ def inference_of(model) -> PosteriorView:
         input_shape=(None, embedders[0].embedding_size) if on_tokens else likelihood.event_shape,
         interval=likelihood.interval,
         masked=on_tokens,
+        owns_weights=bool(model.posterior_family.trainable_variables),
         check=likelihood.check,
         replacing=lambda: weights_replaced(model),
     )

@@ -14,6 +14,17 @@ from rme_tf.priors.base import Prior
 EDGE = 0.02  # least distance of initial pseudo-inputs from the ends of their interval, where a sigmoid has no gradient
 
 
+class HeldMixture(tfp.distributions.MixtureSameFamily):
+    """A mixture whose density passes a gradient to the codes alone."""
+
+    def _log_prob(self, x):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            log_prob = super()._log_prob(x)
+        along_x = tf.stop_gradient(tape.gradient(log_prob, x)) * (x - tf.stop_gradient(x))  # zeros, with that gradient
+        return tf.stop_gradient(log_prob) + tf.reduce_sum(along_x, axis=-1)
+
+
 @keras.saving.register_keras_serializable("rme_tf")
 class Vamp(Prior):
     """The variational mixture of posteriors, at K learned pseudo-inputs u_k.
@@ -138,7 +149,8 @@ class Vamp(Prior):
     def _averaged(self, held: bool = False, share: float = 1.0):
         inference = self._bound()
         lengths = self.lengths.value if inference.masked else None
-        return tfp.distributions.MixtureSameFamily(
+        kind = HeldMixture if held and inference.owns_weights else tfp.distributions.MixtureSameFamily
+        return kind(
             tfp.distributions.Categorical(logits=tf.zeros([self.num_components])),
             inference.posterior(self.pseudo_inputs(), lengths, held, share),
         )

@@ -5,18 +5,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from definition import (
-    UPDATES,
-    Definition,
-    algorithm,
-    assert_same_gradients,
-    gradients_by_definition,
-    recorded_gradients,
-)
+import definition
+from definition import UPDATES, Definition, algorithm, assert_same_gradients, recorded_gradients
 from rme_tf import ELBO, Boosted, FreeBits, RecursiveMixture
 from rme_tf.algorithms import SubsetELBO
 from rme_tf.posteriors import IAF, Householder, Sylvester
 from rme_tf.posteriors.made import MAX_LOG_SCALE
+from rme_tf.priors import Vamp
 
 FAMILIES = {
     "householder": lambda: Householder(2, shared=True),
@@ -100,7 +95,7 @@ class FlowDefinition(Definition):
 def test_both_updates_have_the_gradients_of_the_definition(tiny_model, binary_data, trunk, mixing, choices):
     model, x = tiny_model(3, mixing=mixing, trunk=trunk, posterior=FAMILIES["iaf"]()), binary_data()
     records = {update: recorded_gradients(model, algorithm(update=update, **choices), x) for update in UPDATES}
-    expected = gradients_by_definition(FlowDefinition(model, algorithm(**choices), x))
+    expected = definition.gradients_by_definition(FlowDefinition(model, algorithm(**choices), x))
     assert set(expected) == {variable.path for variable in model.trainable_variables}
     flow = {variable.path for variable in model.posterior_family.trainable_variables}
     assert min(np.abs(expected[path]).max() for path in flow) > 1e-3
@@ -151,6 +146,16 @@ def test_no_step_inverts_the_flow(tiny_model, binary_data, rule, monkeypatch):
     model = tiny_model(3, trunk="shared", posterior=FAMILIES["iaf"]())
     monkeypatch.setattr(IAF, "bijector", None)  # which alone has the inverse
     assert set(recorded_gradients(model, rules[rule], binary_data())) == {v.path for v in model.trainable_variables}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_components", [1, 2])
+def test_a_prior_made_of_the_posterior_holds_the_weights_of_the_flow(tiny_model, binary_data, num_components):
+    """The loop has p fixed while q moves. Of one component, also if the flow is not shared."""
+    family = IAF(2, units=(6,), context_size=3, shared=num_components > 1)
+    model, x = tiny_model(num_components, posterior=family, prior=Vamp(2, num_components=3)), binary_data()
+    joint, sequential = (recorded_gradients(model, algorithm(update=update), x) for update in UPDATES)
+    assert_same_gradients(joint, sequential, tolerance=1e-5)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -20,6 +20,7 @@ from test_export import answers_of_each
 SMALL = {
     "householder": lambda **choices: Householder(2, **choices),
     "iaf": lambda **choices: IAF(2, units=(8,), context_size=3, **choices),
+    "iaf, shared": lambda **choices: IAF(2, units=(8,), context_size=3, shared=True, **choices),
     "laplace": lambda **choices: DiagLaplace(2, **choices),
     "student_t": lambda **choices: DiagStudentT(2, df=4.0, **choices),
     "sylvester": lambda **choices: Sylvester(2, **choices),
@@ -156,6 +157,7 @@ SERVED = [
     ("householder", 2),
     ("iaf", 1),
     ("iaf", 2),
+    ("iaf, shared", 3),
     ("laplace", 2),
     ("student_t", 2),
     ("sylvester", 2),
@@ -167,7 +169,10 @@ def served(tiny_model, tmp_path_factory):
     """Returns each model, observations, and what another process that serves them all makes of it."""
     x = np.random.default_rng(1).integers(0, 2, size=(3, 5)).astype("float32")
     models = {
-        tmp_path_factory.mktemp(f"{name}_{count}_"): (tiny_model(count, posterior=SMALL[name](), spread=0.3), x)
+        tmp_path_factory.mktemp(f"{name}_{count}_".replace(", ", "_")): (
+            tiny_model(count, posterior=SMALL[name](), spread=0.3),
+            x,
+        )
         for name, count in SERVED
     }
     answers = answers_of_each(models, QUESTIONS)
@@ -185,11 +190,14 @@ def test_the_served_answers_are_the_models(served, case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "num_components"), [*((name, 2) for name in sorted(POSTERIORS)), ("iaf", 1)])
+@pytest.mark.parametrize(
+    ("name", "num_components"), [*((name, 2) for name in sorted(POSTERIORS)), ("iaf", 1), ("iaf, shared", 2)]
+)
 def test_xla_compiles_the_step_for_batches_of_any_size(tiny_model, binary_data, name, num_components):
     choices = {"posterior": SMALL[name]() if name in SMALL else name}
     model = tiny_model(num_components, **choices)
-    model.compile(keras.optimizers.SGD(0.1), ELBO(), jit_compile=True)
+    rule = RecursiveMixture(warm_start_epochs=0) if "shared" in name else ELBO()
+    model.compile(keras.optimizers.SGD(0.1), rule, jit_compile=True)
     history = model.fit(binary_data(6), batch_size=4, epochs=2, verbose=0).history  # 4 rows, then 2
     assert np.isfinite(history["loss"]).all()
 
