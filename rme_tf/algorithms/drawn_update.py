@@ -46,16 +46,17 @@ class DrawnUpdate:
         q = model.infer(self.x, num_components=count, training=True, mixing_moves_trunk=False)
         drawn = draw_components(tf.shape(q.params)[0], count, algorithm.components_per_step, self.seed)
         sampled = model.posterior_of(drawn.of(q))
-        z = sampled.sample_components(algorithm.num_samples, self.seed)
+        draws = sampled.draw(algorithm.num_samples, self.seed)
+        z = draws.z
         weights, scale = self.generative_weights(sampled.log_alpha, count)
         decoded = z if scale is None else scale_gradient(z, scale[..., tf.newaxis])
         log_lik, log_prior = model.log_joint(self.x, decoded, training=True, prior=model.prior.scaled(1.0 / count))
         log_joint = log_lik + kl_weight * log_prior
-        log_q = model.posterior_family.log_prob(sampled.params, z)  # of its own component, [S, B, K]
-        log_q_all = q.params_held().component_log_probs(z)  # gradients through z only  [S, B, K, M]
+        log_q = sampled.own_log_probs(draws)  # [S, B, K]
+        log_q_all = q.params_held().log_probs_of(draws)  # gradients through z only  [S, B, K, M]
 
         gain = tf.reduce_mean(log_joint, axis=0)  # samples
-        q_terms = algorithm.kl_below_floor(model, sampled.params, z, drawn) - tf.reduce_mean(log_q, axis=0)
+        q_terms = algorithm.kl_below_floor(model, sampled.params, draws, drawn) - tf.reduce_mean(log_q, axis=0)
         q_terms += self.rewards(drawn, log_q, log_q_all, tf.stop_gradient(q.log_alpha))
         q_terms *= kl_weight
         bounds = gain + q_terms if scale is None else weights * gain + weights * scale * q_terms

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.scaled_gradient import scale_gradient
 from rme_tf.core.types import PosteriorView
 from rme_tf.core.validation import check_count
 from rme_tf.priors.base import Prior
@@ -15,9 +16,22 @@ EDGE = 0.02  # least distance of initial pseudo-inputs from the ends of their in
 
 
 class HeldMixture(tfp.distributions.MixtureSameFamily):
-    """A mixture whose density passes a gradient to the codes alone."""
+    """A mixture that passes a part of the gradient of its density.
+
+    The codes get all of it. All weights that the components are made of get a share, their own weights included.
+
+    Args:
+        mixture_distribution, components_distribution: see `MixtureSameFamily`.
+        share: factor of the gradient in the weights; 0 holds them fixed.
+    """
+
+    def __init__(self, mixture_distribution, components_distribution, share: float):
+        super().__init__(mixture_distribution, components_distribution)
+        self._share = share
 
     def _log_prob(self, x):
+        if self._share > 0.0:
+            return scale_gradient(super()._log_prob(scale_gradient(x, 1.0 / self._share)), self._share)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             log_prob = super()._log_prob(x)
@@ -149,11 +163,13 @@ class Vamp(Prior):
     def _averaged(self, held: bool = False, share: float = 1.0):
         inference = self._bound()
         lengths = self.lengths.value if inference.masked else None
-        kind = HeldMixture if held and inference.owns_weights else tfp.distributions.MixtureSameFamily
-        return kind(
-            tfp.distributions.Categorical(logits=tf.zeros([self.num_components])),
-            inference.posterior(self.pseudo_inputs(), lengths, held, share),
-        )
+        inputs, share = self.pseudo_inputs(), 0.0 if held else share
+        categorical = tfp.distributions.Categorical(logits=tf.zeros([self.num_components]))
+        if share < 1.0 and inference.owns_weights:  # which the encoding, to be held or scaled, does not have
+            inputs = inputs if held else scale_gradient(inputs, 1.0 / share)
+            return HeldMixture(categorical, inference.posterior(inputs, lengths, held), share)
+        posterior = inference.posterior(inputs, lengths, held, share)
+        return tfp.distributions.MixtureSameFamily(categorical, posterior)
 
     def _bound(self) -> PosteriorView:
         if self._inference is None:

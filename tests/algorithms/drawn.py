@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rme_tf.algorithms import bound, drawn_update
 from rme_tf.algorithms.component_draws import ComponentDraws
-from rme_tf.posteriors import DiagNormal
+from rme_tf.posteriors import IAF, DiagNormal, Draws
 
 NOISE = np.random.default_rng(7).normal(size=(2, 1, 1, 2)).astype("float32")  # of two samples of two dimensions
 
@@ -16,6 +16,16 @@ class SameNoise(DiagNormal):
     def sample_components(self, params, num_samples, seeds):
         mean, scale = self.mean_and_stddev(params)
         return mean + scale * NOISE[:num_samples]
+
+
+class SameNoiseFlow(IAF):
+    """The same behind a flow that all components share."""
+
+    def draw_components(self, params, num_samples, seeds):
+        mean, scale, flow_params = self.base_and_flow_params(params)
+        z_0 = mean + scale * NOISE[:num_samples]
+        z, log_det = self.transform(flow_params[:, :1], z_0)
+        return Draws(z, z_0, log_det)
 
 
 def choose(monkeypatch, index):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from conftest import build_tiny_model
 from definition import SEED, Definition, algorithm, assert_same_gradients, descent_direction, recorded_gradients
-from drawn import SameNoise, choose
+from drawn import SameNoise, SameNoiseFlow, choose
 from rme_tf import ELBO, Boosted, FreeBits, RecursiveMixture, Renyi
 from rme_tf.algorithms.component_draws import ComponentDraws
 from rme_tf.algorithms.recursive_mixture import Recursion
@@ -77,9 +77,12 @@ CASES = {
     "recursion, vamp": (RecursiveMixture, 1, {}, {"prior": "vamp", **TRUNK}),
     "recursion, learned": (RecursiveMixture, 1, {}, {"mixing": "pulled", "prior": "vamp", **TRUNK}),
     "recursion, learned, two": (RecursiveMixture, 2, {"decoder_weights": "uniform"}, {"mixing": "pulled"}),
+    "recursion, flow": (RecursiveMixture, 1, {}, {"posterior": "flow", **TRUNK}),
+    "recursion, flow, vamp": (RecursiveMixture, 1, {}, {"posterior": "flow", "prior": "vamp"}),
     "boosted": (Boosted, 1, {"entropy_weight": 0.5}, {"trunk": "conditioned"}),
     "elbo": (ELBO, 1, {"kl_weight": 0.4, "free_bits": FreeBits(nats=50.0)}, TRUNK),
     "elbo, refined": (ELBO, 1, {}, {"refinement": "dsvi", "refinement_options": {"steps": 2}}),
+    "elbo, flow": (ELBO, 1, {"free_bits": FreeBits(nats=50.0, groups=1)}, {"posterior": "flow", **TRUNK}),
     "elbo, learned": (ELBO, 1, {}, {"mixing": "pulled"}),
     "elbo, learned, two": (ELBO, 2, {}, {"mixing": "pulled"}),
     "renyi, learned, two": (Renyi, 2, {"order": 1.0, "num_samples": 2}, {"mixing": "pulled"}),
@@ -88,6 +91,8 @@ CASES = {
 
 def model_of(choices):
     choices = {"posterior": SameNoise(2), **choices}
+    if choices["posterior"] == "flow":
+        choices["posterior"] = SameNoiseFlow(2, shared=True, units=(6,), context_size=3)
     if choices.get("mixing") == "pulled":
         choices["mixing"] = RecursiveMixing(uniform_pull=0.3)
     if choices.get("prior") == "vamp":

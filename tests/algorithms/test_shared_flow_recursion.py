@@ -135,12 +135,14 @@ def test_one_component_has_the_gradients_of_the_flow_alone(tiny_model, binary_da
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("rule", ["subset", "elbo", "joint", "sequential"])
+@pytest.mark.parametrize("rule", ["subset", "elbo", "drawn elbo", "drawn", "joint", "sequential"])
 def test_no_step_inverts_the_flow(tiny_model, binary_data, rule, monkeypatch):
     """Every algorithm, with free bits, moves all weights by draws and densities of forward passes."""
     rules = {
         "subset": SubsetELBO(subset_size=2, free_bits=FreeBits(nats=0.5, groups=1)),
         "elbo": ELBO(free_bits=FreeBits(nats=0.5, groups=1)),
+        "drawn elbo": ELBO(components_per_step=1),
+        "drawn": algorithm(components_per_step=1, free_bits=FreeBits(nats=0.5, groups=1)),
         **{update: algorithm(update=update, free_bits=FreeBits(nats=0.5, groups=1)) for update in UPDATES},
     }
     model = tiny_model(3, trunk="shared", posterior=FAMILIES["iaf"]())
