@@ -29,12 +29,18 @@ USES = {
     ("keras.Model", "_make_function"): "`steps_per_execution` with exact groups of steps",
     ("keras.Model", "_maybe_symbolic_build"): "`steps_per_execution` with exact groups of steps",
     ("keras.Model.evaluate", "_use_cached_eval_dataset"): "validation data that `fit` checks once, not every epoch",
+    ("keras EpochIterator", "_distributed_dataset"): "arrays of `fit` that stay on the device",
     ("keras EpochIterator", "_enumerate_iterator"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_num_batches"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_steps_seen"): "`steps_per_execution` with exact groups of steps",
     ("keras.Adam", "_momentums"): "Adam's updates with half the passes over the weights",
     ("keras.Adam", "_velocities"): "Adam's updates with half the passes over the weights",
     ("keras.Optimizer", "_get_variable_index"): "Adam's updates with half the passes over the weights",
+    (
+        "keras.callbacks.ModelCheckpoint",
+        "_batches_seen_since_last_saving",
+    ): "executions of several steps that save in time",
+    ("keras.callbacks.TensorBoard", "_should_trace"): "executions of several steps unless some are profiled",
     ("keras.Optimizer", "_iterations"): "updates counted under `gradient_accumulation_steps`",
     ("keras.Optimizer", "_model_variables_moving_average"): "`use_ema` where encoders are copied or reset",
     ("keras.Optimizer", "_overwrite_model_variables_with_average_value"): "`use_ema` in updates of several stages",
@@ -216,6 +222,16 @@ def groups_of(epochs):
     return type(epochs)._enumerate_iterator(epochs)
 
 
+def data_of(epochs):
+    """Return the data set of an iterator of epochs."""
+    return epochs._distributed_dataset
+
+
+def replace_data(epochs, data) -> None:
+    """Replace the data of an iterator of epochs by another iterable."""
+    epochs._distributed_dataset = data
+
+
 def batches_of_data(epochs) -> int | None:
     """Return the number of batches of the data, or None."""
     return epochs._num_batches
@@ -226,9 +242,23 @@ def batches_seen(epochs) -> int:
     return epochs._steps_seen
 
 
-def set_batches_seen(epochs, count: int) -> None:
-    """Set the number of batches taken since the start of the data."""
-    epochs._steps_seen = count
+# Callbacks.
+
+STEP_COUNTERS = (keras.callbacks.ModelCheckpoint, keras.callbacks.OrbaxCheckpoint)
+
+
+def steps_to_save(callback) -> int:
+    """Return the number of steps before a callback saves, at least 1.
+
+    Args:
+        callback: one of `STEP_COUNTERS`, with an integer `save_freq`.
+    """
+    return max(1, callback.save_freq - callback._batches_seen_since_last_saving)
+
+
+def observes_steps(callback) -> bool:
+    """Return whether a `TensorBoard` callback writes or profiles single steps."""
+    return callback.update_freq != "epoch" or callback.write_steps_per_second or callback._should_trace
 
 
 # Distributions.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.resident import ResidentRows, with_rows
 from rme_tf.core.validation import check_count
 
 BATCH_SIZE = 32  # Keras's own
@@ -27,7 +28,7 @@ def array_batches(array, batch_size: int | None = None, *, steps: int | None = N
 
     The order equals the order of Keras 3.15 exactly. After `keras.utils.set_random_seed` each iterator shuffles
     alike, so all epochs of a `fit` have one order; without a seed each epoch has its own. Like in Keras, floats are
-    cast to `keras.config.floatx()`.
+    cast to `keras.config.floatx()`. Unless `shuffle` is "batch", the data set has rows, see `resident.rows_of`.
 
     Args:
         array: array, tensor, or any object with `__array__` and a shape. Shape [N, ...].
@@ -58,13 +59,20 @@ def array_batches(array, batch_size: int | None = None, *, steps: int | None = N
             batches = batches.concatenate(tf.data.Dataset.from_tensors(tf.slice(indices, [count - rest], [rest])))
         return batches
 
-    indices = tf.data.Dataset.range(1).map(order).prefetch(1).flat_map(cut)
+    orders = tf.data.Dataset.range(1).map(order)
+    indices = orders.prefetch(1).flat_map(cut)
     if shuffle == "batch":
         indices = indices.map(tf.random.shuffle)
     indices = indices.apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))
-    arrays = tf.data.Dataset.from_tensors(_in_floatx(array)).repeat()
+    with tf.device("CPU:0"):
+        array = tf.convert_to_tensor(_in_floatx(array))
+    arrays = tf.data.Dataset.from_tensors(array).repeat()
     batches = tf.data.Dataset.zip((indices, arrays)).map(lambda rows, x: tf.gather(x, rows, axis=0), 2)
-    return untuned(batches.with_options(_options(shuffle)).prefetch(2))
+    batches = untuned(batches.with_options(_options(shuffle)).prefetch(2))
+    if shuffle == "batch":
+        return batches
+    epochs = orders.map(lambda indices: (indices, tf.zeros([2], tf.int64)))
+    return with_rows(batches, ResidentRows(array, untuned(epochs.with_options(_options(shuffle))), batch_size))
 
 
 def _batch_size(batch_size, count: int, steps: int | None) -> int:

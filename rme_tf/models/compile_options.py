@@ -13,8 +13,12 @@ OF_OTHER_MODELS = {
 }
 
 
-def checked_compile_options(options) -> dict:
+def checked_compile_options(options) -> tuple[dict, bool]:
     """Returns the checked keywords of `compile` for Keras.
+
+    Returns:
+        options: keywords, with 1 for `steps_per_execution="auto"`.
+        chooses_steps: whether `steps_per_execution` is "auto", its default.
 
     Raises:
         ValueError: if an option is unknown or does not apply to a VAE, or `steps_per_execution` is invalid.
@@ -26,6 +30,5 @@ def checked_compile_options(options) -> dict:
                 f"`compile` of a VAE takes no `{name}`: {OF_OTHER_MODELS[name]}. Received: {options[name]!r}."
             )
     check_names(options, ("optimizer", "algorithm", *COMPILE_OPTIONS), "arguments of `compile`")
-    if "steps_per_execution" in options:
-        options["steps_per_execution"] = checked_group_size(options["steps_per_execution"])
-    return options
+    steps = checked_group_size(options.get("steps_per_execution", "auto"))
+    return {**options, "steps_per_execution": 1 if steps == "auto" else steps}, steps == "auto"

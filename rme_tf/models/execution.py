@@ -30,7 +30,7 @@ def default_jit_compile(model) -> Choice:
         "a refinement was not measured": model.refinement is not None,
         "no posterior but the diagonal normal was measured": not isinstance(model.posterior_family, DiagNormal),
         "an autoregressive decoder was not measured": model.autoregressive,
-        "one step an execution is as fast in the graph": model.steps_per_execution == 1,
+        "one step an execution is as fast in the graph": model.steps_per_execution == 1 and not model.chooses_steps,
     }
     for reason, holds in reasons.items():
         if holds:

@@ -159,16 +159,22 @@ class FitCallback(keras.callbacks.Callback):
     def __init__(self, callbacks=()):
         super().__init__()
         self.best_epochs = BestEpochs(callbacks)
+        self._first = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Applies the model's schedule for the epoch."""
         self.model.begin_epoch()
         self.best_epochs.begin(epoch, is_whole(self.model))
 
+    def on_train_batch_begin(self, batch, logs=None):
+        """Records the first batch of an execution."""
+        self._first = batch
+
     def on_train_batch_end(self, batch, logs=None):
         """Raises FloatingPointError if the loss is not finite."""
         if logs is not None:
-            stop_if_not_finite(self.model, logs["loss"], f"at batch {batch}")
+            where = f"at batch {batch}" if batch == self._first else f"at one of the batches {self._first} to {batch}"
+            stop_if_not_finite(self.model, logs["loss"], where)
 
     def on_epoch_end(self, epoch, logs=None):
         """Counts the completed epoch."""

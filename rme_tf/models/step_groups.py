@@ -1,21 +1,27 @@
-"""Groups of `steps_per_execution` steps that end with the epoch."""
+"""Groups of steps in one execution, which end with the epoch."""
 
+import contextlib
 import itertools
 import math
 
 import tensorflow as tf
 
 from rme_tf.core import keras_compat
+from rme_tf.core.resident import ResidentBatches, ResidentIterator, on_device, rows_of
 from rme_tf.core.validation import check_count
+from rme_tf.models.group_sizes import FixedSize, GroupChoice, GroupSizes, default_group_choice
+from rme_tf.models.step_loops import loop_over_iterator, loop_over_rows, signature_over_rows
 
 
-def checked_group_size(steps_per_execution) -> int:
-    """Returns the checked `steps_per_execution` as an int.
+def checked_group_size(steps_per_execution) -> int | str:
+    """Returns the checked `steps_per_execution`, an int or "auto".
 
     Raises:
-        ValueError: if it is not an integer of at least 1.
+        ValueError: if it is neither "auto" nor an integer of at least 1.
     """
-    return check_count("steps_per_execution", steps_per_execution, remedy="It is not tuned automatically.")
+    if isinstance(steps_per_execution, str) and steps_per_execution == "auto":
+        return "auto"
+    return check_count("steps_per_execution", steps_per_execution, remedy='Or "auto", chosen by time.')
 
 
 class GroupedModel(keras_compat.TrainerHooks):
@@ -24,17 +30,67 @@ class GroupedModel(keras_compat.TrainerHooks):
     Keras runs complete groups: with 10 steps an epoch, groups of 4 and infinite data, an epoch has 12 steps. Here the
     last group of an epoch has the remaining steps. For a seed, the weights equal the weights of
     `steps_per_execution=1`.
+
+    Attributes:
+        chooses_steps: whether the number of steps in an execution is chosen for each `fit` and `evaluate`.
+        group_choice: `GroupChoice` of the last `fit`; None before it, and for a fixed number.
     """
 
     steps_per_execution: int
+    chooses_steps: bool = False
+    group_choice: GroupChoice | None = None
+    _sizes: GroupSizes | FixedSize | None = None
+    _test_sizes: GroupSizes | None = None
+
+    @contextlib.contextmanager
+    def groups_of_fit(self, callbacks):
+        """Returns a context that chooses the groups of a `fit`.
+
+        Args:
+            callbacks: callbacks of the user.
+        """
+        if not self.chooses_steps:
+            yield
+            return
+        self.group_choice = default_group_choice(self, callbacks)
+        self._sizes = GroupSizes(self.group_choice, callbacks)
+        self._test_sizes = GroupSizes(default_group_choice(self, callbacks, testing=True))
+        try:
+            yield
+        finally:
+            self._sizes = self._test_sizes = None
+
+    @contextlib.contextmanager
+    def groups_of_evaluation(self, callbacks=()):
+        """Returns a context for an `evaluate`, in a `fit` or alone.
+
+        Args:
+            callbacks: callbacks of the user, if it is alone.
+        """
+        if not self.chooses_steps:
+            yield
+            return
+        before = self._sizes
+        self._sizes = self._test_sizes or GroupSizes(default_group_choice(self, callbacks, testing=True))
+        try:
+            yield
+        finally:
+            self._sizes = before
 
     def prepare_epochs(self, epochs) -> None:
-        """Shortens the last group of each epoch of `fit` or `evaluate`."""
-        keras_compat.replace_groups(epochs, lambda: _exact_groups(epochs))
+        """Replaces the groups of steps of `fit` or `evaluate`."""
+        sizes = self._sizes or FixedSize(self.steps_per_execution)
+        if self.chooses_steps and epochs.steps_per_epoch is None and epochs.data_adapter.num_batches is None:
+            sizes = FixedSize(1)
+        if not tf.distribute.has_strategy() and self.distribute_strategy is tf.distribute.get_strategy():
+            _keep_on_device(epochs, jit_compile=self.jit_compile)
+        epochs.steps_per_execution = 1  # Keras counts single steps
+        keras_compat.replace_groups(epochs, lambda: _groups(epochs, sizes))
 
     def wrapped_function(self, function):
         """Returns a train or test function that also takes a `StepGroup`."""
-        return _of_groups(function, alone=self.steps_per_execution == 1, run_eagerly=self.run_eagerly)
+        alone = self.steps_per_execution == 1 and not self.chooses_steps
+        return _of_groups(function, alone=alone, jit_compile=self.jit_compile, run_eagerly=self.run_eagerly)
 
     def predict(self, x, *, steps=None, **kwargs):
         """Predicts like Keras, in groups whose size divides `steps`.
@@ -57,7 +113,7 @@ class StepGroup:
     """The batches for one call of a train or test function.
 
     Args:
-        iterator: `tf.data.Iterator`, or a distributed iterator.
+        iterator: `tf.data.Iterator`, a distributed iterator, or a `ResidentIterator`.
         steps: number of batches.
 
     Attributes:
@@ -68,27 +124,37 @@ class StepGroup:
         self.iterator, self.steps, self.taken = iterator, steps, steps
 
 
-def _exact_groups(epochs):
-    """Yields the first step, the last step and the `StepGroup` of each group of an epoch, like Keras's iterator.
+def _keep_on_device(epochs, *, jit_compile: bool) -> None:
+    """Replaces the data of an iterator of epochs by their rows on the device, if they have rows that fit."""
+    rows = rows_of(keras_compat.data_of(epochs))
+    rows = rows and on_device(rows, jit_compile=jit_compile)
+    if rows:
+        keras_compat.replace_data(epochs, ResidentBatches(rows))
 
-    Keras counts the batches seen, which decides when finite data start again. The count is corrected to single steps.
+
+def _groups(epochs, sizes):
+    """Yields the first step, the last step and the `StepGroup` of each group of an epoch.
+
+    Args:
+        epochs: Keras's iterator of epochs. It decides when finite data start again, by its count of single steps.
+        sizes: sizes of the groups, from `group_sizes`.
     """
-    size, seen = epochs.steps_per_execution, None
-    for begin, _, iterator in keras_compat.groups_of(epochs):
-        seen = keras_compat.batches_seen(epochs) - size if seen is None else seen
-        of_epoch, of_data = epochs.steps_per_epoch, keras_compat.batches_of_data(epochs)
-        steps = min(size, of_epoch - begin if of_epoch else size, of_data - seen if of_data else size)
+    steps_of_keras = keras_compat.groups_of(epochs)
+    for begin, _, iterator in steps_of_keras:
+        size, of_epoch, of_data = sizes.begin(), epochs.steps_per_epoch, keras_compat.batches_of_data(epochs)
+        rest_of_data = of_data - keras_compat.batches_seen(epochs) + 1 if of_data else size
+        steps = min(size, of_epoch - begin if of_epoch else size, rest_of_data)
         group = StepGroup(iterator, steps)
-        # Data of unknown length may end here.
-        keras_compat.set_batches_seen(epochs, seen + (steps if of_data else 1))
         yield begin, begin + steps - 1, group
-        seen += group.taken
-        keras_compat.set_batches_seen(epochs, seen if group.taken == steps else seen + 1)
-        if group.taken < steps:
+        sizes.end(steps)
+        ended = group.taken < steps  # data of unknown length
+        for _ in itertools.islice(steps_of_keras, group.taken if ended else steps - 1):
+            pass
+        if ended:
             raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras handles it
 
 
-def _of_groups(function, *, alone: bool, run_eagerly: bool):
+def _of_groups(function, *, alone: bool, jit_compile: bool, run_eagerly: bool):
     """Returns a train or test function that takes a `StepGroup` or, like Keras's `function`, a list of batches.
 
     At the end of the data no state changes. Keras's function for groups of one step, in contrast, counts another step
@@ -97,16 +163,20 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
     Args:
         function: Keras's function, whose step is run.
         alone: whether every group has one step.
+        jit_compile: whether XLA compiles steps on rows on the device together.
         run_eagerly: whether the function is not compiled.
     """
-    run = _loop(function, alone)
+    run = loop_over_iterator(function, alone)
     if not run_eagerly:
         run = tf.function(run, reduce_retracing=True, autograph=False)
+    of_rows = _of_rows(function, jit_compile=jit_compile, run_eagerly=run_eagerly)
 
     def of_groups(batches):
         """Returns the logs of a group of steps."""
         if not isinstance(batches, StepGroup):
             return function(batches)
+        if isinstance(batches.iterator, ResidentIterator):
+            return of_rows(batches)
         if isinstance(batches.iterator, tf.distribute.DistributedIterator):
             return _one_by_one(function, batches)
         taken, _, logs = run(batches.iterator, tf.constant(batches.steps, tf.int64))
@@ -118,32 +188,27 @@ def _of_groups(function, *, alone: bool, run_eagerly: bool):
     return of_groups
 
 
-def _loop(function, alone: bool):
-    """Returns a function (iterator, steps) -> (steps taken, whether there may be more, logs)."""
-    last: dict = {"logs": {}}
+def _of_rows(function, *, jit_compile: bool, run_eagerly: bool):
+    """Returns a train or test function of a `StepGroup` on rows on the device."""
+    loops: dict = {}  # by the transform and the form of the rows
 
-    def step(iterator, taken, logs_at_the_end):
-        """Takes one step if there is a batch; returns the state of the loop."""
-        batch = iterator.get_next_as_optional()
+    def of_rows(group):
+        """Returns the logs of a group of steps."""
+        rows, group.taken, logs = group.iterator.rows, 0, {}
+        form = (rows.transform, *signature_over_rows(rows.rows))
+        if form not in loops:
+            run = loop_over_rows(function, rows.transform, jit_compile)
+            options = {"input_signature": form[1:], "jit_compile": jit_compile, "autograph": False}
+            loops[form] = run if run_eagerly else tf.function(run, **options)
+        for segment in group.iterator.take(group.steps):
+            extent = tf.constant([segment.first, segment.begin, segment.steps], tf.int64)
+            logs = loops[form](rows.rows, segment.batches, segment.seeds, extent)
+            group.taken += segment.steps
+        if group.taken == 0:
+            raise StopIteration
+        return logs
 
-        def take():
-            last["logs"] = function([batch.get_value()])
-            return taken + 1, True, last["logs"]
-
-        return tf.cond(batch.has_value(), take, lambda: (taken, False, logs_at_the_end()))
-
-    def run(iterator, steps):
-        """Takes at most a number of steps."""
-
-        def unfinished(taken, going, logs):
-            return tf.logical_and(going, taken < steps)
-
-        first = step(iterator, tf.zeros_like(steps), lambda: _zeros_like(last["logs"]))
-        if alone:
-            return first
-        return tf.while_loop(unfinished, lambda taken, _, logs: step(iterator, taken, lambda: logs), first)
-
-    return run
+    return of_rows
 
 
 def _one_by_one(function, group: StepGroup):
@@ -155,8 +220,3 @@ def _one_by_one(function, group: StepGroup):
     if group.taken == 0:
         raise StopIteration
     return logs
-
-
-def _zeros_like(logs):
-    """Returns zeros with the shapes of tensors that may belong to another graph."""
-    return tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)

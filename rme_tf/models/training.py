@@ -87,20 +87,22 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         Args:
             optimizer: Keras optimizer or its name.
             algorithm: `Algorithm` with the objective of each parameter, or a name in `algorithms.ALGORITHMS`.
-            **kwargs: Keras's `jit_compile`, `run_eagerly`, `steps_per_execution` and `auto_scale_loss`; the default of
-                `jit_compile`, "auto", is `execution.default_jit_compile`.
+            **kwargs: Keras's `jit_compile`, `run_eagerly`, `steps_per_execution` and `auto_scale_loss`. By default,
+                `jit_compile` and `steps_per_execution` are "auto": see `execution.default_jit_compile` and
+                `group_sizes.default_group_choice`.
 
         Raises:
             ValueError: if a name is unknown, the algorithm does not fit the model or the optimizer, or an option does
                 not apply: the algorithm is the loss, and the metrics are in the epoch log.
         """
-        kwargs = checked_compile_options(kwargs)
+        kwargs, chooses_steps = checked_compile_options(kwargs)
         algorithm = instantiate(algorithms.ALGORITHMS, algorithm, "algorithm", base=algorithms.Algorithm)
         algorithm.check(self)
         optimizer = keras.optimizers.get(optimizer)
         algorithm.check_optimizer(optimizer)
         check_recurrent_precision(self)
         super().compile(optimizer=optimizer, **kwargs)
+        self.chooses_steps = chooses_steps
         self.chooses_jit_compile = kwargs.get("jit_compile", "auto") == "auto"
         if self.chooses_jit_compile:
             self.jit_compile = default_jit_compile(self).jit_compile
@@ -117,7 +119,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             "algorithm": serialize(self.algorithm),
             "jit_compile": "auto" if self.chooses_jit_compile else self.jit_compile,
             "run_eagerly": self.run_eagerly,
-            "steps_per_execution": self.steps_per_execution,
+            "steps_per_execution": "auto" if self.chooses_steps else self.steps_per_execution,
             "auto_scale_loss": self.auto_scale_loss,
         }
 
@@ -158,9 +160,9 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         x, y, validation_data, options = fit_batches(x, y, validation_data, **options)
         options = {**options, "epochs": epochs, "verbose": verbose, "validation_data": validation_data}
         self.non_finite.assign(0)
-        callbacks = prepared_callbacks(self, callbacks)
-        with contextlib.closing(callbacks[0]), data_errors_as_value_errors():
-            return super().fit(x, y, callbacks=callbacks, **options)
+        of_library = prepared_callbacks(self, callbacks)
+        with self.groups_of_fit(callbacks), contextlib.closing(of_library[0]), data_errors_as_value_errors():
+            return super().fit(x, y, callbacks=of_library, **options)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -184,7 +186,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
             x, y = as_batches(x, y, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
-        with data_errors_as_value_errors():
+        with self.groups_of_evaluation(kwargs.get("callbacks")), data_errors_as_value_errors():
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):

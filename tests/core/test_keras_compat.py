@@ -61,6 +61,8 @@ OBJECTS = {
     "keras.Model": lambda: keras.Model,
     "keras EpochIterator": epochs,
     "keras.Adam": lambda: adam(),
+    "keras.callbacks.ModelCheckpoint": lambda: keras.callbacks.ModelCheckpoint("x.keras"),
+    "keras.callbacks.TensorBoard": lambda: keras.callbacks.TensorBoard("x"),
     "keras.Optimizer": lambda: optimizer(use_ema=True),
     "tfp.distributions.Distribution": lambda: tfp.distributions.Distribution,
     "tfp.bijectors.Bijector": lambda: tfp.bijectors.Bijector,
@@ -227,10 +229,11 @@ def test_groups_of_an_epoch_are_counted_and_can_be_replaced():
     iterator.reset()
     seen = [keras_compat.batches_seen(iterator) for _ in keras_compat.groups_of(iterator)]
     assert seen == [2, 4, 6]
-    keras_compat.set_batches_seen(iterator, 4)
-    assert keras_compat.batches_seen(iterator) == 4
     iterator.reset()
     batches = iter(tf.data.Dataset.range(2))
+    assert isinstance(keras_compat.data_of(iterator), tf.data.Dataset)
+    keras_compat.replace_data(iterator, [7])
+    assert next(next(keras_compat.groups_of(iterator))[-1]) == 7
     keras_compat.replace_groups(iterator, lambda: iter([(0, 1, batches)]))
     assert [(first, last) for first, last, _ in iterator.enumerate_epoch()] == [(0, 1)]
 

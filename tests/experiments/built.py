@@ -58,6 +58,7 @@ def built(recipe):
     encoders = encoders if isinstance(encoders, list) else [encoders]
     encoders = [] if chosen["encoder"] == "constant" else encoders  # which has no use for them
     likelihood, prior, refinement = (chosen[name] for name in ("likelihood", "prior", "refinement"))
+    steps = recipe.steps_per_execution or 1  # chosen steps of an execution give the numbers of 1
     fields = (*FIELDS, *(() if images else ("weight_range", "embedding_range")))
     return {
         **{name: chosen[name] for name in ("encoder", "decoder", "trunk")},
@@ -73,7 +74,7 @@ def built(recipe):
         "refinement": refinement and of_layer(REFINEMENTS[refinement](**chosen["refinement_options"])),
         "algorithm": plain(factories.make_algorithm(recipe, STEPS_PER_EPOCH)),
         "optimizer": of_layer(factories.make_optimizer(recipe, STEPS_PER_EPOCH)),
-        "others": {name: getattr(recipe, name) for name in fields},
+        "others": {**{name: getattr(recipe, name) for name in fields}, "steps_per_execution": steps},
     }
 
 

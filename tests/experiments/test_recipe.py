@@ -169,13 +169,18 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
 
 def test_where_a_run_is_kept_does_not_make_it_another():
     elsewhere = {"overwrite": True, "data_dir": None, "download": False, "tensorboard": True}
-    changes = [{"out": "a"}, {"out": "b"}, *({name: value} for name, value in elsewhere.items())]
+    changes = [
+        {"out": "a"},
+        {"out": "b"},
+        {"steps_per_execution": 7},
+        *({name: value} for name, value in elsewhere.items()),
+    ]
     same = [image_recipe(**change) for change in changes]
     assert all(recipe.identity == same[0].identity for recipe in same)
     assert image_recipe(seed=1).identity != same[0].identity
     cats, moved, dogs = (image_recipe(dataset="folder", path=path).identity for path in ("a/cats", "b/cats", "a/dogs"))
     assert cats == moved != dogs
-    assert set(same[0].identity) == set(NAMES) - {"out", "overwrite", "data_dir", "download", "tensorboard"}
+    assert set(same[0].identity) == set(NAMES) - {"out", "steps_per_execution", *elsewhere}
 
 
 def test_flags_are_written_with_dashes_or_underscores():

@@ -59,6 +59,13 @@ def test_the_default_on_a_gpu_is_by_measurement(reason, tiny_model, gpu):
     assert reason in DOCUMENT
 
 
+def test_steps_that_are_chosen_are_several(tiny_model, gpu):
+    model = tiny_model(2)
+    model.compile("adam")
+    assert model.jit_compile is True
+    assert default_jit_compile(model) == (True, "several steps an execution are faster")
+
+
 def test_an_autoregressive_decoder_is_not_compiled_by_xla(tiny_model, gpu, monkeypatch):
     model = tiny_model(1)
     model.compile("adam", "elbo", steps_per_execution=10)
@@ -69,7 +76,7 @@ def test_an_autoregressive_decoder_is_not_compiled_by_xla(tiny_model, gpu, monke
 
 def test_one_step_an_execution_runs_in_the_graph(tiny_model, gpu):
     model = tiny_model(2)
-    model.compile("adam")
+    model.compile("adam", steps_per_execution=1)
     assert model.jit_compile is False
     model.jit_compile = True
     assert default_jit_compile(model) == (False, "one step an execution is as fast in the graph")
@@ -99,7 +106,7 @@ def test_a_model_that_was_never_compiled_predicts_in_the_graph(tiny_model, gpu):
 @pytest.mark.parametrize("asked", [True, False, "auto"])
 def test_what_is_asked_for_is_honoured_and_saved(asked, tiny_model, gpu, tmp_path, monkeypatch):
     model = tiny_model(2)
-    model.compile("adam", jit_compile=asked)  # one step an execution: "auto" is the graph
+    model.compile("adam", jit_compile=asked, steps_per_execution=1)  # for which "auto" is the graph
     assert model.jit_compile == (asked is True)
     assert model.get_compile_config()["jit_compile"] == asked
     model.save(tmp_path / "model.keras")

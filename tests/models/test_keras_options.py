@@ -44,6 +44,15 @@ def test_what_a_model_was_compiled_with_is_saved(tiny_model, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert {name: getattr(loaded, name) for name in options} == options
+    assert not loaded.chooses_steps
+
+
+def test_a_choice_of_the_steps_of_an_execution_is_saved(tiny_model, tmp_path):
+    model = tiny_model(1)
+    model.compile("sgd", "elbo")
+    assert model.get_compile_config()["steps_per_execution"] == "auto"
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").chooses_steps
 
 
 def dataset(*arrays):

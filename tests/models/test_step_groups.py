@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import processes
-from rme_tf import VAE, RecursiveMixture
-from rme_tf.callbacks import ResumableCheckpoint
+from rme_tf.core.pipelines import array_batches
+from rme_tf.core.resident import rows_of
+from rme_tf.models import group_sizes
 from rme_tf.models.step_groups import GroupedModel
 
-SIZES = (1, 3, 16)  # of 7 batches: a part that does not divide them, more than there are
+SIZES = (1, 3, 16, "auto")  # of 7 batches: a part that does not divide them, more than there are, 1, 2 and 4
 X = np.arange(28, dtype="float32").reshape(14, 2)
 
 
@@ -85,6 +85,9 @@ def generated():
 DATA = {  # name: data and, of the ones of 7 batches, none but those that need it, the number of steps of an epoch
     "array": lambda: {"x": X, "batch_size": 2},
     "array, some": lambda: {"x": X, "batch_size": 2, "steps": 5},
+    "rows": lambda: {"x": array_batches(X, 2)},
+    "rows, some": lambda: {"x": array_batches(X, 2), "steps": 5},
+    "rows with a rest": lambda: {"x": array_batches(X[:13], 2), "steps": 8},
     "dataset": lambda: {"x": batched()},
     "dataset, some": lambda: {"x": batched(), "steps": 5},
     "unending dataset": lambda: {"x": batched().repeat().shuffle(9, seed=3), "steps": 7},
@@ -99,8 +102,14 @@ every_kind = pytest.mark.parametrize("kind", sorted(DATA))
 
 def compiled(size, **options):
     model = Fold()
-    model.compile(steps_per_execution=size, **options)
+    model.compile(steps_per_execution=1 if size == "auto" else size, **options)
+    model.chooses_steps = size == "auto"
     return model
+
+
+@pytest.fixture(autouse=True)
+def _steps_are_quick(monkeypatch):
+    monkeypatch.setattr(group_sizes, "SECONDS", 1e3)
 
 
 def fitted(kind, size, **options):
@@ -110,7 +119,8 @@ def fitted(kind, size, **options):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         fit_options = {"steps_per_epoch": data.pop("steps", None), "shuffle": False, "callbacks": [indices]}
-        history = model.fit(**data, **fit_options, epochs=3, verbose=0).history
+        with model.groups_of_fit([]):
+            history = model.fit(**data, **fit_options, epochs=3, verbose=0).history
     return model, history, indices
 
 
@@ -133,7 +143,9 @@ def test_the_steps_of_an_evaluation_are_those_of_single_steps(kind):
         data = DATA[kind]()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Your input ran out of data")
-            results.append(compiled(size).evaluate(**data, verbose=0, return_dict=True))
+            model = compiled(size)
+            with model.groups_of_evaluation():
+                results.append(model.evaluate(**data, verbose=0, return_dict=True))
     assert results == [results[0]] * len(SIZES)
 
 
@@ -148,16 +160,31 @@ def test_the_steps_of_a_prediction_are_those_of_single_steps(kind):
             result = model.predict(**data, verbose=0)
         expected = result if expected is None else expected
         np.testing.assert_array_equal(result, expected)
-        assert model.steps_per_execution == size  # for what comes next
+        assert model.steps_per_execution == (1 if size == "auto" else size)  # for what comes next
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["array", "unending dataset", "PyDataset", "generator"])
+@pytest.mark.parametrize("kind", ["array", "rows", "unending dataset", "PyDataset", "generator"])
 def test_callbacks_are_told_the_last_step_of_each_group(kind):
     ends = {1: list(range(7)), 3: [2, 5, 6], 7: [6], 16: [6]}
     for size, expected in ends.items():
         _, _, indices = fitted(kind, size)
         assert indices.train == expected * 3
+    _, _, indices = fitted(kind, "auto")
+    assert indices.train == [0, 2, 6, *[6] * 2]  # groups of 1, 2 and 4 steps, then of 8
+
+
+@pytest.mark.parametrize("kind", ["rows", "rows, some", "rows with a rest"])
+def test_rows_on_the_device_are_the_batches_of_the_data_set(kind):
+    data = DATA[kind]()
+    assert rows_of(data["x"]) is not None
+    model, history, _ = fitted(kind, "auto")
+    other = compiled(1)
+    plain = {"x": data["x"].map(lambda x: x), "steps_per_epoch": data.get("steps"), "shuffle": False}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        assert other.fit(**plain, epochs=3, verbose=0).history == history
+    assert other.state.numpy() == model.state.numpy()
 
 
 @pytest.mark.parametrize("kind", ["dataset", "unending dataset", "dataset of unknown length"])
@@ -188,17 +215,18 @@ def test_data_that_end_within_an_epoch_begin_anew_after_it():
 
 
 @pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": True}], ids=str)
-def test_every_way_to_execute_takes_the_same_steps(options):
-    expected, _, _ = fitted("unending dataset", 1)
-    model, _, indices = fitted("unending dataset", 3, **options)
+@pytest.mark.parametrize("kind", ["unending dataset", "rows"])
+def test_every_way_to_execute_takes_the_same_steps(kind, options):
+    expected, _, _ = fitted(kind, 1)
+    model, _, indices = fitted(kind, 3, **options)
     assert model.steps.numpy() == 21.0
     assert model.state.numpy() == pytest.approx(float(expected.state.numpy()), rel=1e-6)  # of fused float32 operations
     assert indices.train == [2, 5, 6] * 3
 
 
 def test_the_last_group_is_not_traced_again():
-    for size in (1, 3):
-        model, _, _ = fitted("unending dataset", size)
+    for kind, size in itertools.product(("unending dataset", "rows with a rest"), (1, 3, "auto")):
+        model, _, _ = fitted(kind, size)
         assert model.traces == 1
 
 
@@ -209,67 +237,7 @@ def test_a_batch_alone_is_one_step():
     np.testing.assert_array_equal(model.predict_on_batch(X[:2]), X[:2] + 1.0)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.0, "auto", None, True])
+@pytest.mark.parametrize("size", [0, -1, 2.0, "automatic", None, True])
 def test_a_size_that_is_no_count_is_refused(tiny_model, size):
     with pytest.raises(ValueError, match="`steps_per_execution` must be an integer of at least 1"):
         tiny_model(1).compile("sgd", "elbo", steps_per_execution=size)
-
-
-@pytest.mark.slow
-def test_a_resumed_training_is_the_whole_one_bit_by_bit(tiny_model, binary_data, tmp_path):
-    """Of 3 steps an epoch, in groups of 2 and of single steps."""
-    x = binary_data(12)
-
-    def trained(size, cuts):
-        for epochs in cuts:
-            model = tiny_model(1)
-            model.compile("adam", "elbo", steps_per_execution=size)
-            checkpoint = ResumableCheckpoint(model, tmp_path / f"{size}_{len(cuts)}")
-            data = tf.data.Dataset.from_tensor_slices(x).batch(4).repeat()
-            schedule = {"initial_epoch": checkpoint.epoch, "epochs": epochs, "steps_per_epoch": 3}
-            model.fit(data, **schedule, verbose=0, callbacks=[checkpoint])
-        assert int(model.optimizer.iterations) == 3 * cuts[-1]
-        return model.get_weights()
-
-    expected = trained(1, [3])
-    for cuts in ([3], [2, 3]):
-        for value, right in zip(trained(2, cuts), expected, strict=True):
-            np.testing.assert_array_equal(value, right)
-
-
-@pytest.mark.slow
-def test_a_recursive_mixture_is_the_same_whatever_the_groups(tiny_model, binary_data):
-    x, results = binary_data(11), []
-    for size in (1, 3):
-        model = tiny_model(2, mixing="learned")
-        model.compile("adam", RecursiveMixture(warm_start_epochs=1), steps_per_execution=size)
-        history = model.fit(x, validation_data=x, batch_size=3, epochs=2, verbose=0).history
-        results.append([*model.get_weights(), *history.values()])
-    for value, right in zip(*results, strict=True):
-        np.testing.assert_array_equal(value, right)
-
-
-def train_on_two_replicas():
-    """Prints, for groups of one and of three steps, how many steps two epochs take, and the losses."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    data = tf.data.Dataset.from_tensor_slices(np.eye(8, 5, dtype="float32")).batch(2).repeat()
-    for size in (1, 3):
-        keras.utils.set_random_seed(0)
-        with strategy.scope():
-            options = {"encoder_options": {"units": (4,)}, "decoder_options": {"units": (4,)}}
-            model = VAE.from_names(encoder="mlp", decoder="mlp", **options, input_shape=(5,), latent_dim=2, seed=0)
-            model.compile("sgd", "elbo", steps_per_execution=size, jit_compile=False)
-        losses = model.fit(data, steps_per_epoch=4, epochs=2, verbose=0).history["loss"]
-        print("result:", int(strategy.experimental_local_results(model.optimizer.iterations.value)[0]), losses)
-
-
-@pytest.mark.slow
-def test_replicas_take_the_same_steps(tmp_path):
-    log = tmp_path / "log.txt"
-    printed = processes.finish(processes.start(log, tmp_path, train_on_two_replicas), log)
-    results = [line for line in printed.splitlines() if line.startswith("result:")]
-    assert len(results) == 2
-    assert results[0].startswith("result: 8 ")
-    assert results[1] == results[0]

@@ -61,7 +61,8 @@ class Recipe(ScheduleFields):
         seed: seed of all randomness.
         policy: Keras dtype policy, "float32" or "mixed_float16" for instance.
         jit_compile: whether XLA compiles the training step.
-        steps_per_execution: training steps after which control returns to Python, as in Keras.
+        steps_per_execution: training steps after which control returns to Python, as in Keras; None for a choice by
+            time. The results do not depend on it.
         importance_samples: samples of the reported log-likelihood, over all components.
         more_importance_samples: samples of a second log-likelihood, of the test set only; None for no second one.
         tensorboard: whether `out`/tensorboard gets the curves too.
@@ -83,7 +84,10 @@ class Recipe(ScheduleFields):
     SEVERAL: ClassVar[bool] = False  # whether a command line may set options of choices that methods make later
     SMOKE: ClassVar[dict[str, Any]] = {"train_size": 512, "test_size": 64, "epochs": 2, "importance_samples": 64}
     # Fields that do not identify a run.
-    ELSEWHERE: ClassVar[tuple[str, ...]] = ("out", "overwrite", "data_dir", "download", "tensorboard")
+    ELSEWHERE: ClassVar[tuple[str, ...]] = (
+        *("out", "overwrite", "data_dir", "download"),
+        *("tensorboard", "steps_per_execution"),
+    )
     # Path fields: only the file name identifies a run, so data may be moved.
     PATHS: ClassVar[tuple[str, ...]] = ()
 
@@ -107,7 +111,7 @@ class Recipe(ScheduleFields):
     seed: int = 0
     policy: str = "float32"
     jit_compile: bool = False
-    steps_per_execution: int = 1
+    steps_per_execution: int | None = None
     importance_samples: int = 5000
     more_importance_samples: int | None = None
     tensorboard: bool = False

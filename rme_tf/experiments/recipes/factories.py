@@ -103,7 +103,7 @@ def make_model(recipe: Recipe, options: Mapping[str, Any], steps_per_epoch: int 
     parts = [*model.encoders, model.trunk, model.mixing_network, model.decoder, model.likelihood]
     recipe.initialize([part for part in parts if part is not None], recipe.seed)
     algorithm = make_algorithm(recipe, steps_per_epoch)
-    execution = {name: getattr(recipe, name) for name in ("jit_compile", "steps_per_execution")}
+    execution = {"jit_compile": recipe.jit_compile, "steps_per_execution": recipe.steps_per_execution or "auto"}
     model.compile(make_optimizer(recipe, steps_per_epoch), algorithm=algorithm, **execution)
     return model
 

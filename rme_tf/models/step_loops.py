@@ -1,0 +1,109 @@
+"""Loops of training or evaluation steps in graph code."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def loop_over_iterator(function: Callable, alone: bool) -> Callable:
+    """Returns a function that takes steps on an iterator.
+
+    The function is (iterator, steps) -> (steps taken, whether there may be more, logs).
+
+    Args:
+        function: Keras's function of a list of batches, whose step is run.
+        alone: whether the function takes one step for every `steps`.
+    """
+
+    def step(iterator, taken, logs):
+        """Takes one step if there is a batch; returns the state of the loop."""
+        batch = iterator.get_next_as_optional()
+        return tf.cond(
+            batch.has_value(),
+            lambda: (taken + 1, True, function([batch.get_value()])),
+            lambda: (taken, False, logs),
+        )
+
+    def run(iterator, steps):
+        """Takes at most a number of steps."""
+        taken, going = tf.zeros_like(steps), tf.constant(True)
+        if tf.executing_eagerly():
+            logs: dict = {}
+            while going and taken < steps:
+                taken, going, logs = step(iterator, taken, logs)
+            return taken, going, logs
+        zeros = _zero_logs(function, iterator.element_spec)
+        if alone:
+            return step(iterator, taken, zeros)
+        return tf.while_loop(
+            lambda taken, going, _: tf.logical_and(going, taken < steps),
+            lambda taken, _, logs: step(iterator, taken, logs),
+            (taken, going, zeros),
+        )
+
+    return run
+
+
+def loop_over_rows(function: Callable, transform: Callable | None, jit_compile: bool) -> Callable:
+    """Returns a function that takes steps on rows.
+
+    The function is (rows, batches, seeds, extent) -> logs of the last step. Its arguments are `ResidentRows.rows`,
+    `Segment.batches`, `Segment.seeds` and the vector of `Segment.first`, `begin` and `steps`.
+
+    Args:
+        function: Keras's function of a list of batches, whose step is run.
+        transform: function for a batch of rows, see `ResidentRows`; None for the identity.
+        jit_compile: whether the function is compiled by XLA.
+    """
+
+    def batch_of(rows, batches, seeds, first, step):
+        """Returns the observations of a step."""
+        batch = tf.gather(rows, tf.gather(batches, step - first))
+        return batch if transform is None else transform(batch, seeds, step, jit_compile)
+
+    def run(rows, batches, seeds, extent):
+        """Takes steps."""
+        first, begin, count = tf.unstack(extent)
+        end = begin + count
+        if tf.executing_eagerly():
+            for step in tf.range(begin, end):
+                logs = function([batch_of(rows, batches, seeds, first, step)])
+            return logs
+
+        def body(step, logs):
+            """Takes one step."""
+            del logs
+            return step + 1, function([batch_of(rows, batches, seeds, first, step)])
+
+        example = tf.function(batch_of, autograph=False).get_concrete_function(rows, batches, seeds, first, begin)
+        zeros = _zero_logs(function, tf.TensorSpec.from_tensor(example.outputs[0]))
+        return tf.while_loop(lambda step, _: step < end, body, (begin, zeros))[1]
+
+    return run
+
+
+def signature_over_rows(rows) -> list[tf.TensorSpec]:
+    """Returns the signature of a function of `loop_over_rows`.
+
+    The number of rows and the size of a batch are open.
+
+    Args:
+        rows: tensor. Shape [N, ...].
+    """
+    return [
+        tf.TensorSpec([None, *rows.shape[1:]], rows.dtype),
+        tf.TensorSpec([None, None], tf.int64),
+        tf.TensorSpec([2], tf.int64),
+        tf.TensorSpec([3], tf.int64),
+    ]
+
+
+def _zero_logs(function, spec):
+    """Returns the logs of a loop before its first step, zeros.
+
+    Args:
+        function: Keras's function of a list of batches, whose step is traced here once for all its calls.
+        spec: signature of a batch.
+    """
+    traced = tf.function(lambda batch: function([batch]), autograph=False).get_concrete_function(spec)
+    return tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), traced.structured_outputs)
