@@ -126,8 +126,7 @@ def draw_components(num_observations, num_components: int, count: int, seed) -> 
         seed: stateless seed. Shape [2].
     """
     seed = tf.random.fold_in(seed, DRAW_FOLD)
-    # Integers by a named algorithm: XLA, whose own is another one, then draws the same components.
-    keys = tf.random.stateless_uniform([2, num_components], seed, None, None, tf.int32, alg="philox")
+    keys = tf.random.stateless_uniform([2, num_components], seed, None, None, tf.int32)
     permutations = tf.argsort(keys, direction="DESCENDING")  # of the even and of the odd rows
     rows = tf.range(num_observations)[:, tf.newaxis]
     columns = (rows // 2 * count + tf.range(count)) % num_components
@@ -136,11 +135,15 @@ def draw_components(num_observations, num_components: int, count: int, seed) -> 
     )
 
 
-def epoch_terms(log_probs: LogProbs | DrawnLogProbs) -> dict:
+def epoch_terms(log_probs: LogProbs | DrawnLogProbs, *, learned: bool = True) -> dict:
     """Returns the terms of `objectives.mixture_terms` for a step.
 
     From drawn components, elbo, reconstruction and kl are unbiased estimates, component_elbo is zero for the other
     components, and there is a term `known`, whether a component was drawn, shape [B, M].
+
+    Args:
+        log_probs: log-probabilities of the step.
+        learned: whether the mixing weights may differ. The noise of the estimates is then reduced by a `baseline`.
     """
     if isinstance(log_probs, LogProbs):
         return objectives.mixture_terms(log_probs)
@@ -150,6 +153,8 @@ def epoch_terms(log_probs: LogProbs | DrawnLogProbs) -> dict:
 
     def mean(values):
         """Returns an unbiased estimate [B] of sum_m alpha_m v_m, for v [B, K]."""
+        if not learned:
+            return tf.reduce_sum(weights * values, axis=1)
         common = drawn.baseline(values)
         return tf.reduce_sum(weights * (values - common), axis=1) + common[:, 0]
 

@@ -91,11 +91,12 @@ class DrawnUpdate:
             log_q_all: log q_j(z_m). Shape [S, B, K, M].
             log_alpha: Shape [B, M].
         """
-        last = tf.maximum(drawn.indices, 1)[..., tf.newaxis]  # q_0 itself is before m = 0, which has no reward
-        earlier = tf.range(drawn.num_components) < last  # [B, K, M]
-        weights = tf.where(earlier, log_alpha[:, tf.newaxis], objectives.LOG_NOTHING)
-        weights -= tf.reduce_logsumexp(weights, axis=-1, keepdims=True)
-        rewards = self.algorithm.diversity_reward(log_q, objectives.log_mixture(weights, log_q_all))
+        number = tf.maximum(drawn.indices, 1)  # of the components before m; q_0 itself for m = 0, which has no reward
+        earlier = tf.range(drawn.num_components) < number[..., tf.newaxis]  # [B, K, M]
+        log_weights = tf.where(earlier, log_alpha[:, tf.newaxis], objectives.LOG_NOTHING)
+        log_total = tf.gather(tf.math.cumulative_logsumexp(log_alpha, axis=-1), number - 1, batch_dims=1)
+        log_before = objectives.log_mixture(log_weights, log_q_all) - log_total
+        rewards = self.algorithm.diversity_reward(log_q, log_before)
         return tf.where(drawn.indices > 0, rewards, 0.0)
 
 

@@ -204,7 +204,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         x = self._unpack(data)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
-        terms = epoch_terms(log_probs)
+        terms = epoch_terms(log_probs, learned=self.mixing.learned)
         if self.algorithm.aggressive is not None:
             self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
         code = first_non_finite(log_probs)
@@ -244,10 +244,11 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         bounds = [m < (joined or 0) for m in range(self.num_logged)]
         known = [*[True] * len(LOGGED), *bounds, *[joined is not None] * self.num_logged]  # others have weight 0
         missing = [[0, 0], [0, self.num_components - terms["alpha"].shape[-1]]]
-        of_each = [tf.pad(terms[name], missing)[:, : self.num_logged] for name in ("component_elbo", "alpha")]
+        names = ("component_elbo", "alpha") if self.num_logged else ()
+        of_each = [tf.pad(terms[name], missing)[:, : self.num_logged] for name in names]
         values = tf.concat([overall, *of_each], axis=-1)
         seen = known
-        if "known" in terms:  # the components that were drawn for each observation
+        if "known" in terms and names:  # the components that were drawn for each observation
             margins = [[0, 0], [len(LOGGED), self.num_logged]]
             seen = tf.pad(terms["known"][:, : self.num_logged], margins, constant_values=True)
         self.running_means.update_state(tf.where(seen, values, 0.0), seen)

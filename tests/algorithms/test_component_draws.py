@@ -51,14 +51,6 @@ def test_components_are_different_and_balanced_in_each_half_of_a_batch(count):
             assert times.max() - times.min() <= 1
 
 
-def test_xla_draws_the_same_components():
-    def draw(seed):
-        return draw_components(7, 4, 2, seed).indices
-
-    seed = tf.constant([3, 4])
-    np.testing.assert_array_equal(tf.function(draw, jit_compile=True)(seed), draw(seed))
-
-
 def all_draws(count):
     """The index of every pair of subsets of two rows, [9, B, K]."""
     subsets = list(itertools.combinations(range(M), count))
