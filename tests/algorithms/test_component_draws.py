@@ -93,8 +93,9 @@ def test_means_over_the_batch_are_of_the_observations_that_drew_a_component(rng)
 # The epoch log.
 
 
+@pytest.mark.parametrize("learned", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_terms_of_the_log_are_unbiased(rng, count):
+def test_the_terms_of_the_log_are_unbiased(rng, count, learned):
     """The mean over all draws of two rows is what all components give."""
     log_alpha = np.log(rng.dirichlet(np.ones(M), size=B))
     log_lik, log_prior = rng.normal(-90.0, 20.0, (2, 5, B, M))
@@ -102,9 +103,8 @@ def test_the_terms_of_the_log_are_unbiased(rng, count):
     exact, found = objectives.mixture_terms(every), []
     for index in all_draws(count):
         parts = [np.stack([part.numpy()[:, b, index[b]] for b in range(B)], axis=1) for part in every[:3]]
-        found.append(
-            epoch_terms(DrawnLogProbs(*map(tf.constant, parts), every.log_alpha, tf.constant(index, tf.int32)))
-        )
+        log_probs = DrawnLogProbs(*map(tf.constant, parts), every.log_alpha, tf.constant(index, tf.int32))
+        found.append(epoch_terms(log_probs, learned=learned))
     for name in ("elbo", "reconstruction", "kl"):
         np.testing.assert_allclose(np.mean([terms[name] for terms in found], axis=0), exact[name], rtol=1e-9)
     for terms, index in zip(found, all_draws(count), strict=True):
