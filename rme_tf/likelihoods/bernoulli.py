@@ -38,6 +38,14 @@ class Bernoulli(Likelihood):
         pixels = list(range(-len(self.event_shape), 0))
         return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=pixels)
 
+    def prepared(self, x):
+        """Returns log p(x|z) of binary x as a function of the logits l.
+
+        -sum softplus((1 - 2 x) l)
+        """
+        sign = 1.0 - 2.0 * tf.cast(x, tf.float32)
+        return lambda logits: -tf.reduce_sum(tf.math.softplus(sign * logits), axis=self.event_axes)
+
     def in_support(self, x):
         """Returns whether each entry is exactly 0 or 1."""
         x = tf.cast(x, tf.float32)

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from rme_tf.likelihoods.base import Likelihood
 
 SMALL_LOGIT = 0.5  # for smaller logits, the two terms of the mean nearly cancel
+LEAST_LOGIT = 1e-30  # keeps (1 - exp(-a)) / a, which is 1 near zero, from 0 / 0
 
 
 class Pixels(tfp.distributions.ContinuousBernoulli):
@@ -48,6 +49,21 @@ class ContinuousBernoulli(Likelihood):
         """Returns independent continuous Bernoullis with logits `params`."""
         pixels = Pixels(logits=params)
         return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
+
+    def prepared(self, x):
+        """Returns log p(x|z) of fixed x as a function of the logits l.
+
+        sum x l - max(l, 0) - log((1 - exp(-a)) / a),   a = |l|
+        """
+        x = tf.cast(x, tf.float32)
+
+        def log_prob(logits):
+            """Returns log p(x|z) [...]."""
+            negative = -tf.maximum(tf.abs(logits), LEAST_LOGIT)
+            log_normalizer = tf.nn.relu(logits) + tf.math.log(tf.math.expm1(negative) / negative)
+            return tf.reduce_sum(x * logits - log_normalizer, axis=self.event_axes)
+
+        return log_prob
 
     def in_support(self, x):
         """Returns whether each entry is in [0, 1]; false for NaN."""

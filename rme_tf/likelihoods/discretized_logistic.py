@@ -1,5 +1,7 @@
 """Discretized logistic likelihoods of pixels with 256 levels."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -13,6 +15,7 @@ from rme_tf.likelihoods.levels import (
     from_unit,
     log_softmax,
     logistic_level_log_prob,
+    logistic_level_log_prob_of,
     logistic_level_mean,
     sample_logistic,
     to_unit,
@@ -66,7 +69,12 @@ class DiscretizedLogistic(Levels):
 
     def _log_prob_of_pixels(self, params, x):
         log_prob = logistic_level_log_prob(from_unit(x), *self._split(params))
-        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+        return tf.reduce_sum(log_prob, axis=self.event_axes)
+
+    def prepared(self, x):
+        """Returns log p(x|z) of fixed x as a function of the params."""
+        log_prob = logistic_level_log_prob_of(from_unit(tf.cast(x, tf.float32)))
+        return lambda params: tf.reduce_sum(log_prob(*self._split(params)), axis=self.event_axes)
 
     def _draw(self, params, seed):
         mean, log_scale = self._split(params)
@@ -143,11 +151,21 @@ class DiscretizedLogisticMixture(Levels):
         return x if self.has_channels else x[..., tf.newaxis]
 
     def _log_prob_of_pixels(self, params, x):
-        logits, means, log_scales, coefficients = self._split(params)
         pixels = from_unit(self._with_channels(x))[..., tf.newaxis]  # [..., C, 1]
+        return self._log_prob_by(functools.partial(logistic_level_log_prob, pixels), params, pixels)
+
+    def prepared(self, x):
+        """Returns log p(x|z) of fixed x as a function of the params."""
+        pixels = from_unit(self._with_channels(tf.cast(x, tf.float32)))[..., tf.newaxis]  # [..., C, 1]
+        log_prob = logistic_level_log_prob_of(pixels)
+        return lambda params: self._log_prob_by(log_prob, params, pixels)
+
+    def _log_prob_by(self, level_log_prob, params, pixels):
+        """Returns log p(x|z) for a function (means, log_scales) -> log-probabilities of the levels."""
+        logits, means, log_scales, coefficients = self._split(params)
         if coefficients is not None:
             means = _conditioned(means, coefficients, pixels)
-        log_prob = tf.reduce_sum(logistic_level_log_prob(pixels, means, log_scales), axis=-2)  # channels
+        log_prob = tf.reduce_sum(level_log_prob(means, log_scales), axis=-2)  # channels
         log_prob = tf.reduce_logsumexp(log_softmax(logits) + log_prob, axis=-1)  # components
         return tf.reduce_sum(log_prob, axis=list(range(1 - len(self.params_shape), 0)))
 

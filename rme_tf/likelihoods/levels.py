@@ -1,5 +1,7 @@
 """Base class and functions of likelihoods of pixels with 256 levels."""
 
+import math
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -86,6 +88,32 @@ def logistic_level_log_prob(pixels, mean, log_scale):
     inside = below + above + tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN * precision))
     log_prob = tf.where(pixels > 1.0 - HALF_BIN, above, inside)
     return tf.where(pixels < HALF_BIN - 1.0, below, log_prob)
+
+
+def logistic_level_log_prob_of(pixels):
+    """Returns `logistic_level_log_prob` of fixed levels, as a function.
+
+    Infinite ends of the first and the last bin replace the choice between three formulas.
+
+    Args:
+        pixels: levels scaled to [-1, 1].
+
+    Returns:
+        log_prob: function, (mean, log_scale) -> log-probabilities.
+    """
+    is_first, is_last = pixels < HALF_BIN - 1.0, pixels > 1.0 - HALF_BIN
+    to_upper, to_lower = tf.where(is_last, math.inf, HALF_BIN), tf.where(is_first, math.inf, HALF_BIN)
+    is_inside = tf.where(is_first | is_last, 0.0, 1.0)
+
+    def log_prob(mean, log_scale):
+        """Returns the log-probability of each bin."""
+        precision = tf.exp(-log_scale)
+        centered = mean - pixels
+        above = tf.math.softplus(precision * (centered - to_upper))
+        below = tf.math.softplus(precision * (-centered - to_lower))
+        return is_inside * tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN * precision)) - (above + below)
+
+    return log_prob
 
 
 def logistic_level_mean(mean, log_scale):

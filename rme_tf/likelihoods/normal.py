@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.gaussian import LOG_2_PI
 from rme_tf.core.validation import check_choice, check_number
 from rme_tf.likelihoods.base import Likelihood
 
@@ -70,14 +71,38 @@ class Normal(Likelihood):
         """Returns independent Gaussians, batch [...], event `event_shape`."""
         mean, scale = params, self.scale
         if scale is None:
-            mean, raw = tf.split(params, 2, axis=-1)
-            if self.scale_kind == "per_image":
-                pixels = list(range(-len(self.event_shape), 0))
-                raw = tf.reduce_mean(raw, axis=pixels, keepdims=True) + tf.zeros_like(raw)
-            scale = self._positive(raw + self._raw_initial)
+            mean, raw = self._split(params)
+            scale = self._positive(raw + tf.zeros_like(mean) + self._raw_initial)
         return tfp.distributions.Independent(
             tfp.distributions.Normal(mean, scale), reinterpreted_batch_ndims=len(self.event_shape)
         )
+
+    def _split(self, params):
+        """Returns means [..., *event_shape], and decoded raw scales that broadcast against them."""
+        mean, raw = tf.split(params, 2, axis=-1)
+        if self.scale_kind == "per_image":
+            raw = tf.reduce_mean(raw, axis=self.event_axes, keepdims=True)
+        return mean, raw
+
+    def prepared(self, x):
+        """Returns log p(x|z) of fixed x as a function of the params."""
+        x, known, axes, size = tf.cast(x, tf.float32), self.scale, self.event_axes, math.prod(self.event_shape)
+
+        def log_prob(params):
+            """Returns log p(x|z) [...]."""
+            mean, scale = params, known
+            if scale is None:
+                mean, raw = self._split(params)
+                scale = self._positive(raw + self._raw_initial)
+            if self.scale_kind in ("decoded", "per_pixel"):
+                terms = 0.5 * tf.square((x - mean) / scale) + tf.math.log(scale)
+                return -tf.reduce_sum(terms, axis=axes) - 0.5 * size * LOG_2_PI
+            if self.scale_kind == "per_image":
+                scale = tf.squeeze(scale, axis=axes)
+            distance = tf.reduce_sum(tf.math.squared_difference(x, mean), axis=axes) / scale / scale
+            return -0.5 * distance - size * (tf.math.log(scale) + 0.5 * LOG_2_PI)
+
+        return log_prob
 
     def of_pixel(self):
         """Returns the likelihood itself, if one pixel determines its scale."""
