@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import objectives, priors
+from rme_tf import priors
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
-from rme_tf.evaluation import diagnostics
+from rme_tf.evaluation import densities, diagnostics
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.posteriors import MixturePosterior
 
-CHUNK = 2**21  # values in a table of densities before its sum over D, which bounds the memory
+CHUNK = 2**21  # values in a table of the densities of components, which bounds the memory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,10 +154,7 @@ def _draw(model, x, seed) -> Draws:
 
 
 def _log_densities(model, params, log_alpha, codes):
-    shape = [1, tf.shape(params)[0], tf.shape(codes)[0], model.latent_dim]
-    q = MixturePosterior(model.posterior_family, params, log_alpha)
-    log_q = q.component_log_probs(tf.broadcast_to(codes, shape))[0]  # [B, C, M]
-    return objectives.log_mixture(log_alpha[:, tf.newaxis], log_q)
+    return densities.table(MixturePosterior(model.posterior_family, params, log_alpha), codes)
 
 
 # The arrays of these `Draws` have a leading axis S, except params and log_alpha.
@@ -236,7 +233,8 @@ def _mixture_densities(model, draws: Draws, batch_size: int):
 def _table(model, draws: Draws, codes):
     """Returns log Q(z_c|x_n) [N, C], computed for a few observations at a time."""
     log_densities = compiled(_log_densities, model)
-    step = max(1, CHUNK // (codes.size * draws.params.shape[1]))
+    values = len(codes) if model.posterior_family.diagonal_gaussian else codes.size  # a product has no axis D
+    step = max(1, CHUNK // (values * draws.params.shape[1]))
     starts = range(0, len(draws.params), step)
     parts = [
         log_densities(draws.params[start : start + step], draws.log_alpha[start : start + step], codes)

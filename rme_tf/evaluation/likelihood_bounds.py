@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rme_tf import objectives
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import chunking, diagnostics
+from rme_tf.evaluation.sums import LogJoint, sums_of_block
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
 
@@ -64,59 +64,25 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = N
         encoding: result of `model.encode(x)`; None computes it.
     """
     encoding = model.encode(x) if encoding is None else encoding
-    size = encoding.log_alpha.shape[-1]
+    log_joint, size = LogJoint(model, x, encoding), encoding.log_alpha.shape[-1]
     if block in (None, size):
-        log_total, *sums = _sums_of_block(model, x, encoding, num_draws, seed, chunk, 0, size)
+        log_total, sums = sums_of_block(log_joint, num_draws, seed, chunk, 0, size)
     else:
-        starts, spec = tf.range(0, size, block), tf.TensorSpec([None, block], tf.float32)
-        log_totals, *blocks = tf.map_fn(
-            lambda first: _sums_of_block(model, x, encoding, num_draws, seed, chunk, first, block),
-            starts,
+        specs = tf.TensorSpec([None], tf.float32), tf.TensorSpec([3, None, block], tf.float32)
+        log_totals, blocks = tf.map_fn(
+            lambda first: sums_of_block(log_joint, num_draws, seed, chunk, first, block),
+            tf.range(0, size, block),
             parallel_iterations=1,  # bounds the memory
-            fn_output_signature=(tf.TensorSpec([None], tf.float32), spec, spec, spec),
+            fn_output_signature=specs,
         )
         log_total = tf.reduce_logsumexp(log_totals, axis=0)  # blocks
-        sums = [tf.reshape(tf.transpose(part, [1, 0, 2]), [-1, size]) for part in blocks]  # [B, M]
+        sums = tf.reshape(tf.transpose(blocks, [1, 2, 0, 3]), [3, -1, size])
     count = tf.cast(num_draws, tf.float32)
     alpha = tf.exp(encoding.log_alpha)
-    log_lik, mixture, component = (total / count for total in sums)
+    log_lik, mixture, component = tf.unstack(sums / count)  # [B, M]
     reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)
     bound = tf.reduce_sum(alpha * mixture, axis=-1)
     return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, component, alpha)
-
-
-def _sums_of_block(model, x, encoding, num_draws, seed, chunk: int, first, size: int) -> tuple:
-    """Returns sums over the draws of K components, from component `first` on.
-
-    The sums are the log of the sum of alpha w [B], and the sums of log p(x|z), log p(x, z) / Q(z|x) and
-    log p(x, z) / q_m(z|x) [B, K].
-    """
-    q, log_alpha = model.posterior_of(encoding), encoding.log_alpha
-    of_block = tf.gather(log_alpha, first + tf.range(size), axis=1)  # [B, K]
-    zeros = tf.zeros_like(of_block)
-    state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, zeros, zeros, zeros)
-
-    def body(done, log_total, *sums):
-        """Adds up the next `chunk` draws."""
-        noise = tf.random.fold_in(seed, done)
-        z, log_q_all = q.sample_with_log_probs(chunk, noise, first=first, count=size)
-        log_lik, log_prior = model.log_joint(x, z)
-        log_ratio = log_lik + log_prior - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
-        log_q = objectives.diagonal(log_q_all[..., first : first + size])
-        used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
-        log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
-        chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
-
-        def added(total, values):
-            total += tf.reduce_sum(tf.where(used, values, 0.0), axis=0)  # samples
-            return tf.ensure_shape(total, of_block.shape)  # `tf.while_loop` requires a static K
-
-        values = (log_lik, log_ratio, log_lik + log_prior - log_q)
-        log_total = tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0)
-        return done + chunk, log_total, *map(added, sums, values)
-
-    _, *totals = tf.while_loop(lambda done, *_: done < num_draws, body, state, parallel_iterations=1)
-    return tuple(totals)
 
 
 def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block) -> Bounds:
