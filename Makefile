@@ -91,11 +91,13 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 
 check: lint test-plain test  ## all that the continuous integration runs
 
-bench: $(INSTALLED)  ## time training steps, inference and the reading of a folder, into runs/
+bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
 	$(PY) -m rme_tf.benchmark.inference --out runs/benchmark_inference/benchmark.json
 	$(PY) -m rme_tf.benchmark.text --out runs/benchmark_text/benchmark.json
 	$(PY) -m rme_tf.benchmark.execution --out runs/benchmark_execution/benchmark.json
+	$(PY) -m rme_tf.benchmark.bound --rounds 2 --images 32 --conv-images 4 --out runs/benchmark_bound/benchmark.json
+	$(PY) -m rme_tf.benchmark.bound_growth --out runs/benchmark_bound_growth/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
 
 gpu: $(INSTALLED)  ## see that all works on a GPU: a line each; without one it says so

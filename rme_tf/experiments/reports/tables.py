@@ -10,7 +10,8 @@ from tabulate import tabulate
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.growth import components_trained
 
-FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f"}  # decimals of a benchmark's columns that are neither ratios nor large
+# Decimals of a benchmark's columns that are neither ratios nor large.
+FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f", "ms/1,000 codes": ",.2f", "decoder's ms": ",.2f"}
 
 Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row

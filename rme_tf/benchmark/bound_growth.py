@@ -1,0 +1,92 @@
+"""Benchmark of the bound's growth with components, latent dimensions and pixels.
+
+    python -m rme_tf.benchmark.bound_growth
+
+Each case has a process of its own, which evaluates the same number of samples for each image, and decodes as many
+codes for comparison. The memory is the increase of the peak memory of the process by the bound, after a bound of one
+image by one sample.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+import tyro
+from tabulate import tabulate
+
+from rme_tf.benchmark import bound
+from rme_tf.benchmark.processes import in_new_process
+from rme_tf.benchmark.records import check_out, keep
+from rme_tf.core import memory
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Sizes and numbers of the timings.
+
+    Args:
+        components: numbers of components M, of mixtures with one trunk; 20 dimensions and 28 x 28 pixels.
+        latent_dims: numbers of latent dimensions D, with five components and 28 x 28 pixels.
+        sides: pixels on a side of the images, with five components, 20 dimensions and convolutional networks.
+        images: number of images.
+        conv_images: number of images with convolutional networks.
+        samples: number of samples S M for an image.
+        rounds: timings of each run.
+        out: file for the record; None for no record.
+    """
+
+    components: tuple[int, ...] = (1, 5, 20, 64)
+    latent_dims: tuple[int, ...] = (20, 128, 512)
+    sides: tuple[int, ...] = (28, 64, 128)
+    images: int = 32
+    conv_images: int = 4
+    samples: int = 2560
+    rounds: int = 3
+    out: str | None = None
+
+
+def cases(options: Options) -> dict[str, tuple[str, bound.Options]]:
+    """Returns the networks and the sizes of each case, by its name."""
+    numbers = {"samples": options.samples, "rounds": options.rounds}
+    mlp = {f"M = {m}": ("mlp", bound.Options(components=m, **numbers)) for m in options.components}
+    mlp |= {f"D = {d}": ("mlp", bound.Options(latent_dim=d, **numbers)) for d in options.latent_dims}
+    return mlp | {f"{side} x {side} pixels": ("conv", bound.Options(side=side, **numbers)) for side in options.sides}
+
+
+def measured(networks: str, count: int, options: bound.Options) -> tuple[dict[str, np.ndarray], float]:
+    """Returns the times of `bound.timings`, and the MiB of an evaluation, NaN on other systems than Linux.
+
+    Args:
+        networks: kind of the networks.
+        count: number of images.
+        options: sizes of the model, samples and rounds.
+    """
+    model = bound.build(networks, "RME, shared trunk", options)
+    runs = bound.passes(model, count, options.samples)
+    bound.passes(model, 1, 1)["bound"]()
+    memory.reset_peak()
+    before = memory.peak()
+    runs["bound"]()
+    after = memory.peak()
+    used = math.nan if before is None or after is None else after - before
+    return bound.timings(runs, options.rounds), used
+
+
+def main() -> None:
+    """Print the table, and write the record."""
+    options = tyro.cli(Options, description=__doc__)
+    check_out(options.out)
+    table, record = [], {}
+    for name, (networks, sizes) in cases(options).items():
+        count = options.conv_images if networks == "conv" else options.images
+        seconds, used = in_new_process(measured, networks, count, sizes)
+        samples = -(-sizes.samples // sizes.components) * sizes.components
+        row = bound.row(name, seconds, count * samples)
+        table.append({"case": name, **{key: row[key] for key in list(row)[1:]}, "MiB of an evaluation": used})
+        record[name] = {key: values.tolist() for key, values in seconds.items()}
+    print(tabulate(table, headers="keys", floatfmt=("", ",.2f", ",.2f", ".2f", ".2f", ",.0f")))
+    keep(options.out, options, table, seconds_and_cpu_seconds=record)
+
+
+if __name__ == "__main__":
+    main()
