@@ -109,7 +109,7 @@ def _decode(decoder, codes, size: int):
     state = (tf.constant(0), tf.zeros([1]))
     shapes = (tf.TensorShape([]), tf.TensorShape([None]))
     _, outputs = tf.while_loop(
-        lambda done, _: done < len(codes), body, state, shape_invariants=shapes, parallel_iterations=1
+        lambda done, _: done < tf.shape(codes)[0], body, state, shape_invariants=shapes, parallel_iterations=1
     )
     return outputs[-1]
 

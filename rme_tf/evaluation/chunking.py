@@ -10,6 +10,8 @@ NUMBERS_AT_ONCE = 2**26  # values in the largest tensor, 256 MiB in float32
 MOST_CODES = 2048  # latent codes decoded at a time, for decoders of any size: more codes would not be faster
 MOST_CODES_ON_A_GPU = 2**15  # a GPU decodes more codes in parallel
 
+LEAST_TO_COMPILE = 400_000_000  # decoded params: XLA compiles for a second or two, and saves 4 ns or more for each
+
 
 class Chunks(NamedTuple):
     """Numbers of observations, components and draws computed at a time."""
@@ -60,3 +62,19 @@ def chunks(model, batch_size: int, num_draws: int = MOST_CODES) -> Chunks:
     size = model.num_components
     components = max(m for m in range(1, size + 1) if size % m == 0 and (m == 1 or m * rows <= codes))
     return Chunks(rows, components, min(num_draws, max(1, codes // (rows * components))))
+
+
+def pays_to_compile(model, num_codes: int) -> bool:
+    """Returns whether XLA should compile an evaluation.
+
+    It is measured to pay on a CPU, for many codes and likelihoods with a form for fixed observations
+    (`Likelihood.prepared`).
+
+    Args:
+        model: `VAE` to evaluate.
+        num_codes: number of latent codes of the evaluation.
+    """
+    shape = model.likelihood.params_shape
+    if None in shape or not model.likelihood.is_prepared or tf.config.list_logical_devices("GPU"):
+        return False
+    return num_codes * math.prod(shape) >= LEAST_TO_COMPILE

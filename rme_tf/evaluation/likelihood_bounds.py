@@ -49,7 +49,9 @@ def estimate(values) -> Estimate:
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
-def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None) -> Bounds:
+def bounds_of_batch(
+    model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None, *, fused: bool = False
+) -> Bounds:
     """Returns `Bounds` of a batch from S draws of each component.
 
     This is graph code, for any S.
@@ -62,9 +64,10 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = N
         chunk: number of draws decoded at a time.
         block: number of components that draw at a time, a divisor of M; None is M.
         encoding: result of `model.encode(x)`; None computes it.
+        fused: whether XLA compiles all but the networks.
     """
     encoding = model.encode(x) if encoding is None else encoding
-    log_joint, size = LogJoint(model, x, encoding), encoding.log_alpha.shape[-1]
+    log_joint, size = LogJoint(model, x, encoding, fused=fused), encoding.log_alpha.shape[-1]
     if block in (None, size):
         log_total, sums = sums_of_block(log_joint, num_draws, seed, chunk, 0, size)
     else:
@@ -85,9 +88,9 @@ def bounds_of_batch(model, x, num_draws, seed, chunk: int, block: int | None = N
     return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, component, alpha)
 
 
-def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block) -> Bounds:
+def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block, fused: bool) -> Bounds:
     """`bounds_of_batch` with tensor arguments first, as `compiled` requires."""
-    return bounds_of_batch(model, x, num_draws, seed, chunk, block)
+    return bounds_of_batch(model, x, num_draws, seed, chunk, block, fused=fused)
 
 
 def draws_per_component(num_samples, num_components: int):
@@ -100,7 +103,7 @@ def draws_per_component(num_samples, num_components: int):
     return -(-num_samples // num_components)
 
 
-def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Bounds:
+def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True, jit_compile=None) -> Bounds:
     """Returns `Bounds` of each observation as NumPy arrays.
 
     Args:
@@ -111,6 +114,8 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
         seed: integer seed of the draws.
         batch_size: number of observations B in a batch.
         progress: whether to show a progress bar.
+        jit_compile: whether XLA compiles all but the networks, which takes seconds for each size of a batch; None is
+            True where it saves more, see `chunking.pays_to_compile`. The results differ by rounding.
 
     Raises:
         ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is less than 1.
@@ -118,13 +123,17 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     x = checked_whole(x, model.likelihood)
     check_counts(num_samples=num_samples, batch_size=batch_size)
     num_draws = draws_per_component(num_samples, model.num_components)
-    rows, block, chunk = chunking.chunks(
-        model, batch_size if isinstance(x, tf.data.Dataset) else min(batch_size, len(x)), num_draws
-    )
+    is_array = not isinstance(x, tf.data.Dataset)
+    rows, block, chunk = chunking.chunks(model, min(batch_size, len(x)) if is_array else batch_size, num_draws)
+    total = len(x) if is_array else max(0, int(x.cardinality())) * batch_size
+
+    def evaluate(part, batch_seed):
+        """Returns the bounds of a part of a batch, compiled by XLA if that pays for parts of this size."""
+        codes = num_draws * model.num_components * (total if len(part) == rows else len(part))
+        fused = chunking.pays_to_compile(model, codes) if jit_compile is None else jit_compile
+        return compiled(_bounds_in_chunks, model, num_draws, chunk, block, fused, signature=signature)(part, batch_seed)
 
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
-    evaluate = compiled(_bounds_in_chunks, model, num_draws, chunk, block, signature=signature)
-
     parts, start = [], 0
     with InnerCalls(), data_errors_as_value_errors():
         for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
@@ -136,7 +145,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True)
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True) -> Estimate:
+def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True, jit_compile=None) -> Estimate:
     """Returns the mean importance-weighted bound on log p(x), in nats.
 
     The bound is stratified over components: log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x). The standard error is
@@ -149,12 +158,13 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
         seed: integer seed of the draws.
         batch_size: number of observations B in a batch.
         progress: whether to show a progress bar.
+        jit_compile: whether XLA compiles all but the networks, see `bounds`.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
     """
     options = {"num_samples": num_samples, "seed": seed, "batch_size": batch_size, "progress": progress}
-    return estimate(bounds(model, x, **options).log_likelihood)
+    return estimate(bounds(model, x, **options, jit_compile=jit_compile).log_likelihood)
 
 
 def bits_per_dimension(nats: float, likelihood) -> float:

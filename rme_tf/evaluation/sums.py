@@ -3,10 +3,13 @@
 Graph code. Letters: B batch, M components, K components of a block, S draws from each component.
 """
 
+import functools
+
 import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.evaluation import densities
+from rme_tf.evaluation.gaussian_draws import GaussianDraws
 
 
 class LogJoint:
@@ -18,32 +21,50 @@ class LogJoint:
         model: `VAE` with the networks.
         x: observations. Shape [B, *event_shape].
         encoding: `Encoding` of the observations.
+        fused: whether XLA compiles all but the networks; the results then differ by rounding.
     """
 
-    def __init__(self, model, x, encoding):
-        self.model, self.log_alpha = model, encoding.log_alpha
+    def __init__(self, model, x, encoding, *, fused: bool = False):
+        self.model, self.log_alpha, self.fused = model, encoding.log_alpha, fused
         self.x = model.likelihood.cast(x)[:, tf.newaxis]  # against [S, B, K]
         self.q = model.posterior_of(encoding)
-        self._log_lik = model.likelihood.log_prob_of(self.x)
+        self.log_lik = model.likelihood.log_prob_of(self.x, sliced=fused)
         self._log_prior = densities.log_prob_of(model.prior.distribution())
         self._log_q = densities.component_log_probs_of(self.q)
 
-    def draw(self, num_draws: int, seed, first, size: int) -> tuple:
-        """Returns log p(x|z) and log p(z) [S, B, K], and log q_j(z_m) [S, B, K, M].
+    def draws(self, num_draws: int, size: int):
+        """Returns a function that draws from some components.
 
         Args:
             num_draws: number of draws S.
-            seed: stateless seed of the draws. Shape [2].
-            first: index of the first component that draws.
             size: number of components K that draw.
+
+        Returns:
+            draw: function, (stateless seed, index of the first component) -> the decoder's outputs [S, B, K, ...] at
+                draws, and log p(z), log Q(z|x) and log q_m(z|x) [S, B, K] there, in nats.
         """
+        if self.fused and self._log_q is not None:
+            sample = GaussianDraws(self.q, self._log_prior, num_draws, size).draw
+        else:
+            sample = functools.partial(self._sample, num_draws=num_draws, size=size)
+
+        def draw(seed, first):
+            """Returns the decoder's outputs and the log-densities."""
+            z, *log_densities = sample(seed, first)
+            return self.model.likelihood_params(z, self.x), *log_densities
+
+        return draw
+
+    def _sample(self, seed, first, num_draws: int, size: int) -> tuple:
         options = {"first": first, "count": size}
         if self._log_q is None:
             z, log_q_all = self.q.sample_with_log_probs(num_draws, seed, **options)
         else:
             z = self.q.sample_components(num_draws, seed, **options)
             log_q_all = self._log_q(z)
-        return self._log_lik(self.model.likelihood_params(z, self.x)), self._log_prior(z), log_q_all
+        log_mixture = objectives.log_mixture(self.log_alpha[:, tf.newaxis], log_q_all)
+        own = tf.gather(log_q_all, first + tf.range(size), axis=-1)
+        return z, self._log_prior(z), log_mixture, objectives.diagonal(own)
 
 
 def sums_of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int) -> tuple:
@@ -61,24 +82,31 @@ def sums_of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size:
         log_total: log of the sum of alpha w, w = p(x, z) / Q(z|x). Shape [B].
         sums: sums of log p(x|z), log p(x, z) / Q(z|x) and log p(x, z) / q_m(z|x). Shape [3, B, K].
     """
-    log_alpha = log_joint.log_alpha
-    of_block = tf.gather(log_alpha, first + tf.range(size), axis=1)  # [B, K]
+    of_block = tf.gather(log_joint.log_alpha, first + tf.range(size), axis=1)  # [B, K]
     zeros = tf.zeros_like(of_block)
     state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, tf.stack([zeros] * 3))
 
-    def body(done, log_total, sums):
-        """Adds up the next `chunk` draws."""
-        log_lik, log_prior, log_q_all = log_joint.draw(chunk, tf.random.fold_in(seed, done), first, size)
+    def added(log_total, sums, used, params, log_prior, log_mixture, log_q):
+        """Returns the log total and the sums with a chunk's draws, where `used` [S, 1, 1]."""
+        log_lik = log_joint.log_lik(params)
         joint = log_lik + log_prior
-        log_ratio = joint - objectives.log_mixture(log_alpha[:, tf.newaxis], log_q_all)
-        log_q = objectives.diagonal(log_q_all[..., first : first + size])
-        used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
+        log_ratio = joint - log_mixture
         log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
         values = tf.where(used, tf.stack([log_lik, log_ratio, joint - log_q]), 0.0)
-        sums += tf.reduce_sum(values, axis=1)  # samples
         log_total = tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0)
-        return done + chunk, log_total, tf.ensure_shape(sums, state[-1].shape)  # `tf.while_loop` requires a static K
+        return log_total, sums + tf.reduce_sum(values, axis=1)  # samples
+
+    add = tf.function(added, jit_compile=True, autograph=False) if log_joint.fused else added
+
+    draw = log_joint.draws(chunk, size)
+
+    def body(done, log_total, sums):
+        """Adds up the next `chunk` draws."""
+        used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
+        log_total, sums = add(log_total, sums, used, *draw(tf.random.fold_in(seed, done), first))
+        # `tf.while_loop` requires a static K.
+        return done + chunk, tf.ensure_shape(log_total, [None]), tf.ensure_shape(sums, state[-1].shape)
 
     _, log_total, sums = tf.while_loop(lambda done, *_: done < num_draws, body, state, parallel_iterations=1)
     return log_total, sums

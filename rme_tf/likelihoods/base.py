@@ -10,6 +10,7 @@ from rme_tf.core.arrays import as_array, is_symbolic
 from rme_tf.core.outer_calls import is_outer_call
 from rme_tf.core.validation import as_shape
 from rme_tf.likelihoods.support import check_support, guarded
+from rme_tf.likelihoods.totals import SlicedTotals, Totals
 
 DENSITIES = ("distribution", "log_prob", "prepared")  # methods of one density
 
@@ -77,7 +78,7 @@ class Likelihood(keras.layers.Layer):
         """
         return self.distribution(params).log_prob(x)
 
-    def log_prob_of(self, x):
+    def log_prob_of(self, x, *, sliced: bool = False):
         """Returns log p(x|z) of fixed observations, as a function of the params.
 
         The values equal `log_prob` up to rounding. An evaluation, which decodes many codes for one x, computes the
@@ -85,17 +86,29 @@ class Likelihood(keras.layers.Layer):
 
         Args:
             x: observations that broadcast against the params. Shape [..., *event_shape].
+            sliced: whether sums are taken in slices, which is faster if XLA compiles the function.
 
         Returns:
             log_prob: function, params [..., *params_shape] -> log p(x|z) [...], in nats.
         """
+        totals = (SlicedTotals if sliced else Totals)(self.event_shape)
+        return self.prepared(x, totals) if self.is_prepared else Likelihood.prepared(self, x, totals)
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `prepared` is overridden, for the current density: no subclass has another one."""
         owners = type(self).__mro__
         first = {name: next(i for i, owner in enumerate(owners) if name in vars(owner)) for name in DENSITIES}
-        is_current = first["prepared"] <= min(first.values())  # no subclass has another density
-        return self.prepared(x) if is_current else Likelihood.prepared(self, x)
+        return first["prepared"] <= min(first.values()) and owners[first["prepared"]] is not Likelihood
 
-    def prepared(self, x):
-        """Returns the function of `log_prob_of`, which calls `log_prob`."""
+    def prepared(self, x, totals):
+        """Returns the function of `log_prob_of`, which calls `log_prob`.
+
+        Args:
+            x: observations that broadcast against the params. Shape [..., *event_shape].
+            totals: `Totals` over the axes of an observation.
+        """
+        del totals
         return lambda params: self.log_prob(params, x)
 
     @property

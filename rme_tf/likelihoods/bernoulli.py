@@ -38,13 +38,10 @@ class Bernoulli(Likelihood):
         pixels = list(range(-len(self.event_shape), 0))
         return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=pixels)
 
-    def prepared(self, x):
-        """Returns log p(x|z) of binary x as a function of the logits l.
-
-        -sum softplus((1 - 2 x) l)
-        """
+    def prepared(self, x, totals):
+        """Returns -sum softplus((1 - 2 x) l), for binary x, as a function of the logits l."""
         sign = 1.0 - 2.0 * tf.cast(x, tf.float32)
-        return lambda logits: -tf.reduce_sum(tf.math.softplus(sign * logits), axis=self.event_axes)
+        return lambda logits: -totals.softplus(sign * logits)
 
     def in_support(self, x):
         """Returns whether each entry is exactly 0 or 1."""

@@ -50,10 +50,14 @@ class ContinuousBernoulli(Likelihood):
         pixels = Pixels(logits=params)
         return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
 
-    def prepared(self, x):
+    def prepared(self, x, totals):
         """Returns log p(x|z) of fixed x as a function of the logits l.
 
-        sum x l - max(l, 0) - log((1 - exp(-a)) / a),   a = |l|
+            sum x l - max(l, 0) - log((1 - exp(-a)) / a),   a = |l|
+
+        Args:
+            x: observations that broadcast against the logits. Shape [..., *event_shape].
+            totals: see `Likelihood.prepared`.
         """
         x = tf.cast(x, tf.float32)
 
@@ -61,7 +65,7 @@ class ContinuousBernoulli(Likelihood):
             """Returns log p(x|z) [...]."""
             negative = -tf.maximum(tf.abs(logits), LEAST_LOGIT)
             log_normalizer = tf.nn.relu(logits) + tf.math.log(tf.math.expm1(negative) / negative)
-            return tf.reduce_sum(x * logits - log_normalizer, axis=self.event_axes)
+            return totals.sum(x * logits - log_normalizer)
 
         return log_prob
 

@@ -71,10 +71,10 @@ class DiscretizedLogistic(Levels):
         log_prob = logistic_level_log_prob(from_unit(x), *self._split(params))
         return tf.reduce_sum(log_prob, axis=self.event_axes)
 
-    def prepared(self, x):
+    def prepared(self, x, totals):
         """Returns log p(x|z) of fixed x as a function of the params."""
         log_prob = logistic_level_log_prob_of(from_unit(tf.cast(x, tf.float32)))
-        return lambda params: tf.reduce_sum(log_prob(*self._split(params)), axis=self.event_axes)
+        return lambda params: totals.sum(log_prob(*self._split(params)))
 
     def _draw(self, params, seed):
         mean, log_scale = self._split(params)
@@ -154,8 +154,9 @@ class DiscretizedLogisticMixture(Levels):
         pixels = from_unit(self._with_channels(x))[..., tf.newaxis]  # [..., C, 1]
         return self._log_prob_by(functools.partial(logistic_level_log_prob, pixels), params, pixels)
 
-    def prepared(self, x):
+    def prepared(self, x, totals):
         """Returns log p(x|z) of fixed x as a function of the params."""
+        del totals  # the sum over pixels follows one over components
         pixels = from_unit(self._with_channels(tf.cast(x, tf.float32)))[..., tf.newaxis]  # [..., C, 1]
         log_prob = logistic_level_log_prob_of(pixels)
         return lambda params: self._log_prob_by(log_prob, params, pixels)

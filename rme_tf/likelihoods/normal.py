@@ -84,9 +84,9 @@ class Normal(Likelihood):
             raw = tf.reduce_mean(raw, axis=self.event_axes, keepdims=True)
         return mean, raw
 
-    def prepared(self, x):
+    def prepared(self, x, totals):
         """Returns log p(x|z) of fixed x as a function of the params."""
-        x, known, axes, size = tf.cast(x, tf.float32), self.scale, self.event_axes, math.prod(self.event_shape)
+        x, known, size = tf.cast(x, tf.float32), self.scale, math.prod(self.event_shape)
 
         def log_prob(params):
             """Returns log p(x|z) [...]."""
@@ -96,10 +96,10 @@ class Normal(Likelihood):
                 scale = self._positive(raw + self._raw_initial)
             if self.scale_kind in ("decoded", "per_pixel"):
                 terms = 0.5 * tf.square((x - mean) / scale) + tf.math.log(scale)
-                return -tf.reduce_sum(terms, axis=axes) - 0.5 * size * LOG_2_PI
+                return -totals.sum(terms) - 0.5 * size * LOG_2_PI
             if self.scale_kind == "per_image":
-                scale = tf.squeeze(scale, axis=axes)
-            distance = tf.reduce_sum(tf.math.squared_difference(x, mean), axis=axes) / scale / scale
+                scale = tf.squeeze(scale, axis=totals.axes)
+            distance = totals.sum(tf.math.squared_difference(x, mean)) / scale / scale
             return -0.5 * distance - size * (tf.math.log(scale) + 0.5 * LOG_2_PI)
 
         return log_prob

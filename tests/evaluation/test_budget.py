@@ -122,7 +122,7 @@ def test_bounds_are_the_same_from_all_components_at_once_and_from_few(tiny_model
 def test_observations_are_split_where_one_component_is_too_much(tiny_model, monkeypatch):
     model, seen = tiny_model(2), []
 
-    def recorded(model, x, num_draws, seed, chunk, block):
+    def recorded(model, x, num_draws, seed, chunk, block, *, fused):
         seen.append((len(x), tuple(seed.numpy()), chunk, block))
         return likelihood_bounds.Bounds(*([x[:, 0]] * 4), *([x[:, :2]] * 2))
 

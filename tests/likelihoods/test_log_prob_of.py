@@ -125,11 +125,12 @@ def expected(likelihood, name, params, x):
 def test_densities_of_fixed_observations_are_those_of_the_formula(name, options, spread):
     likelihood = build(name, options)
     x, params = observed(likelihood, name)[:, np.newaxis], params_of(likelihood, spread)
-    values = likelihood.log_prob_of(tf.constant(x))(tf.constant(params))
-    assert values.shape == (S, B, K)
-    assert values.dtype == tf.float32
-    np.testing.assert_allclose(values, expected(likelihood, name, params, x), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(values, likelihood.log_prob(params, x), rtol=1e-5, atol=1e-5)
+    for sliced in (False, True):
+        values = likelihood.log_prob_of(tf.constant(x), sliced=sliced)(tf.constant(params))
+        assert values.shape == (S, B, K)
+        assert values.dtype == tf.float32
+        np.testing.assert_allclose(values, expected(likelihood, name, params, x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(values, likelihood.log_prob(params, x), rtol=1e-5, atol=1e-5)
 
 
 @every_density
@@ -137,9 +138,10 @@ def test_densities_of_fixed_observations_are_those_of_the_formula(name, options,
 def test_densities_at_extreme_params_are_finite_and_equal(name, options, size):
     likelihood = build(name, options)
     x, params = observed(likelihood, name), tf.fill([B, *likelihood.params_shape], size)
-    values = likelihood.log_prob_of(tf.constant(x))(params)
-    assert np.isfinite(values).all()
-    np.testing.assert_allclose(values, likelihood.log_prob(params, x), rtol=1e-5, atol=1e-5)
+    for sliced in (False, True):
+        values = likelihood.log_prob_of(tf.constant(x), sliced=sliced)(params)
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values, likelihood.log_prob(params, x), rtol=1e-5, atol=1e-5)
 
 
 PREPARED = [(name, options) for name, options in ALL if "prepared" in vars(LIKELIHOODS[name])]
@@ -159,11 +161,14 @@ def test_a_subclass_with_another_density_has_that_one(name, options, method):
 
     likelihood = Other(SHAPE, **options)
     x, params = observed(likelihood, name)[:, np.newaxis], params_of(likelihood, 1.0)
+    assert likelihood.is_prepared
     assert (likelihood.log_prob_of(x)(params).numpy() != 7.0).all()
     setattr(Other, method, locals()[method])
+    assert not likelihood.is_prepared
     np.testing.assert_array_equal(likelihood.log_prob_of(x)(params), np.full([S, B, K], 7.0))
 
 
 def test_likelihoods_that_evaluations_can_prepare_do():
     assert {Bernoulli, Normal} <= {LIKELIHOODS[name] for name, _ in PREPARED}
     assert CategoricalSequence.prepared is Likelihood.prepared  # the softmax has no terms of x alone
+    assert not build("categorical_sequence", OPTIONS["categorical_sequence"]).is_prepared
