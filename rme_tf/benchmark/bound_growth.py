@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark import bound
+from rme_tf.benchmark.bound_passes import Sizes, build, passes, row, timings
 from rme_tf.benchmark.processes import in_new_process
 from rme_tf.benchmark.records import check_out, keep
 from rme_tf.core import memory
@@ -45,31 +45,33 @@ class Options:
     out: str | None = None
 
 
-def cases(options: Options) -> dict[str, tuple[str, bound.Options]]:
+def cases(options: Options) -> dict[str, tuple[str, Sizes]]:
     """Returns the networks and the sizes of each case, by its name."""
-    numbers = {"samples": options.samples, "rounds": options.rounds}
-    mlp = {f"M = {m}": ("mlp", bound.Options(components=m, **numbers)) for m in options.components}
-    mlp |= {f"D = {d}": ("mlp", bound.Options(latent_dim=d, **numbers)) for d in options.latent_dims}
-    return mlp | {f"{side} x {side} pixels": ("conv", bound.Options(side=side, **numbers)) for side in options.sides}
+    mlp = {f"M = {m}": ("mlp", Sizes(components=m)) for m in options.components}
+    mlp |= {f"D = {d}": ("mlp", Sizes(latent_dim=d)) for d in options.latent_dims}
+    return mlp | {f"{side} x {side} pixels": ("conv", Sizes(side=side)) for side in options.sides}
 
 
-def measured(networks: str, count: int, options: bound.Options) -> tuple[dict[str, np.ndarray], float]:
-    """Returns the times of `bound.timings`, and the MiB of an evaluation, NaN on other systems than Linux.
+def measured(networks: str, sizes: Sizes, count: int, options: Options) -> tuple[dict[str, np.ndarray], float]:
+    """Returns the times of `timings`, and the MiB of an evaluation.
+
+    The memory is NaN on other systems than Linux.
 
     Args:
         networks: kind of the networks.
+        sizes: sizes of the model.
         count: number of images.
-        options: sizes of the model, samples and rounds.
+        options: numbers of samples and rounds.
     """
-    model = bound.build(networks, "RME, shared trunk", options)
-    runs = bound.passes(model, count, options.samples)
-    bound.passes(model, 1, 1)["bound"]()
+    model = build(networks, "RME, shared trunk", sizes)
+    runs = passes(model, count, options.samples, jit_compile=True)
+    passes(model, 1, 1)["bound"]()
     memory.reset_peak()
     before = memory.peak()
     runs["bound"]()
     after = memory.peak()
     used = math.nan if before is None or after is None else after - before
-    return bound.timings(runs, options.rounds), used
+    return timings(runs, options.rounds), used
 
 
 def main() -> None:
@@ -79,10 +81,10 @@ def main() -> None:
     table, record = [], {}
     for name, (networks, sizes) in cases(options).items():
         count = options.conv_images if networks == "conv" else options.images
-        seconds, used = in_new_process(measured, networks, count, sizes)
-        samples = -(-sizes.samples // sizes.components) * sizes.components
-        row = bound.row(name, seconds, count * samples)
-        table.append({"case": name, **{key: row[key] for key in list(row)[1:]}, "MiB of an evaluation": used})
+        seconds, used = in_new_process(measured, networks, sizes, count, options)
+        samples = -(-options.samples // sizes.components) * sizes.components
+        columns = row(name, seconds, count * samples)
+        table.append({"case": name, **{key: columns[key] for key in list(columns)[1:]}, "MiB of an evaluation": used})
         record[name] = {key: values.tolist() for key, values in seconds.items()}
     print(tabulate(table, headers="keys", floatfmt=("", ",.2f", ",.2f", ".2f", ".2f", ",.0f")))
     keep(options.out, options, table, seconds_and_cpu_seconds=record)

@@ -14,9 +14,9 @@ COSINE = [(-1) ** k * (2.0 * math.pi) ** (2 * k) / math.factorial(2 * k) for k i
 
 
 def bits(count, seed):
-    """Returns random integers for at least `count` normal numbers, a vector of int32.
+    """Returns random integers for `count` normal numbers.
 
-    TensorFlow and XLA have the same integers for a seed.
+    They are an int32 vector of even size. TensorFlow and XLA have the same integers for a seed.
 
     Args:
         count: number of normal numbers, an int32 scalar.

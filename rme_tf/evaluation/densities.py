@@ -41,7 +41,7 @@ class QuadraticForms(NamedTuple):
 
 
 def log_prob_of(distribution):
-    """Returns log p(z) of a fixed distribution, as a function of the codes.
+    """Returns log p(z) of a fixed distribution, as a function.
 
     The values equal `distribution.log_prob` up to rounding.
 
@@ -67,10 +67,10 @@ def log_prob_of(distribution):
 
 
 def component_log_probs_of(q):
-    """Returns log q_j(z_m) of a fixed posterior, as a function of the codes.
+    """Returns log q_j(z_m) of a fixed posterior, as a function.
 
     Args:
-        q: `MixturePosterior`.
+        q: `MixturePosterior` of the observations.
 
     Returns:
         log_probs: function, z [S, B, K, D] -> log q_j(z_m) [S, B, K, M] in nats, or None if the components are not
@@ -95,10 +95,10 @@ def component_log_probs_of(q):
 
 
 def table(q, codes):
-    """Returns log Q(z_c|x_b) of every observation at every code, in nats. Shape [B, N].
+    """Returns log Q(z|x) of every observation at every code. Shape [B, N].
 
     Args:
-        q: `MixturePosterior`.
+        q: `MixturePosterior` of the observations.
         codes: codes that all observations share. Shape [N, D].
     """
     components = q.family.distribution(q.params)  # batch [B, M]

@@ -1,4 +1,4 @@
-"""Draws from the components of a mixture of diagonal Gaussians and their densities, compiled by XLA.
+"""Draws from mixtures of diagonal Gaussians, and densities, compiled by XLA.
 
 Letters: S draws, B batch, M components, K components that draw, D latent dimensions. The batch is the last axis within
 this module: XLA vectorizes over it, and sums over dimensions are sums of vectors.
@@ -14,7 +14,7 @@ MOST_TERMS = 512  # M D for which the densities are sums over dimensions; for mo
 
 
 class GaussianDraws:
-    """Draws from K components, with log-densities of the posterior and of the prior.
+    """Draws from K components, with log-densities there.
 
     Args:
         q: `MixturePosterior` whose components are diagonal Gaussians.
@@ -31,9 +31,10 @@ class GaussianDraws:
         self._compiled = tf.function(self._draw, jit_compile=True, autograph=False)
 
     def draw(self, seed, first) -> tuple:
-        """Returns z [S, B, K, D], and log p(z), log Q(z|x) and log q_m(z|x) [S, B, K] in nats.
+        """Returns draws z [S, B, K, D], and log-densities [S, B, K] in nats.
 
-        The draws are the ones of `q.sample_components`, up to rounding.
+        The log-densities are log p(z), log Q(z|x) and log q_m(z|x). The draws equal `q.sample_components` up to
+        rounding.
 
         Args:
             seed: stateless seed of the draws. Shape [2].
@@ -59,8 +60,8 @@ class GaussianDraws:
         log_q = self._log_q(drawn) if self.log_q is None else tf.transpose(self.log_q(z), [2, 0, 3, 1])  # [K, S, M, B]
         log_mixture = tf.reduce_logsumexp(tf.transpose(self.q.log_alpha) + log_q, axis=2)
         is_own = tf.equal(chosen[:, tf.newaxis], tf.range(self.q.num_components))[:, tf.newaxis, :, tf.newaxis]
-        own = tf.reduce_sum(tf.where(is_own, log_q, 0.0), axis=2)
-        return z, self.log_prior(z), *(tf.transpose(part, [1, 2, 0]) for part in (log_mixture, own))
+        log_q_own = tf.reduce_sum(tf.where(is_own, log_q, 0.0), axis=2)
+        return z, self.log_prior(z), *(tf.transpose(part, [1, 2, 0]) for part in (log_mixture, log_q_own))
 
     def _log_q(self, drawn):
         """Returns log q_j of all components [K, S, M, B] at draws [K, S, D, B]."""

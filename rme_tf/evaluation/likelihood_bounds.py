@@ -15,8 +15,7 @@ from tqdm import tqdm
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
-from rme_tf.evaluation import chunking, diagnostics
-from rme_tf.evaluation.sums import LogJoint, sums_of_block
+from rme_tf.evaluation import chunking, diagnostics, sums
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
 
@@ -67,22 +66,22 @@ def bounds_of_batch(
         fused: whether XLA compiles all but the networks.
     """
     encoding = model.encode(x) if encoding is None else encoding
-    log_joint, size = LogJoint(model, x, encoding, fused=fused), encoding.log_alpha.shape[-1]
+    log_joint, size = sums.LogJoint(model, x, encoding, fused=fused), encoding.log_alpha.shape[-1]
     if block in (None, size):
-        log_total, sums = sums_of_block(log_joint, num_draws, seed, chunk, 0, size)
+        log_total, totals = sums.of_block(log_joint, num_draws, seed, chunk, 0, size)
     else:
         specs = tf.TensorSpec([None], tf.float32), tf.TensorSpec([3, None, block], tf.float32)
         log_totals, blocks = tf.map_fn(
-            lambda first: sums_of_block(log_joint, num_draws, seed, chunk, first, block),
+            lambda first: sums.of_block(log_joint, num_draws, seed, chunk, first, block),
             tf.range(0, size, block),
             parallel_iterations=1,  # bounds the memory
             fn_output_signature=specs,
         )
         log_total = tf.reduce_logsumexp(log_totals, axis=0)  # blocks
-        sums = tf.reshape(tf.transpose(blocks, [1, 2, 0, 3]), [3, -1, size])
+        totals = tf.reshape(tf.transpose(blocks, [1, 2, 0, 3]), [3, -1, size])
     count = tf.cast(num_draws, tf.float32)
     alpha = tf.exp(encoding.log_alpha)
-    log_lik, mixture, component = tf.unstack(sums / count)  # [B, M]
+    log_lik, mixture, component = tf.unstack(totals / count)  # [B, M]
     reconstruction = tf.reduce_sum(alpha * log_lik, axis=-1)
     bound = tf.reduce_sum(alpha * mixture, axis=-1)
     return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, component, alpha)

@@ -63,11 +63,11 @@ class LogJoint:
             z = self.q.sample_components(num_draws, seed, **options)
             log_q_all = self._log_q(z)
         log_mixture = objectives.log_mixture(self.log_alpha[:, tf.newaxis], log_q_all)
-        own = tf.gather(log_q_all, first + tf.range(size), axis=-1)
-        return z, self._log_prior(z), log_mixture, objectives.diagonal(own)
+        log_q_drawn = tf.gather(log_q_all, first + tf.range(size), axis=-1)  # [S, B, K, K]
+        return z, self._log_prior(z), log_mixture, objectives.diagonal(log_q_drawn)
 
 
-def sums_of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int) -> tuple:
+def of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int) -> tuple:
     """Returns sums over the draws of K components.
 
     Args:
@@ -82,8 +82,8 @@ def sums_of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size:
         log_total: log of the sum of alpha w, w = p(x, z) / Q(z|x). Shape [B].
         sums: sums of log p(x|z), log p(x, z) / Q(z|x) and log p(x, z) / q_m(z|x). Shape [3, B, K].
     """
-    of_block = tf.gather(log_joint.log_alpha, first + tf.range(size), axis=1)  # [B, K]
-    zeros = tf.zeros_like(of_block)
+    log_alpha = tf.gather(log_joint.log_alpha, first + tf.range(size), axis=1)  # [B, K]
+    zeros = tf.zeros_like(log_alpha)
     state = (tf.constant(0), zeros[:, 0] + objectives.LOG_ZERO, tf.stack([zeros] * 3))
 
     def added(log_total, sums, used, params, log_prior, log_mixture, log_q):
@@ -91,14 +91,13 @@ def sums_of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size:
         log_lik = log_joint.log_lik(params)
         joint = log_lik + log_prior
         log_ratio = joint - log_mixture
-        log_weights = tf.where(used, log_ratio + of_block, objectives.LOG_ZERO)
+        log_weights = tf.where(used, log_ratio + log_alpha, objectives.LOG_ZERO)
         chunk_total = tf.reduce_logsumexp(log_weights, axis=[0, 2])  # samples, components
         values = tf.where(used, tf.stack([log_lik, log_ratio, joint - log_q]), 0.0)
         log_total = tf.reduce_logsumexp(tf.stack([log_total, chunk_total]), axis=0)
         return log_total, sums + tf.reduce_sum(values, axis=1)  # samples
 
     add = tf.function(added, jit_compile=True, autograph=False) if log_joint.fused else added
-
     draw = log_joint.draws(chunk, size)
 
     def body(done, log_total, sums):

@@ -96,7 +96,7 @@ class Likelihood(keras.layers.Layer):
 
     @property
     def is_prepared(self) -> bool:
-        """Whether `prepared` is overridden, for the current density: no subclass has another one."""
+        """Whether `prepared` is overridden, and no subclass has another density."""
         owners = type(self).__mro__
         first = {name: next(i for i, owner in enumerate(owners) if name in vars(owner)) for name in DENSITIES}
         return first["prepared"] <= min(first.values()) and owners[first["prepared"]] is not Likelihood

@@ -39,7 +39,7 @@ class Bernoulli(Likelihood):
         return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=pixels)
 
     def prepared(self, x, totals):
-        """Returns -sum softplus((1 - 2 x) l), for binary x, as a function of the logits l."""
+        """Returns log p(x|z), -sum softplus((1 - 2 x) l), of fixed x."""
         sign = 1.0 - 2.0 * tf.cast(x, tf.float32)
         return lambda logits: -totals.softplus(sign * logits)
 

@@ -51,7 +51,7 @@ class ContinuousBernoulli(Likelihood):
         return tfp.distributions.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
 
     def prepared(self, x, totals):
-        """Returns log p(x|z) of fixed x as a function of the logits l.
+        """Returns log p(x|z) of fixed x, as a function of logits l.
 
             sum x l - max(l, 0) - log((1 - exp(-a)) / a),   a = |l|
 

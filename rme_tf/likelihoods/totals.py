@@ -59,7 +59,10 @@ class SlicedTotals(Totals):
 
 
 def slices_of(size: int) -> tuple[int, int]:
-    """Returns the number and the width of slices that leave out as few as possible of `size` entries."""
+    """Returns the number and the width of the slices of `size` entries.
+
+    They leave out as few entries as possible.
+    """
     if size < LANES:
         return 1, size
     choices = [(count, size // count // LANES * LANES) for count in range(MOST_SLICES, 0, -1)]

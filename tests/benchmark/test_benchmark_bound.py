@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf.benchmark import bound
+from rme_tf.benchmark import bound, bound_passes
 from rme_tf.core.files import read_json
 from rme_tf.experiments.reports import documents
 
-TINY = bound.Options(components=2, units=(4,), side=4, latent_dim=2)
+TINY = bound_passes.Sizes(components=2, units=(4,), side=4, latent_dim=2)
 
 
 def test_ratios_are_medians_of_rounds_of_time_and_of_cpu_time():
     seconds = {"bound": np.array([[2.0, 6.0], [4.0, 6.0], [3.0, 6.0]]), "decoder": np.array([[1.0, 2.0]] * 3)}
-    row = bound.row("MLP, VAE", seconds, codes=1_000_000)
+    row = bound_passes.row("MLP, VAE", seconds, codes=1_000_000)
     assert row == {
         "networks, posterior": "MLP, VAE",
         "ms/1,000 codes": 3.0,
@@ -27,7 +27,7 @@ def test_ratios_are_medians_of_rounds_of_time_and_of_cpu_time():
 
 @pytest.mark.slow
 def test_the_models_are_what_they_are_called():
-    models = {name: bound.build("mlp", name, TINY) for name in bound.MODELS}
+    models = {name: bound_passes.build("mlp", name, TINY) for name in bound_passes.MODELS}
     assert [name for name, model in models.items() if model.num_components == 2] == [
         "RME, shared trunk",
         "RME, separate encoders",
@@ -39,16 +39,16 @@ def test_the_models_are_what_they_are_called():
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("name", ["VAE", "RME, shared trunk"])
 def test_the_pass_decodes_as_many_codes_in_chunks_of_the_same_size(name, monkeypatch):
-    model = bound.build("mlp", name, TINY)
-    monkeypatch.setattr(bound.chunking, "MOST_CODES", 12)
-    runs, sizes = bound.passes(model, 3, 10), []
+    model = bound_passes.build("mlp", name, TINY)
+    monkeypatch.setattr(bound_passes.chunking, "MOST_CODES", 12)
+    runs, sizes = bound_passes.passes(model, 3, 10), []
 
     def counted(codes, training):
         sizes.append(len(codes))
         return tf.zeros([len(codes), 16])
 
     monkeypatch.setattr(model, "decoder", counted)
-    decoded = bound.passes(model, 3, 10)["decoder"]
+    decoded = bound_passes.passes(model, 3, 10)["decoder"]
     decoded()
     assert sizes == [12, 12, 6]
     runs["bound"]()
@@ -62,7 +62,7 @@ def test_a_small_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch
     monkeypatch.setattr(sys, "argv", ["bound", *(f"--{name}={value}" for name, value in sizes.items())])
     bound.main()
     record, printed = read_json(out), capsys.readouterr().out
-    names = [f"{networks}, {name}" for networks in ("MLP", "convolutions") for name in bound.MODELS]
+    names = [f"{networks}, {name}" for networks in ("MLP", "convolutions") for name in bound_passes.MODELS]
     assert [row["networks, posterior"] for row in record["table"]] == names
     assert all(row["ms/1,000 codes"] > 0.0 and row["networks, posterior"] in printed for row in record["table"])
     assert all(np.shape(runs["bound"]) == (2, 2) for runs in record["seconds_and_cpu_seconds"].values())
