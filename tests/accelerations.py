@@ -6,6 +6,7 @@ The environment variable RME_PLAIN_TESTS=1 switches all of them off.
 import contextlib
 import functools
 import gc
+import importlib
 import importlib.util
 import inspect
 import mmap
@@ -13,6 +14,7 @@ import os
 import pathlib
 import sys
 import typing
+import weakref
 
 import pytest
 
@@ -21,6 +23,7 @@ SWITCH = "RME_PLAIN_TESTS"
 XLA_FLAGS = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "false"}
 # There are as many processes as cores, and their tensors are small: to hand them to threads costs more than it saves.
 THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+KEPT = 100  # seeds that are set until kernels are dropped
 
 
 class MissingNameError(Exception):
@@ -73,24 +76,90 @@ def remember_members_of_protocols(module=typing):
     module._get_protocol_attrs = functools.cache(module._get_protocol_attrs)
 
 
+def private_function(module, name, parameters=None, inner=None):
+    """The owner of a private function of TensorFlow, a module or what is in it, and the function.
+
+    Its parameters begin with the given ones; those of a function in C++ are not known.
+    """
+    try:
+        owner = importlib.import_module(module)
+        owner = getattr(owner, inner) if inner else owner
+        function = getattr(owner, name)
+        known = parameters is None or list(inspect.signature(function).parameters)[: len(parameters)] == parameters
+    except (ImportError, AttributeError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise MissingNameError(f"{'.'.join(filter(None, (module, inner, name)))}({', '.join(parameters or ['...'])})")
+    return owner, function
+
+
 def write_no_messages_for_right_types(patch):
     """TensorFlow writes the message of a wrong type for each operation of a graph, and drops it."""
     name, parameters = "_SatisfiesTypeConstraint", ["dtype", "attr_def", "param_name"]
-    try:
-        from tensorflow.python.framework import op_def_library
-
-        check = getattr(op_def_library, name)
-        found = list(inspect.signature(check).parameters)
-    except (ImportError, AttributeError, TypeError, ValueError):
-        found = []
-    if found != parameters:
-        raise MissingNameError(f"tensorflow.python.framework.op_def_library.{name}({', '.join(parameters)})")
+    op_def_library, check = private_function("tensorflow.python.framework.op_def_library", name, parameters)
 
     def checked(dtype, attr_def, param_name):
         if not (attr_def.HasField("allowed_values") and dtype in attr_def.allowed_values.list.type):
             check(dtype, attr_def, param_name)
 
     patch.setattr(op_def_library, name, checked)
+
+
+def write_no_messages_for_finite_values(patch):
+    """`enable_check_numerics` writes of each tensor, before it is checked, how many of its values are not finite."""
+    name, parameters = "get_check_numerics_error_message", ["slot", "num_outputs", "op_type"]
+    callback, _ = private_function("tensorflow.python.debug.lib.check_numerics_callback", name, parameters)
+
+    def message(slot, num_outputs, op_type, *rest, **more):
+        return f"output {slot} of {op_type}"
+
+    patch.setattr(callback, name, message)
+
+
+def keep_kernels_without_a_state(patch):
+    """`tf.random.set_seed` drops the kernels of all operations, for the sake of random ones; each test sets seeds.
+
+    It still does after a random operation whose kernel has a state, as long as there is a function that has one, and
+    now and then, since each variable has a kernel of its own. Data sets have that state in their iterators.
+    """
+    import tensorflow as tf
+
+    context = "tensorflow.python.eager.context"
+    random_seed, seeds_of = private_function("tensorflow.python.framework.random_seed", "get_seed", ["op_seed"])
+    kind, set_seed = private_function(context, "_set_global_seed", ["self", "seed"], "Context")
+    clearing, clear = private_function(context, "TFE_ContextClearCaches", None, "pywrap_tfe")
+    functions, state = weakref.WeakSet(), {"drawn": True, "kept": 0}
+
+    def get_seed(op_seed):
+        graphs = [tf.compat.v1.get_default_graph()]
+        while getattr(graphs[-1], "outer_graph", None) is not None:
+            graphs.append(graphs[-1].outer_graph)
+        if tf.executing_eagerly():
+            state["drawn"] = True
+        elif not any(getattr(graph, "name", "").startswith("Dataset") for graph in graphs):
+            functions.update(graph for graph in graphs if graph.building_function)
+        return seeds_of(op_seed)
+
+    def clear_at_need(handle):
+        state["kept"] += 1
+        if state["drawn"] or functions or state["kept"] > KEPT:
+            clear(handle)
+            state.update(drawn=False, kept=0)
+
+    def set_global_seed(self, seed):
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(clearing, "TFE_ContextClearCaches", clear_at_need)
+            set_seed(self, seed)
+
+    patch.setattr(random_seed, "get_seed", get_seed)
+    patch.setattr(kind, "_set_global_seed", set_global_seed)
+
+
+def share_one_stack_trace(patch):
+    """Each operation of a graph takes down the calls that made it, for messages; here all have the same."""
+    tf_stack, extract_stack = private_function("tensorflow.python.util.tf_stack", "extract_stack", ["stacklevel"])
+    trace = extract_stack()
+    patch.setattr(tf_stack, "extract_stack", lambda stacklevel=1: trace)
 
 
 def end_iterators_at_once(patch):
@@ -118,16 +187,41 @@ def collect_garbage_of_tests():
 
 
 @contextlib.contextmanager
+def graphs_without_optimization():
+    """To optimize a graph takes longer than it saves in the few times that a test runs it."""
+    import tensorflow as tf
+
+    optimizer, name = tf.config.optimizer, "disable_meta_optimizer"
+    before = optimizer.get_experimental_options().get(name, False)
+    optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        optimizer.set_experimental_options({name: before})
+
+
+PATCHES = (
+    end_iterators_at_once,
+    keep_kernels_without_a_state,
+    share_one_stack_trace,
+    write_no_messages_for_finite_values,
+    write_no_messages_for_right_types,
+)
+
+
+@contextlib.contextmanager
 def patched(variables=os.environ):
     """Patches TensorFlow for the tests of a session; yields the names that are missing."""
-    with pytest.MonkeyPatch.context() as patch:
-        missing = []
-        try:
-            if not plain(variables):
-                end_iterators_at_once(patch)
-                write_no_messages_for_right_types(patch)
-        except MissingNameError as error:
-            missing.append(str(error))
+    missing: list[str] = []
+    if plain(variables):
+        yield missing
+        return
+    with graphs_without_optimization(), pytest.MonkeyPatch.context() as patch:
+        for accelerate in PATCHES:
+            try:
+                accelerate(patch)
+            except MissingNameError as error:
+                missing.append(str(error))
         yield missing
 
 

@@ -7,23 +7,35 @@ import subprocess
 import sys
 import typing
 
+import keras
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import op_def_library
+from tensorflow.python.debug.lib import check_numerics_callback
+from tensorflow.python.eager import context
+from tensorflow.python.framework import op_def_library, random_seed
+from tensorflow.python.util import tf_stack
 
 import accelerations
 
 ROOT = pathlib.Path(__file__).parents[1]
-NAME = "_SatisfiesTypeConstraint"
+# Private functions of TensorFlow, each with what it is a name of.
+PRIVATE = [
+    (check_numerics_callback, "get_check_numerics_error_message"),
+    (context.Context, "_set_global_seed"),
+    (op_def_library, "_SatisfiesTypeConstraint"),
+    (random_seed, "get_seed"),
+    (tf_stack, "extract_stack"),
+]
+each_private_function = pytest.mark.parametrize(("owner", "name"), PRIVATE, ids=[name for _, name in PRIVATE])
 
 
 @pytest.fixture
 def undone(monkeypatch):
     """Undoes what `accelerations.begin` changes in this process."""
     enabled = gc.isenabled()
-    for module, name in [(typing, "_get_protocol_attrs"), (op_def_library, NAME)]:
-        if hasattr(module, name):
-            monkeypatch.setattr(module, name, getattr(module, name))
+    for owner, name in [(typing, "_get_protocol_attrs"), *PRIVATE]:
+        if hasattr(owner, name):
+            monkeypatch.setattr(owner, name, getattr(owner, name))
     yield monkeypatch
     (gc.enable if enabled else gc.disable)()
 
@@ -64,26 +76,29 @@ def test_a_python_without_the_private_name_is_reported(undone):
     assert "; typing._get_protocol_attrs is missing (" in accelerations.begin({})[0]
 
 
-def rename(patch):
-    patch.delattr(op_def_library, NAME)
+def rename(patch, owner, name):
+    patch.delattr(owner, name)
 
 
-def take_other_arguments(patch):
-    patch.setattr(op_def_library, NAME, lambda dtype, attr_def: None)
+def take_other_arguments(patch, owner, name):
+    patch.setattr(owner, name, lambda other, another: None)
 
 
-def move(patch):
-    patch.setitem(sys.modules, "tensorflow.python.framework", None)
-
-
-@pytest.mark.parametrize("change", [rename, take_other_arguments, move])
-def test_a_tensorflow_without_the_private_function_is_reported_and_left_alone(monkeypatch, change):
-    change(monkeypatch)
-    before = getattr(op_def_library, NAME, None)
+@each_private_function
+@pytest.mark.parametrize("change", [rename, take_other_arguments])
+def test_a_tensorflow_without_a_private_function_is_reported_and_left_alone(monkeypatch, owner, name, change):
+    change(monkeypatch, owner, name)
+    before = getattr(owner, name, None)
     with accelerations.patched({}) as missing:
-        assert getattr(op_def_library, NAME, None) is before
-    assert len(missing) == 1
-    assert NAME in missing[0]
+        assert getattr(owner, name, None) is before
+    (line,) = missing
+    assert f"{name}(" in line
+
+
+def test_a_module_that_moves_is_reported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow.python.util.tf_stack", None)
+    with accelerations.patched({}) as missing:
+        assert missing == ["tensorflow.python.util.tf_stack.extract_stack(stacklevel)"]
 
 
 def test_the_check_of_types_still_refuses_others(undone):
@@ -94,12 +109,64 @@ def test_the_check_of_types_still_refuses_others(undone):
 
 
 def patched_names():
-    names = getattr(typing, "_get_protocol_attrs", None), getattr(op_def_library, NAME)
-    return *names, tf.data.Dataset.__iter__
+    names = [getattr(owner, name) for owner, name in [*PRIVATE, (tf.data.Dataset, "__iter__")]]
+    return *names, getattr(typing, "_get_protocol_attrs", None), tf.config.optimizer.get_experimental_options()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_still_refused(undone, value):
+    with accelerations.patched({}):
+        tf.debugging.enable_check_numerics()
+        try:
+            with pytest.raises(tf.errors.InvalidArgumentError, match="output 0 of AddV2 : Tensor had"):
+                tf.raw_ops.AddV2(x=tf.constant([1.0, value]), y=tf.constant([1.0, 2.0]))
+        finally:
+            tf.debugging.disable_check_numerics()
+
+
+def numbers_of(draw):
+    keras.utils.set_random_seed(3)
+    return [float(draw()) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda: tf.random.normal([]), tf.function(lambda: tf.random.normal([])), lambda: tf.random.normal([], seed=5)],
+    ids=["eager", "in a graph", "of its own seed"],
+)
+def test_a_seed_still_begins_random_operations_anew(draw):
+    with accelerations.patched({}):
+        first = numbers_of(draw)
+        assert first[0] != first[1]
+        assert numbers_of(draw) == first
+        tf.random.stateless_normal([], (1, 2))
+        assert numbers_of(draw) == numbers_of(draw) == first
+
+
+def test_kernels_without_a_state_are_kept_for_a_while(undone):
+    cleared, clearing = [], context.pywrap_tfe
+    undone.setattr(accelerations, "KEPT", 3)
+    undone.setattr(clearing, "TFE_ContextClearCaches", cleared.append)
+    undone.setattr(context.Context, "_set_global_seed", lambda self, seed: clearing.TFE_ContextClearCaches(seed))
+    with accelerations.patched({}):
+        for seed in range(9):
+            keras.utils.set_random_seed(seed)
+            tf.function(lambda: tf.random.stateless_normal([], (1, 2)))()
+            list(tf.data.Dataset.range(2).map(lambda number: tf.random.shuffle([number, number])))
+    assert cleared == [0, 4, 8]
+
+
+def test_graphs_run_without_optimization_and_one_stack_trace(undone):
+    before = tf.config.optimizer.get_experimental_options()
+    with accelerations.patched({}):
+        assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"]
+        with tf.Graph().as_default():
+            one, other = tf.constant(1).op, tf.constant(2).op
+        assert list(one.traceback) == list(other.traceback)
+    assert tf.config.optimizer.get_experimental_options() == before
 
 
 def test_iterators_are_not_tuned(undone):
-    undone.setattr(accelerations, "write_no_messages_for_right_types", lambda patch: None)
     seen = []
     undone.setattr(
         tf.data.Dataset, "__iter__", lambda dataset: iter(seen.append(dataset.options().autotune.enabled) or [])
@@ -130,7 +197,7 @@ def test_the_switch_is_off_by_default(value):
 
 def test_the_switch_reaches_the_tests_of_a_new_process():
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "XLA", "TF_"))}
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-n", "0", "tests/core/test_registry.py"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-n", "0", "tests/test_continuous_integration.py"]
     done = subprocess.run(
         command, cwd=ROOT, env={**variables, accelerations.SWITCH: "1"}, capture_output=True, text=True, check=True
     )
