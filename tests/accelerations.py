@@ -3,6 +3,7 @@
 The environment variable RME_PLAIN_TESTS=1 switches all of them off.
 """
 
+import ast
 import contextlib
 import functools
 import gc
@@ -13,6 +14,7 @@ import mmap
 import os
 import pathlib
 import sys
+import types
 import typing
 import weakref
 
@@ -155,6 +157,12 @@ def keep_kernels_without_a_state(patch):
     patch.setattr(kind, "_set_global_seed", set_global_seed)
 
 
+def parse_modules_once(patch):
+    """The help of flags is read from the sources: to find a class, `inspect` parses its whole module again."""
+    once = functools.lru_cache(30)(ast.parse)
+    patch.setattr(inspect, "ast", types.SimpleNamespace(**{**vars(ast), "parse": once}))
+
+
 def share_one_stack_trace(patch):
     """Each operation of a graph takes down the calls that made it, for messages; here all have the same."""
     tf_stack, extract_stack = private_function("tensorflow.python.util.tf_stack", "extract_stack", ["stacklevel"])
@@ -203,6 +211,7 @@ def graphs_without_optimization():
 PATCHES = (
     end_iterators_at_once,
     keep_kernels_without_a_state,
+    parse_modules_once,
     share_one_stack_trace,
     write_no_messages_for_finite_values,
     write_no_messages_for_right_types,

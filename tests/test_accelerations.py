@@ -1,6 +1,8 @@
 """The accelerations of the tests: what each does where its names are missing, and the switch."""
 
+import ast
 import gc
+import inspect
 import os
 import pathlib
 import subprocess
@@ -109,7 +111,7 @@ def test_the_check_of_types_still_refuses_others(undone):
 
 
 def patched_names():
-    names = [getattr(owner, name) for owner, name in [*PRIVATE, (tf.data.Dataset, "__iter__")]]
+    names = [getattr(owner, name) for owner, name in [*PRIVATE, (inspect, "ast"), (tf.data.Dataset, "__iter__")]]
     return *names, getattr(typing, "_get_protocol_attrs", None), tf.config.optimizer.get_experimental_options()
 
 
@@ -154,6 +156,18 @@ def test_kernels_without_a_state_are_kept_for_a_while(undone):
             tf.function(lambda: tf.random.stateless_normal([], (1, 2)))()
             list(tf.data.Dataset.range(2).map(lambda number: tf.random.shuffle([number, number])))
     assert cleared == [0, 4, 8]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="classes know their lines")
+def test_a_module_is_parsed_once_for_its_classes(undone):
+    parsed, parse = [], ast.parse
+    undone.setattr(ast, "parse", lambda source: parsed.append(source) or parse(source))
+    with accelerations.patched({}):
+        for kind, name in 2 * [(inspect.Parameter, "Parameter"), (inspect.Signature, "Signature")]:
+            assert inspect.getsource(kind).startswith(f"class {name}:")
+        with pytest.raises(OSError, match="class"):
+            inspect.getsource(type("Nowhere", (), {"__module__": "inspect"}))
+    assert len(parsed) == 1
 
 
 def test_graphs_run_without_optimization_and_one_stack_trace(undone):
