@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from prose import BRITISH, PHRASES
+from rme_tf.core.registry import argument_names
 from rme_tf.experiments.runs.methods import METHODS
+from rme_tf.posteriors import POSTERIORS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -66,6 +68,14 @@ def test_the_table_of_methods_has_every_method_and_no_other():
     rows = re.findall(r"^\| (`.*?) \|", text_of(ROOT / "docs" / "methods.md"), flags=re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(\w[\w.]*)`", row)}
     assert names == set(METHODS)
+
+
+def test_the_table_of_posteriors_has_every_family_and_its_options():
+    rows = re.findall(r"^\| [^`|]+ \| (`[^|]*`) \| (.*?) \|", text_of(ROOT / "docs" / "methods.md"), flags=re.MULTILINE)
+    options = {name: set(re.findall(r"`(\w+)`", cell)) for row, cell in rows for name in re.findall(r"`(\w+)`", row)}
+    assert set(options) == set(POSTERIORS)
+    for name in ("householder", "iaf", "sylvester"):
+        assert options[name] == {*argument_names(POSTERIORS[name])} - {"latent_dim", "initial_scale"}
 
 
 @every_document

@@ -28,7 +28,7 @@ class Algorithm(Configured):
         num_samples: number of latent samples S drawn from each component in a step.
         warm_start_epochs: number of first epochs in which only q_0 and the decoder are trained, as a plain VAE; then
             the other components start as copies of q_0 with noise, and the mixture grows to M components. An encoder
-            with weights of other shapes than q_0's keeps its initial weights.
+            with weights of other shapes than q_0's, but for outputs that components share, keeps its initial weights.
         warm_start_noise: standard deviation of the noise added to the copied weights.
         kl_weight: weight of the KL term in training, beta; a number or an `Annealing`, which counts updates of the
             optimizer. By the functional derivative of E_Q[log p(x|z)] - beta KL(Q || p) it weighs log p(z), every

@@ -167,7 +167,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
 
     @checks_inputs
     def posterior(self, x):
-        """Returns `infer(x).distribution()`: a `tfd.MixtureSameFamily`, batch [B], event [D]."""
+        """Returns `infer(x).distribution()`: a TFP distribution, batch [B], event [D]."""
         return self.infer(x).distribution()
 
     @checks_inputs(lead=True)
