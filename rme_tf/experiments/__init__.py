@@ -13,14 +13,16 @@ from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
+from rme_tf.experiments.runs.equal_time import run_at_equal_time
 from rme_tf.experiments.runs.methods import method_recipes, setting_name
 from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
 from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
-from rme_tf.experiments.runs.study_fields import StudyFields
+from rme_tf.experiments.runs.study_fields import EqualTimeFields, StudyFields
 from rme_tf.experiments.runs.time_limits import deadline_in
 
 __all__ = [
+    "EqualTimeFields",
     "HE_2019",
     "HE_2019_DOCUMENTS",
     "ImageRecipe",
@@ -38,6 +40,7 @@ __all__ = [
     "method_recipes",
     "parse",
     "run",
+    "run_at_equal_time",
     "run_comparison",
     "run_study",
     "setting_name",

@@ -1,6 +1,6 @@
 """Figures from plain arrays: curves, images, posteriors, component usage."""
 
-from rme_tf.plots.comparison import curves_by_time, trade_off
+from rme_tf.plots.comparison import curves_by_time, differences, trade_off
 from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves
 from rme_tf.plots.images import image_grid, reconstructions
 from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
@@ -11,6 +11,7 @@ __all__ = [
     "component_usage",
     "curves_by_time",
     "diagnostic_curves",
+    "differences",
     "grid_around",
     "image_grid",
     "learning_curves",

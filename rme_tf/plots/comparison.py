@@ -1,4 +1,4 @@
-"""Figures that compare methods: curves by epoch and time, trade-offs."""
+"""Figures that compare methods: curves by epoch and time, trade-offs, differences."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -81,6 +81,32 @@ def trade_off(points, *, x, y):
     axes.spines[["top", "right"]].set_visible(False)
     if len(points) > MAX_LABELS:
         _legend(figure, axes)
+    return figure
+
+
+@styled
+def differences(panels):
+    """Draws paired differences between methods, with means ± 2 standard errors.
+
+    Args:
+        panels: Label of a quantity -> name of a difference -> its values under the seeds.
+    """
+    require(panels and all(panels.values()), "panels", "hold at least one difference each", panels)
+    rows = max(map(len, panels.values()))
+    figure = Figure(figsize=(4.3 * len(panels), 1.0 + 0.36 * rows), layout="constrained")
+    for axes, (label, rows_of) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        for place, (name, values) in enumerate(rows_of.items()):
+            values = np.asarray(values, dtype=float)
+            axes.scatter(values, np.full(len(values), place), s=14, color=color(place), alpha=0.5, linewidth=0)
+            spread = 2 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+            if len(values):
+                axes.errorbar(values.mean(), place, xerr=spread, fmt="o", color=color(place), capsize=3, label=name)
+        axes.axvline(0, color="#777777", linewidth=0.8)
+        axes.set(xlabel=label, yticks=range(len(rows_of)), ylim=(len(rows_of) - 0.5, -0.5))
+        first = axes.get_subplotspec().is_first_col()
+        axes.set_yticklabels(list(rows_of) if first else [])
+        axes.grid(color="#e3e3e3", axis="x")
+        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

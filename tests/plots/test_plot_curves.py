@@ -75,3 +75,16 @@ def test_a_curve_that_falls_out_of_the_world_does_not_flatten_the_others():
     assert -170.0 < low < -150.0  # with few epochs the first counts
     assert -100.0 < high < -90.0
     assert len(axes.lines) == 3
+
+
+def test_differences_have_a_mean_and_two_standard_errors():
+    gaps = {"a less b": [1.0, 2.0, 6.0], "a less c": [-1.0]}
+    figure = plots.differences({"log p(x)": gaps, "ELBO": {"a less b": [0.0, 4.0], "a less c": []}})
+    first, second = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == list(gaps)
+    (mean, _), bars = first.containers[0].lines[0].get_xydata()[0], first.containers[0].lines[2][0].get_segments()[0]
+    np.testing.assert_allclose(mean, 3.0)
+    np.testing.assert_allclose(bars[:, 0], 3.0 + 2 * np.std([1, 2, 6], ddof=1) / np.sqrt(3) * np.array([-1, 1]))
+    assert [len(axes.containers) for axes in (first, second)] == [2, 1]  # nothing to show of no seed
+    with pytest.raises(ValueError, match="at least one difference"):
+        plots.differences({})

@@ -16,6 +16,7 @@ from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes.field_checks import check_fields
 from rme_tf.experiments.recipes.flat_form import FLAT, nested
+from rme_tf.experiments.recipes.initial_weights import draw_by_name
 from rme_tf.experiments.recipes.part_checks import check_parts
 from rme_tf.experiments.recipes.places import PLACES
 from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
@@ -23,11 +24,13 @@ from rme_tf.experiments.recipes.task import Task
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, independent of the run's own seed
 POLICIES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+SMOKE_STEPS = 7  # of training, within its second epoch
 NEVER_LESS = {
     0: ("seed",),
     1: (
         *("components", "latent_dim", "epochs", "batch_size", "importance_samples", "train_size", "test_size"),
         *("patience", "steps_per_execution", "reset_decoder_epoch", "max_halvings", "more_importance_samples"),
+        "train_steps",
     ),
 }
 
@@ -59,6 +62,8 @@ class Recipe(ScheduleFields):
             start alike; one component has none.
         optimizer: optimizer of Keras.
         seed: seed of all randomness.
+        weights_by_name: whether the initial weights of a network depend on the seed and its name alone, so that models
+            that differ in other parts start alike.
         policy: Keras dtype policy, "float32" or "mixed_float16" for instance.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: training steps after which control returns to Python, as in Keras; None for a choice by
@@ -109,6 +114,7 @@ class Recipe(ScheduleFields):
     algorithm: Part = Part("recursive_mixture", warm_start_epochs=3, kl_weight=Part(None, steps=1000))
     optimizer: Part = Part("adam", learning_rate=1e-3)
     seed: int = 0
+    weights_by_name: bool = False
     policy: str = "float32"
     jit_compile: bool = False
     steps_per_execution: int | None = None
@@ -166,8 +172,9 @@ class Recipe(ScheduleFields):
         raise NotImplementedError
 
     def initialize(self, parts: list, seed: int) -> None:
-        """Draws weights of new networks and likelihoods, by default no weights."""
-        del parts, seed
+        """Draws weights of new networks and likelihoods, with `weights_by_name` only."""
+        if self.weights_by_name:
+            draw_by_name(parts, seed)
 
     def initialise(self, parts: list, seed: int) -> None:
         """Draws weights: earlier name of `initialize`."""
@@ -213,6 +220,8 @@ class Recipe(ScheduleFields):
             early = {"algorithm.warm_start_epochs": min(1, self.option("algorithm.warm_start_epochs"))}
         if self.reset_decoder_epoch is not None:
             early["reset_decoder_epoch"] = 1
+        if self.train_steps is not None:
+            early["train_steps"] = min(SMOKE_STEPS, self.train_steps)
         if self.more_importance_samples is not None:
             early["more_importance_samples"] = 2 * self.SMOKE["importance_samples"]
         smaller = {name: min(size, self.SMOKE[name]) for name, size in sizes.items()}

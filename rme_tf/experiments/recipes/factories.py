@@ -52,7 +52,7 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int = 1) -> keras.optimizers
     arguments = slot.arguments(part)
     build = lookup(OPTIMIZERS, part.name, "optimizer")
     if recipe.schedule == "cosine":
-        rate, steps = recipe.option("optimizer.learning_rate"), recipe.epochs * steps_per_epoch
+        rate, steps = recipe.option("optimizer.learning_rate"), recipe.steps_of_training(steps_per_epoch)
         arguments["learning_rate"] = keras.optimizers.schedules.CosineDecay(rate, steps)
     return build(**arguments)
 

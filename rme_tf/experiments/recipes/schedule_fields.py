@@ -15,9 +15,10 @@ class ScheduleFields:
     Args:
         epochs: passes over the training observations.
         train_minutes: time limit of training, which ends with the epoch that passes it; None for no limit.
+        train_steps: limit of training in steps, at which the last epoch ends early; None for no limit.
         batch_size: observations of a training step.
-        schedule: "constant" learning rate, or a fall to 0 along a "cosine" over the steps of all epochs; where
-            `train_minutes` end the training earlier, it has not fallen as far.
+        schedule: "constant" learning rate, or a fall to 0 along a "cosine" over the steps of all epochs, or over
+            `train_steps`; where `train_minutes` end the training earlier, it has not fallen as far.
         patience: epochs without a better validation ELBO before the learning rate is halved; None for no halving.
         halve_from_epoch: first epoch, counted from 0, after which the rate may be halved.
         max_halvings: number of halvings at which training ends; None for no limit.
@@ -27,6 +28,7 @@ class ScheduleFields:
 
     epochs: int = 50
     train_minutes: float | None = None
+    train_steps: int | None = None
     batch_size: int = 128
     schedule: Schedule = "constant"
     patience: int | None = None
@@ -40,6 +42,8 @@ class ScheduleFields:
         check_choice("schedule", self.schedule, get_args(Schedule))
         if self.patience is not None and self.schedule != "constant":
             raise ValueError(f"`patience` halves a constant learning rate. Received: `schedule` {self.schedule!r}.")
+        if self.patience is not None and self.train_steps is not None:
+            raise ValueError(f"`patience` counts epochs. Expected no `train_steps`. Received: {self.train_steps}.")
         defaults = ScheduleFields()
         for name in ("halve_from_epoch", "max_halvings", "restore_best"):
             value = getattr(self, name)
@@ -48,3 +52,12 @@ class ScheduleFields:
         reset = self.reset_decoder_epoch
         fits = reset is None or reset < self.epochs
         require(fits, "reset_decoder_epoch", "come before `epochs`", f"{reset} of {self.epochs}")
+
+    def steps_of_training(self, steps_per_epoch: int) -> int:
+        """Returns the number of training steps.
+
+        Args:
+            steps_per_epoch: training steps of an epoch.
+        """
+        steps = self.epochs * steps_per_epoch
+        return steps if self.train_steps is None else min(steps, self.train_steps)

@@ -173,7 +173,8 @@ class TextRecipe(Recipe, TokenizerFields):
         return options
 
     def initialize(self, parts: list, seed: int) -> None:
-        """Draws the weights within the recipe's ranges, if set."""
+        """Draws the weights within the recipe's ranges, if set, or by name."""
+        super().initialize(parts, seed)
         if self.weight_range is not None:
             draw_uniformly(parts, self.weight_range, self.embedding_range or self.weight_range, seed)
 

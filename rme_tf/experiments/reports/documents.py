@@ -10,7 +10,10 @@ import pathlib
 import re
 from typing import NamedTuple
 
+from tabulate import tabulate
+
 from rme_tf.core.registry import lookup
+from rme_tf.experiments.reports.contrasts import contrast_text, draw_contrasts, name_of, read_contrasts
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
@@ -25,6 +28,7 @@ DOCUMENTS = (
     "docs/gpu.md",
     "docs/images.md",
     "docs/results/digits.md",
+    "docs/results/equal_time.md",
     "docs/results/mnist.md",
     "docs/results/mnist_study.md",
     "docs/results/photographs.md",
@@ -33,10 +37,12 @@ RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison): (?P<study>\S+)( (?P<reference>\S+))? -->\n)"
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts): (?P<study>\S+)"
+    r"(?P<reference>( (?!-->)\S+)*) -->\n)"
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
+WITHOUT_CSV = ("benchmark", "contrasts")
 FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
 
 
@@ -45,8 +51,10 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
     runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the
-    tables of methods, with their differences from the method REFERENCE. All but benchmarks are shown in tables of at
-    most six columns, with a link to the CSV of all columns, which `csv_files` returns.
+    tables of methods, with their differences from the method REFERENCE. These are shown in tables of at most six
+    columns, with a link to the CSV of all columns, which `csv_files` returns; benchmarks have no CSV.
+    `<!-- contrasts: STUDY METHOD:METHOD ... --> ...` holds paired differences and their figure, or the contrasts alone
+    before the study has records.
 
     Args:
         text: text of the document.
@@ -59,9 +67,11 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
         path = study_path(match["study"], results)
         if match["kind"] == "benchmark":
             rendered = _benchmark(path)
+        elif match["kind"] == "contrasts":
+            rendered = _contrasts(path, match, document)
         else:
             link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
-            rows, tables = _rows_and_tables(match["kind"], path, match["reference"])
+            rows, tables = _rows_and_tables(match["kind"], path, match["reference"].strip() or None)
             rendered = (
                 f"{page_text(rows, tables)}\n\nAll columns: [{match['study']}.csv]({pathlib.Path(link).as_posix()})."
             )
@@ -78,9 +88,9 @@ def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
     """
     files: dict[pathlib.Path, str] = {}
     for match in BLOCK.finditer(text):
-        if match["kind"] == "benchmark":
+        if match["kind"] in WITHOUT_CSV:
             continue
-        rows, _ = _rows_and_tables(match["kind"], study_path(match["study"], results), match["reference"])
+        rows, _ = _rows_and_tables(match["kind"], study_path(match["study"], results), match["reference"].strip() or None)
         path = TABLES / f"{match['study']}.csv"
         if files.setdefault(path, table := csv_text(rows)) != table:
             raise ValueError(f"Expected one table for each study of a document. Received: two that differ, for {path}.")
@@ -104,6 +114,30 @@ def _benchmark(path: pathlib.Path) -> str:
     if path.exists():
         return benchmark_table(load_study(path)[0])
     return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
+
+
+def _contrasts(path: pathlib.Path, match: re.Match, document) -> str:
+    """Returns the tables of contrasts and the link to their figure, or the contrasts before there are records."""
+    contrasts = read_contrasts(match["reference"].split())
+    if not path.exists():
+        planned = [{"contrast": name_of(contrast), "difference": "not recorded yet"} for contrast in contrasts]
+        return tabulate(planned, headers="keys", tablefmt="github")
+    link = pathlib.Path(os.path.relpath(_figure_of(match), pathlib.Path(document).parent)).as_posix()
+    text = contrast_text(load_records([path]), contrasts)
+    return f"{text}\n\n![Differences under each seed, and means ± 2 standard errors]({link})"
+
+
+def _figure_of(match: re.Match) -> pathlib.Path:
+    """Returns the path of the figure of contrasts."""
+    return FIGURES / f"{match['study']}_contrasts.png"
+
+
+def _draw_contrasts(text: str) -> None:
+    """Draws the figures of the contrasts in a document that have records."""
+    for match in BLOCK.finditer(text):
+        path = study_path(match["study"])
+        if match["kind"] == "contrasts" and path.exists():
+            draw_contrasts(load_records([path]), read_contrasts(match["reference"].split()), _figure_of(match))
 
 
 def _rows_and_tables(kind: str, path: pathlib.Path, reference: str | None) -> tuple[list[dict], tuple[PageTable, ...]]:
@@ -164,6 +198,7 @@ def main() -> None:
         for path, table in csv_files(after).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(table, encoding="utf-8")
+        _draw_contrasts(after)
         for kind, study, methods, paths in figures_of(after):
             if kind == "diagnostics":
                 draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)

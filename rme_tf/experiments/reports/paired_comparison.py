@@ -75,6 +75,14 @@ def values_of(records: Sequence[Record], column: str) -> np.ndarray:
     return np.array([math.nan if number is None else number for number in numbers], float)
 
 
+def values_by_seed(records: Sequence[Record], column: str) -> dict[str, dict[int, float]]:
+    """Returns a column's value by method and seed."""
+    return {
+        method: {field(record, "seed"): value for record, value in zip(group, values_of(group, column), strict=True)}
+        for method, group in by_method(records).items()
+    }
+
+
 def paired_differences(records: Sequence[Record], reference: str, column="test log p(x)") -> dict[str, tuple]:
     """Returns the paired difference from a reference, and its p-value, by method.
 
@@ -84,10 +92,7 @@ def paired_differences(records: Sequence[Record], reference: str, column="test l
     Raises:
         ValueError: if there is no record of the reference.
     """
-    seeds = {
-        method: {field(record, "seed"): value for record, value in zip(group, values_of(group, column), strict=True)}
-        for method, group in by_method(records).items()
-    }
+    seeds = values_by_seed(records, column)
     if reference not in seeds:
         raise ValueError(f"Unknown reference. Expected one of: {', '.join(seeds)}. Received: {reference!r}.")
     differences, p_values = {}, {}
@@ -136,8 +141,8 @@ def comparison_rows(records: Sequence[Record], reference: str) -> list[dict[str,
 
 def comparison_captions(records: Sequence[Record]) -> tuple[str, str]:
     """Returns the captions of the tables of quality and of cost."""
-    tests, trains = (_numbers(_observations(record["metrics"][split]) for record in records) for split in SPLITS)
-    samples = _numbers(field(record, "importance_samples") for record in records)
+    tests, trains = (numbers(observations(record["metrics"][split]) for record in records) for split in SPLITS)
+    samples = numbers(field(record, "importance_samples") for record in records)
     quality = (
         f"Bounds in nats on {tests} test and {trains} training observations, log p(x) by {samples} importance samples; "
         f"means ± standard errors over seeds. Bold: a paired test finds a difference ({LEVEL:.0%}, Holm)."
@@ -158,11 +163,13 @@ def memory_kinds(records: Sequence[Record]) -> list[str]:
     return sorted({f"of {kind}, beyond what was held before" if kind else WHOLE for kind in measured})
 
 
-def _observations(metrics: dict) -> int:
+def observations(metrics: dict) -> int:
+    """Returns the number of observations of a split."""
     return metrics["num_observations"] if "num_observations" in metrics else metrics["num_images"]  # in older records
 
 
-def _numbers(values: Iterable[int]) -> str:
+def numbers(values: Iterable[int]) -> str:
+    """Returns different whole numbers as text, "1,000 or 10,000"."""
     return " or ".join(f"{value:,}" for value in sorted(set(values)))
 
 

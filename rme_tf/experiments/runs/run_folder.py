@@ -9,6 +9,7 @@ from typing import NamedTuple
 import yaml
 
 CONFIG = "config.yaml"
+BOUNDS = "bounds.npz"  # of each observation
 # Fields of every recipe in every version, which distinguish it from the configuration of another program.
 FIELDS = frozenset({"algorithm", "components", "epochs", "latent_dim", "out", "seed"})
 
@@ -17,7 +18,7 @@ _CHECKPOINT = rf"(checkpoint|ckpt-\d+\.{_SHARD}|ckpt-\d+_temp/part-\d{{5}}-of-\d
 _FIGURES = r"(component_usage_[^/]+|diagnostics|learning_curves|posteriors|reconstructions|samples_[^/]+)\.png"
 # Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
-    rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | model\.keras | tokenizer\.model
+    rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | bounds\.npz | model\.keras | tokenizer\.model
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation)/events\.out\.tfevents\.[^/]+
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?

@@ -22,7 +22,7 @@ from rme_tf.experiments.recipes.factories import make_model
 from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
-from rme_tf.experiments.runs.run_folder import delete_run, describes_run, read_config, refuse_foreign
+from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run, describes_run, read_config, refuse_foreign
 from rme_tf.experiments.runs.time_limits import StopAfter
 from rme_tf.models.vae import VAE
 
@@ -123,18 +123,35 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     if recipe.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
     stop = StopAfter(recipe.train_minutes, checkpoint.history)
-    if checkpoint.epoch < recipe.epochs and not stop.is_over and not (plateau and plateau.is_over):
-        model.fit(
-            task.batches(checkpoint.epoch),
-            epochs=recipe.epochs,
-            initial_epoch=checkpoint.epoch,
-            steps_per_epoch=task.steps_per_epoch,
-            validation_data=task.validation,
-            callbacks=[*callbacks, checkpoint, stop, *more],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+    begun = checkpoint.epoch
+    for epochs, steps in legs_of(recipe, task.steps_per_epoch):
+        if checkpoint.epoch < epochs and not stop.is_over and not (plateau and plateau.is_over):
+            model.fit(
+                task.batches(checkpoint.epoch),
+                epochs=epochs,
+                initial_epoch=checkpoint.epoch,
+                steps_per_epoch=steps,
+                validation_data=task.validation,
+                callbacks=[*callbacks, checkpoint, stop, *more],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+    if checkpoint.epoch > begun:
         warn_if_unpolished(recipe, checkpoint.epoch)
     return checkpoint.history
+
+
+def legs_of(recipe: Recipe, steps_per_epoch: int) -> list[tuple[int, int]]:
+    """Returns the legs of a training: whole epochs, and remaining steps.
+
+    A leg is the number of epochs at its end, and the steps of each of its epochs.
+
+    Args:
+        recipe: resolved recipe.
+        steps_per_epoch: training steps of an epoch.
+    """
+    epochs, rest = divmod(recipe.steps_of_training(steps_per_epoch), steps_per_epoch)
+    legs = [(epochs, steps_per_epoch), (epochs + 1, rest)]
+    return [(end, steps) for end, steps in legs if end and steps]
 
 
 def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | None:
@@ -159,22 +176,27 @@ def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | N
     )
 
 
-def assess(recipe: Recipe, model: VAE, task: Task) -> dict:
+def assess(recipe: Recipe, model: VAE, task: Task, out: pathlib.Path | None = None) -> dict:
     """Returns the metrics of a trained model: summaries and parameter counts.
 
     Args:
         recipe: resolved recipe.
         model: trained model.
         task: data of the run.
+        out: directory for the bounds of each observation, in nats; None keeps none.
     """
     metrics: dict[str, Any] = {}
+    of_each: dict[str, np.ndarray] = {}
     for split, x in task.evaluations.items():
         bounds = likelihood_bounds.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
+        of_each |= {f"{split}_{name}": getattr(bounds, name) for name in ("elbo", "log_likelihood")}
         metrics[split] = {
             **likelihood_bounds.summarize(model, x, bounds),
             **task.metrics(model, split, bounds),
             "num_observations": len(bounds.elbo),
         }
+    if out is not None:
+        np.savez_compressed(out / BOUNDS, **of_each)  # type: ignore[arg-type]
     if recipe.more_importance_samples is not None:
         metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
     trainable, generative = (
@@ -204,8 +226,8 @@ def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
 def run(recipe: Recipe, callbacks=()) -> Run:
     """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
-    The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras` and `metrics.json`. A finished
-    run is only read.
+    The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras`, `metrics.json`, and the bounds
+    of each evaluated observation in `bounds.npz`. A finished run is only read.
 
     Without `jit_compile`, TensorFlow's operations are deterministic during the run, and as before after it. With
     `jit_compile` they are not, since Keras uses no XLA with deterministic operations.
@@ -235,6 +257,8 @@ def run(recipe: Recipe, callbacks=()) -> Run:
 def _run(recipe: Recipe, callbacks) -> Run:
     """Runs a resolved recipe under the current dtype policy."""
     task = recipe.load()
+    if not (pathlib.Path(recipe.out) / "metrics.json").exists():
+        check_growth({recipe.model_name: recipe}, task.steps_per_epoch)
     memory = PeakMemory()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialize_prior(model, task)
@@ -245,7 +269,7 @@ def _run(recipe: Recipe, callbacks) -> Run:
     if (out / "metrics.json").exists():
         return Run(recipe, model, read_json(out / "metrics.json"), history, task)
     start = time.perf_counter()
-    metrics = assess(recipe, model, task)
+    metrics = assess(recipe, model, task, out)
     record = {
         "config": recipe.identity,
         "commit": commit(),

@@ -1,5 +1,6 @@
 """Studies: recipes with several seeds, a record for each run, and tables."""
 
+import contextlib
 import dataclasses
 import math
 import pathlib
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from rme_tf.core.files import check_writable, read_json
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_counts
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
@@ -19,10 +21,11 @@ from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import DATA, load_records
 from rme_tf.experiments.reports.run_names import check_file_names, file_name
-from rme_tf.experiments.reports.tables import by_method, study_table
+from rme_tf.experiments.reports.tables import Record, by_method, study_table
 from rme_tf.experiments.runs.earlier_names import as_begun, as_recorded, config_in
 from rme_tf.experiments.runs.runner import run, write_record
 from rme_tf.experiments.runs.time_limits import Deadline, OutOfTime, Progress
+from rme_tf.experiments.runs.worker_processes import logged, run_apart
 
 TRAIN_SIZE, TEST_SIZE = 50_000, 10_000  # observations of a data set of unknown size, to estimate the time
 EVALUATED = 1_000  # largest number of training observations that are evaluated
@@ -30,7 +33,13 @@ PASS = 3  # cost of a training step: a forward pass, and a backward pass of abou
 
 
 def run_study(
-    methods: Mapping[str, Recipe], *, seeds: int, out: str, results: str, deadline: float = math.inf
+    methods: Mapping[str, Recipe],
+    *,
+    seeds: int,
+    out: str,
+    results: str,
+    deadline: float = math.inf,
+    processes: int = 1,
 ) -> list[pathlib.Path]:
     """Runs every method with the seeds 0, 1, ..., and prints a table.
 
@@ -45,6 +54,8 @@ def run_study(
         results: directory of the records, with one JSON file a run.
         deadline: deadline as a value of `time.monotonic`, see `deadline_in`. After it no run starts, and a training
             stops at the end of its epoch, to be resumed later.
+        processes: number of runs at a time, each in a process on a core of its own with a log in `out`; 1 for runs in
+            this process, on all cores.
 
     Returns:
         paths: paths of the existing records.
@@ -54,13 +65,14 @@ def run_study(
             to another configuration, the record of another method belongs to other data, or a directory cannot be
             written.
     """
-    return list(_finished(methods, seeds, out, results, deadline))
+    return list(_finished(methods, seeds, out, results, deadline, processes))
 
 
 def _finished(
-    methods: Mapping[str, Recipe], seeds: int, out: str, results: str, deadline: float
+    methods: Mapping[str, Recipe], seeds: int, out: str, results: str, deadline: float = math.inf, processes: int = 1
 ) -> dict[pathlib.Path, str]:
     """Runs a study, see `run_study`, and returns the methods by the paths of the existing records."""
+    check_counts(seeds=seeds, processes=processes)
     check_growth(methods)
     check_file_names(methods)
     for name, folder in (("out", out), ("results", results)):
@@ -75,7 +87,10 @@ def _finished(
         config_in(path)
     for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
         _check_same_data(list(methods.values()), path)
-    _run_missing(missing, deadline)
+    if processes > 1:
+        _run_apart(missing, deadline, processes)
+    else:
+        _run_missing(missing, deadline)
     paths = {path: method for path, (method, _) in cells.items() if path.exists()}
     records = [{**read_json(path), "method": paths[path]} for path in sorted(paths)]
     if len(paths) < len(cells):
@@ -101,13 +116,26 @@ def run_comparison(methods: Mapping[str, Recipe], reference: str | None = None, 
     """
     reference = next(iter(methods)) if reference is None else reference
     lookup(methods, reference, "reference")
-    paths = _finished(methods, out=out, **{"deadline": math.inf, **options})
-    stored = load_records(paths) if paths else []
-    records = [{**record, "method": method} for record, method in zip(stored, paths.values(), strict=True)]
+    records = run_records(methods, out=out, **options)
     if reference in by_method(records):
         print(f"\n{write_comparison(records, reference, out)}\n\nTables and figures: {out}/")
     else:
         print(f"\nNothing to compare with yet: no run of {reference} is finished.")
+
+
+def run_records(methods: Mapping[str, Recipe], **options) -> list[Record]:
+    """Runs a study, and returns its records under the present names.
+
+    Args:
+        methods: recipes by the name of the method, see `run_study`.
+        **options: further arguments of `run_study`.
+
+    Raises:
+        ValueError: as `run_study`.
+    """
+    paths = _finished(methods, **options)
+    stored = load_records(paths) if paths else []
+    return [{**record, "method": method} for record, method in zip(stored, paths.values(), strict=True)]
 
 
 def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
@@ -158,6 +186,24 @@ def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: f
             bar.update(costs[path].evaluation)
 
 
+def _run_apart(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float, processes: int) -> None:
+    """Runs cells in several processes, with a progress bar."""
+    calls = {path: (method, recipe, path, deadline) for path, (method, recipe) in missing.items()}
+    with tqdm(total=len(calls), unit="run", desc="study") as bar:
+        for path in run_apart(_run_cell, calls, processes):
+            bar.set_postfix_str(path.stem)
+            bar.update()
+
+
+def _run_cell(method: str, recipe: Recipe, path: pathlib.Path, deadline: float) -> None:
+    """Runs a cell and writes its record, unless the deadline comes first; prints into a log."""
+    folder = pathlib.Path(recipe.out)
+    if time.monotonic() < deadline:
+        keras.utils.clear_session()
+        with logged(folder.parent / f"{folder.name}.log"), contextlib.suppress(OutOfTime):
+            write_record(path, method, run(recipe, [Deadline(deadline)]))
+
+
 class Cost(NamedTuple):
     """Estimated cost of a run, in decoded latent codes.
 
@@ -174,9 +220,12 @@ def _cost(recipe: Recipe) -> Cost:
     recipe = recipe.resolved()
     steps = recipe.option("refinement.steps") or 0
     samples = recipe.option("algorithm.num_samples") or 1
-    epoch = PASS * (recipe.train_size or TRAIN_SIZE) * recipe.components * samples * (1 + steps)
-    size = recipe.test_size or TEST_SIZE
-    return Cost(recipe.epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
+    components = recipe.option("algorithm.components_per_step") or recipe.components
+    train_size, size = recipe.train_size or TRAIN_SIZE, recipe.test_size or TEST_SIZE
+    epoch = PASS * train_size * min(components, recipe.components) * samples * (1 + steps)
+    steps_per_epoch = math.ceil(train_size / recipe.batch_size)
+    epochs = math.ceil(recipe.steps_of_training(steps_per_epoch) / steps_per_epoch)
+    return Cost(epochs, epoch, (size + min(size, EVALUATED)) * recipe.importance_samples)
 
 
 def _check_same(recipe: Recipe, path) -> None:

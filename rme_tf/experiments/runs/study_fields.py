@@ -1,6 +1,7 @@
-"""Fields of studies: methods, sweeps, seeds and records."""
+"""Fields of studies: methods, sweeps, seeds, budgets and records."""
 
 import dataclasses
+from typing import Any
 
 from rme_tf.experiments.cli import Repeated
 
@@ -21,3 +22,22 @@ class StudyFields:
     sweep: Repeated[tuple[str, ...]] = ()
     seeds: int = 1
     results: str = "runs/results"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EqualTimeFields(StudyFields):
+    """Fields of a study at equal time.
+
+    Args:
+        steps: training steps of the first method; the other methods have its time.
+        processes: number of runs at a time, each on a core of its own.
+    """
+
+    seeds: int = 5
+    steps: int = 30_000
+    processes: int = 2
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """Arguments of `run_at_equal_time`."""
+        return {name: getattr(self, name) for name in ("steps", "seeds", "processes", "results", "out")}
