@@ -14,19 +14,24 @@ from rme_tf.refinements import REFINEMENTS
 
 STEPS_PER_EPOCH = 7
 OF_KERAS = ("name", "dtype", "trainable", "registered_name", "module", "build_config")
+ADDED = {"components_per_step": None, "shared": False}  # arguments that the digests are too old to have, and their value without effect
 FIELDS = (
     *("latent_dim", "components", "policy", "jit_compile", "steps_per_execution", "epochs", "batch_size"),
     *("reset_decoder_epoch", "patience", "train_size", "importance_samples"),
 )
 
 
+def without_added(values):
+    return {name: value for name, value in values.items() if name not in ADDED or value != ADDED[name]}
+
+
 def plain(value):
     """Values that JSON has."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"class": type(value).__name__, **fields}
+        return {"class": type(value).__name__, **without_added(fields)}
     if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items() if key not in OF_KERAS}
+        return {key: plain(part) for key, part in without_added(value).items() if key not in OF_KERAS}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value if isinstance(value, int | float | str | bool | None) else repr(value)
