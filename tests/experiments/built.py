@@ -14,7 +14,8 @@ from rme_tf.refinements import REFINEMENTS
 
 STEPS_PER_EPOCH = 7
 OF_KERAS = ("name", "dtype", "trainable", "registered_name", "module", "build_config")
-ADDED = {"components_per_step": None, "shared": False}  # arguments that the digests are too old to have, and their value without effect
+# Arguments that the digests are too old to have, and their values without effect.
+ADDED = {"components_per_step": None, "shared": False}
 FIELDS = (
     *("latent_dim", "components", "policy", "jit_compile", "steps_per_execution", "epochs", "batch_size"),
     *("reset_decoder_epoch", "patience", "train_size", "importance_samples"),

@@ -90,7 +90,9 @@ def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
     for match in BLOCK.finditer(text):
         if match["kind"] in WITHOUT_CSV:
             continue
-        rows, _ = _rows_and_tables(match["kind"], study_path(match["study"], results), match["reference"].strip() or None)
+        rows, _ = _rows_and_tables(
+            match["kind"], study_path(match["study"], results), match["reference"].strip() or None
+        )
         path = TABLES / f"{match['study']}.csv"
         if files.setdefault(path, table := csv_text(rows)) != table:
             raise ValueError(f"Expected one table for each study of a document. Received: two that differ, for {path}.")
