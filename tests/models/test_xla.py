@@ -77,7 +77,7 @@ CASES = {
         ),
     ),
     "sentences": ({**SENTENCES, "prior": "vamp"}, JOINT),
-    "pixelcnn": (
+    "pixelcnn, one component for each image": (
         {
             "encoder": "conv",
             "encoder_options": {"filters": (2,), "hidden": 3},
@@ -85,7 +85,7 @@ CASES = {
             "decoder_options": {"num_layers": 1, "filters": 2},
             "input_shape": (4, 4, 1),
         },
-        JOINT,
+        RecursiveMixture(warm_start_epochs=0, components_per_step=1),
     ),
 }
 
