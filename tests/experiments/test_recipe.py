@@ -120,7 +120,8 @@ def test_a_recipe_describes_its_algorithm_and_mixing():
     bound = image_recipe(algorithm="importance_weighted", num_samples=4, gradient="dreg", components=1)
     assert factories.make_algorithm(bound) == ImportanceWeighted(num_samples=4, gradient="dreg")
     # One component has nothing to wait for.
-    assert factories.make_algorithm(image_recipe(components=1, warm_start_epochs=4)).warm_start_epochs == 0
+    alone = factories.make_algorithm(image_recipe(components=1, warm_start_epochs=4, components_per_step=2))
+    assert (alone.warm_start_epochs, alone.components_per_step) == (0, None)
 
 
 def test_options_of_a_network_reach_it_and_no_other():

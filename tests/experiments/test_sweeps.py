@@ -49,6 +49,13 @@ def test_methods_with_values_take_sweeps_too():
     assert list(swept(["rme", "rme[trunk=shared]"], "trunk=None,shared")) == ["rme5", "rme5[trunk=shared]"]
 
 
+def test_drawn_components_are_swept_for_methods_of_several():
+    names = list(swept(["vae", "rme"], "components_per_step=1,2,None"))
+    assert names == ["vae", "rme5[components_per_step=1]", "rme5[components_per_step=2]", "rme5"]
+    with pytest.raises(ValueError, match="`algorithm.components_per_step` must be an integer from 1 to 5. Received: 6"):
+        swept(["rme"], "components_per_step=6")
+
+
 def test_names_divided_by_commas_keep_their_brackets():
     words = ["vae", "rme[mixing=learned", "eps_min=0.1]", "me"]  # as a command line divides them
     assert list(swept(words)) == ["vae", "rme5[mixing=learned,eps_min=0.1]", "me5"]

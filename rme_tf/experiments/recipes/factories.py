@@ -11,7 +11,7 @@ from rme_tf.core.registry import lookup
 from rme_tf.experiments.parts.options import REQUIRED
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.recipes.base import Recipe
-from rme_tf.experiments.recipes.part_checks import without_warm_start
+from rme_tf.experiments.recipes.part_checks import fitting_algorithm
 from rme_tf.experiments.recipes.places import OPTIMIZERS
 from rme_tf.models.vae import VAE
 from rme_tf.posteriors import Mixing, PosteriorFamily
@@ -28,7 +28,7 @@ def make_algorithm(recipe: Recipe, steps_per_epoch: int = 1) -> Algorithm:
         ValueError: if the algorithm refuses an option.
     """
     slot = recipe.PARTS["algorithm"]
-    part = without_warm_start(slot, recipe.choice("algorithm"), recipe.components)
+    part = fitting_algorithm(slot, recipe.choice("algorithm"), recipe.components)
     annealing = part.options.get("kl_weight", Part(None))
     if annealing.name is not None and "delay" not in annealing.options:
         delay = steps_per_epoch * (recipe.reset_decoder_epoch or 0)

@@ -35,8 +35,10 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
     check_optimizer(parts["optimizer"])
     for name, slot in slots.items():
         supplied = {"latent_dim": latent_dim} if "latent_dim" in slot.supplied and slot.tried else {}
-        part = without_warm_start(slot, parts[name], components) if name == "algorithm" else parts[name]
+        part = fitting_algorithm(slot, parts[name], components) if name == "algorithm" else parts[name]
         slot.check(part, **supplied)
+        if part.options.get("components_per_step") is not None:
+            check_count("algorithm.components_per_step", part.options["components_per_step"], most=components)
     refining = sorted(name for name, kind in ALGORITHMS.items() if "refinement" in kind.honors)
     if parts["refinement"].name is not None and parts["algorithm"].name not in refining:
         raise ValueError(f"`refinement` needs an algorithm of {refining}. Received: {parts['algorithm'].name!r}.")
@@ -58,15 +60,15 @@ def check_options(place: str, slot: Slot, part: Part) -> None:
             check_options(f"{place}.{name}", inner, value)
 
 
-def without_warm_start(slot: Slot, part: Part, components: int) -> Part:
-    """Returns the algorithm, without a warm start for one component.
+def fitting_algorithm(slot: Slot, part: Part, components: int) -> Part:
+    """Returns the algorithm, for one component without options of several.
 
     Args:
         slot: place of the algorithm.
         part: choice of the algorithm.
         components: number of components M.
     """
-    return slot.part({"warm_start_epochs": 0}, part) if components == 1 else part
+    return slot.part({"warm_start_epochs": 0, "components_per_step": None}, part) if components == 1 else part
 
 
 def check_network(field: str, part: Part) -> None:

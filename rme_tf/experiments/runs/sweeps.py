@@ -14,7 +14,8 @@ from rme_tf.experiments.runs.epoch_shares import in_epochs
 from rme_tf.experiments.runs.sweep_values import swept_paths, value_of, word_of
 
 Sweeps = dict[str, tuple[str, ...]]  # values, as words, by the names of fields
-OF_MIXTURES = {"mixing", "trunk", "later_width", "warm_start_epochs", "warm_start_noise"}  # without effect for M = 1
+# Fields without effect for M = 1.
+OF_MIXTURES = {"components_per_step", "mixing", "trunk", "later_width", "warm_start_epochs", "warm_start_noise"}
 SAME_FOR_ALL = (*DATA, "seed", "smoke", "train_size", "test_size")  # what the methods of a study share
 
 
