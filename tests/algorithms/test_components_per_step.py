@@ -88,6 +88,7 @@ def normalizing_decoder():
     return keras.Sequential([layers.Input((2,)), layers.Dense(6), layers.BatchNormalization(), layers.Dense(5)])
 
 
+@pytest.mark.slow
 def test_a_decoder_may_normalize_over_the_batch_where_no_gradient_is_rescaled(monkeypatch, binary_data):
     model = build_tiny_model(3, decoder=normalizing_decoder(), decoder_options={})
     with pytest.raises(ValueError, match="Expected: update='sequential'"):
