@@ -163,12 +163,13 @@ class Vamp(Prior):
     def _averaged(self, held: bool = False, share: float = 1.0):
         inference = self._bound()
         lengths = self.lengths.value if inference.masked else None
-        inputs, share = self.pseudo_inputs(), 0.0 if held else share
+        inputs, scaled = self.pseudo_inputs(), share != 1.0
         categorical = tfp.distributions.Categorical(logits=tf.zeros([self.num_components]))
-        if share < 1.0 and inference.owns_weights:  # which the encoding, to be held or scaled, does not have
-            inputs = inputs if held else scale_gradient(inputs, 1.0 / share)
-            return HeldMixture(categorical, inference.posterior(inputs, lengths, held), share)
-        posterior = inference.posterior(inputs, lengths, held, share)
+        if inference.owns_weights and (held or scaled):  # not the encoding alone
+            inputs = scale_gradient(inputs, 1.0 / share) if scaled else inputs
+            posterior = inference.posterior(inputs, lengths, held)
+            return HeldMixture(categorical, posterior, 0.0 if held else share)
+        posterior = inference.posterior(inputs, lengths, held, *([share] if scaled else []))
         return tfp.distributions.MixtureSameFamily(categorical, posterior)
 
     def _bound(self) -> PosteriorView:
