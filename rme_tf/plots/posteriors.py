@@ -12,6 +12,7 @@ from rme_tf.plots.images import checked_images, show_image
 from rme_tf.plots.style import DASHED, MARKERS, color, styled
 
 MASSES = (0.5, 0.8, 0.95, 0.99)  # a contour encloses this share of its density
+OF_COMPONENTS = (0.393, 0.865)  # shares within 1 and 2 standard deviations of a Gaussian
 _BANDS = ("#e6eaee", "#ccd4db", "#abb7c1", "#8795a2")  # 99% ... 50% of the true posterior
 
 
@@ -27,6 +28,7 @@ class PosteriorPanel(NamedTuple):
     scales: np.ndarray  # [M, 2], standard deviations
     title: str = ""  # text above the panel, e.g. "KL(Q||p) = 0.12 nats"
     log_mixture: np.ndarray | None = None  # [Y, X], log Q(z|x) on the grid; None for diagonal Gaussians as components
+    log_components: np.ndarray | None = None  # [M, Y, X], log q_m(z|x) on the grid; None for ellipses
 
 
 @styled
@@ -35,7 +37,8 @@ def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
 
     Filled bands are the smallest regions with 50, 80, 95 and 99% of the true posterior on the
     grid, dashed lines the same regions of the mixture Q. A component has its 1- and 2-sigma ellipses,
-    bolder for a larger weight. The axes cover all this and 99.9% of the true posterior.
+    or the regions of the same mass of another density, bolder for a larger weight. The axes cover all
+    this and 99.9% of the true posterior.
 
     Args:
         panels: Name of the model -> list of `PosteriorPanel`, of the same images for all models.
@@ -62,7 +65,9 @@ def posterior_2d(panels, axis_labels=("$z_1$", "$z_2$")):
     for m in range(max(len(panel.weights) for row in panels.values() for panel in row)):
         look = {"color": color(m), "marker": MARKERS[m % len(MARKERS)], "markersize": 4}
         lines.append(Line2D([], [], label=f"component {m}", **look))
-    note = "contours: 50, 80, 95, 99% of the mass\nellipses: 1 and 2 standard deviations"
+    ellipses = all(panel.log_components is None for row in panels.values() for panel in row)
+    of_components = "ellipses: 1 and 2 standard deviations" if ellipses else "of components: 39, 86% of the mass"
+    note = f"contours: 50, 80, 95, 99% of the mass\n{of_components}"
     look = {"ncols": min(2 * len(first), 6), "columnspacing": 1, "handlelength": 1.8}
     figure.legend(handles=[bands, *lines], loc="outside lower center", title=note, **look)
     return figure
@@ -93,8 +98,9 @@ def _check_panels(panels):
     for panel in (panel for row in panels.values() for panel in row):
         means_shape = (len(panel.weights), 2)
         grid_shape = (len(panel.grid_y), len(panel.grid_x))
-        expected = {"log_joint": grid_shape, "means": means_shape, "scales": means_shape}
+        expected: dict[str, tuple[int, ...]] = {"log_joint": grid_shape, "means": means_shape, "scales": means_shape}
         expected |= {} if panel.log_mixture is None else {"log_mixture": grid_shape}
+        expected |= {} if panel.log_components is None else {"log_components": (len(panel.weights), *grid_shape)}
         received = {field: np.shape(getattr(panel, field)) for field in expected}
         require(received == expected, "PosteriorPanel", f"have shapes {expected}", received)
         steps = np.concatenate([np.diff(panel.grid_x), np.diff(panel.grid_y)])
@@ -112,9 +118,15 @@ def _draw_panel(axes, panel):
     log_q, levels, log_q_box = _mass_levels(grid_x, grid_y, log_q)
     axes.contour(grid_x, grid_y, log_q, levels, colors="k", linestyles=[DASHED], linewidths=0.8)
     for m, (mean, scale, bold) in enumerate(zip(means, scales, np.sqrt(weights), strict=True)):
-        look = {"edgecolor": color(m), "alpha": 0.45 + 0.55 * bold, "linewidth": 0.8 + 1.4 * bold}
-        for sigmas in (1, 2):
-            axes.add_patch(Ellipse(mean, *(2 * sigmas * scale), fill=False, zorder=3, **look))
+        alpha, width = 0.45 + 0.55 * bold, 0.8 + 1.4 * bold
+        if panel.log_components is None:
+            look = {"edgecolor": color(m), "alpha": alpha, "linewidth": width}
+            for sigmas in (1, 2):
+                axes.add_patch(Ellipse(mean, *(2 * sigmas * scale), fill=False, zorder=3, **look))
+        else:
+            log_q, levels, _ = _mass_levels(panel.grid_x, panel.grid_y, panel.log_components[m], OF_COMPONENTS)
+            look = {"colors": [color(m)], "alpha": alpha, "linewidths": width}
+            axes.contour(panel.grid_x, panel.grid_y, log_q, levels, zorder=3, linestyles="solid", **look)
         look = {"color": color(m), "markeredgecolor": "white", "markeredgewidth": 0.5}
         axes.plot(*mean, MARKERS[m % len(MARKERS)], markersize=5, zorder=4, **look)
     boxes = [box] if panel.log_mixture is None else [box, log_q_box]
@@ -138,15 +150,15 @@ def _log_mixture(panel):
     return grid_x, grid_y, np.logaddexp.reduce(log_peaks - 0.5 * (x**2 + y**2), axis=-1)
 
 
-def _mass_levels(grid_x, grid_y, log_density):
-    """Returns log density less its maximum [Y, X], levels around `MASSES`, 99.9% box [2, 2]."""
+def _mass_levels(grid_x, grid_y, log_density, masses=MASSES):
+    """Returns log density less its maximum [Y, X], levels around masses, 99.9% box [2, 2]."""
     log_density = np.nan_to_num(log_density, nan=-np.inf, neginf=-np.inf)
     log_density = np.maximum(log_density - log_density.max(), -100)  # no contour passes -inf
     area = np.gradient(grid_y)[:, None] * np.gradient(grid_x)
     order = np.argsort(-log_density, axis=None)
     mass = np.cumsum((np.exp(log_density) * area).flat[order])
-    levels = np.interp([*MASSES, 0.999], mass / mass[-1], log_density.flat[order])
-    levels -= 1e-3 * np.arange(5)  # distinct, also where one cell holds all the mass
+    levels = np.interp([*masses, 0.999], mass / mass[-1], log_density.flat[order])
+    levels -= 1e-3 * np.arange(len(levels))  # distinct, also where one cell holds all the mass
     rows, columns = np.nonzero(log_density >= levels[-1])
     box = [[grid_x[end(columns)], grid_y[end(rows)]] for end in (np.min, np.max)]
     return log_density, levels[-2::-1], np.array(box)

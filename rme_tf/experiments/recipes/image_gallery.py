@@ -81,17 +81,18 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
     z = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 1, 1, 2).astype(np.float32)
     chunks = (tf.constant(z[start : start + CODES_PER_CHUNK]) for start in range(0, len(z), CODES_PER_CHUNK))
     log_densities = [compiled(_log_densities, model)(x, chunk) for chunk in chunks]
-    log_joint, log_q = (np.concatenate(parts) for parts in zip(*log_densities, strict=True))
+    log_joint, log_q, log_q_all = (np.concatenate(parts) for parts in zip(*log_densities, strict=True))
     area = (grid_x[1] - grid_x[0]) * (grid_y[1] - grid_y[0])
     log_evidence = np.logaddexp.reduce(log_joint) + np.log(area)
     kl = float(np.sum(np.exp(log_q) * (log_q - log_joint + log_evidence)) * area)
+    shapes = {"log_mixture": log_q.reshape(num, num), "log_components": log_q_all.T.reshape(-1, num, num)}
     panel = plots.PosteriorPanel(
         image=image,
         grid_x=grid_x,
         grid_y=grid_y,
         log_joint=log_joint.reshape(num, num),
         title=f"KL(Q||p) = {kl:.2f} nats",
-        log_mixture=None if model.posterior_family.diagonal_gaussian else log_q.reshape(num, num),
+        **({} if model.posterior_family.diagonal_gaussian else shapes),
         **inferred,
     )
     return panel, kl
@@ -102,5 +103,13 @@ def _inferred(model, x):
 
 
 def _log_densities(model, x, z):
-    """Returns log p(x, z) and log Q(z|x), both [C], of an observation [1, ...] and codes [C, 1, 1, D]."""
-    return sum(model.log_joint(x, z))[:, 0, 0], model.infer(x).log_prob(z[:, :, 0])[:, 0]
+    """Returns log p(x, z) and log Q(z|x) [C], and every log q_m(z|x) [C, M], of an observation and codes.
+
+    Args:
+        model: `VAE` with D = 2.
+        x: Shape [1, ...].
+        z: Shape [C, 1, 1, D].
+    """
+    q = model.infer(x)
+    log_q_all = q.family.component_log_probs(q.params, z[:, :, 0])[:, 0]
+    return sum(model.log_joint(x, z))[:, 0, 0], q.log_prob(z[:, :, 0])[:, 0], log_q_all
