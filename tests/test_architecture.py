@@ -31,7 +31,7 @@ LAYERS = [
 LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"runs"}, {"__init__"}]
 # Modules that need arrays alone, and would serve other models as well.
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
-ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines"}, "plots": ARRAYS_ONLY}
+ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))

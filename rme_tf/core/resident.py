@@ -22,6 +22,7 @@ class ResidentRows(NamedTuple):
         transform: function (batch, seeds, step, compiled by XLA) -> observations, in graph code; None for the identity.
             The step is the number of the batch in the epoch, a scalar int64.
         examples: function -> observations with all values that may occur, for checks; None if they were checked.
+        spec: signature of a batch of the data set; None before `with_rows`.
     """
 
     rows: Any
@@ -29,6 +30,7 @@ class ResidentRows(NamedTuple):
     batch_size: int
     transform: Callable | None = None
     examples: Callable | None = None
+    spec: Any = None
 
 
 class Segment(NamedTuple):
@@ -58,7 +60,7 @@ def with_rows(dataset: tf.data.Dataset, rows: ResidentRows) -> tf.data.Dataset:
         dataset: data set of the same batches; data sets made from it have no rows.
         rows: rows of the data set.
     """
-    setattr(dataset, _NAME, rows)
+    setattr(dataset, _NAME, rows._replace(spec=dataset.element_spec))
     return dataset
 
 
@@ -140,6 +142,8 @@ def on_device(rows: ResidentRows, *, jit_compile: bool) -> ResidentRows | None:
         jit_compile: whether the steps are compiled by XLA.
     """
     array = rows.rows
+    if rows.transform is not None and not jit_compile:
+        return None  # other threads transform the batches while the steps run
     if not tf.config.list_logical_devices("GPU"):
         return rows
     if array.dtype.size * array.shape.num_elements() > MOST_BYTES or not (

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from rme_tf.core.registry import lookup
 
@@ -18,17 +19,25 @@ class Binarization(NamedTuple):
         redrawn: whether new noise is drawn for each training batch; otherwise noise is drawn once.
         noisy: whether the result depends on the noise.
         values: "binary" (0 and 1), "levels" (256 pixel levels) or "real" (a density), the kind of the model inputs.
+        compiled: form of `transform` whose bits are the same under XLA, which multiplies by reciprocals; None for
+            `transform`.
     """
 
     transform: Callable
     redrawn: bool = False
     noisy: bool = True
     values: str = "binary"
+    compiled: Callable | None = None
+
+
+def _below_shares(pixels, noise):
+    """Returns noise < pixels / 255 by a table of the quotients."""
+    return noise < tf.gather(np.arange(256, dtype=np.float32) / 255, tf.cast(pixels, tf.int32))
 
 
 BINARIZATIONS: dict[str, Binarization] = {
     "dequantized": Binarization(lambda pixels, noise: (pixels + noise) / 256, redrawn=True, values="real"),
-    "dynamic": Binarization(lambda pixels, noise: noise < pixels / 255, redrawn=True),
+    "dynamic": Binarization(lambda pixels, noise: noise < pixels / 255, redrawn=True, compiled=_below_shares),
     "none": Binarization(lambda pixels, noise: pixels / 255, noisy=False, values="levels"),
     "static": Binarization(lambda pixels, noise: noise < pixels / 255),
     "threshold": Binarization(lambda pixels, noise: pixels / 255 >= 0.5, noisy=False),

@@ -4,6 +4,8 @@ An array may be memory-mapped (`np.memmap`): the pipelines then read one batch a
 N images of a split, B images of a batch, H height, W width, C channels.
 """
 
+import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +13,11 @@ import tensorflow as tf
 
 from rme_tf.core.pipelines import untuned
 from rme_tf.core.registry import lookup
+from rme_tf.core.resident import ResidentRows, with_rows
 from rme_tf.core.validation import check_count
-from rme_tf.data.binarization import BINARIZATIONS
-from rme_tf.data.rows import row_reader
+from rme_tf.data import noise
+from rme_tf.data.binarization import BINARIZATIONS, Binarization
+from rme_tf.data.rows import row_reader, rows_in_memory
 
 
 class ImageSplits(NamedTuple):
@@ -63,15 +67,15 @@ def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, firs
     """
     check_count("first_epoch", first_epoch, 0)
     steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
-    dataset = _batches(
+    return _batches(
         tf.data.Dataset.range(first_epoch, tf.int64.max),
         images,
         batch_size=batch_size,
         binarization=binarization,
         seed=seed,
         drop_remainder=drop_remainder,
+        num_steps=tf.data.INFINITE_CARDINALITY,
     )
-    return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
 def reshuffled_dataset(images, *, batch_size, binarization="dynamic", seed=0, drop_remainder=False):
@@ -91,15 +95,15 @@ def reshuffled_dataset(images, *, batch_size, binarization="dynamic", seed=0, dr
         dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
     num_steps = steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
-    dataset = _batches(
+    return _batches(
         tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1),
         images,
         batch_size=batch_size,
         binarization=binarization,
         seed=seed,
         drop_remainder=drop_remainder,
+        num_steps=num_steps,
     )
-    return dataset.apply(tf.data.experimental.assert_cardinality(num_steps))
 
 
 def evaluation_dataset(array, batch_size):
@@ -129,27 +133,74 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
         dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
     steps_per_epoch(len(images), batch_size, drop_remainder=False)
-    rows = row_reader(images, binarization=binarization, seed=seed, fixed=True)
+    rows = rows_in_memory(images, binarization=binarization, seed=seed, fixed=True)
+    read = row_reader(images, rows, binarization=binarization, seed=seed, fixed=True)
     indices = tf.data.Dataset.range(len(images)).batch(batch_size)
-    return untuned(indices.map(rows, 2, deterministic=True).prefetch(2))
+    dataset = untuned(indices.map(read, 2, deterministic=True).prefetch(2))
+    if rows is None:
+        return dataset
+    orders = tf.data.Dataset.from_tensors((tf.range(len(images), dtype=tf.int64), tf.zeros([2], tf.int64)))
+    examples = functools.partial(_examples, images, BINARIZATIONS[binarization])
+    return with_rows(dataset, ResidentRows(rows, untuned(orders), batch_size, examples=examples))
 
 
-def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder):
-    """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields."""
+def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, num_steps):
+    """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields, `num_steps` in all."""
     mode = lookup(BINARIZATIONS, binarization, "binarization")
-    rows = row_reader(images, binarization=binarization, seed=seed)
+    rows = rows_in_memory(images, binarization=binarization, seed=seed)
+    read = row_reader(images, rows, binarization=binarization, seed=seed)
 
-    def shuffled(epoch):
+    def ordered(epoch):
+        """Returns the order and the seeds of an epoch."""
         seeds = tf.stack([seed, epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(images)), seed=seeds)
+        return tf.random.experimental.stateless_shuffle(tf.range(len(images)), seed=seeds), seeds
+
+    def cut(order, seeds):
+        """Returns the seeds, the number and the indices of each step."""
         steps = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
         return steps.enumerate().map(lambda step, indices: (seeds, step, indices))
 
     def gathered(seeds, step, indices):
-        batch = rows(indices)  # [B, H, W, C]
-        if not mode.redrawn:
-            return batch
-        noise = tf.random.stateless_uniform(tf.shape(batch), tf.random.fold_in(seeds, step))
-        return tf.cast(mode.transform(tf.cast(batch, tf.float32), noise), tf.float32)
+        batch = read(indices)  # [B, H, W, C]
+        return _redrawn(batch, seeds, step, mode=mode) if mode.redrawn else batch
 
-    return untuned(epochs.flat_map(shuffled).map(gathered, 2, deterministic=True).prefetch(2))
+    orders = epochs.map(ordered)
+    dataset = untuned(orders.flat_map(cut).map(gathered, 2, deterministic=True).prefetch(2))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_steps))
+    if rows is None:
+        return dataset
+    whole = len(images) // batch_size * batch_size if drop_remainder else len(images)
+    resident = ResidentRows(
+        rows,
+        untuned(orders.map(lambda order, seeds: (tf.cast(order[:whole], tf.int64), seeds)).prefetch(1)),
+        batch_size,
+        transform=functools.partial(_redrawn, mode=mode) if mode.redrawn else None,
+        examples=functools.partial(_examples, images, mode),
+    )
+    return with_rows(dataset, resident)
+
+
+def _redrawn(pixels, seeds, step, compiled=False, *, mode: Binarization):
+    """Returns model inputs with new noise.
+
+    Args:
+        pixels: uint8. Shape [B, H, W, C].
+        seeds: stateless seed of the epoch, int64. Shape [2].
+        step: number of the batch in the epoch, int64.
+        compiled: whether XLA compiles this function, which then has the same bits.
+        mode: binarization with redrawn noise.
+    """
+    if compiled:
+        transform, draw = mode.compiled or mode.transform, noise.uniform(tf.shape(pixels), noise.fold_in(seeds, step))
+    else:
+        transform, draw = mode.transform, tf.random.stateless_uniform(tf.shape(pixels), tf.random.fold_in(seeds, step))
+    return tf.cast(transform(tf.cast(pixels, tf.float32), draw), tf.float32)
+
+
+def _examples(images, mode: Binarization):
+    """Returns model inputs [N, H, W, C] with the values of all pixels, for the lowest and the highest noise."""
+    occurs = np.zeros(256, bool)
+    occurs[images] = True
+    levels, ends = np.flatnonzero(occurs).astype(np.float32), np.array([0, 1 - 2**-23], np.float32)
+    values = np.unique(mode.transform(levels[:, None], ends).astype(np.float32))
+    return np.resize(values, [math.ceil(len(values) / math.prod(images.shape[1:])), *images.shape[1:]])

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.arrays import as_array, check_dtype, is_array
+from rme_tf.core.resident import rows_of, with_rows
 from rme_tf.likelihoods import Likelihood
 from rme_tf.likelihoods.support import sentence_in
 
@@ -202,7 +203,11 @@ def _checked_dataset(dataset, likelihood, name):
         first = likelihood.guard(batch[0], name)
         return first if len(batch) == 1 else (first, *batch[1:])
 
-    return dataset.map(guarded, tf.data.AUTOTUNE)
+    rows, batches = rows_of(dataset), dataset.map(guarded, tf.data.AUTOTUNE)
+    if rows is None or rows.examples is None:
+        return batches
+    likelihood.check(rows.examples(), name)  # no step will check the rows
+    return with_rows(batches, rows)
 
 
 def _check_batched(shape, likelihood, name) -> None:

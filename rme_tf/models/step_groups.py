@@ -195,10 +195,11 @@ def _of_rows(function, *, jit_compile: bool, run_eagerly: bool):
     def of_rows(group):
         """Returns the logs of a group of steps."""
         rows, group.taken, logs = group.iterator.rows, 0, {}
-        form = (rows.transform, *signature_over_rows(rows.rows))
+        signature = signature_over_rows(rows)
+        form = (rows.transform, rows.spec, *signature)
         if form not in loops:
-            run = loop_over_rows(function, rows.transform, jit_compile)
-            options = {"input_signature": form[1:], "jit_compile": jit_compile, "autograph": False}
+            run = loop_over_rows(function, rows, jit_compile)
+            options = {"input_signature": signature, "jit_compile": jit_compile, "autograph": False}
             loops[form] = run if run_eagerly else tf.function(run, **options)
         for segment in group.iterator.take(group.steps):
             extent = tf.constant([segment.first, segment.begin, segment.steps], tf.int64)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rme_tf.core.resident import ResidentRows
+
 
 def loop_over_iterator(function: Callable, alone: bool) -> Callable:
     """Returns a function that takes steps on an iterator.
@@ -44,7 +46,7 @@ def loop_over_iterator(function: Callable, alone: bool) -> Callable:
     return run
 
 
-def loop_over_rows(function: Callable, transform: Callable | None, jit_compile: bool) -> Callable:
+def loop_over_rows(function: Callable, rows: ResidentRows, jit_compile: bool) -> Callable:
     """Returns a function that takes steps on rows.
 
     The function is (rows, batches, seeds, extent) -> logs of the last step. Its arguments are `ResidentRows.rows`,
@@ -52,46 +54,48 @@ def loop_over_rows(function: Callable, transform: Callable | None, jit_compile: 
 
     Args:
         function: Keras's function of a list of batches, whose step is run.
-        transform: function for a batch of rows, see `ResidentRows`; None for the identity.
+        rows: rows with the transform and the signature of the batches.
         jit_compile: whether the function is compiled by XLA.
     """
+    transform, spec = rows.transform, rows.spec
 
-    def batch_of(rows, batches, seeds, first, step):
+    def batch_of(array, batches, seeds, first, step):
         """Returns the observations of a step."""
-        batch = tf.gather(rows, tf.gather(batches, step - first))
-        return batch if transform is None else transform(batch, seeds, step, jit_compile)
+        batch = tf.gather(array, tf.gather(batches, step - first))
+        batch = batch if transform is None else transform(batch, seeds, step, jit_compile)
+        batch.set_shape(spec.shape)  # traced like a batch of the data set
+        return batch
 
-    def run(rows, batches, seeds, extent):
+    def run(array, batches, seeds, extent):
         """Takes steps."""
         first, begin, count = tf.unstack(extent)
         end = begin + count
         if tf.executing_eagerly():
             for step in tf.range(begin, end):
-                logs = function([batch_of(rows, batches, seeds, first, step)])
+                logs = function([batch_of(array, batches, seeds, first, step)])
             return logs
 
         def body(step, logs):
             """Takes one step."""
             del logs
-            return step + 1, function([batch_of(rows, batches, seeds, first, step)])
+            return step + 1, function([batch_of(array, batches, seeds, first, step)])
 
-        example = tf.function(batch_of, autograph=False).get_concrete_function(rows, batches, seeds, first, begin)
-        zeros = _zero_logs(function, tf.TensorSpec.from_tensor(example.outputs[0]))
+        zeros = _zero_logs(function, spec)
         return tf.while_loop(lambda step, _: step < end, body, (begin, zeros))[1]
 
     return run
 
 
-def signature_over_rows(rows) -> list[tf.TensorSpec]:
+def signature_over_rows(rows: ResidentRows) -> list[tf.TensorSpec]:
     """Returns the signature of a function of `loop_over_rows`.
 
     The number of rows and the size of a batch are open.
 
     Args:
-        rows: tensor. Shape [N, ...].
+        rows: rows on the device.
     """
     return [
-        tf.TensorSpec([None, *rows.shape[1:]], rows.dtype),
+        tf.TensorSpec([None, *rows.rows.shape[1:]], rows.rows.dtype),
         tf.TensorSpec([None, None], tf.int64),
         tf.TensorSpec([2], tf.int64),
         tf.TensorSpec([3], tf.int64),

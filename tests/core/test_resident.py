@@ -108,3 +108,10 @@ def test_an_array_for_which_a_gpu_has_no_room_stays_in_tf_data(monkeypatch):
 def test_rows_that_a_gpu_gathers_only_by_xla_need_it(dtype):
     assert on_device(rows(dtype), jit_compile=True) is not None
     assert (on_device(rows(dtype), jit_compile=False) is None) == (dtype in ("uint8", "int32"))
+
+
+def test_rows_that_are_transformed_go_to_the_device_for_xla_alone():
+    """Otherwise the threads of `tf.data` transform them while the steps run."""
+    noisy = rows()._replace(transform=lambda batch, seeds, step, compiled: batch)
+    assert on_device(noisy, jit_compile=True) is noisy
+    assert on_device(noisy, jit_compile=False) is None
