@@ -31,6 +31,7 @@ def interrupted(recipe, folder, config=None):
     (folder / "config.yaml").write_text(yaml.safe_dump(recipe.config if config is None else config), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_former_name_is_found_under_its_present_one(tmp_path):
     recipes = {former: present(former) for former in FORMER}
     for former, recipe in recipes.items():

@@ -96,6 +96,7 @@ def test_calls_run_in_a_process_of_their_own_until_one_fails(tmp_path):
         list(ended)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_costs_are_relative_to_the_first_method(monkeypatch):
     """Each method is timed once in each round."""

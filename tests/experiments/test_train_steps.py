@@ -37,6 +37,7 @@ def test_the_last_epoch_has_the_steps_that_are_left(steps, legs):
     assert runner.legs_of(image_recipe(**TINY, epochs=5, train_steps=steps), steps_per_epoch=4) == legs
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_training_takes_its_steps_and_goes_on_where_it_ended(tmp_path, monkeypatch):
     recipe = image_recipe(**TINY, epochs=5, train_steps=6, schedule="cosine", out=str(tmp_path / "run"))
@@ -104,6 +105,7 @@ def same(one, other, name):
     return all(np.array_equal(a, b) for a, b in zip(one[name], other[name], strict=True))
 
 
+@pytest.mark.slow
 def test_weights_by_name_do_not_depend_on_the_other_networks():
     base = image_recipe(**{**TINY, "weights_by_name": True})
     vae = weights_of(base)
