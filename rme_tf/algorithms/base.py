@@ -197,10 +197,11 @@ def ascend(model, variables, objective, *, regularize=True):
 
 def _apply(model, pairs) -> None:
     """Applies (gradient, variable) pairs; while the decoder waits, the pairs of the other networks only."""
+    exact = not model.algorithm.draws_some(model.active_components)
 
     def apply(chosen):
         if chosen:
-            with contextlib.nullcontext() if model.jit_compile else fused_updates(model.optimizer):
+            with contextlib.nullcontext() if model.jit_compile else fused_updates(model.optimizer, exact=exact):
                 model.optimizer.apply(*zip(*chosen, strict=True))
 
     if model.algorithm.aggressive is None:

@@ -140,7 +140,8 @@ class BoundAlgorithm(Algorithm):
 
         def objective():
             """Returns the objective of all networks, and the `LogProbs` of the (refined) posterior."""
-            encoding = model.amortised(x, num_components=model.active_components, training=True)
+            count = model.active_components
+            encoding = model.amortised(x, num_components=count, training=True, merged=self.draws_some(count))
             if model.refinement is None:
                 return self.bound_at(model, x, encoding, seed)
             path = model.refinement.training_path(model, x, encoding, seed, self.kl_weight_now(model))

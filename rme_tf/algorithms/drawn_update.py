@@ -43,7 +43,7 @@ class DrawnUpdate:
         """Returns the sum of all objectives, and the `DrawnLogProbs`."""
         algorithm, model, kl_weight = self.algorithm, self.model, self.kl_weight
         count = model.active_components
-        q = model.infer(self.x, num_components=count, training=True, mixing_moves_trunk=False)
+        q = model.infer(self.x, num_components=count, training=True, mixing_moves_trunk=False, merged=True)
         drawn = draw_components(tf.shape(q.params)[0], count, algorithm.components_per_step, self.seed)
         sampled = model.posterior_of(drawn.of(q))
         draws = sampled.draw(algorithm.num_samples, self.seed)

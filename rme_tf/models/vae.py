@@ -123,7 +123,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         encoding = self.amortized(x, **options)
         return encoding if self.refinement is None else self.refinement.refine(self, x, encoding, seed)
 
-    def amortized(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, read=None) -> Encoding:
+    def amortized(self, x, *, num_components=None, training=False, mixing_moves_trunk=True, **options) -> Encoding:
         """Return params and log_alpha of the first K components, without refinement.
 
         Args:
@@ -132,11 +132,11 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
                 warm start leaves out have weight zero.
             training: whether the networks are in training mode.
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
-            read: function (network, x) -> output for the networks that read x; None to call them.
+            **options: further arguments of `networks.component_params`, `read` and `merged`.
         """
         count = num_components or self.num_components
-        num_shared = self.posterior_family.num_shared
-        params, features, read = component_params(self.trunk, self.encoders, x, count, training, read, num_shared)
+        options["num_shared"] = self.posterior_family.num_shared
+        params, features, read = component_params(self.trunk, self.encoders, x, count, training, **options)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
             logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from rme_tf.core.validation import check_count
+from rme_tf.networks.merged_heads import can_merge, merged_params
 
 
 class ComponentNetwork(keras.Model):
@@ -214,7 +215,9 @@ COMPONENT_NETWORKS: dict[str, type[ComponentNetwork]] = {
 }
 
 
-def component_params(trunk, encoders, x, num_components: int, training: bool, read=None, num_shared: int = 0) -> tuple:
+def component_params(
+    trunk, encoders, x, num_components: int, training: bool, read=None, num_shared: int = 0, merged: bool = False
+) -> tuple:
     """Returns params of the first K components and mixing-network inputs.
 
     Args:
@@ -226,6 +229,8 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
         read: function (network, x) -> output, for networks whose input x is not called directly; None calls them.
         num_shared: number of params that all components share, the last outputs of the first encoder. Such outputs of
             other encoders, if they have any, are not used.
+        merged: whether dense encoders on a trunk are one matrix product. The gradient of the trunk is then summed in
+            another order.
 
     Returns:
         params: params of the first K components. Shape [B, K, P].
@@ -237,7 +242,10 @@ def component_params(trunk, encoders, x, num_components: int, training: bool, re
     if isinstance(trunk, ComponentNetwork):
         return trunk.all_params(read(trunk.network, x), num_components, training), x, read
     features, read = (x, read) if trunk is None else (read(trunk, x), call)
-    outputs = [read(encoder, features) for encoder in encoders[:num_components]]
+    heads = encoders[:num_components]
+    if merged and trunk is not None and num_shared == 0 and can_merge(heads):
+        return merged_params(heads, features), features, read
+    outputs = [read(encoder, features) for encoder in heads]
     if num_shared == 0:
         return keras.ops.stack(outputs, axis=1), features, read
     first, shared = outputs[0][:, :-num_shared], outputs[0][:, -num_shared:]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import rme_tf
 from rme_tf.algorithms import base
 from rme_tf.core.fused_adam import fused_updates
 
@@ -30,7 +31,7 @@ OTHERS = {
 }
 
 
-def updates(make, fused, *, gradients=None, dtype="float32"):
+def updates(make, fused, *, exact=True, gradients=None, dtype="float32"):
     """The weights and the optimizer's state after four updates, and the operations of one."""
     generator = np.random.default_rng(0)
     weights = [keras.Variable(generator.normal(size=shape), dtype=dtype) for shape in SHAPES]
@@ -41,7 +42,7 @@ def updates(make, fused, *, gradients=None, dtype="float32"):
         if not fused:
             optimizer.apply(values, weights)
             return
-        with fused_updates(optimizer):
+        with fused_updates(optimizer, exact=exact):
             optimizer.apply(values, weights)
 
     update = tf.function(update, autograph=False)
@@ -70,14 +71,46 @@ def test_weights_and_state_have_the_bits_of_keras(name):
     assert (FUSED in operations) == (name in ADAMS)
 
 
+@pytest.mark.parametrize("name", ADAMS)
+def test_a_single_kernel_is_keras_s_update_but_for_rounding(name):
+    expected, _ = updates(ADAMS[name], fused=False)
+    received, operations = updates(ADAMS[name], fused=True, exact=False)
+    assert "ResourceApplyAdam" in operations
+    assert FUSED not in operations
+    for value, expected_value in zip(received, expected, strict=True):  # 1 - 0.999 has 14 bits less than 0.001
+        np.testing.assert_allclose(value, expected_value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("drawn", [None, 1])
+def test_only_steps_that_draw_components_take_the_single_kernel(drawn, tiny_model, binary_data, monkeypatch):
+    fused = []
+
+    def noted(optimizer, exact):
+        fused.append(exact)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(base, "fused_updates", noted)
+    model = tiny_model(3)
+    model.compile("adam", rme_tf.RecursiveMixture(components_per_step=drawn, warm_start_epochs=1))
+    for count, exact in ((1, True), (3, drawn is None)):
+        model.active_components = count
+        model.algorithm.step(model, tf.constant(binary_data()), (0, 1))
+        assert fused.pop() == exact
+
+
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_xla_compiles_keras_s_updates(jit_compile, tiny_model, binary_data, monkeypatch):
     fused = []
-    monkeypatch.setattr(base, "fused_updates", lambda optimizer: fused.append(optimizer) or contextlib.nullcontext())
+
+    def noted(optimizer, exact):
+        fused.append((optimizer, exact))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(base, "fused_updates", noted)
     model = tiny_model()
     model.compile("adam", "elbo", jit_compile=jit_compile)
     model.algorithm.step(model, tf.constant(binary_data()), (0, 1))
-    assert fused == ([] if jit_compile else [model.optimizer])
+    assert fused == ([] if jit_compile else [(model.optimizer, True)])
 
 
 def sparse(gradients):
