@@ -98,9 +98,11 @@ bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading o
 	$(PY) -m rme_tf.benchmark.execution --out runs/benchmark_execution/benchmark.json
 	$(PY) -m rme_tf.benchmark.bound --rounds 2 --images 32 --conv-images 4 --out runs/benchmark_bound/benchmark.json
 	$(PY) -m rme_tf.benchmark.bound_growth --out runs/benchmark_bound_growth/benchmark.json
+	$(PY) -m rme_tf.benchmark.steps --cores 1 --out runs/benchmark_steps/benchmark.json
+	$(PY) -m rme_tf.benchmark.growth --cores 1 --most 256 --out runs/benchmark_growth/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
 
-gpu: $(INSTALLED)  ## see that all works on a GPU: a line each; without one it says so
+gpu: $(INSTALLED)  ## see that all works on a GPU, a line each, and how fast; without one it says so
 	$(PY) -m rme_tf.benchmark.gpu
 
 results: $(INSTALLED)  ## render the documents' tables, CSV files and figures again from recipes/results/

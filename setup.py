@@ -55,6 +55,9 @@ TEST_REQUIREMENTS = [
     "pytest-xdist>=3.6",
 ]
 
+# The training steps that the library's are compared with, in `rme_tf.benchmark.jax_steps`.
+BENCHMARK_REQUIREMENTS = ["jax>=0.10,<0.11"]
+
 LINT_REQUIREMENTS = [
     # Each minor release of ruff may change what it formats and which rules are on.
     "ruff>=0.17,<0.18",
@@ -99,6 +102,7 @@ setup(
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require={
+        "benchmark": BENCHMARK_REQUIREMENTS,
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
         "onnx": ONNX_REQUIREMENTS,
         "text": TEXT_REQUIREMENTS,

@@ -3,8 +3,8 @@
     python -m rme_tf.benchmark.gpu
 
 Runs, from the root of the repository, the README's snippets, a model and a recipe of images and of sentences; in
-float32 and both mixed policies; in the graph and compiled by XLA. A failure does not stop the rest. Without a GPU
-nothing is run.
+float32 and both mixed policies; in the graph and compiled by XLA. Then it takes the benchmarks whose numbers depend on
+the card, and keeps their records. A failure does not stop the rest. Without a GPU nothing is run.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
 import tyro
 
-from rme_tf.benchmark import cells
+from rme_tf.benchmark import cells, gpu_speed
 from rme_tf.core.registry import lookup
 from rme_tf.core.validation import check_choice
 
@@ -39,7 +39,8 @@ class Options:
         cells: names of the cells to run.
         policies: Keras dtype policies.
         modes: "graph", "XLA" or "default", which is what `compile` chooses.
-        minutes: limit for all cells of one policy and mode together.
+        benchmarks: names of the benchmarks, which are taken on a GPU only.
+        minutes: limit for all cells of one policy and mode together, and for a benchmark.
         out: folder of the files and the output of the cells.
         report: file for the outcomes of one policy and mode, set for the processes that run these; leave it out.
     """
@@ -48,6 +49,7 @@ class Options:
     cells: tuple[str, ...] = tuple(cells.CELLS)
     policies: tuple[str, ...] = POLICIES
     modes: tuple[str, ...] = ("graph", "XLA")
+    benchmarks: tuple[str, ...] = tuple(gpu_speed.BENCHMARKS)
     minutes: float = 15.0
     out: str = "runs/gpu"
     report: str | None = None
@@ -64,7 +66,8 @@ class Outcome(NamedTuple):
 
 def check(options: Options) -> None:
     """Raises ValueError for an unknown choice, or outside the repository."""
-    for kind, known in (("cells", cells.CELLS), ("modes", MODES), ("policies", dict.fromkeys(POLICIES))):
+    tables: dict[str, Mapping] = {"cells": cells.CELLS, "modes": MODES, "policies": dict.fromkeys(POLICIES)}
+    for kind, known in {**tables, "benchmarks": gpu_speed.BENCHMARKS}.items():
         for name in getattr(options, kind):
             lookup(known, name, kind)
     check_choice("device", options.device, ("cpu", "gpu"))
@@ -159,6 +162,16 @@ def run_all(options: Options) -> int:
     return failed
 
 
+def run_benchmarks(options: Options) -> int:
+    """Takes the benchmarks of a GPU; returns the failures."""
+    failed = 0
+    for name in options.benchmarks if options.device == "gpu" else ():
+        seconds, error = gpu_speed.measure(name, pathlib.Path(options.out), timeout=60.0 * options.minutes)
+        print(line(Outcome(name, seconds, error), "float32", "default"), flush=True)
+        failed += bool(error)
+    return failed
+
+
 def main() -> int:
     """Print a line for each cell; return 1 if one has failed."""
     options = tyro.cli(Options, description=__doc__)
@@ -173,7 +186,7 @@ def main() -> int:
         return 0
     details = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     print(f"TensorFlow {tf.__version__}, {', '.join(details) if options.device == 'gpu' else 'on the CPU'}")
-    failed = run_all(options)
+    failed = run_all(options) + run_benchmarks(options)
     print(f"{failed} failed" if failed else "all ok")
     return int(failed > 0)
 

@@ -8,6 +8,7 @@ medians over the rounds. The memory of a training step is measured in a new proc
 
 import dataclasses
 import functools
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,11 +20,22 @@ from rme_tf.benchmark.plain_keras import PlainLSTMVAE
 from rme_tf.benchmark.processes import in_new_process
 from rme_tf.benchmark.records import check_out, keep
 from rme_tf.benchmark.timing import memory_of_a_step, take_turns
+from rme_tf.core.registry import lookup
 from rme_tf.data.text import EOS, UNK, Tokens, training_dataset
 from rme_tf.models import VAE
 
 PLAIN = "plain Keras"
-COMPONENTS = {"VAE": 1, "RME(1)": 1, "RME(3)": 3, "RME(5)": 5}
+ALL = RecursiveMixture(warm_start_epochs=0)
+ONE = RecursiveMixture(warm_start_epochs=0, components_per_step=1)
+# Name -> algorithm, and options of the model.
+MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "VAE": (ELBO(), {"num_components": 1}),
+    "RME(1)": (ALL, {"num_components": 1}),
+    "RME(3)": (ALL, {"num_components": 3}),
+    "RME(5)": (ALL, {"num_components": 5}),
+    "RME(3), shared trunk": (ALL, {"num_components": 3, "trunk": "shared"}),
+    "RME(3), one component a sentence": (ONE, {"num_components": 3, "trunk": "shared"}),
+}
 PIPELINE = "input pipeline alone"
 
 
@@ -48,7 +60,7 @@ class Options:
         out: file for the record; None for no record.
     """
 
-    models: tuple[str, ...] = tuple(COMPONENTS)
+    models: tuple[str, ...] = tuple(MODELS)
     vocabulary_size: int = 10_000
     units: int = 128
     embedding_size: int = 64
@@ -87,18 +99,18 @@ def build(name: str, options: Options) -> keras.Model:
         plain = PlainLSTMVAE(vocabulary_size=options.vocabulary_size, latent_dim=options.latent_dim, **sizes)
         plain.compile("adam", jit_compile=options.jit_compile)
         return plain
+    algorithm, choices = lookup(MODELS, name, "model")
     model = VAE.from_names(
         encoder="lstm",
         decoder="lstm",
         input_shape=(None,),
         latent_dim=options.latent_dim,
-        num_components=COMPONENTS[name],
+        **choices,
         likelihood="categorical_sequence",
         likelihood_options={"vocabulary_size": options.vocabulary_size, "features": options.units},
         encoder_options=sizes,
         decoder_options=sizes,
     )
-    algorithm = ELBO() if name == "VAE" else RecursiveMixture(warm_start_epochs=0)
     model.compile("adam", algorithm, jit_compile=options.jit_compile)
     return model
 
@@ -149,6 +161,7 @@ def rows(rates: dict[str, np.ndarray], steps: dict[str, float]) -> list[dict]:
             "model": name,
             "tokens/s": float(np.median(values)),
             "times plain Keras' time": float(np.median(rates[PLAIN] / values)),
+            "times the VAE's time": float(np.median(rates["VAE"] / values)) if "VAE" in rates else None,
             "MiB of a step": steps.get(name),
         }
         for name, values in rates.items()
@@ -161,7 +174,7 @@ def main() -> None:
     check_out(options.out)
     rates = timings(options)
     table = rows(rates, {name: training_memory(name, options) for name in (PLAIN, *options.models)})
-    print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ",.0f")))
+    print(tabulate(table, headers="keys", floatfmt=("", ",.0f", ".2f", ".2f", ",.0f")))
     print(
         f"MiB of a step: of {options.memory_batch_size} sentences of {options.memory_length} tokens, "
         f"{options.memory_vocabulary_size:,} words."

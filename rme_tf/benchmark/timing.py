@@ -35,7 +35,7 @@ def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 def memory_of_a_step(model, few, x) -> tuple[float, float]:
     """Returns MiB of a training step in this process, and the peak.
 
-    Both are NaN on other systems than Linux.
+    Both are of the tensors on the first GPU, or else of the process, and NaN on other systems than Linux.
 
     Args:
         model: a compiled model, new in this process.
@@ -43,8 +43,9 @@ def memory_of_a_step(model, few, x) -> tuple[float, float]:
         x: observations of the measured step.
     """
     model.fit(few, verbose=0)
-    memory.reset_peak()
-    before = memory.peak()
+    reset, peak = memory.of_gpu() or (memory.reset_peak, memory.peak)
+    reset()
+    before = peak()
     model.fit(x, batch_size=len(x), verbose=0)
-    after = memory.peak()
+    after = peak()
     return (math.nan, math.nan) if after is None or before is None else (after - before, after)

@@ -1,7 +1,9 @@
 """Peak memory of tensors (TensorFlow) or of the process (Linux)."""
 
+import functools
 import pathlib
 import re
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -24,6 +26,17 @@ def peak() -> float | None:
     except OSError:
         return None
     return int(match[1]) / 1024 if match else None
+
+
+def of_gpu() -> tuple[Callable[[], None], Callable[[], float]] | None:
+    """Returns `reset_peak` and `peak` of tensors on a GPU.
+
+    The GPU is the first one; without any, the result is None.
+    """
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    reset = functools.partial(tf.config.experimental.reset_memory_stats, "GPU:0")
+    return reset, lambda: tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
 
 
 class PeakMemory:

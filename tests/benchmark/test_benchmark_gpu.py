@@ -85,6 +85,7 @@ def test_the_first_line_of_an_error(text, first):
         ({"policies": ("float8",)}, "float8"),
         ({"modes": ("eager",)}, "eager"),
         ({"device": "tpu"}, "tpu"),
+        ({"benchmarks": ("other",)}, "other"),
     ],
     ids=str,
 )

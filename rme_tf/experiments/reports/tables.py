@@ -11,7 +11,8 @@ from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.growth import components_trained
 
 # Decimals of a benchmark's columns that are neither ratios nor large.
-FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f", "ms/1,000 codes": ",.2f", "decoder's ms": ",.2f"}
+MILLISECONDS = {"ms": ",.2f", "CPU ms": ",.2f", "ms/1,000 codes": ",.2f", "decoder's ms": ",.2f"}
+FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f", **MILLISECONDS}
 
 Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row
