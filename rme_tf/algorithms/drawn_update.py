@@ -114,13 +114,15 @@ def joining_elbo(drawn: ComponentDraws, log_joint, log_q_all, log_alpha, kl_weig
         kl_weight: weight of log Q_m.
     """
     log_joint, log_q_all = tf.stop_gradient(log_joint), tf.stop_gradient(log_q_all)
-    log_total = tf.math.cumulative_logsumexp(log_alpha, axis=-1)  # of the components up to each one
+    order = tf.range(drawn.num_components)
+    up_to = tf.where(order <= order[:, tf.newaxis], log_alpha[:, tf.newaxis], objectives.LOG_NOTHING)  # [B, M, M]
+    log_total = tf.reduce_logsumexp(up_to, axis=-1)  # of the components up to each one
     log_stay = (log_total[:, :-1] - log_total[:, 1:])[:, tf.newaxis]  # log(1 - eps_m)  [B, 1, M-1]
     log_join = (log_alpha - log_total)[:, tf.newaxis, 1:]  # log eps_m
     held_total = tf.stop_gradient(log_total)[:, tf.newaxis, :-1]
 
     indices = drawn.indices[..., tf.newaxis]  # [B, K, 1]
-    joining = tf.range(1, drawn.num_components)
+    joining = order[1:]
     log_before = tf.stop_gradient(drawn.take(log_alpha))[..., tf.newaxis] - held_total  # of its weight in Q_{m-1}
     log_weights = tf.where(indices < joining, log_stay + log_before, log_join)  # in Q_m  [B, K, M-1]
     weights = tf.where(indices <= joining, tf.exp(log_weights), 0.0)

@@ -35,6 +35,7 @@ TRAININGS = {
     **{f"algorithm {name}": (cls(**WARM), {"num_components": 3}) for name, cls in ALGORITHMS.items()},
     "the paper's loop": (RecursiveMixture(**WARM, update="sequential"), {"mixing": "learned"}),
     "free bits": (RecursiveMixture(**WARM, free_bits=FreeBits(nats=1.0)), {"mixing": "learned"}),
+    "drawn": (RecursiveMixture(**WARM, components_per_step=1), {"mixing": "learned", "num_components": 3}),
     "no reward": (RecursiveMixture(**WARM, kl_bound=0.0), {}),
     "dreg": (ImportanceWeighted(gradient="dreg"), {"num_components": 1}),
     "subset": (SubsetELBO(subset_size=2), {"num_components": 3}),
