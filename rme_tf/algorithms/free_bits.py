@@ -74,7 +74,7 @@ class FreeBits(Configured):
             part = model.posterior_family if q is None else model.prior
             raise ValueError(
                 "Free bits in groups need a posterior family and a prior that are independent over latent dimensions. "
-                f"Received: {type(part).__name__}. Pass `groups=1`."
+                f"Received: {type(part).__name__}. Pass `groups=1` (--algorithm.free-bits.groups 1 to a recipe)."
             )
         kl = q.log_prob(z) - p.log_prob(z)  # [S, B, K, D]
         groups = self.groups or model.latent_dim

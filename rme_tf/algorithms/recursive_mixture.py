@@ -114,7 +114,7 @@ class Recursion(Algorithm):
         if self.free_bits is not None and model.prior.trainable_variables:
             raise ValueError(
                 "Free bits in recursive mixture estimation need a prior without weights of its own. "
-                f"Received: {type(model.prior).__name__}."
+                f"Received: {type(model.prior).__name__}. Pass `free_bits=None` (to a recipe --algorithm.no-free-bits)."
             )
         family = model.posterior_family
         if family.trainable_variables and not family.num_shared and model.num_components > 1:
