@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from rme_tf.core.validation import check_count
-from rme_tf.networks.merged_heads import can_merge, merged_params
+from rme_tf.networks.merged_heads import can_merge, joined, merged_params
 
 
 class ComponentNetwork(keras.Model):
@@ -243,20 +243,14 @@ def component_params(
         return trunk.all_params(read(trunk.network, x), num_components, training), x, read
     features, read = (x, read) if trunk is None else (read(trunk, x), call)
     heads = encoders[:num_components]
-    if merged and trunk is not None and num_shared == 0 and can_merge(heads):
-        return merged_params(heads, features), features, read
+    if merged and trunk is not None and can_merge(heads, num_shared):
+        return merged_params(heads, features, num_shared), features, read
     outputs = [read(encoder, features) for encoder in heads]
     if num_shared == 0:
         return keras.ops.stack(outputs, axis=1), features, read
     first, shared = outputs[0][:, :-num_shared], outputs[0][:, -num_shared:]
     others = [output[:, : first.shape[-1]] for output in outputs[1:]]
     return joined(keras.ops.stack([first, *others], axis=1), shared), features, read
-
-
-def joined(params, shared):
-    """Returns params [B, K, P] of K components with shared ones [B, Q] behind them."""
-    of_each = keras.ops.tile(shared[:, None], [1, params.shape[1], 1])
-    return keras.ops.concatenate([params, of_each], axis=-1)
 
 
 def _feature_size(network) -> int:

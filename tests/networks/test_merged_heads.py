@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rme_tf.networks import component_params
 from rme_tf.networks.merged_heads import can_merge, merged_params
 
 
@@ -42,6 +43,22 @@ def test_outputs_and_gradients_are_those_of_separate_heads(policy, rng):
     tolerance = {"float32": 1e-5, "mixed_float16": 1e-2}[policy]  # the rounding of their sums
     for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
         np.testing.assert_allclose(gradient, expected_gradient, rtol=tolerance, atol=tolerance)
+
+
+def test_the_first_head_may_have_outputs_that_all_components_share(rng):
+    made, features = heads({"units": 7}), tf.constant(rng.normal(size=(6, 4)), tf.float32)
+    assert can_merge(made, 2)
+    assert not can_merge(made, 1)
+    assert not can_merge(made)
+
+    def separate(x):
+        return component_params(None, made, x, 3, False, num_shared=2)[0]
+
+    expected, expected_gradients = with_gradients(separate, made, features)
+    outputs, gradients = with_gradients(lambda x: merged_params(made, x, 2), made, features)
+    np.testing.assert_array_equal(outputs, expected)
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
