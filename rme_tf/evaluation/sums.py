@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.evaluation import densities
-from rme_tf.evaluation.gaussian_draws import GaussianDraws
+from rme_tf.evaluation.gaussian_draws import GaussianDraws, is_gaussian
 
 
 class LogJoint:
@@ -43,7 +43,7 @@ class LogJoint:
             draw: function, (stateless seed, index of the first component) -> the decoder's outputs [S, B, K, ...] at
                 draws, and log p(z), log Q(z|x) and log q_m(z|x) [S, B, K] there, in nats.
         """
-        if self.fused and self._log_q is not None:
+        if self.fused and is_gaussian(self.q):
             sample = GaussianDraws(self.q, self._log_prior, num_draws, size).draw
         else:
             sample = functools.partial(self._sample, num_draws=num_draws, size=size)

@@ -7,7 +7,8 @@ import tensorflow as tf
 from rme_tf import bounds, likelihoods, log_likelihood
 from rme_tf.evaluation import chunking, gaussian_draws, likelihood_bounds
 from rme_tf.likelihoods import LIKELIHOODS
-from rme_tf.posteriors import POSTERIORS
+from rme_tf.posteriors import IAF, POSTERIORS
+from rme_tf.posteriors.flow import FlowFamily
 from rme_tf.priors import PRIORS
 
 PATTERNS = np.array([[1, 0, 1, 0, 1], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], np.float32)
@@ -30,27 +31,43 @@ def assert_equal(model, **options):
     "choices",
     [*({"likelihood": name} for name in PIXELS), *({"posterior": name} for name in sorted(POSTERIORS) if name != "iaf")]
     + [{"prior": name} for name in sorted(PRIORS)]
-    + [{"num_components": 1}, {"num_components": 1, "posterior": "iaf"}, {"latent_dim": 3, "mixing": "learned"}],
+    + [{"num_components": 1}, {"latent_dim": 3, "mixing": "learned"}],
     ids=str,
 )
 def test_they_equal_the_bounds_of_the_graph(tiny_model, choices):
     assert_equal(tiny_model(**{"num_components": 2, **choices}))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_densities_by_one_product_are_equal(tiny_model, monkeypatch):
-    monkeypatch.setattr(gaussian_draws, "MOST_TERMS", 0)
-    assert_equal(tiny_model(3, mixing="learned"))
+@pytest.mark.parametrize("name", sorted(name for name in POSTERIORS if issubclass(POSTERIORS[name], FlowFamily)))
+def test_flows_of_one_component_and_shared_flows_are_compiled(tiny_model, name):
+    for choices in ({"num_components": 1}, {"num_components": 2, "posterior_options": {"shared": True}}):
+        model = tiny_model(posterior=name, mixing="learned", **choices)
+        assert gaussian_draws.is_gaussian(model.infer(PATTERNS))
+        assert_equal(model)
+
+
+def test_a_flow_with_another_distribution_keeps_it(tiny_model):
+    class Other(IAF):
+        def distribution(self, params):
+            return super().distribution(2.0 * params)
+
+    assert not gaussian_draws.is_gaussian(tiny_model(1, posterior=Other(2)).infer(PATTERNS))
 
 
 # By XLA.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("codes", [6, 30], ids=["components in blocks", "the last chunk is partial"])
-def test_xla_compiles_them(tiny_model, monkeypatch, codes):
+@pytest.mark.parametrize(
+    ("codes", "choices"),
+    [(6, {}), (30, {"posterior": "iaf", "posterior_options": {"shared": True, "units": (4,)}})],
+    ids=["components in blocks", "a shared flow, and the last chunk is partial"],
+)
+def test_xla_compiles_them(tiny_model, monkeypatch, codes, choices):
     monkeypatch.setattr(chunking, "MOST_CODES", codes)
-    assert_equal(tiny_model(6, mixing="learned", latent_dim=1), batch_size=3)
+    assert_equal(tiny_model(6, mixing="learned", latent_dim=1, **choices), batch_size=3)
 
 
 def test_evaluations_of_many_codes_are_compiled(tiny_model, monkeypatch):
