@@ -11,14 +11,14 @@ import dataclasses
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark.bound_passes import MODELS, NETWORKS, Sizes, build, passes, row, timings
+from rme_tf.benchmark.bound_passes import MODELS, NETWORKS, ModelSizes, build, passes, row, timings
 from rme_tf.benchmark.records import check_out, keep
 from rme_tf.evaluation.likelihood_bounds import draws_per_component
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(Sizes):
-    """Sizes and numbers of the timings.
+class Options(ModelSizes):
+    """ModelSizes and numbers of the timings.
 
     Args:
         components: number of components M of the mixtures.

@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark.bound_passes import Sizes, build, passes, row, timings
+from rme_tf.benchmark.bound_passes import ModelSizes, build, passes, row, timings
 from rme_tf.benchmark.processes import in_new_process
 from rme_tf.benchmark.records import check_out, keep
 from rme_tf.core import memory
@@ -22,7 +22,7 @@ from rme_tf.core import memory
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Sizes and numbers of the timings.
+    """ModelSizes and numbers of the timings.
 
     Args:
         components: numbers of components M, of mixtures with one trunk; 20 dimensions and 28 x 28 pixels.
@@ -45,14 +45,14 @@ class Options:
     out: str | None = None
 
 
-def cases(options: Options) -> dict[str, tuple[str, Sizes]]:
+def cases(options: Options) -> dict[str, tuple[str, ModelSizes]]:
     """Returns the networks and the sizes of each case, by its name."""
-    mlp = {f"M = {m}": ("mlp", Sizes(components=m)) for m in options.components}
-    mlp |= {f"D = {d}": ("mlp", Sizes(latent_dim=d)) for d in options.latent_dims}
-    return mlp | {f"{side} x {side} pixels": ("conv", Sizes(side=side)) for side in options.sides}
+    mlp = {f"M = {m}": ("mlp", ModelSizes(components=m)) for m in options.components}
+    mlp |= {f"D = {d}": ("mlp", ModelSizes(latent_dim=d)) for d in options.latent_dims}
+    return mlp | {f"{side} x {side} pixels": ("conv", ModelSizes(side=side)) for side in options.sides}
 
 
-def measured(networks: str, sizes: Sizes, count: int, options: Options) -> tuple[dict[str, np.ndarray], float]:
+def measured(networks: str, sizes: ModelSizes, count: int, options: Options) -> tuple[dict[str, np.ndarray], float]:
     """Returns the times of `timings`, and the MiB of an evaluation.
 
     The memory is NaN on other systems than Linux.

@@ -26,8 +26,8 @@ NETWORKS = {"mlp": "MLP", "conv": "convolutions"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Sizes of a model.
+class ModelSizes:
+    """ModelSizes of a model.
 
     Args:
         components: number of components M of the mixtures.
@@ -42,7 +42,7 @@ class Sizes:
     side: int = 28
 
 
-def build(networks: str, name: str, sizes: Sizes) -> VAE:
+def build(networks: str, name: str, sizes: ModelSizes) -> VAE:
     """Returns a model that is not compiled."""
     choices = lookup(MODELS, name, "model")
     layers = {f"{part}_options": {"units": sizes.units} for part in ("encoder", "decoder")}

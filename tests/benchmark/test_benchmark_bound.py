@@ -10,7 +10,7 @@ from rme_tf.benchmark import bound, bound_passes
 from rme_tf.core.files import read_json
 from rme_tf.experiments.reports import documents
 
-TINY = bound_passes.Sizes(components=2, units=(4,), side=4, latent_dim=2)
+TINY = bound_passes.ModelSizes(components=2, units=(4,), side=4, latent_dim=2)
 
 
 def test_ratios_are_medians_of_rounds_of_time_and_of_cpu_time():
