@@ -8,6 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from rme_tf import experiments
 from rme_tf.benchmark import cells, execution, gpu
 from rme_tf.benchmark.gpu import Options, Outcome, first_line, line, outcomes
 from rme_tf.core.files import read_json
@@ -110,13 +111,30 @@ def test_without_a_gpu_it_says_so_and_runs_nothing(monkeypatch, capsys):
     assert "TensorFlow sees no GPU, so nothing was run." in capsys.readouterr().out
 
 
+LEFT = {"checkpoints", "model.keras", "saved_model"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "policy"), [("model of images", "float32"), ("model of sentences", "mixed_bfloat16")])
-def test_a_cell_trains_resumes_saves_exports_and_evaluates(name, policy, tmp_path, monkeypatch):
+def test_a_cell_trains_resumes_saves_exports_and_evaluates(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    remark = cells.run(name, ROOT, policy, False)
+    remark = cells.run("model of sentences", ROOT, "mixed_bfloat16", False)
     assert remark.startswith("loss ")
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoints", "model.keras", "saved_model"}
+    assert {path.name for path in tmp_path.iterdir()} == LEFT
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("name", ["recipe of images", "recipe of sentences"])
+def test_a_recipe_gets_the_flags_of_its_cell(name, jit_compile, monkeypatch):
+    """The runs themselves are those of tests/experiments/test_recipes.py."""
+    seen, before = [], sys.argv
+    monkeypatch.setattr(experiments, "main", lambda recipe, text: seen.append(experiments.parse(recipe, text)))
+    monkeypatch.setattr(experiments, "compare", lambda recipes, **folders: seen.extend(recipes.values()))
+    assert cells.run(name, ROOT, "mixed_float16", jit_compile) == ""
+    assert sys.argv is before
+    assert len(seen) == {"recipe of images": 1, "recipe of sentences": 3}[name]
+    for recipe in seen:
+        assert (recipe.smoke, recipe.policy, bool(recipe.jit_compile)) == (True, "mixed_float16", jit_compile)
+        assert recipe.latent_dim == 2 if name == "recipe of images" else recipe.option("encoder.units") == 16
 
 
 def test_a_cell_that_goes_wrong_is_told(monkeypatch):
@@ -141,14 +159,14 @@ def test_what_compile_is_told_is_what_the_mode_says(tiny_model):
 def test_it_runs_on_a_cpu(tmp_path, monkeypatch, capsys):
     flags = ["--device", "cpu", "--policies", "float32", "--modes", "graph", "--out", str(tmp_path)]
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["gpu", *flags, "--cells", "recipe of images"])
+    monkeypatch.setattr(sys, "argv", ["gpu", *flags, "--cells", "model of images"])
     assert gpu.main() == 0
-    (row,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("recipe of images")]
+    (row,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("model of images")]
     assert row.split()[3:5] == ["float32", "graph"]
-    assert row.split()[7:] == ["ok"]
+    assert row.split()[7:9] == ["ok", "loss"]
     entries = [json.loads(text) for text in (tmp_path / "float32_graph/report.jsonl").read_text().splitlines()]
-    assert [entry.get("begins") for entry in entries] == ["recipe of images", None]
-    assert (tmp_path / "float32_graph/recipe_of_images/runs/mnist/metrics.json").exists()
+    assert [entry.get("begins") for entry in entries] == ["model of images", None]
+    assert {path.name for path in (tmp_path / "float32_graph/model_of_images").iterdir()} == LEFT
 
 
 # The benchmark of the graph and XLA.

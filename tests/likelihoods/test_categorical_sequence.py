@@ -76,7 +76,7 @@ def test_chunks_change_neither_values_nor_gradients(max_logits, known, jit_compi
     p = likelihood()
     signature = None if known else [tf.TensorSpec([None, F])]
 
-    @tf.function(jit_compile=jit_compile, input_signature=signature)
+    @tf.function(jit_compile=jit_compile, input_signature=signature, autograph=False)  # as Keras does
     def values_and_gradients(params):
         table, bias = p.table.value, p.bias.value
         with tf.GradientTape() as tape:

@@ -153,7 +153,8 @@ def watch(monkeypatch):
 def test_xla_trains_evaluates_and_predicts(case, watch, rng):
     choices, algorithm = CASES[case]
     model = build(choices)
-    model.compile("adam", algorithm, jit_compile=True)
+    # An optimizer sees gradients alone, whatever they are of: Adam, of which XLA has more to compile, is in one case.
+    model.compile("adam" if case == next(iter(CASES)) else "sgd", algorithm, jit_compile=True)
     assert model.jit_compile
     x = observations(model, rng)
     before = model.get_weights()

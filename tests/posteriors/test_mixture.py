@@ -111,6 +111,7 @@ def test_it_works_in_graphs_of_any_batch_size(name, jit_compile):
     @tf.function(
         input_signature=[tf.TensorSpec([None, *part.shape[1:]]) for part in (q.params, q.log_alpha)],
         jit_compile=jit_compile,
+        autograph=False,
     )
     def answers(params, log_alpha):
         inner = MixturePosterior(q.family, params, log_alpha)
