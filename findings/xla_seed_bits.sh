@@ -15,13 +15,11 @@
 # Exits with an error once XLA reads all bits.
 set -euo pipefail
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-"${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check "tensorflow==2.21.0"
-
-cd "$folder"
-TF_CPP_MIN_LOG_LEVEL=3 venv/bin/python - <<'PYTHON'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work"
+"$work/bin/pip" install --quiet --disable-pip-version-check "tensorflow==2.21.0"
+TF_CPP_MIN_LOG_LEVEL=3 "$work/bin/python" - <<'PYTHON'
 import numpy as np
 import tensorflow as tf
 

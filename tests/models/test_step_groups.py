@@ -174,6 +174,19 @@ def test_callbacks_are_told_the_last_step_of_each_group(kind):
     assert indices.train == [0, 2, 6, *[6] * 2]  # groups of 1, 2 and 4 steps, then of 8
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float64"])
+def test_rows_of_every_kind_are_the_batches_of_the_data_set(dtype):
+    dataset, models = array_batches(X.astype(dtype), 2, shuffle=True), []
+    for data in (dataset, dataset.map(lambda x: x)):
+        keras.utils.set_random_seed(2)
+        model = compiled("auto")
+        with model.groups_of_fit([]):
+            model.fit(data, epochs=2, shuffle=False, verbose=0)
+        models.append(model)
+    assert models[0].state.numpy() == models[1].state.numpy() != 0.0
+
+
 @pytest.mark.parametrize("kind", ["rows", "rows, some", "rows with a rest"])
 def test_rows_on_the_device_are_the_batches_of_the_data_set(kind):
     data = DATA[kind]()
