@@ -32,6 +32,18 @@ class ResidentRows(NamedTuple):
     examples: Callable | None = None
     spec: Any = None
 
+    def signature(self) -> tuple:
+        """Returns the signatures of the rows, `Segment.batches`, `Segment.seeds` and three numbers, int64.
+
+        The number of rows and the size of a batch are open.
+        """
+        return (
+            tf.TensorSpec([None, *self.rows.shape[1:]], self.rows.dtype),
+            tf.TensorSpec([None, None], tf.int64),
+            tf.TensorSpec([2], tf.int64),
+            tf.TensorSpec([3], tf.int64),
+        )
+
 
 class Segment(NamedTuple):
     """Successive batches of one size.
@@ -88,10 +100,13 @@ class ResidentIterator:
 
     Args:
         rows: rows on the device and their orders.
+
+    Attributes:
+        form: transform and signatures, which decide whether a loop of steps is traced again.
     """
 
     def __init__(self, rows: ResidentRows):
-        self.rows = rows
+        self.rows, self.form = rows, (rows.transform, rows.spec, *rows.signature())
         self._epochs = iter(rows.epochs)  # like an iterator of the data set: some data sets count them
         self._parts: list = []
         self._seeds: Any = None

@@ -10,7 +10,7 @@ from rme_tf.core import keras_compat
 from rme_tf.core.resident import ResidentBatches, ResidentIterator, on_device, rows_of
 from rme_tf.core.validation import check_count
 from rme_tf.models.group_sizes import FixedSize, GroupChoice, GroupSizes, default_group_choice
-from rme_tf.models.step_loops import loop_over_iterator, loop_over_rows, signature_over_rows
+from rme_tf.models.step_loops import loop_over_iterator, loop_over_rows
 
 
 def checked_group_size(steps_per_execution) -> int | str:
@@ -194,12 +194,10 @@ def _of_rows(function, *, jit_compile: bool, run_eagerly: bool):
 
     def of_rows(group):
         """Returns the logs of a group of steps."""
-        rows, group.taken, logs = group.iterator.rows, 0, {}
-        signature = signature_over_rows(rows)
-        form = (rows.transform, rows.spec, *signature)
+        rows, form, group.taken, logs = group.iterator.rows, group.iterator.form, 0, {}
         if form not in loops:
             run = loop_over_rows(function, rows, jit_compile)
-            options = {"input_signature": signature, "jit_compile": jit_compile, "autograph": False}
+            options = {"input_signature": rows.signature(), "jit_compile": jit_compile, "autograph": False}
             loops[form] = run if run_eagerly else tf.function(run, **options)
         for segment in group.iterator.take(group.steps):
             extent = tf.constant([segment.first, segment.begin, segment.steps], tf.int64)

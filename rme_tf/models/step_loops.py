@@ -86,22 +86,6 @@ def loop_over_rows(function: Callable, rows: ResidentRows, jit_compile: bool) ->
     return run
 
 
-def signature_over_rows(rows: ResidentRows) -> list[tf.TensorSpec]:
-    """Returns the signature of a function of `loop_over_rows`.
-
-    The number of rows and the size of a batch are open.
-
-    Args:
-        rows: rows on the device.
-    """
-    return [
-        tf.TensorSpec([None, *rows.rows.shape[1:]], rows.rows.dtype),
-        tf.TensorSpec([None, None], tf.int64),
-        tf.TensorSpec([2], tf.int64),
-        tf.TensorSpec([3], tf.int64),
-    ]
-
-
 def _zero_logs(function, spec):
     """Returns the logs of a loop before its first step, zeros.
 
