@@ -73,7 +73,9 @@ class Options:
         units: hidden layers of networks "mlp".
         latent_dim: number of latent dimensions D.
         batch_size: images of a step.
-        steps: steps of one timing, a multiple of 50 for the trainings with 50 steps a call.
+        steps: steps of one timing of networks "mlp", a multiple of 50 for the trainings with 50 steps a call. A call of
+            `fit` has a fixed cost, which is a part of the timing.
+        conv_steps: steps of one timing of networks "conv".
         rounds: timings of each training.
         cores: number of cores of each training; None for all.
         out: file for the record; None for no record.
@@ -85,7 +87,8 @@ class Options:
     units: tuple[int, ...] = (200, 200)
     latent_dim: int = 20
     batch_size: int = 128
-    steps: int = 200
+    steps: int = 400
+    conv_steps: int = 50
     rounds: int = 7
     cores: int | None = None
     out: str | None = None
@@ -93,8 +96,9 @@ class Options:
 
 def sizes_of(options: Options, networks: str) -> Sizes:
     """Returns the sizes of the trainings of one kind of networks."""
-    names = [field.name for field in dataclasses.fields(Sizes) if field.name != "networks"]
-    return Sizes(networks=networks, **{name: getattr(options, name) for name in names})
+    names = [field.name for field in dataclasses.fields(Sizes) if field.name not in ("networks", "steps")]
+    steps = options.conv_steps if networks == "conv" else options.steps
+    return Sizes(networks=networks, steps=steps, **{name: getattr(options, name) for name in names})
 
 
 def chosen(options: Options) -> dict[str, Contender]:
@@ -113,7 +117,7 @@ def milliseconds(options: Options, networks: str) -> dict[str, np.ndarray]:
     sizes = sizes_of(options, networks)
     builders = {name: (training, (contender, sizes)) for name, contender in chosen(options).items()}
     seconds = turns_in_processes(builders, options.rounds, options.cores)
-    return {name: 1000.0 * values / options.steps for name, values in seconds.items()}
+    return {name: 1000.0 * values / sizes.steps for name, values in seconds.items()}
 
 
 def rows(networks: str, measured: dict[str, np.ndarray]) -> list[dict]:

@@ -100,7 +100,15 @@ def test_a_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch, caps
 
     monkeypatch.setattr(steps, "turns_in_processes", turns)
     out = tmp_path / "benchmark_steps" / "benchmark.json"
-    flags = ["--side=4", "--units=3", "--latent-dim=2", "--batch-size=2", "--steps=50", "--cores=1", f"--out={out}"]
+    flags = [
+        "--side=4",
+        "--units=3",
+        "--latent-dim=2",
+        "--batch-size=2",
+        "--conv-steps=50",
+        "--cores=1",
+        f"--out={out}",
+    ]
     monkeypatch.setattr(sys, "argv", ["steps", *flags, "--networks", "conv", "--trainings", "VAE", "RME(5)"])
     steps.main()
     assert "RME(5)" in capsys.readouterr().out
