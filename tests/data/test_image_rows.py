@@ -36,6 +36,7 @@ def test_rows_are_the_batches_of_the_pipeline(name, kind):
             np.testing.assert_array_equal(batch, right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name, mode in BINARIZATIONS.items() if mode.redrawn))
 def test_xla_draws_the_bits_of_the_graph(name):
     """For all levels of a pixel, each with much noise, and with the noise that decides."""
@@ -73,6 +74,7 @@ class Sums(GroupedModel):
         return {"loss": tf.reduce_sum(self.state.value)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), [("dynamic", {"jit_compile": True}), ("static", {})], ids=str)
 def test_a_training_takes_the_rows_from_the_device(name, options):
     models = []
@@ -87,6 +89,7 @@ def test_a_training_takes_the_rows_from_the_device(name, options):
     np.testing.assert_array_equal(models[0].state, models[1].state)
 
 
+@pytest.mark.slow
 def test_values_outside_of_the_support_are_refused_before_the_training(tiny_model):
     model = tiny_model(1, likelihood="bernoulli", input_shape=(8, 5, 1))
     model.compile("sgd", "elbo")
