@@ -70,6 +70,7 @@ def test_xla_compiles_them(tiny_model, monkeypatch, codes, choices):
     assert_equal(tiny_model(6, mixing="learned", latent_dim=1, **choices), batch_size=3)
 
 
+@pytest.mark.slow
 def test_evaluations_of_many_codes_are_compiled(tiny_model, monkeypatch):
     model, seen = tiny_model(2), []
 
