@@ -16,6 +16,7 @@ ALLOWED = PACKAGE / "core" / "keras_compat.py"
 PRIVATE_MODULES = {PACKAGE / "core" / "determinism.py": {"tensorflow.python.framework.config"}}  # which may be missing
 PRIVATE = re.compile(r"_[a-zA-Z]\w*")
 NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}  # public, by Python's documentation
+PUBLIC_OF_PYTHON = {*NAMED_TUPLES, "_exit"}  # `os._exit`
 MADE_BY_METACLASSES = {"_abc_impl", "_convert_variables_to_tensors", "_type_spec", *NAMED_TUPLES}
 EXTENSION_POINTS = {name for names in keras_compat.EXTENSION_POINTS.values() for name in names}
 INSTANCES = (
@@ -75,7 +76,7 @@ def foreign_attributes(tree):
     overridden.
     """
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and PRIVATE.fullmatch(node.attr) and node.attr not in NAMED_TUPLES:
+        if isinstance(node, ast.Attribute) and PRIVATE.fullmatch(node.attr) and node.attr not in PUBLIC_OF_PYTHON:
             own = node.attr in DEFINED and (node.attr not in FOREIGN or is_own_object(node.value))
             if not own and node.attr not in EXTENSION_POINTS:
                 yield f"line {node.lineno}: {node.attr}"

@@ -1,7 +1,5 @@
 """Base class and functions of likelihoods of pixels with 256 levels."""
 
-import math
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -12,6 +10,7 @@ LEVELS = 256
 HALF_BIN = 1.0 / 255.0  # half the width of a level, for pixels scaled to [-1, 1]
 MIN_LOG_SCALE = -7.0  # as in PixelCNN++; the scale is then a ninth of a level
 LEAST_LOG_SCALE = -20.0  # lowest possible floor: one level has all the mass at much larger scales
+FAR = 1e28  # where a logistic has no mass; finite over every scale, and from every mean
 MAX_LOG_SCALE = 40.0  # keeps 1 / the mass of a level finite in the gradient, even with a scaled loss
 
 
@@ -93,7 +92,7 @@ def logistic_level_log_prob(pixels, mean, log_scale):
 def logistic_level_log_prob_of(pixels):
     """Returns `logistic_level_log_prob` of fixed levels, as a function.
 
-    Infinite ends of the first and the last bin replace the choice between three formulas.
+    Ends far away of the first and the last bin replace the choice between three formulas.
 
     Args:
         pixels: levels scaled to [-1, 1].
@@ -102,7 +101,7 @@ def logistic_level_log_prob_of(pixels):
         log_prob: function, (mean, log_scale) -> log-probabilities.
     """
     is_first, is_last = pixels < HALF_BIN - 1.0, pixels > 1.0 - HALF_BIN
-    to_upper, to_lower = tf.where(is_last, math.inf, HALF_BIN), tf.where(is_first, math.inf, HALF_BIN)
+    to_upper, to_lower = tf.where(is_last, FAR, HALF_BIN), tf.where(is_first, FAR, HALF_BIN)
     is_inside = tf.where(is_first | is_last, 0.0, 1.0)
 
     def log_prob(mean, log_scale):

@@ -8,6 +8,7 @@ import yaml
 
 from built import kind_of
 from rme_tf.algorithms import ALGORITHMS, ELBO, Algorithm
+from rme_tf.algorithms.capabilities import ARGUMENTS
 from rme_tf.experiments import ImageRecipe, Part, TextRecipe, parse, with_fields
 from rme_tf.experiments.cli import from_yaml
 from rme_tf.experiments.parts.fields import choice_at, option_paths, unconditional
@@ -47,12 +48,15 @@ def other_value(option):
 
 def values_of(slot, name):
     """Values of all plain options of a choice, and of those of the choices within it, by dotted name."""
-    values = {}
+    values: dict = {}
+    honors = getattr(slot.table[name], "honors", None)
     for key, option in slot.options(name).items():
+        if honors is not None and key in ARGUMENTS and key not in honors:
+            continue  # another value than the default is refused
         inner = slot.inner(key)
         if inner is None:
             values[key] = other_value(option)
-        elif key in getattr(slot.table[name], "honors", ()) and inner.is_switch:
+        elif key in (honors or ()) and inner.is_switch:
             only = next(iter(inner.table))
             values |= {f"{key}.{part}": value for part, value in values_of(inner, only).items() if part != "groups"}
     return values

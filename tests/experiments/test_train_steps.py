@@ -10,7 +10,9 @@ import rme_tf
 from rme_tf.experiments import with_fields
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.recipes.growth import check_growth
+from rme_tf.experiments.recipes.initial_weights import draw_by_name
 from rme_tf.experiments.runs import runner
+from rme_tf.networks import lstm_encoder
 from small_recipes import image_recipe
 
 TINY = {
@@ -103,6 +105,23 @@ def weights_of(recipe):
 
 def same(one, other, name):
     return all(np.array_equal(a, b) for a, b in zip(one[name], other[name], strict=True))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_weights_by_name_are_all_random_weights_of_recurrent_networks(bidirectional):
+    options = {"vocabulary_size": 7, "embedding_size": 3, "units": 4, "bidirectional": bidirectional}
+    networks = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        networks.append(lstm_encoder((None,), 2, name="encoder", **options))
+    assert sum(differing(*networks)) >= 4  # embeddings, kernel, recurrent kernel, output
+    draw_by_name(networks, seed=3)
+    assert not any(differing(*networks))
+
+
+def differing(one, other):
+    """Whether each weight of a network differs from that of the other."""
+    return [not np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True)]
 
 
 @pytest.mark.slow

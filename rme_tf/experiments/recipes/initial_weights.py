@@ -1,12 +1,17 @@
 """Initial weights that depend on a seed and the names of networks."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import keras
+from rme_tf.core.keras_compat import layers_of
 
-WEIGHTS = ("kernel", "recurrent_kernel", "embeddings")  # of layers; others start at constants
+# Weights of layers and their initializers; other weights start at constants.
+INITIALIZERS = {
+    "embeddings": "embeddings_initializer",
+    "kernel": "kernel_initializer",
+    "recurrent_kernel": "recurrent_initializer",
+}
 
 
 def draw_by_name(networks: Iterable, seed: int) -> None:
@@ -19,19 +24,12 @@ def draw_by_name(networks: Iterable, seed: int) -> None:
         seed: seed of the draw.
     """
     for network in networks:
-        for index, layer in enumerate(_layers(network)):
-            for name in WEIGHTS:
-                initializer: Any = getattr(layer, f"{name}_initializer", None)
-                if initializer is None or "seed" not in initializer.get_config():
+        for index, layer in enumerate(layers_of(network)):
+            for name, initialized_by in INITIALIZERS.items():
+                initializer: Any = getattr(layer, initialized_by, None)
+                variable = getattr(layer, name, None)  # a recurrent layer has only the initializers of its cell's
+                if variable is None or initializer is None or "seed" not in initializer.get_config():
                     continue
                 own_seed = zlib.crc32(f"{seed}/{network.name}/{index}/{name}".encode())
                 draw = initializer.from_config({**initializer.get_config(), "seed": own_seed})
-                variable = getattr(layer, name)
                 variable.assign(draw(variable.shape, dtype=variable.dtype))
-
-
-def _layers(network) -> Iterator[keras.layers.Layer]:
-    """Returns a network and the layers in it, at any depth."""
-    yield network
-    for layer in getattr(network, "layers", []):
-        yield from _layers(layer)
