@@ -149,8 +149,8 @@ def test_a_recipe_describes_it_and_a_training_that_has_ended_is_not_taken_up_aga
     runner.train(recipe, model, task, tmp_path)  # else it would read a checkpoint that is not there
 
 
-@pytest.mark.parametrize("name", ["halve_from_epoch", "max_halvings", "restore_best"])
-def test_what_needs_patience_is_refused_without(name):
+@pytest.mark.parametrize(("name", "value"), [("halve_from_epoch", 1), ("max_halvings", 1), ("restore_best", True)])
+def test_what_needs_patience_is_refused_without(name, value):
     with pytest.raises(ValueError, match=f"`{name}` needs `patience`"):
-        image_recipe(**{name: 1})
-    image_recipe(**{name: 1}, patience=2)
+        image_recipe(**{name: value})
+    image_recipe(**{name: value}, patience=2)

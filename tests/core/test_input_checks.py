@@ -38,6 +38,8 @@ NOT_GATED = {
     "predict_step": "of Keras, after predict",
     "bounds_of_batch": "graph code",
     "checked_first": "what CollapseMonitor checks by",
+    "draw": "its `first` is a number",
+    "draw_with_log_probs": "its `first` is a number",
     "sample_components": "its `first` is a number",
     "sample_with_log_probs": "its `first` is a number",
     "Draws": "holds what a report is made of",
