@@ -1,6 +1,7 @@
 """Groups of steps in one execution, which end with the epoch."""
 
 import contextlib
+import functools
 import itertools
 import math
 
@@ -168,7 +169,8 @@ def _of_groups(function, *, alone: bool, jit_compile: bool, run_eagerly: bool):
     """
     run = loop_over_iterator(function, alone)
     if not run_eagerly:
-        run = tf.function(run, reduce_retracing=True, autograph=False)
+        # A partial, not a nested function: TensorFlow counts the tracings of a code object, which all models would share.
+        run = tf.function(functools.partial(run), reduce_retracing=True, autograph=False)
     of_rows = _of_rows(function, jit_compile=jit_compile, run_eagerly=run_eagerly)
 
     def of_groups(batches):
@@ -198,7 +200,7 @@ def _of_rows(function, *, jit_compile: bool, run_eagerly: bool):
         if form not in loops:
             run = loop_over_rows(function, rows, jit_compile)
             options = {"input_signature": rows.signature(), "jit_compile": jit_compile, "autograph": False}
-            loops[form] = run if run_eagerly else tf.function(run, **options)
+            loops[form] = run if run_eagerly else tf.function(functools.partial(run), **options)
         for segment in group.iterator.take(group.steps):
             extent = tf.constant([segment.first, segment.begin, segment.steps], tf.int64)
             logs = loops[form](rows.rows, segment.batches, segment.seeds, extent)
