@@ -169,7 +169,7 @@ def _of_groups(function, *, alone: bool, jit_compile: bool, run_eagerly: bool):
     """
     run = loop_over_iterator(function, alone)
     if not run_eagerly:
-        # A partial, not a nested function: TensorFlow counts the tracings of a code object, which all models would share.
+        # A partial, not a nested function: TensorFlow counts the tracings of a code object, shared by all models.
         run = tf.function(functools.partial(run), reduce_retracing=True, autograph=False)
     of_rows = _of_rows(function, jit_compile=jit_compile, run_eagerly=run_eagerly)
 
