@@ -38,12 +38,15 @@ class TrainableModel(GroupedModel, BatchwiseModel):
     """The training methods of `rme_tf.VAE`, without the forward pass.
 
     To be implemented by subclasses:
-        * `encoders`, `trunk`, `num_components`, `likelihood`, `refinement`: set before `_create_training_state`.
+        * `encoders`, `trunk`, `mixing`, `posterior_family`, `num_components`, `likelihood`, `refinement`: set before
+          `_create_training_state`.
         * `log_probs(x, num_samples, seed)`: `LogProbs` of a draw.
     """
 
     encoders: list
     trunk: Any
+    mixing: Any
+    posterior_family: Any
     optimizer: Any
 
     @property

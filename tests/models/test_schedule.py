@@ -61,5 +61,5 @@ def test_a_constant_rate_is_what_a_recipe_has_unless_it_says_more(tmp_path):
 def test_a_rate_that_falls_by_itself_is_not_halved():
     with pytest.raises(ValueError, match=r"`patience` halves a constant learning rate. Received: `schedule` 'cosine'"):
         image_recipe(**RECIPE, schedule="cosine", patience=1)
-    with pytest.raises(ValueError, match="`schedule` must be one of"):
+    with pytest.raises(ValueError, match="`schedule` must be 'constant' or 'cosine'. Received: 'linear'"):
         image_recipe(**RECIPE, schedule="linear")

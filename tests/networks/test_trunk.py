@@ -18,6 +18,7 @@ from definition import (
 from rme_tf import ELBO, VAE, Aggressive
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.posteriors import MixturePosterior, RecursiveMixing
+from rme_tf.posteriors.draws import Draws
 
 PIXELS, LATENT = 5, 2
 RULES = {"elbo": ELBO(), **{update: algorithm(update=update) for update in UPDATES}}
@@ -244,9 +245,9 @@ def test_in_aggressive_training_the_trunk_is_of_the_encoders(binary_data, rule):
 def test_xla_compiles_the_step(binary_data, monkeypatch):
     def same_draw(self, num_samples, seed):  # XLA's generator is another
         mean, stddev = self.family.moments(self.params)
-        return (mean + 0.3 * stddev)[tf.newaxis]
+        return Draws((mean + 0.3 * stddev)[tf.newaxis])
 
-    monkeypatch.setattr(MixturePosterior, "sample_components", same_draw)
+    monkeypatch.setattr(MixturePosterior, "draw", same_draw)
     x, states = binary_data(8), []
     for options in ({"run_eagerly": True}, {"jit_compile": True}):
         keras.utils.set_random_seed(0)
