@@ -49,7 +49,7 @@ def test_every_csv_belongs_to_a_table_of_the_documents(monkeypatch):
 def test_the_rendered_tables_have_six_columns_at_most_and_no_row_of_one_seed_among_several(document):
     for block in documents.BLOCK.finditer(text_of(document)):
         tables = tables_in(block[0])
-        assert tables
+        assert tables or "Not measured yet" in block[0]
         for header, *lines in tables:
             assert len(header) <= WIDTH
             if "seeds" in header:
