@@ -104,8 +104,10 @@ class TriangularStep(tfp.bijectors.Bijector):
 
     def _inverse(self, y):
         start = self._solution(tf.stop_gradient(y))
-        slopes = tf.linalg.diag(1.0 - self._active(start) ** 2)  # matmul broadcasts further than a product does
-        jacobian = tf.stop_gradient(tf.eye(y.shape[-1]) + tf.matmul(self.outer, tf.matmul(slopes, self.inner)))
+        slopes = 1.0 - self._active(start) ** 2
+        # Rows are scaled, not multiplied by a diagonal matrix: TensorFlow 2.21's matmul by oneDNN reads and writes
+        # beyond its matrices where the second factor is one matrix for a batch [N, 1].
+        jacobian = tf.stop_gradient(tf.eye(y.shape[-1]) + tf.matmul(self.outer, slopes[..., tf.newaxis] * self.inner))
 
         def step(z):
             """Returns the Newton step from z."""
