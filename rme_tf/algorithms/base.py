@@ -162,7 +162,7 @@ class Algorithm(Configured):
         """
         if self.free_bits is None:
             return tf.zeros(tf.shape(params)[:2])
-        return self.free_bits.kl_below_floor(model, params, z, *([] if drawn is None else [drawn]))
+        return self.free_bits.kl_below_floor(model, params, z, drawn)
 
     refund = kl_below_floor  # its former name
 

@@ -53,6 +53,8 @@ class BoundAlgorithm(Algorithm):
     def __init_subclass__(cls, **kwargs):
         if {"bound", "draw"} & vars(cls).keys() and "honors" not in vars(cls):
             cls.honors = cls.honors - {"components_per_step"}
+        if "bound" in vars(cls) and "drawn_bound" not in vars(cls):
+            cls.drawn_bound = BoundAlgorithm.drawn_bound  # type: ignore[method-assign]  # not the one of another bound
         super().__init_subclass__(**kwargs)
 
     def bound(self, log_joint, log_mixture_density, log_alpha):
@@ -128,7 +130,7 @@ class BoundAlgorithm(Algorithm):
         else:
             value = self.bound(log_joint, log_density, log_alpha)
         if self.free_bits is not None:
-            below_floor = kl_weight * self.kl_below_floor(model, params, z, *([] if drawn is None else [drawn]))
+            below_floor = kl_weight * self.kl_below_floor(model, params, z, drawn)
             value += self.component_mean(below_floor, log_alpha)
         return value - model.mixing.penalty(encoding.log_alpha), log_probs
 

@@ -39,7 +39,5 @@ class ELBO(BoundAlgorithm):
 
     def drawn_bound(self, log_joint, log_mixture_density, log_weights, drawn):
         """Returns an estimate of ELBO(Q) with less noise in its gradient."""
-        if type(self).bound is not ELBO.bound:
-            return super().drawn_bound(log_joint, log_mixture_density, log_weights, drawn)
         alpha = drawn.num_drawn / drawn.num_components * tf.exp(log_weights)
         return drawn.weighted_sum(alpha, objectives.elbo(log_joint, log_mixture_density))

@@ -79,6 +79,7 @@ def test_a_new_bound_does_not_inherit_it():
         with pytest.raises(ValueError, match=f"{kind.__name__} does not honor"):
             kind(components_per_step=1)
     assert Declared(components_per_step=1).draws_some(2)
+    assert Declared.drawn_bound is BoundAlgorithm.drawn_bound is not ELBO.drawn_bound
 
 
 # Decoders that mix the rows of a batch.
