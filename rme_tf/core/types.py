@@ -28,7 +28,7 @@ class Encoding(NamedTuple):
 class PosteriorView(NamedTuple):
     """Read access to a model's posterior, for priors built from it (VampPrior)."""
 
-    posterior: Callable  # inputs [N, *input_shape], lengths [N] or None, held, share -> Q(z|x), batch [N], event [D]
+    posterior: Callable  # inputs [N, *input_shape], their lengths [N] or None, held -> Q(z|x), batch [N], event [D]
     inputs_of: Callable  # observations [N, *event_shape] -> inputs, and their lengths [N] or None
     input_shape: tuple  # event_shape; (None, E) for token ids, which are embedded
     interval: tuple[float, float] | None  # range of the entries of an input; None if unbounded

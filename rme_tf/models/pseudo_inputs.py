@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.optimizer_state import weights_replaced
-from rme_tf.core.scaled_gradient import scale_gradient
 from rme_tf.core.types import PAD, Encoding, PosteriorView
 from rme_tf.networks import ComponentNetwork
 
@@ -30,15 +29,12 @@ def inference_of(model) -> PosteriorView:
     embedders = [_embedder(name, network) for name, network in _readers(model).items()] if on_tokens else []
     _check_sizes(embedders)
 
-    def posterior(inputs, lengths=None, held=False, share=1.0):
+    def posterior(inputs, lengths=None, held=False):
+        """Returns Q(z|x) of inputs, without gradient in its params if held."""
         read = functools.partial(read_embeddings, lengths=lengths) if on_tokens else None
-        if share != 1.0:  # of the gradient in the networks, not in the inputs before them
-            inputs = scale_gradient(inputs, 1.0 / share)
         encoding = model.amortized(inputs, read=read)
         if held:
             encoding = Encoding(*map(tf.stop_gradient, encoding))
-        elif share != 1.0:
-            encoding = Encoding(*(scale_gradient(part, share) for part in encoding))
         return model.posterior_of(encoding).distribution()
 
     def inputs_of(x):

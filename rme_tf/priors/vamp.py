@@ -164,12 +164,12 @@ class Vamp(Prior):
         inference = self._bound()
         lengths = self.lengths.value if inference.masked else None
         inputs, scaled = self.pseudo_inputs(), share != 1.0
+        if scaled:  # the gradient of the networks, not of the inputs before them
+            inputs = scale_gradient(inputs, 1.0 / share)
+        posterior = inference.posterior(inputs, lengths, held)
         categorical = tfp.distributions.Categorical(logits=tf.zeros([self.num_components]))
-        if inference.owns_weights and (held or scaled):  # not the encoding alone
-            inputs = scale_gradient(inputs, 1.0 / share) if scaled else inputs
-            posterior = inference.posterior(inputs, lengths, held)
+        if scaled or (held and inference.owns_weights):  # the encoding alone is held already
             return HeldMixture(categorical, posterior, 0.0 if held else share)
-        posterior = inference.posterior(inputs, lengths, held, *([share] if scaled else []))
         return tfp.distributions.MixtureSameFamily(categorical, posterior)
 
     def _bound(self) -> PosteriorView:
