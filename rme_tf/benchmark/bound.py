@@ -11,14 +11,15 @@ import dataclasses
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark.bound_passes import MODELS, NETWORKS, ModelSizes, build, passes, row, timings
+from rme_tf.benchmark.bound_passes import MODELS, NETWORKS, ModelSizes, build, passes, row
 from rme_tf.benchmark.records import check_out, keep
+from rme_tf.benchmark.timing import turns
 from rme_tf.evaluation.likelihood_bounds import draws_per_component
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(ModelSizes):
-    """ModelSizes and numbers of the timings.
+    """Sizes and numbers of the timings.
 
     Args:
         components: number of components M of the mixtures.
@@ -54,7 +55,7 @@ def main() -> None:
         count = options.conv_images if networks == "conv" else options.images
         for name in options.models:
             model = build(networks, name, options)
-            seconds = timings(passes(model, count, options.samples, options.jit_compile), options.rounds)
+            seconds = turns(passes(model, count, options.samples, options.jit_compile), options.rounds)
             title = f"{NETWORKS[networks]}, {name}"
             draws = draws_per_component(options.samples, model.num_components)
             table.append(row(title, seconds, count * draws * model.num_components))

@@ -8,21 +8,21 @@ image by one sample.
 """
 
 import dataclasses
-import math
 
 import numpy as np
 import tyro
 from tabulate import tabulate
 
-from rme_tf.benchmark.bound_passes import ModelSizes, build, passes, row, timings
+from rme_tf.benchmark.bound_passes import ModelSizes, build, passes, row
 from rme_tf.benchmark.processes import in_new_process
 from rme_tf.benchmark.records import check_out, keep
-from rme_tf.core import memory
+from rme_tf.benchmark.timing import memory_of, turns
+from rme_tf.evaluation.likelihood_bounds import draws_per_component
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """ModelSizes and numbers of the timings.
+    """Sizes and numbers of the timings.
 
     Args:
         components: numbers of components M, of mixtures with one trunk; 20 dimensions and 28 x 28 pixels.
@@ -53,7 +53,7 @@ def cases(options: Options) -> dict[str, tuple[str, ModelSizes]]:
 
 
 def measured(networks: str, sizes: ModelSizes, count: int, options: Options) -> tuple[dict[str, np.ndarray], float]:
-    """Returns the times of `timings`, and the MiB of an evaluation.
+    """Returns the times of `turns`, and the MiB of an evaluation.
 
     The memory is NaN on other systems than Linux.
 
@@ -66,12 +66,8 @@ def measured(networks: str, sizes: ModelSizes, count: int, options: Options) -> 
     model = build(networks, "RME, shared trunk", sizes)
     runs = passes(model, count, options.samples, jit_compile=True)
     passes(model, 1, 1)["bound"]()
-    memory.reset_peak()
-    before = memory.peak()
-    runs["bound"]()
-    after = memory.peak()
-    used = math.nan if before is None or after is None else after - before
-    return timings(runs, options.rounds), used
+    used, _ = memory_of(runs["bound"])
+    return turns(runs, options.rounds), used
 
 
 def main() -> None:
@@ -82,7 +78,7 @@ def main() -> None:
     for name, (networks, sizes) in cases(options).items():
         count = options.conv_images if networks == "conv" else options.images
         seconds, used = in_new_process(measured, networks, sizes, count, options)
-        samples = -(-options.samples // sizes.components) * sizes.components
+        samples = draws_per_component(options.samples, sizes.components) * sizes.components
         columns = row(name, seconds, count * samples)
         table.append({"case": name, **{key: columns[key] for key in list(columns)[1:]}, "MiB of an evaluation": used})
         record[name] = {key: values.tolist() for key, values in seconds.items()}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +26,7 @@ NETWORKS = {"mlp": "MLP", "conv": "convolutions"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelSizes:
-    """ModelSizes of a model.
+    """Sizes of a model.
 
     Args:
         components: number of components M of the mixtures.
@@ -44,11 +43,12 @@ class ModelSizes:
 
 def build(networks: str, name: str, sizes: ModelSizes) -> VAE:
     """Returns a model that is not compiled."""
+    lookup(NETWORKS, networks, "network")
     choices = lookup(MODELS, name, "model")
     layers = {f"{part}_options": {"units": sizes.units} for part in ("encoder", "decoder")}
     return VAE.from_names(
         **{"num_components": sizes.components, **choices},
-        encoder=lookup({name: name for name in NETWORKS}, networks, "network"),
+        encoder=networks,
         decoder=networks,
         **(layers if networks == "mlp" else {}),
         input_shape=(sizes.side, sizes.side, 1),
@@ -93,24 +93,6 @@ def _decode(decoder, codes, size: int):
         lambda done, _: done < tf.shape(codes)[0], body, state, shape_invariants=shapes, parallel_iterations=1
     )
     return outputs[-1]
-
-
-def timings(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Returns the seconds and CPU seconds [rounds, 2] of each run.
-
-    A first round, which compiles, is left out.
-
-    Args:
-        runs: name -> function to time.
-        rounds: number of timings of each run.
-    """
-    seconds: dict[str, list] = {name: [] for name in runs}
-    for _ in range(rounds + 1):
-        for name, run in runs.items():
-            start = np.array([time.perf_counter(), time.process_time()])
-            run()
-            seconds[name].append(np.array([time.perf_counter(), time.process_time()]) - start)
-    return {name: np.array(values[1:]) for name, values in seconds.items()}
 
 
 def row(name: str, seconds: dict[str, np.ndarray], codes: int) -> dict:

@@ -8,8 +8,8 @@ and memory grow in proportion to the size, and smaller where they grow less.
 
 import dataclasses
 import functools
-import time
-from typing import NamedTuple
+import itertools
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from tabulate import tabulate
 from rme_tf.benchmark.contenders import Contender, Sizes, model_of
 from rme_tf.benchmark.processes import in_new_process, on_cores
 from rme_tf.benchmark.records import check_out, keep
-from rme_tf.benchmark.timing import images, memory_of_a_step
+from rme_tf.benchmark.timing import images, memory_of_a_step, turns
 from rme_tf.core.registry import lookup
 
 
@@ -79,8 +79,8 @@ def cases(axis: Axis, contender: Contender, most: int | None = None) -> list[tup
     values = [value for value in axis.values if most is None or value <= most]
     if axis.of == "components":
         return [(value, dataclasses.replace(contender, components=value), axis.sizes) for value in values]
-    others = {field.name: getattr(axis.sizes, field.name) for field in dataclasses.fields(Sizes)}
-    return [(value, contender, Sizes(**{**others, axis.of: value})) for value in values]
+    grown: list[dict[str, Any]] = [{axis.of: value} for value in values]
+    return [(size[axis.of], contender, dataclasses.replace(axis.sizes, **size)) for size in grown]
 
 
 def seconds_of_a_step(contender: Contender, sizes: Sizes, steps: int, rounds: int) -> list[float]:
@@ -91,12 +91,7 @@ def seconds_of_a_step(contender: Contender, sizes: Sizes, steps: int, rounds: in
     keras.utils.disable_interactive_logging()
     x = images(sizes.side, sizes.batch_size * steps)
     fit = functools.partial(model_of(contender, sizes).fit, x, batch_size=sizes.batch_size, verbose=0)
-    seconds = []
-    for _ in range(rounds + 1):
-        start = time.process_time()
-        fit()
-        seconds.append((time.process_time() - start) / steps)
-    return seconds[1:]
+    return (turns({"fit": fit}, rounds)["fit"][:, 1] / steps).tolist()
 
 
 def memory_of(contender: Contender, sizes: Sizes) -> tuple[float, float]:
@@ -139,12 +134,11 @@ def main() -> None:
     """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
-    pairs = [
-        (axis, training)
-        for axis in options.axes
-        for training in options.trainings
-        if lookup(AXES, axis, "size") and lookup(TRAININGS, training, "training")
-    ]
+    for name in options.axes:
+        lookup(AXES, name, "size")
+    for name in options.trainings:
+        lookup(TRAININGS, name, "training")
+    pairs = list(itertools.product(options.axes, options.trainings))
     with on_cores(options.cores):
         numbers = {pair: measured(*pair, options) for pair in pairs}
     table = [row for pair in pairs for row in rows(*pair, numbers[pair])]

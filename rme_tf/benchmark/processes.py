@@ -4,12 +4,12 @@ import contextlib
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from multiprocessing.context import BaseContext
 
 import numpy as np
 
+from rme_tf.benchmark.timing import seconds_of
 from rme_tf.core.validation import check_count
 
 
@@ -110,6 +110,4 @@ def _serve(connection, build: Callable, arguments: tuple) -> None:
     run = build(*arguments)
     with contextlib.suppress(EOFError):
         while connection.recv():
-            start, cpu = time.perf_counter(), time.process_time()
-            run()
-            connection.send((time.perf_counter() - start, time.process_time() - cpu))
+            connection.send(seconds_of(run))
