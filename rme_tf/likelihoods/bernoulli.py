@@ -35,8 +35,7 @@ class Bernoulli(Likelihood):
             return super().log_prob(params, x)
         logits = tf.convert_to_tensor(params)
         signs = 1.0 - 2.0 * tf.cast(x, logits.dtype)
-        pixels = list(range(-len(self.event_shape), 0))
-        return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=pixels)
+        return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=self.event_axes)
 
     def prepared(self, x, totals):
         """Returns log p(x|z), -sum softplus((1 - 2 x) l), of fixed x."""

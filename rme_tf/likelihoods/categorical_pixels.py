@@ -46,7 +46,7 @@ class CategoricalPixels(Levels):
         # Only the logits have an axis of levels.
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(tf.broadcast_to(level, shape), [-1]), logits)
         losses = tf.ensure_shape(tf.reshape(losses, shape), static)
-        return -tf.reduce_sum(losses, axis=list(range(-len(self.event_shape), 0)))
+        return -tf.reduce_sum(losses, axis=self.event_axes)
 
     def _mean(self, params):
         levels = tf.range(LEVELS, dtype=tf.float32) / (LEVELS - 1)

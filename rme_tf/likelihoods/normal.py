@@ -72,7 +72,8 @@ class Normal(Likelihood):
         mean, scale = params, self.scale
         if scale is None:
             mean, raw = self._split(params)
-            scale = self._positive(raw + tf.zeros_like(mean) + self._raw_initial)
+            raw += tf.zeros_like(mean) if self.scale_kind == "per_image" else 0.0
+            scale = self._positive(raw + self._raw_initial)
         return tfp.distributions.Independent(
             tfp.distributions.Normal(mean, scale), reinterpreted_batch_ndims=len(self.event_shape)
         )

@@ -43,9 +43,12 @@ class Flow(tfp.distributions.TransformedDistribution):
 
     def _fixed_draws(self):
         """Returns [2 N, ..., D]."""
+        return self.bijector.forward(self.distribution.mean() + self.distribution.stddev() * self._fixed_noise())
+
+    def _fixed_noise(self):
+        """Returns [2 N, 1, ..., D]."""
         noise = white_noise(self.event_shape[0])
-        noise = tf.constant(noise.reshape(len(noise), *[1] * self.batch_shape.rank, -1))
-        return self.bijector.forward(self.distribution.mean() + self.distribution.stddev() * noise)
+        return tf.constant(noise.reshape(len(noise), *[1] * self.batch_shape.rank, -1))
 
 
 class FlowMixture(Flow):
@@ -70,9 +73,7 @@ class FlowMixture(Flow):
         """Returns [M, 2 N, ..., D]."""
         normals = self.distribution.components_distribution
         mean, stddev = (_first(part, -2)[:, tf.newaxis] for part in (normals.mean(), normals.stddev()))
-        noise = white_noise(self.event_shape[0])
-        noise = tf.constant(noise.reshape(len(noise), *[1] * self.batch_shape.rank, -1))
-        return self.bijector.forward(mean + stddev * noise)
+        return self.bijector.forward(mean + stddev * self._fixed_noise())
 
 
 def _first(values, axis: int):
