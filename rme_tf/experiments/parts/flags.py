@@ -16,7 +16,7 @@ from rme_tf.experiments.parts.fields import (
     with_option,
 )
 from rme_tf.experiments.parts.form import form_of, value_at
-from rme_tf.experiments.parts.form_words import grouped
+from rme_tf.experiments.parts.form_words import grouped, switched_on
 
 
 class Flags:
@@ -70,8 +70,8 @@ class Flags:
     def _choice_of(self, word: str) -> Path | None:
         """Returns the path of the choice that a word is the flag of; None if it is another word."""
         name = _name(word)
-        targets = aliases_of(self.kind).get(name) or aliases_of(self.kind).get(_switched_on(name)) or (name,)
-        for path in (unconditional(targets[0]), tuple(_switched_on(name).split("."))):
+        targets = aliases_of(self.kind).get(name) or aliases_of(self.kind).get(switched_on(name)) or (name,)
+        for path in (unconditional(targets[0]), tuple(switched_on(name).split("."))):
             if word.startswith("--") and choice_at(self.kind, path) is not None:
                 return path
         return None
@@ -90,7 +90,7 @@ class Flags:
     def _in_full(self, group: list[str]) -> list[str]:
         """Returns a flag and its values, the flag by the dotted name of an option; other words as they are."""
         name = _name(group[0])
-        on = _switched_on(name)
+        on = switched_on(name)
         plain = {field.name for field in dataclasses.fields(self.kind)} - self.parts.keys()
         if not group[0].startswith("--") or not {name, on}.isdisjoint({*plain, "help"}):
             return group
@@ -116,12 +116,6 @@ class Flags:
 def _name(word: str) -> str:
     """Returns the name in a flag."""
     return word.removeprefix("--").replace("-", "_")
-
-
-def _switched_on(name: str) -> str:
-    """Returns the name of what a flag such as `algorithm.no_aggressive` switches off; another name as it is."""
-    outer, dot, last = name.rpartition(".")
-    return outer + dot + last.removeprefix("no_")
 
 
 def _value(word: str) -> Any:

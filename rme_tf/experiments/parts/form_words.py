@@ -70,7 +70,7 @@ def _spelled(group: list[str], flags: Mapping[str, Any]) -> list[str]:
 def _check_known(flag: str, flags: Mapping[str, Any]) -> None:
     """Raises ValueError for a flag that is neither in the form nor one of every command line."""
     name = flag.replace("_", "-")
-    if name == "--help" or name.startswith("--tyro-") or _switched_on(name) in flags:
+    if name == "--help" or name.startswith("--tyro-") or switched_on(name) in flags:
         return
     known = [*flags, *(_negated(flag) for flag, hint in flags.items() if hint is bool)]
     leaves = {f"--{dotted.rpartition('.')[2]}": dotted for dotted in known if "." in dotted}
@@ -87,10 +87,15 @@ def _negated(flag: str) -> str:
     return f"--{outer}{dot}no-{last}"
 
 
-def _switched_on(flag: str) -> str:
-    """Returns the flag of the truth value that a negation switches off; another flag unchanged."""
-    outer, dot, last = flag.removeprefix("--").rpartition(".")
-    return f"--{outer}{dot}{last.removeprefix('no-')}"
+def switched_on(name: str) -> str:
+    """Returns the name of the value that a negation switches off.
+
+    The name is of a flag, "--algorithm.no-aggressive", or of a field, "algorithm.no_aggressive". Another name is
+    returned unchanged.
+    """
+    start = "--" if name.startswith("--") else ""
+    outer, dot, last = name.removeprefix(start).rpartition(".")
+    return f"{start}{outer}{dot}{last.removeprefix('no-').removeprefix('no_')}"
 
 
 def _flags(form: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import plots
+from rme_tf import objectives, plots
 from rme_tf.core.compiled import compiled
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_names import plain_name
@@ -112,4 +112,4 @@ def _log_densities(model, x, z):
     """
     q = model.infer(x)
     log_q_all = q.family.component_log_probs(q.params, z[:, :, 0])[:, 0]
-    return sum(model.log_joint(x, z))[:, 0, 0], q.log_prob(z[:, :, 0])[:, 0], log_q_all
+    return sum(model.log_joint(x, z))[:, 0, 0], objectives.log_mixture(q.log_alpha, log_q_all), log_q_all

@@ -49,24 +49,31 @@ def differences_of(records: Sequence[Record], contrast: Contrast, quantity: str)
     return np.array([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
 
 
+def all_differences(records: Sequence[Record], contrasts: Sequence[Contrast]) -> dict[str, dict[str, np.ndarray]]:
+    """Returns the differences by quantity and name of the contrast, see `differences_of`."""
+    return {
+        quantity: {name_of(contrast): differences_of(records, contrast, quantity) for contrast in contrasts}
+        for quantity in QUANTITIES
+    }
+
+
 def contrast_rows(records: Sequence[Record], contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
     """Returns the rows of the table of contrasts.
 
     Differences are means ± standard errors over seeds. The p-value of log p(x) is of Student's paired t-test, with
     Holm's correction for the number of contrasts.
     """
-    gaps = {contrast: differences_of(records, contrast, QUANTITIES[0]) for contrast in contrasts}
-    tests = {name_of(contrast): stats.ttest_1samp(gap, 0.0).pvalue for contrast, gap in gaps.items() if len(gap) > 1}
-    p_values = holm({name_of(contrast): math.nan for contrast in contrasts} | tests)
+    differences = all_differences(records, contrasts)
+    gaps = differences[QUANTITIES[0]]
+    tests = {name: stats.ttest_1samp(gap, 0.0).pvalue for name, gap in gaps.items() if len(gap) > 1}
+    p_values = holm(dict.fromkeys(gaps, math.nan) | tests)
     rows = []
-    for contrast in contrasts:
-        row: dict[str, Any] = {"contrast": name_of(contrast), "seeds": len(gaps[contrast])}
-        for quantity in QUANTITIES:
-            values = differences_of(records, contrast, quantity)
-            text = mean_and_error(values) if len(values) else ""
+    for name, gap in gaps.items():
+        row: dict[str, Any] = {"contrast": name, "seeds": len(gap)}
+        for quantity, values in differences.items():
+            text = mean_and_error(values[name]) if len(values[name]) else ""
             row[quantity] = text if text.startswith("-") or not text else f"+{text}"
-        p = p_values[name_of(contrast)]
-        rows.append({**row, "p": "" if math.isnan(p) else f"{p:.3f}"})
+        rows.append({**row, "p": "" if math.isnan(p_values[name]) else f"{p_values[name]:.3f}"})
     return rows
 
 
@@ -104,12 +111,8 @@ def draw_contrasts(records: Sequence[Record], contrasts: Sequence[Contrast], pat
         contrasts: contrasts, from top to bottom.
         path: path of the figure.
     """
-    panels = {
-        f"difference in {quantity} (nats)": {
-            name_of(contrast): differences_of(records, contrast, quantity) for contrast in contrasts
-        }
-        for quantity in QUANTITIES
-    }
+    differences = all_differences(records, contrasts)
+    panels = {f"difference in {quantity} (nats)": values for quantity, values in differences.items()}
     plots.save(plots.differences(panels), pathlib.Path(path))
 
 

@@ -71,7 +71,7 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
             rendered = _contrasts(path, match, document)
         else:
             link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
-            rows, tables = _rows_and_tables(match["kind"], path, match["reference"].strip() or None)
+            rows, tables = _rows_and_tables(match, path)
             rendered = (
                 f"{page_text(rows, tables)}\n\nAll columns: [{match['study']}.csv]({pathlib.Path(link).as_posix()})."
             )
@@ -90,9 +90,7 @@ def csv_files(text: str, results=RESULTS) -> dict[pathlib.Path, str]:
     for match in BLOCK.finditer(text):
         if match["kind"] in WITHOUT_CSV:
             continue
-        rows, _ = _rows_and_tables(
-            match["kind"], study_path(match["study"], results), match["reference"].strip() or None
-        )
+        rows, _ = _rows_and_tables(match, study_path(match["study"], results))
         path = TABLES / f"{match['study']}.csv"
         if files.setdefault(path, table := csv_text(rows)) != table:
             raise ValueError(f"Expected one table for each study of a document. Received: two that differ, for {path}.")
@@ -142,8 +140,9 @@ def _draw_contrasts(text: str) -> None:
             draw_contrasts(load_records([path]), read_contrasts(match["reference"].split()), _figure_of(match))
 
 
-def _rows_and_tables(kind: str, path: pathlib.Path, reference: str | None) -> tuple[list[dict], tuple[PageTable, ...]]:
+def _rows_and_tables(match: re.Match, path: pathlib.Path) -> tuple[list[dict], tuple[PageTable, ...]]:
     """Returns all rows and columns of a marked block, and the tables that show some of them."""
+    kind, reference = match["kind"], match["reference"].strip() or None
     if kind == "comparison":
         records = load_records([path])
         rows = comparison_rows(records, str(reference))
