@@ -284,8 +284,7 @@ def test_columns_that_come_and_go_keep_to_their_epochs(tiny_model, tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_only_the_last_checkpoint_is_kept(tiny_model, tmp_path):
-    pair = resumable(tiny_model, tmp_path, algorithm=ELBO())
-    train_to(*pair, 3)
+    train_to(*resumable(tiny_model, tmp_path, algorithm=ELBO()), 3)
     assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]
 
 
