@@ -18,7 +18,7 @@ TEXT = {"units": 1024, "embedding-size": 512, "max-length": 80, "memory-length":
 WORDS = {"vocabulary-size": 20_000, "memory-vocabulary-size": 20_000}
 # Name of the record -> module of the benchmark, and flags.
 BENCHMARKS: dict[str, tuple[str, list[str]]] = {
-    "gpu_steps": ("steps", ["--networks", "conv", "mlp", "--trainings", *STEPS]),
+    "gpu_steps": ("steps", ["--networks", "conv", "mlp", "--trainings", *STEPS, "--conv-trainings", *STEPS]),
     "gpu_text": (
         "text",
         [

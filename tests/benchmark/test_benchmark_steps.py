@@ -88,7 +88,7 @@ def test_a_training_is_of_the_named_model(name):
 
 def test_without_jax_its_trainings_are_left_out(monkeypatch):
     monkeypatch.setattr(steps.importlib.util, "find_spec", lambda name: None)
-    assert not any("JAX" in name for name in steps.chosen(steps.Options()))
+    assert not any("JAX" in name for name in steps.chosen(steps.Options(), "mlp"))
 
 
 def test_a_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch, capsys):
@@ -109,7 +109,7 @@ def test_a_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch, caps
         "--cores=1",
         f"--out={out}",
     ]
-    monkeypatch.setattr(sys, "argv", ["steps", *flags, "--networks", "conv", "--trainings", "VAE", "RME(5)"])
+    monkeypatch.setattr(sys, "argv", ["steps", *flags, "--networks", "conv", "--conv-trainings", "VAE", "RME(5)"])
     steps.main()
     assert "RME(5)" in capsys.readouterr().out
     expected = {
