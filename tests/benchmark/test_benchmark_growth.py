@@ -24,17 +24,14 @@ def test_one_size_grows_and_the_others_stay(name):
 
 def test_growth_in_proportion_is_one():
     numbers = [
-        {"value": 32, "seconds": [1.0, 2.0, 3.0], "MiB of a step": 10.0, "peak MiB": 100.0},
-        {"value": 64, "seconds": [8.0, 8.0, 9.0], "MiB of a step": 30.0, "peak MiB": 200.0},
+        {"value": 32, "seconds": [1.0, 2.0, 3.0], "peak MiB": 100.0},
+        {"value": 64, "seconds": [8.0, 8.0, 9.0], "peak MiB": 200.0},
     ]
     first, second = growth.rows("pixels on a side", "RME", numbers)
     assert (first["CPU ms"], second["CPU ms"]) == (2000.0, 8000.0)
-    assert "times in proportion, time" not in first
-    assert (second["times in proportion, time"], second["times in proportion, peak"]) == (
-        1.0,
-        0.5,
-    )  # of four times more
-    assert growth.rows("components M", "RME", numbers)[1]["times in proportion, time"] == 2.0
+    assert "times in proportion" not in first
+    assert second["times in proportion"] == 1.0  # of four times more
+    assert growth.rows("components M", "RME", numbers)[1]["times in proportion"] == 2.0
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ def test_rows_are_medians_of_the_rounds_ratios():
     ours, jax = np.array([[4.0, 2.0], [6.0, 4.0], [9.0, 5.0]]), np.array([[2.0, 1.0], [4.0, 4.0], [3.0, 5.0]])
     (row,) = steps.rows("mlp", {"VAE": ours, "VAE in JAX": jax})
     assert (row["step of"], row["next to"]) == ("VAE", "VAE in JAX")
-    assert (row["ms"], row["CPU ms"]) == (6.0, 4.0)
+    assert row["ms"] == 6.0
     assert (row["times its time"], row["times its CPU time"]) == (2.0, 1.0)
 
 
@@ -117,7 +117,7 @@ def test_a_run_prints_its_table_and_keeps_its_record(tmp_path, monkeypatch, caps
     }
     assert taken == [(expected, 7, 1)]
     (row,) = read_json(out)["table"]
-    assert (row["ms"], row["CPU ms"]) == (40.0, 20.0)
+    assert row["ms"] == 40.0
     assert (row["times its time"], row["times its CPU time"]) == (2.0, 1.0)
     rendered = documents.render("<!-- benchmark: benchmark_steps -->\n<!-- end of results -->", tmp_path)
     assert "| conv" in rendered
