@@ -43,12 +43,16 @@ REQUIREMENTS = [
 # Strings in a SavedModel. There is no wheel for Windows.
 TEXT_REQUIREMENTS = [f"tensorflow-text{TENSORFLOW_BOUNDS}"]
 
+# CSV files as data frames, and Parquet files.
+TABLE_REQUIREMENTS = ["pandas>=2.2", "pyarrow>=18.0"]
+
 # What turns a model into ONNX, and runs it.
 ONNX_REQUIREMENTS = ["tf2onnx>=1.17", "onnx>=1.20", "onnxruntime>=1.24"]
 
 TEST_REQUIREMENTS = [
     f"tensorflow-text{TENSORFLOW_BOUNDS}; sys_platform != 'win32'",
     *ONNX_REQUIREMENTS,
+    *TABLE_REQUIREMENTS,
     "ai-edge-litert>=2.1; sys_platform != 'win32'",  # the interpreter that replaces TensorFlow's own
     "pytest>=8.4",
     "pytest-timeout>=2.4",
@@ -105,6 +109,7 @@ setup(
         "benchmark": BENCHMARK_REQUIREMENTS,
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
         "onnx": ONNX_REQUIREMENTS,
+        "table": TABLE_REQUIREMENTS,
         "text": TEXT_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
         "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,
