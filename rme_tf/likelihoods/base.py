@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from rme_tf.core.arrays import as_array, is_symbolic
 from rme_tf.core.outer_calls import is_outer_call
@@ -39,6 +40,7 @@ class Likelihood(keras.layers.Layer):
         * `any_length`: whether an axis of x may have any length, None in `event_shape`.
         * `interval`: (low, high), if the entries of x are between two numbers.
         * `log_prob`: log p(x|z), by default of the distribution.
+        * `entry_log_prob`: log p(x_i|z) of each entry, by default of a `tfd.Independent`.
         * `prepared`: log p(x|z) of fixed x as a function of the params, if it is cheaper than `log_prob`.
         * `network_options`, `bind`: arguments for the builders of networks, and weights shared with the decoder.
         * `unconstrained`: text on the params if they may be any real numbers, such as "logits". A warning is then given
@@ -77,6 +79,29 @@ class Likelihood(keras.layers.Layer):
             x: observations that broadcast against the params. Shape [..., *event_shape].
         """
         return self.distribution(params).log_prob(x)
+
+    def entry_log_prob(self, params, x):
+        """Returns log p(x_i|z) of each entry, in nats.
+
+        `log_prob` is their sum, up to rounding.
+
+        Args:
+            params: decoder outputs. Shape [..., *params_shape].
+            x: observations that broadcast against the params. Shape [..., *event_shape].
+
+        Returns:
+            log_prob: Shape [..., *event_shape].
+
+        Raises:
+            ValueError: if the entries depend on each other given z.
+        """
+        joint = self.distribution(params)
+        if isinstance(joint, tfp.distributions.Independent) and joint.distribution.event_shape.rank == 0:
+            return joint.distribution.log_prob(x)
+        raise ValueError(
+            "Log-probabilities of single entries need a likelihood whose entries are independent given z, such as "
+            f"'bernoulli'. Received: {type(self).__name__}({self.event_shape})."
+        )
 
     def log_prob_of(self, x, *, sliced: bool = False):
         """Returns log p(x|z) of fixed observations, as a function of the params.

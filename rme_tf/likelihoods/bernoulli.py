@@ -33,9 +33,13 @@ class Bernoulli(Likelihood):
         """
         if type(self).distribution is not Bernoulli.distribution:
             return super().log_prob(params, x)
-        logits = tf.convert_to_tensor(params)
-        signs = 1.0 - 2.0 * tf.cast(x, logits.dtype)
-        return -tf.reduce_sum(tf.math.softplus(signs * logits), axis=self.event_axes)
+        return -tf.reduce_sum(_losses(params, x), axis=self.event_axes)
+
+    def entry_log_prob(self, params, x):
+        """Returns log p(x_i|z) of each entry. See `Likelihood`."""
+        if type(self).distribution is not Bernoulli.distribution:
+            return super().entry_log_prob(params, x)
+        return -_losses(params, x)
 
     def prepared(self, x, totals):
         """Returns log p(x|z), -sum softplus((1 - 2 x) l), of fixed x."""
@@ -46,3 +50,10 @@ class Bernoulli(Likelihood):
         """Returns whether each entry is exactly 0 or 1."""
         x = tf.cast(x, tf.float32)
         return tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0))
+
+
+def _losses(logits, x):
+    """Returns -log p(x_i|z) of each entry [..., *event_shape]."""
+    logits = tf.convert_to_tensor(logits)
+    signs = 1.0 - 2.0 * tf.cast(x, logits.dtype)
+    return tf.math.softplus(signs * logits)

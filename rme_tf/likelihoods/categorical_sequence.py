@@ -96,6 +96,10 @@ class CategoricalSequence(Likelihood):
         values = token_log_prob(rows, tf.reshape(tokens, [-1]), *self._logit_weights())
         return tf.where(tf.equal(tokens, PAD), 0.0, tf.reshape(values, shape))
 
+    def entry_log_prob(self, params, x):
+        """Returns `token_log_probs`, which are zero at padding."""
+        return self.token_log_probs(params, x)
+
     def log_prob(self, params, x):
         """Returns log p(x|z) [...], in nats, without padding."""
         return tf.reduce_sum(self.token_log_probs(params, x), axis=-1)  # tokens

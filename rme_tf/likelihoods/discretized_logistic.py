@@ -68,8 +68,11 @@ class DiscretizedLogistic(Levels):
         return mean, bounded(log_scale, self.min_log_scale)
 
     def _log_prob_of_pixels(self, params, x):
-        log_prob = logistic_level_log_prob(from_unit(x), *self._split(params))
-        return tf.reduce_sum(log_prob, axis=self.event_axes)
+        return tf.reduce_sum(self.entry_log_prob(params, x), axis=self.event_axes)
+
+    def entry_log_prob(self, params, x):
+        """Returns log p(x_i|z) of each entry. See `Likelihood`."""
+        return logistic_level_log_prob(from_unit(tf.cast(x, tf.float32)), *self._split(params))
 
     def prepared(self, x, totals):
         """Returns log p(x|z) of fixed x as a function of the params."""
@@ -151,6 +154,17 @@ class DiscretizedLogisticMixture(Levels):
         return x if self.has_channels else x[..., tf.newaxis]
 
     def _log_prob_of_pixels(self, params, x):
+        return self._total(self._by_pixel(params, x))
+
+    def entry_log_prob(self, params, x):
+        """Returns log p(x_i|z) of each entry of gray images. See `Likelihood`."""
+        if self.channels > 1:
+            return super().entry_log_prob(params, x)
+        log_prob = self._by_pixel(params, tf.cast(x, tf.float32))
+        return log_prob[..., tf.newaxis] if self.has_channels else log_prob
+
+    def _by_pixel(self, params, x):
+        """Returns the log-probability of each pixel, its channels together."""
         pixels = from_unit(self._with_channels(x))[..., tf.newaxis]  # [..., C, 1]
         return self._log_prob_by(functools.partial(logistic_level_log_prob, pixels), params, pixels)
 
@@ -159,15 +173,18 @@ class DiscretizedLogisticMixture(Levels):
         del totals  # the sum over pixels follows one over components
         pixels = from_unit(self._with_channels(tf.cast(x, tf.float32)))[..., tf.newaxis]  # [..., C, 1]
         log_prob = logistic_level_log_prob_of(pixels)
-        return lambda params: self._log_prob_by(log_prob, params, pixels)
+        return lambda params: self._total(self._log_prob_by(log_prob, params, pixels))
 
     def _log_prob_by(self, level_log_prob, params, pixels):
-        """Returns log p(x|z) for a function (means, log_scales) -> log-probabilities of the levels."""
+        """Returns log p of each pixel for a function (means, log_scales) -> log-probabilities of the levels."""
         logits, means, log_scales, coefficients = self._split(params)
         if coefficients is not None:
             means = _conditioned(means, coefficients, pixels)
         log_prob = tf.reduce_sum(level_log_prob(means, log_scales), axis=-2)  # channels
-        log_prob = tf.reduce_logsumexp(log_softmax(logits) + log_prob, axis=-1)  # components
+        return tf.reduce_logsumexp(log_softmax(logits) + log_prob, axis=-1)  # components
+
+    def _total(self, log_prob):
+        """Returns the sum over pixels."""
         return tf.reduce_sum(log_prob, axis=list(range(1 - len(self.params_shape), 0)))
 
     def _draw(self, params, seed):

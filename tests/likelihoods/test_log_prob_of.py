@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy.special import log_expit, log_softmax, logsumexp
 from scipy.stats import norm
 
@@ -142,6 +143,40 @@ def test_densities_at_extreme_params_are_finite_and_equal(name, options, size):
         values = likelihood.log_prob_of(tf.constant(x), sliced=sliced)(params)
         assert np.isfinite(values).all()
         np.testing.assert_allclose(values, likelihood.log_prob(params, x), rtol=1e-5, atol=1e-5)
+
+
+@every_density
+def test_entries_have_the_log_probabilities_of_the_formula(name, options):
+    likelihood = build(name, options)
+    x, params = observed(likelihood, name)[:, np.newaxis], params_of(likelihood, 2.0)
+    if name == "discretized_logistic_mixture":
+        with pytest.raises(ValueError, match=r"independent given z, .* Received: DiscretizedLogisticM"):
+            likelihood.entry_log_prob(params, x)
+        return
+    values = likelihood.entry_log_prob(tf.constant(params), tf.constant(x))
+    assert values.shape == (S, B, K, *x.shape[2:])
+    np.testing.assert_allclose(tf.reduce_sum(values, likelihood.event_axes), likelihood.log_prob(params, x), rtol=1e-5)
+    if name in FORMULAS:
+        formula = FORMULAS[name](likelihood, params.astype(float), np.asarray(x, float))
+        np.testing.assert_allclose(values, formula, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 1), (5,)], ids=str)
+def test_gray_pixels_of_a_mixture_of_logistics_are_entries(shape):
+    likelihood = LIKELIHOODS["discretized_logistic_mixture"](shape, num_mixtures=2)
+    x, params = observed(likelihood, "gray")[:, np.newaxis], params_of(likelihood, 2.0)
+    values = likelihood.entry_log_prob(params, x)
+    assert values.shape == (S, B, K, *shape)
+    np.testing.assert_allclose(tf.reduce_sum(values, likelihood.event_axes), likelihood.log_prob(params, x), rtol=1e-5)
+
+
+def test_dependent_entries_have_no_log_probabilities():
+    class Together(Bernoulli):
+        def distribution(self, params):
+            return tfp.distributions.MultivariateNormalDiag(params)
+
+    with pytest.raises(ValueError, match="independent given z"):
+        Together((5,)).entry_log_prob(np.zeros([2, 5], np.float32), np.zeros([2, 5], np.float32))
 
 
 PREPARED = [(name, options) for name, options in ALL if "prepared" in vars(LIKELIHOODS[name])]
