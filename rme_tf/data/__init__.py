@@ -22,6 +22,7 @@ from rme_tf.data.images import (
     steps_per_epoch,
     training_dataset,
 )
+from rme_tf.data.labels import UNLABELED, Labels, RowLabels
 from rme_tf.data.mnist import load_mnist
 from rme_tf.data.omniglot import load_omniglot
 from rme_tf.data.omniglot_tfds import load_omniglot_tfds
@@ -90,16 +91,17 @@ def load_images(
         bits: significant bits of the values in 16-bit files, from 9 to 16, for `folder`.
 
     Returns:
-        splits: uint8 arrays, memory-mapped for `celeb_a` and `folder`. Shape [N, H, W, C].
+        splits: uint8 arrays, memory-mapped for `celeb_a` and `folder`, with `labels` if the data set has classes.
+            Shape [N, H, W, C].
 
     Raises:
         ValueError: if the data set is unavailable or an argument does not apply to it.
     """
     options = given_options(name, path=path, size=size, channels=channels, bits=bits)
-    train, validation, test = DATASETS[name](data_dir=data_dir, download=download, **options)
-    train = _first(train, train_size, "train_size")
+    splits = DATASETS[name](data_dir=data_dir, download=download, **options)
+    optional(check_count, "train_size", train_size, most=len(splits.train))
     optional(check_count, "test_size", test_size)
-    return ImageSplits(train, validation[:test_size], test[:test_size])
+    return splits.first(train=train_size, validation=test_size, test=test_size)
 
 
 def load(
@@ -144,16 +146,12 @@ def load(
     """
     options = {"path": path, "size": size, "channels": channels, "bits": bits}
     splits = load_images(name, data_dir=data_dir, download=download, **options)
-    images = _first(lookup(splits._asdict(), split, "split"), limit, "limit")
+    images = lookup(splits._asdict(), split, "split")
+    optional(check_count, "limit", limit, most=len(images))
+    images = images[:limit]
     if split == "train":
         return reshuffled_dataset(images, batch_size=batch_size, binarization=binarization, seed=seed)
     return held_out_dataset(images, batch_size=batch_size, binarization=binarization, seed=seed)
-
-
-def _first(images, size, argument):
-    """Returns the first `size` images, all of them if it is None."""
-    optional(check_count, argument, size, most=len(images))
-    return images[:size]
 
 
 __all__ = [
@@ -161,6 +159,9 @@ __all__ = [
     "Binarization",
     "DATASETS",
     "ImageSplits",
+    "Labels",
+    "RowLabels",
+    "UNLABELED",
     "binarize",
     "cut_photographs",
     "evaluation_array",

@@ -4,11 +4,14 @@ import numpy as np
 
 from rme_tf.data.files import check_size, local_file, read_mat
 from rme_tf.data.images import ImageSplits
+from rme_tf.data.labels import numbered
 
 URL = "https://people.cs.umass.edu/~marlin/data/caltech101_silhouettes_28_split1.mat"
 SIZES = (4_100, 2_264, 2_307)
+NUM_CLASSES = 101
 
 _ARRAYS = ("train_data", "val_data", "test_data")
+_CLASSES = ("train_labels", "val_labels", "test_labels")  # from 1 on
 
 
 def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
@@ -31,11 +34,14 @@ def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
         Marlin et al. (2010), https://proceedings.mlr.press/v9/marlin10a.html
     """
     file = local_file("caltech_silhouettes", path, url=URL, data_dir=data_dir, download=download)
-    arrays = read_mat(file, dict.fromkeys(_ARRAYS, (None, 784)))
+    arrays = read_mat(file, dict.fromkeys(_ARRAYS, (None, 784)), _CLASSES)
     splits = ImageSplits(*(_images(file, arrays[name]) for name in _ARRAYS))
     for images, size in zip(splits, SIZES, strict=True):
         check_size(file, images, size)
-    return splits
+    classes = [arrays[name].ravel().astype(np.int32) - 1 for name in _CLASSES if name in arrays]
+    if tuple(map(len, classes)) != SIZES:  # a file without them, or with others
+        return splits
+    return ImageSplits(*splits, labels=numbered(classes, [f"class {number}" for number in range(1, NUM_CLASSES + 1)]))
 
 
 def _images(file, rows):

@@ -3,13 +3,14 @@
 import numpy as np
 
 from rme_tf.data.images import ImageSplits
+from rme_tf.data.labels import numbered
 
 
 def load_digits(*, data_dir=None, download=True):
     """Returns 1,257 training, 180 validation and 360 test images, [N, 8, 8, 1].
 
     The 17 gray levels, 0 to 16, are spread over 0 to 255. The data set is sorted by writer, so it is shuffled with a
-    fixed seed before it is split.
+    fixed seed before it is split. The labels are the digits.
 
     Args:
         data_dir: ignored, part of the common signature of loaders.
@@ -18,7 +19,9 @@ def load_digits(*, data_dir=None, download=True):
     del data_dir, download
     from sklearn import datasets  # imported here: it takes a second that other data sets save
 
-    levels = datasets.load_digits().images[..., np.newaxis]  # [1797, 8, 8, 1]
+    bunch = datasets.load_digits()
+    levels = bunch.images[..., np.newaxis]  # [1797, 8, 8, 1]
     pixels = np.rint(levels * (255 / 16)).astype(np.uint8)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(pixels))
-    return ImageSplits(*np.split(pixels[order], [1257, 1257 + 180]))
+    images, digits = (np.split(array[order], [1257, 1257 + 180]) for array in (pixels, bunch.target))
+    return ImageSplits(*images, labels=numbered(digits, bunch.target_names))

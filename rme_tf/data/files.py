@@ -43,12 +43,13 @@ def local_file(name, path, *, url, data_dir=None, download=True) -> pathlib.Path
     return file
 
 
-def read_mat(path, shapes):
+def read_mat(path, shapes, also=()):
     """Returns the arrays of a MATLAB file, by name.
 
     Args:
         path: path of the file.
         shapes: expected shape of each array by name; None stands for any size.
+        also: names of arrays of any shape that are returned if the file has them.
 
     Raises:
         ValueError: if the file is not a MATLAB file, or lacks arrays of these shapes.
@@ -56,14 +57,14 @@ def read_mat(path, shapes):
     from scipy import io  # imported here: other data sets do not need it
 
     try:
-        arrays = io.loadmat(path, variable_names=list(shapes))
+        arrays = io.loadmat(path, variable_names=[*shapes, *also])
     except Exception as error:  # scipy raises errors of many types for other files
         raise ValueError(f"Expected a MATLAB file. Received: {path} ({type(error).__name__}: {error}).") from error
     for name, shape in shapes.items():
         received = arrays[name].shape if name in arrays else None
         if received is None or not _fits(received, shape):
             raise ValueError(f"Expected an array {name!r} of shape {shape} in {path}. Received: {received}.")
-    return {name: arrays[name] for name in shapes}
+    return {name: arrays[name] for name in (*shapes, *also) if name in arrays}
 
 
 def _fits(received, expected) -> bool:

@@ -14,6 +14,7 @@ from rme_tf.core.validation import check_count, optional, require
 from rme_tf.data.census import passed_over, summary, take_census
 from rme_tf.data.image_files import MODES, image_suffixes, read_with_losses
 from rme_tf.data.images import ImageSplits
+from rme_tf.data.labels import class_folders, named
 from rme_tf.data.mapped import arrays_folder, mapped_splits
 
 HELD_OUT = 10  # one file in ten is for validation, another one for test
@@ -41,7 +42,8 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
             smaller number that a TIFF file declares.
 
     Returns:
-        splits: memory-mapped arrays. Shape [N, size, size, channels].
+        splits: memory-mapped arrays, with the class folders as labels if there are two at least: see
+            `labels.class_folders`. Shape [N, size, size, channels].
 
     Raises:
         ValueError: if the folder does not exist, has fewer than three images, or a split has no readable image.
@@ -63,10 +65,11 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
     lossy: dict[str, list[str]] = collections.defaultdict(list)
     folder = arrays_folder(data_dir, f"folder-{_fingerprint(root, names, size, channels, bits)}")
 
+    parts = split_names(names)
+
     def read():
         """Yields the pixels of each split."""
-        parts = split_names(names).items()
-        return {split: _pixels(root, part, (size, channels, bits), skipped, lossy) for split, part in parts}
+        return {split: _pixels(root, part, (size, channels, bits), skipped, lossy) for split, part in parts.items()}
 
     def facts():
         """Returns the unreadable and lossy files of the last `read`."""
@@ -77,7 +80,13 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
     message = summary(root, sum(map(len, splits)), census, stored["skipped"], stored["lossy"], folder / "index.json")
     if message is not None:
         warnings.warn(message, stacklevel=3)
-    return splits
+    return ImageSplits(*splits, labels=_labels(names, parts, stored["skipped"]))
+
+
+def _labels(names, parts, skipped):
+    """Returns the class folders of the images that have been read, or None without classes."""
+    classes = dict(zip(names, class_folders(names), strict=True))
+    return named([classes[name] for name in part if name not in skipped] for part in parts.values())
 
 
 def split_names(names) -> dict[str, list[str]]:

@@ -14,18 +14,61 @@ import tensorflow as tf
 from rme_tf.core.pipelines import untuned
 from rme_tf.core.registry import lookup
 from rme_tf.core.resident import ResidentRows, with_rows
-from rme_tf.core.validation import check_count
+from rme_tf.core.validation import check_count, require
 from rme_tf.data import noise
 from rme_tf.data.binarization import BINARIZATIONS, Binarization
+from rme_tf.data.labels import Labels
 from rme_tf.data.rows import row_reader, rows_in_memory
 
 
-class ImageSplits(NamedTuple):
-    """Training, validation and test images: uint8 NumPy arrays, memory-mapped if large."""
+class _Images(NamedTuple):
+    """The three arrays of `ImageSplits`."""
 
     train: np.ndarray  # [N, H, W, C]
     validation: np.ndarray  # [N', H, W, C]
     test: np.ndarray  # [N'', H, W, C]
+
+
+class ImageSplits(_Images):
+    """Training, validation and test images, a tuple of three arrays, with labels beside it.
+
+    Args:
+        train: uint8 pixels, memory-mapped if large. Shape [N, H, W, C].
+        validation: Shape [N', H, W, C].
+        test: Shape [N'', H, W, C].
+        labels: `Labels` of the images; None without labels. Training never sees them.
+
+    Raises:
+        ValueError: if a split has another number of labels than images.
+    """
+
+    labels: Labels | None = None
+
+    def __new__(cls, train, validation, test, labels=None):
+        """Returns the tuple of the three arrays, with `labels` as its attribute."""
+        splits = super().__new__(cls, train, validation, test)
+        if labels is not None:
+            sizes, counts = list(map(len, splits)), list(map(len, labels[:3]))
+            require(sizes == counts, "labels", f"be as many as the images of the splits, {sizes}", counts)
+        splits.labels = labels
+        return splits
+
+    def _replace(self, **changes):
+        """Returns splits with other arrays, without labels unless they are replaced, too."""
+        labels = changes.pop("labels", None if changes else self.labels)
+        return type(self)(**{**self._asdict(), **changes}, labels=labels)
+
+    def first(self, *, train=None, validation=None, test=None) -> "ImageSplits":
+        """Returns the first images of each split, with their labels.
+
+        Args:
+            train: number of training images; None is all.
+            validation: number of validation images; None is all.
+            test: number of test images; None is all.
+        """
+        sizes = {"train": train, "validation": validation, "test": test}
+        labels = None if self.labels is None else self.labels.first(sizes)
+        return ImageSplits(*(images[: sizes[split]] for split, images in self._asdict().items()), labels=labels)
 
 
 def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images"):

@@ -3,6 +3,9 @@
 import numpy as np
 
 from rme_tf.data.images import ImageSplits
+from rme_tf.data.labels import numbered
+
+LABEL = "label"  # feature of the class of an image
 
 
 def prepared_builder(name, *, data_dir=None, download=True):
@@ -28,7 +31,8 @@ def prepared_builder(name, *, data_dir=None, download=True):
 def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
     """Returns the splits of a data set without a validation split.
 
-    The last training images, in the order of TensorFlow Datasets, become the validation split.
+    The last training images, in the order of TensorFlow Datasets, become the validation split. The labels are the
+    classes of the feature "label".
 
     Args:
         name: name of the data set in TensorFlow Datasets.
@@ -40,9 +44,25 @@ def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
         ValueError: if the data set is missing and cannot be downloaded; the message gives the remedy.
     """
     builder = prepared_builder(name, data_dir=data_dir, download=download)
-    train, test = builder.as_dataset(split=["train", "test"], batch_size=-1)
-    train, test = np.asarray(train["image"]), np.asarray(test["image"])
-    return ImageSplits(train[:-num_validation], train[-num_validation:], test)
+    parts = builder.as_dataset(split=["train", "test"], batch_size=-1)
+    images, classes = ([np.asarray(part[key]) for part in parts] for key in ("image", LABEL))
+    return held_out_splits(images, num_validation, classes, builder.info.features[LABEL].names)
+
+
+def held_out_splits(images, num_validation, classes=None, names=()):
+    """Returns the splits of training and test images, the last training images for validation.
+
+    Args:
+        images: pair of training and test images, uint8. Shapes [N, H, W, C].
+        num_validation: number of validation images.
+        classes: pair of the numbers of their labels, shapes [N]; None without labels.
+        names: names of these numbers.
+    """
+
+    def cut(train, test):
+        return train[:-num_validation], train[-num_validation:], test
+
+    return ImageSplits(*cut(*images), labels=None if classes is None else numbered(cut(*classes), names))
 
 
 def _prepare(name, builder, data_dir, download):

@@ -82,7 +82,13 @@ class MadeBuilder:
     data_path = "made"
 
     def __init__(self, builder, facts, held_out):
+        self.info = builder.info
         self.shape = tuple(builder.info.features["image"].shape)
+        self.classes = {
+            key: feature.num_classes
+            for key, feature in builder.info.features.items()
+            if hasattr(feature, "num_classes")
+        }
         self.documented = dict(zip(ImageSplits._fields, facts.sizes, strict=True))
         few = {"train": 5, "validation": held_out or 4, "test": 3}
         self.few = {**few, "train": few["train"] + held_out}
@@ -101,17 +107,28 @@ class MadeBuilder:
             if "validation" not in names:
                 counts["train"] += counts["validation"]
             first = iter(np.cumsum([0, *(counts[name] for name in names)]))
-            parts = [{"image": distinct_images(counts[name], self.shape, next(first))} for name in names]
+            parts = [
+                {"image": distinct_images(counts[name], self.shape, next(first)), **self._labels(counts[name])}
+                for name in names
+            ]
         return parts[0] if isinstance(split, str) else parts
+
+    def _labels(self, count):
+        return {key: np.arange(count) % num_classes for key, num_classes in self.classes.items()}
 
     def _stream(self, name):
         rng = np.random.default_rng([*self.few].index(name))
 
         def examples():
-            for _ in range(self.few[name]):
-                yield {"image": rng.integers(0, 256, self.shape, np.uint8)}
+            for index in range(self.few[name]):
+                labels = {key: index % num_classes for key, num_classes in self.classes.items()}
+                yield {"image": rng.integers(0, 256, self.shape, np.uint8), **labels}
 
-        return tf.data.Dataset.from_generator(examples, output_signature={"image": tf.TensorSpec(self.shape, tf.uint8)})
+        signature = {
+            "image": tf.TensorSpec(self.shape, tf.uint8),
+            **dict.fromkeys(self.classes, tf.TensorSpec([], int)),
+        }
+        return tf.data.Dataset.from_generator(examples, output_signature=signature)
 
 
 def write_matlab_files(folder, facts):
@@ -130,10 +147,14 @@ def write_matlab_files(folder, facts):
 
     omniglot = images(sum(facts["omniglot"].sizes[:2]), 255), images(facts["omniglot"].sizes[2], 255)
     arrays = {"data": columns(omniglot[0]).T / 255.0, "testdata": columns(omniglot[1]).T / 255.0}
+    for name, part in zip(("target", "testtarget"), omniglot, strict=True):
+        arrays[name] = np.eye(50)[part[:, 0, 0] % 50].T  # the alphabet follows from the first pixel
     write("omniglot", {name: array.astype(np.float32) for name, array in arrays.items()})
     frey = images(sum(facts["frey_faces"].sizes), 255, (28, 20))
     write("frey_faces", {"ff": frey.reshape(len(frey), 560).T})
     caltech = [images(size, 1) for size in facts["caltech_silhouettes"].sizes]
-    names = ("train_data", "val_data", "test_data")
-    write("caltech_silhouettes", dict(zip(names, map(columns, caltech), strict=True)))
+    arrays = {}
+    for name, part in zip(("train", "val", "test"), caltech, strict=True):
+        arrays |= {f"{name}_data": columns(part), f"{name}_labels": 1 + part[:, 0].sum(axis=-1)[np.newaxis]}
+    write("caltech_silhouettes", arrays)  # the class, from 1 on, is the number of ones in the first row, and one
     return {"omniglot": omniglot, "frey_faces": (frey,), "caltech_silhouettes": caltech}

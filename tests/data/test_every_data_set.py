@@ -62,7 +62,7 @@ def test_a_loader_takes_the_common_keywords(name):
 @every_set
 def test_the_readme_documents_source_split_license_and_citation(name):
     assert FACTS[name].license
-    for word in ("**Source**", "**Split**", "**License**", "**Checksum", "**Citation**"):
+    for word in ("**Source**", "**Split**", "**Labels**", "**License**", "**Checksum", "**Citation**"):
         assert word in section_of(name) or name == "folder", word
     assert len(crc32_of(name)) == 3 or "recorded" in section_of(name)
 
@@ -173,6 +173,21 @@ def source_of(matlab_files, tmp_path, monkeypatch):
     return source
 
 
+def check_labels(name, splits):
+    """A label for each image, of as many classes as documented; none where none are."""
+    documented = section_of(name).split("**Labels**: ")[1]
+    if documented.startswith("none"):
+        assert splits.labels is None
+        return
+    if name == "folder":  # of the made source, which has no folders; test_labels.py has some
+        return
+    assert [len(part) for part in splits.labels[:3]] == [len(images) for images in splits]
+    assert len(set(splits.labels.names)) == int(documented.split()[0])
+    for part in splits.labels[:3]:
+        assert part.dtype == np.int32
+        assert 0 <= part.min() <= part.max() < len(splits.labels.names)
+
+
 @pytest.mark.slow
 @every_set
 def test_splits_have_the_documented_sizes_and_share_no_image_and_load_the_same_twice(name, source_of):
@@ -184,12 +199,16 @@ def test_splits_have_the_documented_sizes_and_share_no_image_and_load_the_same_t
         assert images.shape[1:] == splits.train.shape[1:]
         for size, documented in zip(images.shape[1:], FACTS[name].shape, strict=True):
             assert documented in (size, None)
+    check_labels(name, splits)
     distinct = [{hash(image.tobytes()) for image in images} for images in splits]
     assert len(set.union(*distinct)) == sum(map(len, distinct))
     first = load_images(name, **where, train_size=3, test_size=2)
     assert sizes_of(first) == (3, 2, 2)
     for some, images in zip(first, splits, strict=True):
         np.testing.assert_array_equal(some, images[: len(some)])
+    if splits.labels is not None:
+        for some, labels in zip(first.labels, splits.labels, strict=True):
+            assert list(some) == list(labels[: len(some)])
     batch = next(iter(load(name, "test", 2, limit=2, binarization="none", **where)))
     assert batch.dtype == "float32"
     np.testing.assert_allclose(batch, splits.test[:2] / np.float32(255), rtol=1e-6)

@@ -44,6 +44,21 @@ def test_a_matlab_file_is_read_upright_and_split_as_published(name, made):
         assert (splits.train[:50, ..., 0] != expected[0][:50]).any()  # shuffled
     if name == "omniglot":
         np.testing.assert_array_equal(splits.test[..., 0], expected[1])
+    if name == "frey_faces":
+        assert splits.labels is None
+        return
+    for part, labels in zip(splits, splits.labels[:3], strict=True):  # as `write_matlab_files` made them
+        first_row = part[:, 0, :, 0]
+        known = first_row[:, 0] % 50 if name == "omniglot" else (first_row == 0).sum(axis=-1)
+        np.testing.assert_array_equal(labels, known)
+
+
+def test_a_matlab_file_without_labels_is_read_as_before(made, tmp_path):
+    for name in ("omniglot", "caltech_silhouettes"):
+        arrays = io.loadmat(made[0] / name / FILES[name])
+        few = {key: value for key, value in arrays.items() if "data" in key}
+        io.savemat(tmp_path / "x.mat", few)
+        assert load_images(name, path=tmp_path / "x.mat").labels is None
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +20,13 @@ CUT = [name for name in FACTS if hasattr(module_of(name), "load_train_and_test")
 @pytest.mark.parametrize("name", CUT)
 def test_the_last_training_images_are_held_out(name, monkeypatch):
     class Builder:
+        info = SimpleNamespace(features={"label": SimpleNamespace(names=["even", "odd"])})
+
         def as_dataset(self, split, batch_size):
             assert (split, batch_size) == (["train", "test"], -1)
-            return [{"image": tf.reshape(tf.range(size), [size, 1, 1, 1])} for size in there]
+            return [
+                {"image": tf.reshape(tf.range(size), [size, 1, 1, 1]), "label": tf.range(size) % 2} for size in there
+            ]
 
     train, validation, test = FACTS[name].sizes
     there = train + validation, test
@@ -30,6 +35,9 @@ def test_the_last_training_images_are_held_out(name, monkeypatch):
     assert sizes_of(splits) == FACTS[name].sizes
     for images, count in ((np.concatenate(splits[:2]), there[0]), (splits.test, there[1])):
         np.testing.assert_array_equal(images.ravel(), np.arange(count))
+    for images, labels in zip(splits, splits.labels[:3], strict=True):
+        np.testing.assert_array_equal(labels, images.ravel() % 2)
+    assert splits.labels.names == ("even", "odd")
 
 
 def prepare(data_dir, name, images):

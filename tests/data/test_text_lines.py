@@ -21,6 +21,7 @@ MORE = {
     "tokenize": {"tokenizer": TOKENIZER},
     "train_tokenizer": {"kind": "word", "vocabulary_size": 8},
     "evaluation_dataset": {"batch_size": 2},
+    "sample_order": {"num_rows": 2},
     "sample_rows": {"num_rows": 2},
     "steps_per_epoch": {"batch_size": 2},
     "training_dataset": {"batch_size": 2},

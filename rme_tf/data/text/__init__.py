@@ -15,7 +15,7 @@ from rme_tf.data.text.docs import load_docs
 from rme_tf.data.text.kinds import TOKENIZERS, Kind
 from rme_tf.data.text.tokenizer import Tokenizer, load_tokenizer
 from rme_tf.data.text.tokenizer_training import VocabularySizeError, train_tokenizer
-from rme_tf.data.text.tokens import Tokens, sample_rows, tokenize
+from rme_tf.data.text.tokens import Tokens, sample_order, sample_rows, tokenize
 
 __all__ = [
     "BOS",
@@ -37,6 +37,7 @@ __all__ = [
     "read_files",
     "read_folder",
     "read_tfds",
+    "sample_order",
     "sample_rows",
     "steps_per_epoch",
     "tokenize",

@@ -4,14 +4,16 @@ N lines of a split. Broken lines are left out and counted, never repaired.
 """
 
 import hashlib
+import itertools
 import os
 import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from rme_tf.core.validation import check_count
+from rme_tf.data.labels import Labels, named
 from rme_tf.data.prepared import prepared_builder
-from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, is_file, shortened
+from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, divided, is_file, shortened
 
 MAX_BYTES = 100_000  # of a line; a longer line comes from a broken file
 
@@ -58,18 +60,19 @@ class Lines:
             path, never a line.
         max_bytes: largest number of bytes of a line.
         name: name of the source in warnings and errors; None is the path of the file.
+        labeled: whether lines begin with a label and a tab, which `pairs` separates from the line.
 
     Attributes:
         report: `Report` of the last full pass; None before the first one.
 
     Raises:
         ValueError: if the source is missing, is empty, is not lines or has another encoding by its first bytes; and
-            at the end of a pass, if no line is left.
+            at the end of a pass, if no line is left, or none has a label although `labeled`.
     """
 
-    def __init__(self, source, *, max_bytes=MAX_BYTES, name=None):
+    def __init__(self, source, *, max_bytes=MAX_BYTES, name=None, labeled=False):
         check_count("max_bytes", max_bytes)
-        self.report = None
+        self.report, self.labeled = None, labeled
         self._max_bytes = max_bytes
         if isinstance(source, str | os.PathLike):
             source = File(source, max_bytes)
@@ -81,14 +84,28 @@ class Lines:
         self.name = name or getattr(source, "name", f"the {type(source).__name__} of lines")
 
     def __iter__(self):
-        count = dict.fromkeys(Report._fields, 0)
+        return (line for line, _ in self.pairs())
+
+    def pairs(self):
+        """Yields each line, and its label: a str, or None without one."""
+        count, num_labels = dict.fromkeys(Report._fields, 0), 0
         for raw in self._source:
+            label, raw = divided(raw) if self.labeled else (None, raw)
             line, fate = clean(raw, self._max_bytes)
             count["lines"] += 1
             count[fate] += 1
+            num_labels += label is not None
             if fate == "kept":
-                yield line
+                yield line, label
+        if self.labeled and count["lines"] and not num_labels:
+            raise ValueError(f"Expected a label, a tab and a sentence in each line of {self.name}. Received: no label.")
         self._finish(Report(**count))
+
+    def first(self, size) -> "Lines":
+        """Returns the first lines and their labels, held in memory."""
+        pairs = itertools.islice(self.pairs(), size)
+        lines = [line if label is None else f"{label}\t{line}" for line, label in pairs]
+        return Lines(lines, name=self.name, labeled=any("\t" in line for line in lines))
 
     def fingerprint(self):
         """Returns a str that changes with the source.
@@ -102,7 +119,7 @@ class Lines:
             for raw in self._source:
                 digest.update(hashlib.sha256(as_bytes(raw)).digest())
             parts = digest.hexdigest()
-        return f"{parts}, max_bytes={self._max_bytes}"
+        return f"{parts}, max_bytes={self._max_bytes}{', labeled' if self.labeled else ''}"
 
     def _finish(self, report):
         """Stores the report of a pass, and warns about broken lines after the first pass."""
@@ -111,7 +128,7 @@ class Lines:
             remedy = report.remedy or (getattr(self._source, "remedy", "") if report.lines == 0 else "")
             raise ValueError(f"Expected at least one line of text in {self.name}. Received: {report}{remedy}")
         if first and report.not_utf8 + report.too_long + report.nul > 0:
-            warnings.warn(f"{self.name}: {report}{report.remedy}", stacklevel=3)
+            warnings.warn(f"{self.name}: {report}{report.remedy}", stacklevel=4)
 
 
 def as_lines(lines):
@@ -159,8 +176,15 @@ class TextSplits(NamedTuple):
     validation: Lines
     test: Lines
 
+    @property
+    def labels(self) -> Labels | None:
+        """Labels of the lines, after a pass over them; None for fewer than two different labels."""
+        if not any(lines.labeled for lines in self):
+            return None
+        return named([label for _, label in lines.pairs()] for lines in self)
 
-def read_files(train, validation, test, *, max_bytes=MAX_BYTES):
+
+def read_files(train, validation, test, *, max_bytes=MAX_BYTES, labeled=False):
     """Returns the splits of a corpus in three UTF-8 text files.
 
     Args:
@@ -168,14 +192,15 @@ def read_files(train, validation, test, *, max_bytes=MAX_BYTES):
         validation: path of the validation file.
         test: path of the test file.
         max_bytes: largest number of bytes of a line.
+        labeled: whether each line begins with a label and a tab.
 
     Raises:
         ValueError: if a file is missing, is empty or has no valid line.
     """
-    return _checked(Lines(path, max_bytes=max_bytes) for path in (train, validation, test))
+    return _checked(Lines(path, max_bytes=max_bytes, labeled=labeled) for path in (train, validation, test))
 
 
-def read_folder(path, *, max_bytes=MAX_BYTES):
+def read_folder(path, *, max_bytes=MAX_BYTES, labeled=False):
     """Returns the splits of a corpus in one folder of text files.
 
     The files are train.txt, validation.txt (or valid.txt, dev.txt) and test.txt, in UTF-8, with one sentence a line.
@@ -183,6 +208,7 @@ def read_folder(path, *, max_bytes=MAX_BYTES):
     Args:
         path: path of the folder.
         max_bytes: largest number of bytes of a line.
+        labeled: whether each line begins with a label and a tab.
 
     Raises:
         ValueError: if the folder or a file is missing, or a file is empty or has no valid line.
@@ -196,10 +222,10 @@ def read_folder(path, *, max_bytes=MAX_BYTES):
             there = ", ".join(sorted(entries)[:20]) or "nothing"
             raise ValueError(f"Expected {expected} in {shortened(folder)}. Received: {there}.")
         files.append(candidates[0])
-    return read_files(*files, max_bytes=max_bytes)
+    return read_files(*files, max_bytes=max_bytes, labeled=labeled)
 
 
-def read_file(path, *, seed=0, max_bytes=MAX_BYTES):
+def read_file(path, *, seed=0, max_bytes=MAX_BYTES, labeled=False):
     """Returns the splits of a corpus in one text file, 90 / 5 / 5.
 
     The split of a line depends only on its words and the seed: equal lines are in one split, and new lines in the file
@@ -209,15 +235,17 @@ def read_file(path, *, seed=0, max_bytes=MAX_BYTES):
         path: path of the UTF-8 file, which is read again in each pass over a split.
         seed: seed of the split.
         max_bytes: largest number of bytes of a line.
+        labeled: whether each line begins with a label and a tab.
 
     Raises:
         ValueError: if the file is missing or empty, or a split would have no valid line.
     """
     file = File(path, max_bytes)
-    return _checked(Lines(Share(file, split, seed), max_bytes=max_bytes) for split in TextSplits._fields)
+    shares = (Share(file, split, seed, labeled) for split in TextSplits._fields)
+    return _checked(Lines(share, max_bytes=max_bytes, labeled=labeled) for share in shares)
 
 
-def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES):
+def read_tfds(name, field, *, label=None, data_dir=None, download=True, max_bytes=MAX_BYTES):
     """Returns the splits of a text data set of TensorFlow Datasets.
 
     An example is a line. Without a validation split, the last twentieth of the training split is held out.
@@ -225,20 +253,22 @@ def read_tfds(name, field, *, data_dir=None, download=True, max_bytes=MAX_BYTES)
     Args:
         name: name of the data set, such as "lm1b", with its configuration if necessary.
         field: field of the examples with the text.
+        label: field of the examples with a class or a text that labels them; None without labels.
         data_dir: folder of the data sets; None is the default of TensorFlow Datasets.
         download: whether to download a missing data set.
         max_bytes: largest number of bytes of a line.
 
     Raises:
-        ValueError: if the data set is unavailable, or lacks the field or a training or test split.
+        ValueError: if the data set is unavailable, or lacks a field or a training or test split.
     """
     builder = prepared_builder(name, data_dir=data_dir, download=download)
-    if field not in builder.info.features:
-        choices = ", ".join(repr(choice) for choice in sorted(builder.info.features))
-        raise ValueError(f"Unknown field of {name!r}. Expected one of: {choices}. Received: {field!r}.")
+    for wanted in (field, label or field):
+        if wanted not in builder.info.features:
+            choices = ", ".join(repr(choice) for choice in sorted(builder.info.features))
+            raise ValueError(f"Unknown field of {name!r}. Expected one of: {choices}. Received: {wanted!r}.")
     splits = _tfds_splits(name, set(builder.info.splits))
-    examples = (Examples(builder, split, field) for split in splits)
-    return _checked(Lines(source, max_bytes=max_bytes) for source in examples)
+    examples = (Examples(builder, split, field, label) for split in splits)
+    return _checked(Lines(source, max_bytes=max_bytes, labeled=label is not None) for source in examples)
 
 
 def _tfds_splits(name, available):

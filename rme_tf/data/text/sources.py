@@ -89,8 +89,8 @@ class Share:
 
     remedy = " Such a small file is not for one split in three: read each split from a file of its own."
 
-    def __init__(self, file, split, seed):
-        self._file, self._seed = file, seed
+    def __init__(self, file, split, seed, labeled=False):
+        self._file, self._seed, self._labeled = file, seed, labeled
         self._bounds = _SHARES[split]
         self.name = f"{file.name} ({split})"
 
@@ -99,7 +99,8 @@ class Share:
         return (line for line in self._file if low <= self._place(line) < high)
 
     def _place(self, line):
-        """Returns a number from 0 to 99, a hash of the words of the line and the seed."""
+        """Returns a number from 0 to 99, a hash of the words of the line, without its label, and the seed."""
+        line = divided(line)[1] if self._labeled else line
         digest = hashlib.blake2b(b" ".join(line.split()), digest_size=8, key=str(self._seed).encode())
         return int.from_bytes(digest.digest()) % 100
 
@@ -109,17 +110,25 @@ class Share:
 
 
 class Examples:
-    """One field of the examples of a TensorFlow Datasets split, as bytes."""
+    """One field of the examples of a TensorFlow Datasets split, as bytes, perhaps after a label and a tab."""
 
-    def __init__(self, builder, split, field):
-        self._builder, self._split, self._field = builder, split, field
-        self.name = f"{builder.info.full_name} ({split}, {field})"
+    def __init__(self, builder, split, field, label=None):
+        self._builder, self._split, self._fields = builder, split, [field] if label is None else [field, label]
+        self.name = f"{builder.info.full_name} ({split}, {', '.join(self._fields)})"
 
     def __iter__(self):
         dataset = self._builder.as_dataset(split=self._split, shuffle_files=False)
-        texts = dataset.map(lambda example: example[self._field]).batch(_TFDS_BATCH).prefetch(1)
-        for batch in texts.as_numpy_iterator():
-            yield from batch
+        fields = dataset.map(lambda example: tuple(example[field] for field in self._fields))
+        for texts, *labels in fields.batch(_TFDS_BATCH).prefetch(1).as_numpy_iterator():
+            names = map(self._name, labels[0]) if labels else ()
+            yield from texts if not labels else (b"\t".join(pair) for pair in zip(names, texts, strict=True))
+
+    def _name(self, label) -> bytes:
+        """Returns the name of a label, "" for the number -1, which is none."""
+        names = getattr(self._builder.info.features[self._fields[1]], "names", None)
+        if isinstance(label, bytes):
+            return label
+        return b"" if label < 0 else str(names[label] if names else label).encode()
 
     def fingerprint(self):
         """Returns a str that changes with the source."""
@@ -140,6 +149,20 @@ def as_bytes(raw):
     if not isinstance(raw, str | bytes):
         raise ValueError(f"Expected lines of str. Received: a line of {type(raw).__name__}, {raw!r}.")
     return raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+
+
+def divided(raw):
+    """Returns the label of a line, str or None, and the line without it, bytes.
+
+    The label stands before the first tab. A line without a tab, or with nothing before it, has no label.
+
+    Args:
+        raw: line as str or bytes.
+    """
+    label, tab, rest = as_bytes(raw).partition(b"\t")
+    if not tab:
+        return None, label
+    return " ".join(label.decode("utf-8", "replace").split()) or None, rest
 
 
 def clean(raw, max_bytes):

@@ -98,6 +98,23 @@ def check_tokens(tokens) -> None:
         raise ValueError(f"Expected `Tokens`, which `tokenize` makes of lines. Received: {type(tokens).__name__}.")
 
 
+def sample_order(tokens, num_rows, seed=0):
+    """Returns the indices of the rows of `sample_rows`. Shape [n].
+
+    Args:
+        tokens: rows of a split, `Tokens`.
+        num_rows: number of rows n; if the split has fewer, all of them.
+        seed: non-negative seed of the draw.
+
+    Raises:
+        ValueError: if `num_rows` is below 1, or `seed` negative.
+    """
+    check_count("num_rows", num_rows)
+    check_count("seed", seed, 0)
+    check_tokens(tokens)
+    return np.random.default_rng(seed).permutation(len(tokens))[:num_rows]
+
+
 def sample_rows(tokens, num_rows, seed=0):
     """Returns random rows of a split, drawn without replacement.
 
@@ -114,10 +131,7 @@ def sample_rows(tokens, num_rows, seed=0):
     Raises:
         ValueError: if `num_rows` is below 1, or `seed` negative.
     """
-    check_count("num_rows", num_rows)
-    check_count("seed", seed, 0)
-    check_tokens(tokens)
-    return tokens.rows(np.random.default_rng(seed).permutation(len(tokens))[:num_rows])
+    return tokens.rows(sample_order(tokens, num_rows, seed))
 
 
 def tokenize(lines, tokenizer, *, max_length=None, directory=None):

@@ -131,7 +131,7 @@ class ImageRecipe(Recipe):
         warned = list(dict.fromkeys(str(warning.message) for warning in caught))
         if warned:
             print("\n".join(warned))
-        return self.diagnosable(splits._replace(train=splits.train[: self.train_size])), warned
+        return self.diagnosable(splits.first(train=self.train_size)), warned
 
     def load(self) -> Task:
         """Returns the task of the run.
@@ -182,6 +182,7 @@ class ImageRecipe(Recipe):
             export_options={},
             keep=lambda out: None,
             show=image_gallery.draw,
+            labels=None if splits.labels is None else splits.labels.first({"test": len(example)}).of("test"),
         )
 
     def diagnosable(self, splits: data.ImageSplits) -> data.ImageSplits:
@@ -197,7 +198,9 @@ class ImageRecipe(Recipe):
             return splits
         if not self.smoke:
             raise ValueError(f"`diagnosed` needs two images at least. Received: one, in the split {small[0]!r}.")
-        return splits._replace(**dict.fromkeys(small, splits.train))
+        labels = splits.labels
+        labels = None if labels is None else labels._replace(**dict.fromkeys(small, labels.train))
+        return splits._replace(**dict.fromkeys(small, splits.train), labels=labels)
 
     def more_metrics(self, model, split: str, example) -> dict[str, Any]:
         """Returns further metrics of a split.

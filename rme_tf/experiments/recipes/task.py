@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from rme_tf.data import RowLabels
 from rme_tf.models.vae import VAE
 
 
@@ -22,3 +23,4 @@ class Task(NamedTuple):
     export_options: dict[str, Any]  # of `export_saved_model`
     keep: Callable[[pathlib.Path], None]  # writes further files of the model into the run's directory
     show: Callable[[Mapping[str, Any], pathlib.Path], Any]  # finished runs by name, directory -> figures or samples
+    labels: RowLabels | None = None  # of `example`; None without labels

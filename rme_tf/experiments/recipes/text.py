@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from rme_tf.data import text
+from rme_tf.data import RowLabels, text
 from rme_tf.evaluation.collapse import collapse_report
 from rme_tf.evaluation.likelihood_bounds import perplexity
 from rme_tf.experiments.parts.part import Part
@@ -45,6 +45,8 @@ class TextRecipe(Recipe, TokenizerFields):
         test: file of test sentences; None for the corpus.
         tfds: name of a text data set of TensorFlow Datasets, in place of the corpus; None for the corpus.
         field: name of the text in that data set's examples.
+        label_field: name of a label in that data set's examples, for plots; None for no labels.
+        labeled: whether each line of the files is a label, a tab and a sentence; labels are for plots only.
         max_length: largest number of tokens of a sentence, EOS included; longer sentences are truncated.
         weight_range: limit of initial weights and biases, drawn from U(-weight_range, weight_range), also after a
             reset of the decoder; None for Keras's initializers.
@@ -70,6 +72,8 @@ class TextRecipe(Recipe, TokenizerFields):
     test: str | None = None
     tfds: str | None = None
     field: str = "text"
+    label_field: str | None = None
+    labeled: bool = False
     max_length: int = 50
     weight_range: float | None = None
     embedding_range: float | None = None
@@ -102,6 +106,12 @@ class TextRecipe(Recipe, TokenizerFields):
             )
         if any(self._files) != all(self._files):
             raise ValueError(f"Expected `train`, `validation` and `test`, or none of them. Received: {self._files}.")
+        if self.labeled and (self.tfds is not None or self.is_embedded):
+            raise ValueError(
+                "`labeled` is for files of lines: a `corpus` of yours, or `train`, `validation` and `test`."
+            )
+        if self.label_field is not None and self.tfds is None:
+            raise ValueError(f"`label_field` needs a data set, `tfds`. Received: {self.label_field!r} without one.")
 
     @property
     def model_name(self) -> str:
@@ -124,13 +134,15 @@ class TextRecipe(Recipe, TokenizerFields):
             ValueError: if the corpus is unavailable.
         """
         if self.tfds is not None:
-            return text.read_tfds(self.tfds, self.field, data_dir=self.data_dir, download=self.download)
+            options = {"label": self.label_field, "data_dir": self.data_dir, "download": self.download}
+            return text.read_tfds(self.tfds, self.field, **options)
         if all(self._files):
-            return text.read_files(*self._files)
+            return text.read_files(*self._files, labeled=self.labeled)
         if self.is_embedded:
             return text.load_docs()
         is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a very long name
-        return text.read_file(self.corpus) if is_file else text.read_folder(self.corpus)
+        read = text.read_file if is_file else text.read_folder
+        return read(self.corpus, labeled=self.labeled)
 
     def read_splits(self) -> text.TextSplits:
         """Returns splits that are large enough for the report on collapse.
@@ -188,22 +200,19 @@ class TextRecipe(Recipe, TokenizerFields):
         saved = None if self.overwrite else pathlib.Path(self.out)
         tokenizer = tokenizer_of_run(self, lines.train, saved)  # of the whole split, also if only a part is trained on
         sizes = {"train": self.train_size, "validation": self.test_size, "test": self.test_size}
-        cut = {name: _first(getattr(lines, name), size) for name, size in sizes.items() if size is not None}
+        cut = {name: getattr(lines, name).first(size) for name, size in sizes.items() if size is not None}
         return _task(self, lines._replace(**cut), tokenizer)
-
-
-def _first(lines, size: int) -> text.Lines:
-    return text.Lines(list(itertools.islice(lines, size)), name=lines.name)
 
 
 def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer) -> Task:
     """Returns the task of tokenized splits."""
     tokens = {name: _tokens(recipe, getattr(lines, name), tokenizer, name) for name in lines._fields}
-    sample = text.tokenize(_first(lines.train, TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
+    sample = text.tokenize(lines.train.first(TRAIN_EVALUATION_SIZE), tokenizer, max_length=recipe.max_length)
     evaluated = {"test": tokens["test"], "train": sample}
     print("\n".join(f"{name}: {_summary(split.report)}" for name, split in tokens.items()))
     monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
-    diagnosed = text.sample_rows(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
+    chosen = text.sample_order(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
+    diagnosed, labels = tokens["test"].rows(chosen), lines.labels
     batch_size = recipe.batch_of(len(tokens["train"]))
 
     def callbacks(history):
@@ -242,6 +251,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
         },
         keep=lambda out: keep_tokenizer(tokenizer, out),
         show=sentence_samples.show,
+        labels=None if labels is None else RowLabels(labels.test[chosen], labels.names),
     )
 
 
