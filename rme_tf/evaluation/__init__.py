@@ -11,15 +11,18 @@ from rme_tf.evaluation.likelihood_bounds import (
     perplexity,
     summarize,
 )
+from rme_tf.evaluation.linear_probe import Probe, linear_probe
 
 __all__ = [
     "Bounds",
     "CollapseReport",
     "Estimate",
+    "Probe",
     "bits_per_dimension",
     "bounds",
     "collapse_report",
     "inference_milliseconds",
+    "linear_probe",
     "log_likelihood",
     "perplexity",
     "summarize",

@@ -1,5 +1,6 @@
 """Figures from plain arrays: curves, images, posteriors, component usage."""
 
+from rme_tf.plots.codes import latent_codes
 from rme_tf.plots.comparison import curves_by_time, differences, trade_off
 from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves
 from rme_tf.plots.images import image_grid, reconstructions
@@ -14,6 +15,7 @@ __all__ = [
     "differences",
     "grid_around",
     "image_grid",
+    "latent_codes",
     "learning_curves",
     "posterior_2d",
     "reconstructions",

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rme_tf import objectives, plots
 from rme_tf.core.compiled import compiled
+from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_names import plain_name
 
@@ -20,7 +21,8 @@ CODES_PER_CHUNK = 900  # codes of a grid decoded at a time, which bounds the mem
 def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
     """Draws figures of runs on one data set; returns their paths.
 
-    The figures are learning curves, originals with reconstructions, prior samples and component usage of each model.
+    The figures are learning curves, originals with reconstructions, prior samples and component usage of each model,
+    and posterior means colored by label, if there are labels.
     With two latent dimensions, the true posterior is drawn with the components and the mixture, for the test images
     with the largest distance between the first model's posterior and the true one.
 
@@ -41,6 +43,7 @@ def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
         if run.model.num_components > 1:
             weights = run.model.predict(x, verbose=0)["weights"]
             figures[f"component_usage_{plain_name(name)}"] = plots.component_usage(weights)
+    figures.update(codes_by_label(runs))
     if all(run.model.latent_dim == 2 for run in runs.values()):
         figures["posteriors"] = plots.posterior_2d(posterior_panels(runs, x))
     paths = []

@@ -18,6 +18,7 @@ from rme_tf.experiments.recipes import image_gallery
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.monitors import monitors
 from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
+from rme_tf.experiments.recipes.probe import PROBED, ProbeFields, probe_metrics
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
@@ -64,7 +65,7 @@ def check_values(likelihood: str, binarization: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageRecipe(Recipe):
+class ImageRecipe(Recipe, ProbeFields):
     """A training run on images.
 
     Args:
@@ -140,6 +141,7 @@ class ImageRecipe(Recipe):
             ValueError: if `data.load_images` refuses an option, or the data set is unavailable.
         """
         splits, warned = self.images()
+        self.check_probe(splits.labels)
         observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
         held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
 
@@ -166,6 +168,13 @@ class ImageRecipe(Recipe):
                 return []
             return monitors(self, observations(splits.validation[:MONITORED]), history)
 
+        def metrics(model, split, bounds):
+            """Returns further metrics of a split, with the linear probe for the test set."""
+            values = self.more_metrics(model, split, example)
+            if not self.probe or split != "test":
+                return values
+            return {**values, **probe_metrics(model, [observations(x[:PROBED]) for x in splits], splits.labels)}
+
         return Task(
             model_options=self.model_options(splits.train.shape[1:]),
             steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_of(len(splits.train))),
@@ -174,7 +183,7 @@ class ImageRecipe(Recipe):
             evaluations={"test": test, "train": evaluated(splits.train[:size])},
             example=example,
             callbacks=callbacks,
-            metrics=lambda model, split, bounds: self.more_metrics(model, split, example),
+            metrics=metrics,
             facts={
                 **{split: len(images) for split, images in splits._asdict().items()},
                 **({"warnings": warned} if warned else {}),

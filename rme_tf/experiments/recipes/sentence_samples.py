@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rme_tf import plots
+from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.generation.codes import mixture_means
@@ -16,7 +17,7 @@ NUM_STEPS = 6
 
 
 def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
-    """Writes sentences.txt, and draws learning curves and diagnostics.
+    """Writes sentences.txt, and draws learning curves, diagnostics, and codes by label, if there are labels.
 
     Args:
         runs: finished runs on one corpus, by the name of the model.
@@ -29,6 +30,8 @@ def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
     records = [{"method": name, "history": run.history} for name, run in runs.items()]
     if any("mi" in run.history for run in runs.values()):
         draw_diagnostics(records, out / "diagnostics.png")
+    for name, figure in codes_by_label(runs).items():
+        plots.save(figure, out / f"{name}.png")
 
 
 def examples(run: Run) -> str:

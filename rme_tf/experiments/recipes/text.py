@@ -19,6 +19,7 @@ from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.factories import draw_uniformly
 from rme_tf.experiments.recipes.monitors import monitors
 from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
+from rme_tf.experiments.recipes.probe import PROBED, ProbeFields, probe_metrics
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.tokenizers import TokenizerFields, keep_tokenizer, make_tokenizer, tokenizer_of_run
 from rme_tf.likelihoods import LIKELIHOODS
@@ -32,7 +33,7 @@ TRAIN_EVALUATION_SIZE = 200  # training sentences whose bounds are reported in a
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TextRecipe(Recipe, TokenizerFields):
+class TextRecipe(Recipe, TokenizerFields, ProbeFields):
     """A training run on sentences, one a line.
 
     The fields of its tokenizer are listed in `TokenizerFields`.
@@ -99,6 +100,8 @@ class TextRecipe(Recipe, TokenizerFields):
             raise ValueError(f"`later_width` is for images: LSTMs are all of one width. Received: {self.later_width}.")
         if self.embedding_range is not None and self.weight_range is None:
             raise ValueError(f"`embedding_range` needs a `weight_range`. Received: {self.embedding_range}.")
+        if self.language_model and self.probe:
+            raise ValueError("A language model has no codes to probe. Expected: `probe` False. Received: True.")
         if self.language_model and (self.components, self.algorithm.name) != (1, "elbo"):
             raise ValueError(
                 "A language model has no posterior to mix. Expected: 1 component and the algorithm 'elbo'. "
@@ -213,6 +216,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
     monitored = text.sample_rows(tokens["validation"], MONITORED, EVALUATION_SEED)
     chosen = text.sample_order(tokens["test"], recipe.diagnosed, EVALUATION_SEED)
     diagnosed, labels = tokens["test"].rows(chosen), lines.labels
+    recipe.check_probe(labels)
     batch_size = recipe.batch_of(len(tokens["train"]))
 
     def callbacks(history):
@@ -227,6 +231,9 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
         }
         if split == "test":
             values["collapse"] = collapse_report(model, diagnosed, seed=EVALUATION_SEED).as_dict()
+            if recipe.probe and labels is not None:
+                rows = [split.rows(range(min(PROBED, len(split)))) for split in tokens.values()]
+                values.update(probe_metrics(model, rows, labels))
         return values
 
     return Task(

@@ -15,7 +15,9 @@ FIELDS = frozenset({"algorithm", "components", "epochs", "latent_dim", "out", "s
 
 _SHARD = r"(index|data-\d{5}-of-\d{5})"
 _CHECKPOINT = rf"(checkpoint|ckpt-\d+\.{_SHARD}|ckpt-\d+_temp/part-\d{{5}}-of-\d{{5}}\.{_SHARD})(\.tmp\w+)?"
-_FIGURES = r"(component_usage_[^/]+|diagnostics|learning_curves|posteriors|reconstructions|samples_[^/]+)\.png"
+_FIGURES = (
+    r"(codes_[^/]+|component_usage_[^/]+|diagnostics|learning_curves|posteriors|reconstructions|samples_[^/]+)\.png"
+)
 # Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
     rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | bounds\.npz | model\.keras | tokenizer\.model
