@@ -31,4 +31,4 @@ FOLDER = experiments.ImageRecipe(
 )
 
 if __name__ == "__main__":
-    experiments.main(FOLDER, __doc__)
+    experiments.main(FOLDER, __doc__, by_size=True)

@@ -19,4 +19,4 @@ TEXT = experiments.TextRecipe(
 )
 
 if __name__ == "__main__":
-    experiments.main(TEXT, __doc__)
+    experiments.main(TEXT, __doc__, by_size=True)

@@ -16,6 +16,7 @@ from rme_tf.data.prepared import prepared_builder
 from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, divided, is_file, shortened
 
 MAX_BYTES = 100_000  # of a line; a longer line comes from a broken file
+MOST_HELD_OUT = 40  # percent of the lines of one file, for validation and for the test each
 
 _FILE_NAMES = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 
@@ -225,8 +226,8 @@ def read_folder(path, *, max_bytes=MAX_BYTES, labeled=False):
     return read_files(*files, max_bytes=max_bytes, labeled=labeled)
 
 
-def read_file(path, *, seed=0, max_bytes=MAX_BYTES, labeled=False):
-    """Returns the splits of a corpus in one text file, 90 / 5 / 5.
+def read_file(path, *, seed=0, max_bytes=MAX_BYTES, labeled=False, held_out=5):
+    """Returns the splits of a corpus in one text file, 90 / 5 / 5 by default.
 
     The split of a line depends only on its words and the seed: equal lines are in one split, and new lines in the file
     do not move the others.
@@ -236,12 +237,14 @@ def read_file(path, *, seed=0, max_bytes=MAX_BYTES, labeled=False):
         seed: seed of the split.
         max_bytes: largest number of bytes of a line.
         labeled: whether each line begins with a label and a tab.
+        held_out: percent of the lines for validation, and as many for the test, at most 40.
 
     Raises:
         ValueError: if the file is missing or empty, or a split would have no valid line.
     """
+    check_count("held_out", held_out, most=MOST_HELD_OUT)
     file = File(path, max_bytes)
-    shares = (Share(file, split, seed, labeled) for split in TextSplits._fields)
+    shares = (Share(file, split, seed, held_out=held_out, labeled=labeled) for split in TextSplits._fields)
     return _checked(Lines(share, max_bytes=max_bytes, labeled=labeled) for share in shares)
 
 

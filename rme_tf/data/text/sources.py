@@ -7,7 +7,6 @@ from pathlib import Path
 
 A_LINE = "A str stands for the path of a file of lines: pass a line itself in a list, [line]."
 
-_SHARES = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # percent of the lines of one file
 _LONGEST_NAME = 200  # characters of a path in a message
 _TFDS_BATCH = 1024  # examples read at a time
 _MARKS = {  # byte order marks; UTF-32 is first, since its mark begins with the mark of UTF-16
@@ -89,9 +88,10 @@ class Share:
 
     remedy = " Such a small file is not for one split in three: read each split from a file of its own."
 
-    def __init__(self, file, split, seed, labeled=False):
+    def __init__(self, file, split, seed, *, held_out, labeled=False):
         self._file, self._seed, self._labeled = file, seed, labeled
-        self._bounds = _SHARES[split]
+        ends = {"train": (0, 100 - 2 * held_out), "validation": (100 - 2 * held_out, 100 - held_out)}
+        self._bounds = ends.get(split, (100 - held_out, 100))  # percent of the lines
         self.name = f"{file.name} ({split})"
 
     def __iter__(self):

@@ -114,11 +114,8 @@ class ImageRecipe(Recipe, ProbeFields):
         """Returns arguments of `VAE.from_names` that depend on the data."""
         return {"input_shape": input_shape}
 
-    def images(self) -> tuple[data.ImageSplits, list[str]]:
-        """Returns the splits and the loader's warnings, which are printed.
-
-        The warnings name skipped files, for example.
-        """
+    def splits(self) -> tuple[data.ImageSplits, list[str]]:
+        """Returns the splits and the loader's warnings, which name skipped files, for example."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             splits = data.load_images(
@@ -129,7 +126,11 @@ class ImageRecipe(Recipe, ProbeFields):
                 test_size=self.test_size,
                 **self.data_options,
             )
-        warned = list(dict.fromkeys(str(warning.message) for warning in caught))
+        return splits, list(dict.fromkeys(str(warning.message) for warning in caught))
+
+    def images(self) -> tuple[data.ImageSplits, list[str]]:
+        """Returns splits that are large enough, and the loader's warnings, which are printed."""
+        splits, warned = self.splits()
         if warned:
             print("\n".join(warned))
         return self.diagnosable(splits.first(train=self.train_size)), warned

@@ -9,7 +9,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from rme_tf.core.validation import check_count
 from rme_tf.data import RowLabels, text
+from rme_tf.data.text.corpus import MOST_HELD_OUT
 from rme_tf.evaluation.collapse import collapse_report
 from rme_tf.evaluation.likelihood_bounds import perplexity
 from rme_tf.experiments.parts.part import Part
@@ -39,8 +41,8 @@ class TextRecipe(Recipe, TokenizerFields, ProbeFields):
     The fields of its tokenizer are listed in `TokenizerFields`.
 
     Args:
-        corpus: folder with train.txt, validation.txt and test.txt; one file, of whose lines 5% are for validation and
-            5% for the test; or "docs", prose that comes with Python.
+        corpus: folder with train.txt, validation.txt and test.txt; one file; or "docs", prose that comes with Python.
+        held_out: percent of the lines of one file that are for validation, and as many for the test.
         train: file of training sentences, in place of the folder's; None for the corpus.
         validation: file of validation sentences; None for the corpus.
         test: file of test sentences; None for the corpus.
@@ -68,6 +70,7 @@ class TextRecipe(Recipe, TokenizerFields, ProbeFields):
     PATHS: ClassVar[tuple[str, ...]] = ("corpus", "train", "validation", "test", "tokenizer")
 
     corpus: str = EMBEDDED
+    held_out: int = 5
     train: str | None = None
     validation: str | None = None
     test: str | None = None
@@ -94,6 +97,7 @@ class TextRecipe(Recipe, TokenizerFields, ProbeFields):
     def __post_init__(self):
         super().__post_init__()
         self.check_at_least(2, "diagnosed", "max_length")
+        check_count("held_out", self.held_out, most=MOST_HELD_OUT)
         self.check_tokenizer()
         self.check_positive("weight_range", "embedding_range")
         if self.later_width != 1.0:
@@ -144,8 +148,9 @@ class TextRecipe(Recipe, TokenizerFields, ProbeFields):
         if self.is_embedded:
             return text.load_docs()
         is_file = os.path.isfile(self.corpus)  # pathlib's raises OSError for a very long name
-        read = text.read_file if is_file else text.read_folder
-        return read(self.corpus, labeled=self.labeled)
+        if is_file:
+            return text.read_file(self.corpus, labeled=self.labeled, held_out=self.held_out)
+        return text.read_folder(self.corpus, labeled=self.labeled)
 
     def read_splits(self) -> text.TextSplits:
         """Returns splits that are large enough for the report on collapse.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rme_tf.core.files import check_writable, write_json
 from rme_tf.experiments.cli import parse, refusals
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.data_sizes import parse_by_size
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.tables import summary_table
@@ -59,14 +60,15 @@ def _refuse_run_of_others(recipes: Mapping[str, Recipe], out: pathlib.Path) -> N
         raise ValueError(f"`out` must not be the directory of a run, whose record would be replaced. Received: {out}.")
 
 
-def main(defaults: Recipe, description: str | None) -> None:
+def main(defaults: Recipe, description: str | None, *, by_size: bool = False) -> None:
     """Runs the recipe of a command line, and calls `compare` on it.
 
     Args:
         defaults: recipe without flags.
         description: text at the start of `--help`.
+        by_size: whether few observations have defaults of their own, see `data_sizes`.
     """
-    recipe = parse(defaults, description)
+    recipe = (parse_by_size if by_size else parse)(defaults, description)
     with refusals():
         refuse_unusable(recipe, pathlib.Path(recipe.out))
     compare({recipe.model_name: recipe}, out=recipe.out)

@@ -1,0 +1,119 @@
+"""Defaults that follow from the size of the data, for recipes on data of one's own.
+
+A recipe's defaults are for many observations. With fewer than `FEW` training observations, an epoch would be a handful
+of steps, the warm start and the annealing would end too early or never, and large networks would overfit unnoticed.
+"""
+
+from typing import Any, NamedTuple
+
+from rme_tf.experiments.cli import parse, refusals
+from rme_tf.experiments.parts.fields import with_fields
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.images import ImageRecipe
+from rme_tf.experiments.recipes.text import TextRecipe
+
+FEW = 5_000  # training observations; with more, the defaults stay
+LEAST_BATCH = 8
+BATCHES = 16  # steps of an epoch at least, as far as `LEAST_BATCH` allows
+STEPS = 1_500  # of training, at least
+MOST_EPOCHS = 60
+LEAST_VOCABULARY = 100
+WORDS_PER_ENTRY = 8  # running words for each entry of the vocabulary: rarer words are unknown, in training too
+
+
+class DataSize(NamedTuple):
+    """Numbers of training observations, and of their words."""
+
+    num_train: int
+    num_words: int | None = None  # of sentences
+
+
+def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -> Recipe:
+    """Returns the recipe of a command line, with defaults for the size of its data.
+
+    Flags and `--config` win over these defaults, which are printed. A run of seconds, `smoke`, has its own sizes.
+
+    Args:
+        defaults: recipe without flags, for many observations.
+        description: text at the top of `--help`.
+        args: words of the command line; None for `sys.argv`.
+    """
+    recipe = parse(defaults, description, args)
+    if recipe.smoke:
+        return recipe
+    with refusals():
+        size = size_of(recipe)
+        chosen: dict[str, Any] = {}
+        for fields_for in (sizes_for, lengths_for):  # the lengths follow from sizes that flags may have set
+            chosen |= fields_for(size, recipe if chosen else defaults)
+            recipe = parse(with_fields(defaults, chosen), description, args)
+    if chosen:
+        values = ", ".join(f"{name} {recipe.option(name)}" for name in chosen)
+        print(f"For {size.num_train:,} training observations, where no flag says otherwise: {values}.")
+    return recipe
+
+
+def size_of(recipe: Recipe) -> DataSize:
+    """Returns the size of the training split of a recipe.
+
+    Raises:
+        ValueError: if the data are unavailable.
+    """
+    if isinstance(recipe, TextRecipe):
+        lengths = [len(line.split()) for line in recipe.read().train][: recipe.train_size]
+        return DataSize(len(lengths), sum(lengths))
+    if isinstance(recipe, ImageRecipe):
+        return DataSize(len(recipe.splits()[0].train[: recipe.train_size]))
+    raise ValueError(f"Expected a recipe of images or of sentences. Received: {type(recipe).__name__}.")
+
+
+def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
+    """Returns the fields that follow from the size of the data alone, by dotted name; none for many observations.
+
+    Args:
+        size: size of the training split.
+        recipe: recipe with the defaults for many observations.
+    """
+    count = size.num_train
+    if count >= FEW:
+        return {}
+    batch_size = min(recipe.batch_size, max(LEAST_BATCH, power_of_two(count // BATCHES)))
+    epochs = max(recipe.epochs, min(MOST_EPOCHS, -(-STEPS // max(1, count // batch_size))))
+    fields: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
+    if isinstance(recipe, TextRecipe):
+        entries = max(LEAST_VOCABULARY, (size.num_words or 0) // WORDS_PER_ENTRY)
+        fields |= {"vocabulary_size": min(recipe.vocabulary_size, entries), "held_out": 10}
+        width = 64 if count < FEW // 5 else 128
+        for part in ("encoder", "decoder"):
+            fields |= {f"{part}.{name}": width for name in ("units", "embedding_size")}
+        fields["decoder.word_dropout"] = 0.3
+        return fields
+    few = count < FEW // 5
+    fields |= {"latent_dim": 16 if few else 32, "components": 3}
+    return fields | dict.fromkeys(("encoder.filters", "decoder.filters"), 16 if few else 32)
+
+
+def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
+    """Returns the fields that follow from the batch size and the epochs of a recipe, by dotted name.
+
+    They are the epochs of the warm start, the steps of the annealing, and the end of a training that has stopped
+    improving, with the best weights; none for many observations.
+
+    Args:
+        size: size of the training split.
+        recipe: recipe with its own batch size and epochs.
+    """
+    if size.num_train >= FEW:
+        return {}
+    steps = recipe.epochs * max(1, size.num_train // recipe.batch_size)
+    fields: dict[str, Any] = {"algorithm.warm_start_epochs": recipe.epochs // 10}
+    if isinstance(recipe, TextRecipe) and recipe.option("algorithm.kl_weight.steps") is not None:
+        fields["algorithm.kl_weight.steps"] = max(1, steps // 4)
+    if recipe.train_steps is None and recipe.schedule == "constant" and recipe.patience is None:
+        fields |= {"patience": max(2, recipe.epochs // 10), "max_halvings": 2, "restore_best": True}
+    return fields
+
+
+def power_of_two(number: int) -> int:
+    """Returns the largest power of two that is at most a number of at least 1, and 1 for 0."""
+    return 1 << max(0, number.bit_length() - 1)
