@@ -209,7 +209,7 @@ def test_a_report_of_before_there_was_a_count_of_nul_is_read():
 
 def test_a_tokenizer_says_what_is_wrong_with_its_lines(tmp_path):
     def broken():
-        yield "a b"
+        yield "1 2"
         raise OSError("the disk is gone")
 
     for kind in text.TOKENIZERS:

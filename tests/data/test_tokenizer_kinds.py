@@ -17,6 +17,7 @@ from rme_tf.data.text.tokenizer_training import earlier_model
 from rme_tf.experiments.recipes.tokenizers import keep_tokenizer
 from rme_tf.serving.strings import GraphTokenizer
 from small_recipes import text_recipe
+from suited_lines import suited
 from test_export_strings import ODD
 from test_lstm import build_text_model
 
@@ -40,13 +41,14 @@ words = pytest.mark.parametrize("kind", ["whitespace", "word"])
 
 def trained(kind, corpus):
     """The tokenizer of the largest vocabulary that the lines allow for."""
-    lines = CORPORA[corpus]
+    lines = suited(kind, CORPORA[corpus])
     with pytest.raises(ValueError, match="at most") as error:
         train_tokenizer(lines, kind=kind, vocabulary_size=10_000, coverage=1.0)
     return train_tokenizer(lines, kind=kind, vocabulary_size=error.value.largest, coverage=1.0)
 
 
-def ids(tokenizer, lines=NASTY):
+def ids(tokenizer, lines=(*NASTY, *suited("integers", PLAIN))):
+    lines = list(lines)
     return [row.tolist() for row in tokenizer.encode(lines)]
 
 
@@ -75,8 +77,9 @@ def test_every_path_keeps_the_kind(kind, corpus, tmp_path):
 def test_the_graph_is_of_that_kind_too(kind, corpus):
     pytest.importorskip("tensorflow_text")
     tokenizer = trained(kind, corpus)
-    rows = GraphTokenizer(tokenizer, max_length=1000).encode(tf.constant(NASTY))
-    assert rows.to_list() == ids(tokenizer)
+    lines = [*NASTY, *suited("integers", PLAIN)]
+    rows = GraphTokenizer(tokenizer, max_length=1000).encode(tf.constant(lines))
+    assert rows.to_list() == ids(tokenizer, lines)
 
 
 @pytest.mark.slow

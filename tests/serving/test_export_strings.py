@@ -12,6 +12,7 @@ from conftest import build_tiny_model
 from processes import in_each, with_tensorflow_alone
 from rme_tf.data import text
 from rme_tf.serving import strings as serving_text
+from suited_lines import suited
 from test_lstm import build_text_model
 from test_text_tokenizer import foreign, trained
 
@@ -60,8 +61,9 @@ def docs():
 @pytest.mark.parametrize("kind", sorted(text.TOKENIZERS))
 def test_the_graph_makes_the_ids_and_the_text_of_the_tokenizer(kind, lowercase, docs):
     size = 30 if kind == "char" else 600
-    tokenizer = text.train_tokenizer(docs.train, kind=kind, vocabulary_size=size, lowercase=lowercase, coverage=0.99)
-    questions = ODD + list(docs.validation)[:300]
+    options = {"vocabulary_size": size, "lowercase": lowercase, "coverage": 0.99}
+    tokenizer = text.train_tokenizer(suited(kind, docs.train), kind=kind, **options)
+    questions = ODD + suited(kind, list(docs.validation)[:300])
     graph = in_graph(tokenizer)
     expected = tokenizer.encode(questions)
     rows = graph.encode(tf.constant(questions))

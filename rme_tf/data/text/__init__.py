@@ -12,6 +12,7 @@ from rme_tf.core.types import BOS, EOS, PAD, UNK
 from rme_tf.data.text.batches import evaluation_dataset, steps_per_epoch, training_dataset
 from rme_tf.data.text.corpus import Lines, Report, TextSplits, read_file, read_files, read_folder, read_tfds
 from rme_tf.data.text.docs import load_docs
+from rme_tf.data.text.integers import integer_lines, integer_rows, integer_tokenizer
 from rme_tf.data.text.kinds import TOKENIZERS, Kind
 from rme_tf.data.text.tokenizer import Tokenizer, load_tokenizer
 from rme_tf.data.text.tokenizer_training import VocabularySizeError, train_tokenizer
@@ -31,6 +32,9 @@ __all__ = [
     "UNK",
     "VocabularySizeError",
     "evaluation_dataset",
+    "integer_lines",
+    "integer_rows",
+    "integer_tokenizer",
     "load_docs",
     "load_tokenizer",
     "read_file",

@@ -10,6 +10,8 @@ _PUNCTUATION = "!-/:-@\\[-^`{-~\u00a1-\u00bf\u0964\u0965\u2010-\u2027\u2030-\u20
 # vowel signs of Indic scripts. Both patterns are also valid in RE2, for graph code.
 _WORDS = re.compile(f"[^\\s{_PUNCTUATION}]+(?:['\u2019-][^\\s{_PUNCTUATION}]+)*|[{_PUNCTUATION}]")
 BETWEEN_SPACES = re.compile(r"[^\s]+")
+INTEGERS = "integers"
+_INTEGER = re.compile("0|-?[1-9][0-9]*")  # in one form, so that equal integers are one token
 _MARK = "rme_tf:"
 
 
@@ -19,11 +21,21 @@ class Kind(NamedTuple):
     model_type: str
     unknown: str  # text of UNK in `decode`
     word: re.Pattern | None = None  # pattern of a word, which is never split; None leaves the pieces to the model
+    form: re.Pattern | None = None  # pattern of the words that a tokenizer is trained on; None is any
+
+    def check(self, word: str) -> None:
+        """Raises ValueError for a word of another form."""
+        if self.form is not None and not self.form.fullmatch(word):
+            raise ValueError(
+                "Expected integers separated by white space, such as 12 0 -3, without a plus or leading zeros. "
+                f"Received: {word!r}. The kind 'whitespace' takes any words."
+            )
 
 
 TOKENIZERS = {
     "bpe": Kind("bpe", "<unk>"),
     "char": Kind("char", "<unk>"),
+    INTEGERS: Kind("word", " <unk>", BETWEEN_SPACES, _INTEGER),
     "unigram": Kind("unigram", "<unk>"),
     "whitespace": Kind("word", " <unk>", BETWEEN_SPACES),
     "word": Kind("word", " <unk>", _WORDS),

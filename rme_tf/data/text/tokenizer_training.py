@@ -40,7 +40,8 @@ def train_tokenizer(lines, *, kind="unigram", vocabulary_size, lowercase=False, 
 
     Text is normalized to the Unicode form NFKC. A word tokenizer has the V - 4 most frequent words and UNK for all
     others; `decode` then puts a space between any two words. The kind "word" separates words from punctuation. The
-    kind "whitespace" splits at white space, with `<unk>` for an unknown word, as the Penn Treebank is published.
+    kind "whitespace" splits at white space, with `<unk>` for an unknown word, as the Penn Treebank is published. The
+    kind "integers" is for lines of integers, and does not split them either.
 
     Args:
         lines: `Lines`, the path of a file of lines, or an iterable of str.
@@ -102,6 +103,8 @@ def _fitted(lines, kind: Kind, vocabulary_size, *, words, lowercase, coverage, l
         lines = _sample(lines, limit, seed)
     if kind.word is not None:
         lines, coverage = words(lines, kind.word, rule), 1.0
+    if kind.form is not None:
+        lines = _of_form(lines, kind)
     return _train(
         lines,
         {
@@ -171,6 +174,14 @@ def _sample(lines, limit, seed):
         if place < limit:
             sample[place : place + 1] = [line]
     return sample
+
+
+def _of_form(lines, kind: Kind):
+    """Yields the lines; raises ValueError for a word of another form than the kind has."""
+    for line in lines:
+        for word in line.split():
+            kind.check(word)
+        yield line
 
 
 def _words(lines, pattern, rule, *, normalize):

@@ -9,6 +9,7 @@ from typing import Any
 from rme_tf.core.types import UNK
 from rme_tf.core.validation import check_count, optional
 from rme_tf.data import text
+from rme_tf.data.text.kinds import INTEGERS
 from rme_tf.data.text.tokenizer_training import check_training, earlier_model
 
 KEPT = "tokenizer.model"
@@ -19,10 +20,10 @@ class TokenizerFields:
     """Fields of a recipe for its tokenizer.
 
     Args:
-        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; or a SentencePiece
-            .model file.
+        tokenizer: "word", "whitespace", "unigram", "bpe" or "char", trained on the training split; "integers" for lines
+            of integers, such as events or notes; or a SentencePiece .model file.
         vocabulary_size: number of ids V of a trained tokenizer; for a corpus that is too small, the largest possible
-            number is used, with a warning.
+            number is used, with a warning except for integers.
         tokenizer_lines: largest number of training sentences for the tokenizer, drawn by a fixed seed and held in
             memory; None for all.
         coverage: fraction of the characters that a tokenizer of pieces or characters must know, at least 0.98.
@@ -68,7 +69,7 @@ def make_tokenizer(recipe: TokenizerFields, lines) -> text.Tokenizer:
             if error.largest is None or not UNK + 1 < error.largest < size:
                 raise
             size = error.largest
-    if size < recipe.vocabulary_size:
+    if size < recipe.vocabulary_size and recipe.tokenizer != INTEGERS:
         warnings.warn(
             f"The training sentences allow for a vocabulary of {size:,} by the tokenizer {recipe.tokenizer!r}: "
             f"the run has that in place of {recipe.vocabulary_size:,}.",
