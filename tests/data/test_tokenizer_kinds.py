@@ -32,6 +32,7 @@ NASTY = [
     "e.g. wait... wait\u2026 1\u20442 \u00bd a.m.",
     "_UNK <unk> <UNK>",
 ]
+QUESTIONS = [*NASTY, *suited("integers", PLAIN)]
 OPTIONS = {"lowercase": False, "coverage": 1.0, "limit": None, "seed": 0}
 
 every_corpus = pytest.mark.parametrize("corpus", sorted(CORPORA))
@@ -47,9 +48,8 @@ def trained(kind, corpus):
     return train_tokenizer(lines, kind=kind, vocabulary_size=error.value.largest, coverage=1.0)
 
 
-def ids(tokenizer, lines=(*NASTY, *suited("integers", PLAIN))):
-    lines = list(lines)
-    return [row.tolist() for row in tokenizer.encode(lines)]
+def ids(tokenizer, lines=None):
+    return [row.tolist() for row in tokenizer.encode(QUESTIONS if lines is None else lines)]
 
 
 @every_corpus
@@ -77,9 +77,8 @@ def test_every_path_keeps_the_kind(kind, corpus, tmp_path):
 def test_the_graph_is_of_that_kind_too(kind, corpus):
     pytest.importorskip("tensorflow_text")
     tokenizer = trained(kind, corpus)
-    lines = [*NASTY, *suited("integers", PLAIN)]
-    rows = GraphTokenizer(tokenizer, max_length=1000).encode(tf.constant(lines))
-    assert rows.to_list() == ids(tokenizer, lines)
+    rows = GraphTokenizer(tokenizer, max_length=1000).encode(tf.constant(QUESTIONS))
+    assert rows.to_list() == ids(tokenizer)
 
 
 @pytest.mark.slow
