@@ -6,16 +6,15 @@ import re
 import warnings
 from collections.abc import Callable
 
-import keras
-
 from rme_tf.core import invalid_inputs
 from rme_tf.core.keras_compat import layers_of
 from rme_tf.likelihoods import Likelihood
+from rme_tf.models.description import DescribedModel
 
 REMEDY = "`rme_tf.export_saved_model(model, path)` writes any model, for TensorFlow to serve."
 
 
-class ArtifactModel(keras.Model):
+class ArtifactModel(DescribedModel):
     """A model whose forward pass can be written as a file.
 
     To be implemented by subclasses:
