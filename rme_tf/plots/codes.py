@@ -8,9 +8,9 @@ from rme_tf.plots.style import COLORS, MARKERS, color, styled
 
 MAX_NAMES = 24  # the most frequent labels, which have a color and a name; the others are gray
 LEGEND_ROWS = 12
-GRAY = "#bbbbbb"
 
 _OTHERS, _NONE = "other labels", "no label"
+_GRAYS = {_OTHERS: "#9a9a9a", _NONE: "#d4d4d4"}
 
 
 @styled
@@ -37,8 +37,7 @@ def latent_codes(codes, labels=None, names=None, *, title=None):
     else:
         for place, (name, rows) in enumerate(_groups(labels, names, len(codes))):
             marker = MARKERS[place // len(COLORS) % len(MARKERS)]
-            shade = color(place) if name not in (_OTHERS, _NONE) else GRAY
-            axes.scatter(*points[rows].T, color=shade, marker=marker, label=name, **look)
+            axes.scatter(*points[rows].T, color=_GRAYS.get(name, color(place)), marker=marker, label=name, **look)
         columns = -(-len(axes.collections) // LEGEND_ROWS)
         figure.set_figwidth(figure.get_figwidth() + 1.2 * columns)
         figure.legend(loc="outside right upper", ncols=columns, markerscale=2)

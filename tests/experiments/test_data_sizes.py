@@ -1,0 +1,115 @@
+"""Defaults for few observations: numbers of a pure function, and command lines whose flags win."""
+
+import pathlib
+import runpy
+
+import pytest
+from PIL import Image
+
+from rme_tf.experiments import with_fields
+from rme_tf.experiments.recipes.data_sizes import (
+    FEW,
+    DataSize,
+    lengths_for,
+    parse_by_size,
+    power_of_two,
+    size_of,
+    sizes_for,
+)
+
+RECIPES = pathlib.Path(__file__).parents[2] / "recipes"
+TEXT, FOLDER = (runpy.run_path(str(RECIPES / f"{name}.py"))[name.upper()] for name in ("text", "folder"))
+
+
+def chosen(recipe, *size):
+    """The recipe with its fields for a size of the data."""
+    size = DataSize(*size)
+    recipe = with_fields(recipe, sizes_for(size, recipe))
+    return with_fields(recipe, lengths_for(size, recipe))
+
+
+@pytest.mark.parametrize(("number", "power"), [(0, 1), (1, 1), (2, 2), (3, 2), (8, 8), (31, 16), (128, 128)])
+def test_a_batch_is_a_power_of_two(number, power):
+    assert power_of_two(number) == power
+
+
+@pytest.mark.parametrize("recipe", [TEXT, FOLDER], ids=["text", "folder"])
+@pytest.mark.parametrize("count", [3, 30, 160, 400, 1000, 2500, FEW - 1])
+def test_few_observations_have_enough_steps_and_a_training_that_can_end(recipe, count):
+    few = chosen(recipe, count, 16 * count)
+    steps = max(1, count // few.batch_size)
+    assert few.batch_size <= max(8, count // 8)
+    assert few.batch_size <= recipe.batch_size
+    assert recipe.epochs <= few.epochs <= 60
+    assert 1 <= few.option("algorithm.warm_start_epochs") < few.epochs / 4
+    assert few.restore_best
+    assert few.patience < few.epochs
+    if recipe is TEXT:
+        assert few.option("algorithm.kl_weight.steps") <= few.epochs * steps / 2
+        assert few.vocabulary_size <= recipe.vocabulary_size
+
+
+@pytest.mark.parametrize("recipe", [TEXT, FOLDER], ids=["text", "folder"])
+def test_many_observations_keep_the_defaults(recipe):
+    assert chosen(recipe, FEW, 20 * FEW) == recipe == chosen(recipe, 10**7, 10**9)
+
+
+def test_numbers_for_two_hundred_lines_and_five_hundred_photographs():
+    text, photos = chosen(TEXT, 180, 2_900), chosen(FOLDER, 400)
+    assert (text.batch_size, text.epochs, text.vocabulary_size, text.held_out) == (8, 60, 362, 10)
+    assert (photos.batch_size, photos.epochs, photos.components) == (16, 60, 3)
+
+
+def test_a_training_of_other_length_has_no_end_of_its_own():
+    for fields in ({"train_steps": 100}, {"schedule": "cosine"}, {"patience": 4}):
+        assert "restore_best" not in lengths_for(DataSize(200, 3000), with_fields(TEXT, fields))
+
+
+@pytest.fixture
+def lines(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("\n".join(f"word{index % 40} and word{index % 7} of {index}" for index in range(200)))
+    return path
+
+
+def test_flags_and_files_win(lines, tmp_path, capsys):
+    common = ["--corpus", str(lines), "--out", str(tmp_path / "run")]
+    default = parse_by_size(TEXT, None, common)
+    assert default.batch_size == 8
+    assert default.epochs > TEXT.epochs
+    assert "where no flag says otherwise: batch_size 8, epochs" in capsys.readouterr().out
+    flags = ["--batch-size", "16", "--epochs", "10", "--warm-start-epochs", "3", "--units", "24"]
+    explicit = parse_by_size(TEXT, None, [*common, *flags])  # also where a flag has the default of many observations
+    assert (explicit.batch_size, explicit.epochs) == (16, 10)
+    assert explicit.option("algorithm.warm_start_epochs") == 3
+    assert explicit.option("encoder.units") == explicit.option("decoder.units") == [24]
+    assert explicit.held_out == default.held_out == 10
+    (tmp_path / "a.yaml").write_text("epochs: 12\nvocabulary_size: 77\n")
+    of_file = parse_by_size(TEXT, None, [*common, "--config", str(tmp_path / "a.yaml")])
+    assert (of_file.epochs, of_file.vocabulary_size, of_file.batch_size) == (12, 77, 8)
+    assert of_file.option("algorithm.warm_start_epochs") == 1  # a tenth of the epochs
+
+
+def test_a_run_of_seconds_has_its_own_sizes(lines):
+    smoke = parse_by_size(TEXT, None, ["--corpus", str(lines), "--smoke"])
+    assert (smoke.batch_size, smoke.epochs) == (TEXT.batch_size, TEXT.epochs)
+
+
+def test_data_that_are_not_there_end_the_command(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        parse_by_size(TEXT, None, ["--corpus", str(tmp_path / "missing.txt")])
+    assert end.value.code == 2
+    assert "missing.txt" in capsys.readouterr().err
+
+
+def test_the_size_is_of_the_training_split(lines, tmp_path):
+    recipe = with_fields(TEXT, {"corpus": str(lines)})
+    size = size_of(recipe)
+    assert 170 <= size.num_train < 190
+    assert size.num_words == 4 * size.num_train
+    assert size_of(with_fields(recipe, {"train_size": 50})).num_train == 50
+    for index in range(20):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (index, 0, 0)).save(tmp_path / "photos" / f"{index}.png")
+    fields = {"path": str(tmp_path / "photos"), "data_dir": str(tmp_path / "data"), "size": 4}
+    assert size_of(with_fields(FOLDER, fields)) == DataSize(16)
