@@ -62,6 +62,9 @@ TEST_REQUIREMENTS = [
 # The training steps that the library's are compared with, in `rme_tf.benchmark.jax_steps`.
 BENCHMARK_REQUIREMENTS = ["jax>=0.10,<0.11"]
 
+# The tuner of docs/tuning.md.
+TUNER_REQUIREMENTS = ["keras-tuner>=1.4.8"]
+
 LINT_REQUIREMENTS = [
     # Each minor release of ruff may change what it formats and which rules are on.
     "ruff>=0.17,<0.18",
@@ -111,6 +114,7 @@ setup(
         "onnx": ONNX_REQUIREMENTS,
         "table": TABLE_REQUIREMENTS,
         "text": TEXT_REQUIREMENTS,
+        "tuner": TUNER_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
         "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,
     },

@@ -171,10 +171,12 @@ def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("document", "count"), [("README.md", 3), ("docs/text.md", 2)])
+@pytest.mark.parametrize(("document", "count"), [("README.md", 3), ("docs/text.md", 3), ("docs/tuning.md", 2)])
 def test_the_snippets_of_a_document_run(document, count, tmp_path, monkeypatch, capsys):
     if document == "docs/text.md":
         pytest.importorskip("tensorflow_text")
+    if document == "docs/tuning.md":
+        pytest.importorskip("keras_tuner")
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL)
     assert len(snippets) == count
     monkeypatch.chdir(tmp_path)
