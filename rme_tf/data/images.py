@@ -30,7 +30,9 @@ class _Images(NamedTuple):
 
 
 class ImageSplits(_Images):
-    """Training, validation and test images, a tuple of three arrays, with labels beside it.
+    """Training, validation and test images, with labels as an attribute.
+
+    The tuple has the three arrays; `labels` is no part of it.
 
     Args:
         train: uint8 pixels, memory-mapped if large. Shape [N, H, W, C].

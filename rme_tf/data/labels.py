@@ -1,4 +1,4 @@
-"""Labels of observations: beside the splits, never part of what a model is trained on.
+"""Labels of observations, which no training reads.
 
 N observations of a split. A label is a number, the place of a name in a tuple of names; `UNLABELED` stands for none.
 """
@@ -24,7 +24,7 @@ class RowLabels(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Labels of training, validation and test observations, and the names of the labels."""
+    """Labels of training, validation and test observations, with their names."""
 
     train: np.ndarray  # int32, from 0 to len(names) - 1, or UNLABELED  [N]
     validation: np.ndarray  # [N']
@@ -66,9 +66,9 @@ def numbered(parts: Iterable, names: Sequence[str]) -> Labels:
 
 
 def named(parts: Iterable[Sequence[str | None]]) -> Labels | None:
-    """Returns the labels of three splits that have names, or None for fewer than two different names.
+    """Returns the labels of three splits by name, or None.
 
-    The names are sorted: by number, if all of them are integers.
+    Fewer than two different names are no labels. The names are sorted: by number, if all of them are integers.
 
     Args:
         parts: for each split, the name of each observation's label; None for an observation without one.
@@ -84,9 +84,9 @@ def named(parts: Iterable[Sequence[str | None]]) -> Labels | None:
 
 
 def class_folders(paths: Sequence[str]) -> list[str | None]:
-    """Returns the class folder of each file: the first folder of its path in which the files differ.
+    """Returns the class folder of each file.
 
-    Folders above with the name of a split, such as "train" and "test", are no classes. None stands for a file that is
+    It is the first folder of the path in which the files differ. Folders above with the name of a split, such as "train" and "test", are no classes. None stands for a file that is
     in no such folder.
 
     Args:

@@ -50,7 +50,7 @@ def load_train_and_test(name, *, num_validation, data_dir=None, download=True):
 
 
 def held_out_splits(images, num_validation, classes=None, names=()):
-    """Returns the splits of training and test images, the last training images for validation.
+    """Returns splits whose validation images are the last training images.
 
     Args:
         images: pair of training and test images, uint8. Shapes [N, H, W, C].

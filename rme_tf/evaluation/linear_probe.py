@@ -13,7 +13,7 @@ STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # inverse strengths of regularization
 
 
 class Probe(NamedTuple):
-    """Test accuracy of a linear probe, beside the accuracy without codes."""
+    """Test accuracy of a linear probe, and the accuracy without codes."""
 
     accuracy: float  # share of the test labels that are predicted
     standard_error: float  # of the accuracy, over the test observations

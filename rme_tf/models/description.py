@@ -7,11 +7,11 @@ import keras
 
 from rme_tf.core.arguments import OF_KERAS, arguments_of
 
-_SHAPES = ("latent_dim", "event_shape")  # arguments that a description says by itself
+_SHAPES = ("latent_dim", "event_shape")  # arguments that a description has by itself
 
 
 class DescribedModel(keras.Model):
-    """A model with a summary and a diagram of posterior, likelihood and prior.
+    """A model with a summary and a diagram of its parts.
 
     To be implemented by subclasses:
         * the parts of a `rme_tf.VAE`: `encoders`, `trunk`, `mixing_network`, `decoder`, `posterior_family`, `mixing`,
@@ -19,7 +19,9 @@ class DescribedModel(keras.Model):
     """
 
     def summary(self, line_length=None, positions=None, print_fn=None, **kwargs):
-        """Prints Keras's table of layers, then posterior, likelihood, prior, algorithm and weights in words.
+        """Prints Keras's table of layers, then the parts in words.
+
+        They are posterior, likelihood, prior, algorithm and weights.
 
         Args:
             line_length: as in `keras.Model.summary`.
@@ -41,7 +43,7 @@ class DescribedModel(keras.Model):
 
 
 def described(model) -> dict[str, str]:
-    """Returns words on posterior, likelihood, prior, refinement, algorithm and weights of a `VAE`, by their names."""
+    """Returns words on the parts of a `VAE`, by their names."""
     count, mixing = model.num_components, call_of(model.mixing)
     components = f"{count} component{'s' if count > 1 else ''} of {call_of(model.posterior_family)}"
     trunk = "" if model.trunk is None else f", trunk {model.trunk.name}"
@@ -60,7 +62,7 @@ def described(model) -> dict[str, str]:
 
 
 def call_of(part) -> str:
-    """Returns the class of a part, with its arguments that are not the defaults."""
+    """Returns the class of a part, with arguments other than defaults."""
     defaults = {name: argument.default for name, argument in arguments_of(type(part)).named.items()}
     if dataclasses.is_dataclass(part):
         values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
@@ -75,7 +77,10 @@ def call_of(part) -> str:
 
 
 def weights_by_part(model) -> dict[str, int]:
-    """Returns the number of weights of each part of a `VAE` that has any; shared weights count once, for the first."""
+    """Returns the number of weights of each part that has any.
+
+    Shared weights count once, for the first part.
+    """
     parts = {
         "encoders": model.encoders,
         "trunk": [model.trunk],
@@ -96,7 +101,7 @@ def weights_by_part(model) -> dict[str, int]:
 
 
 class Part(keras.layers.Layer):
-    """A box of a diagram: a layer with a name and an output shape that computes nothing.
+    """A box of a diagram, a layer that computes nothing.
 
     Args:
         output_size: shape of the output, without the batch.
@@ -160,5 +165,5 @@ def _shape(shape) -> str:
 
 def _same(value, default) -> bool:
     """Returns whether an argument has its default, lists and tuples alike."""
-    as_list = [list(each) if isinstance(each, list | tuple) else each for each in (value, default)]
-    return as_list[0] == as_list[1]
+    pair = [list(one) if isinstance(one, list | tuple) else one for one in (value, default)]
+    return pair[0] == pair[1]

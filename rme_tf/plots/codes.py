@@ -15,7 +15,7 @@ _GRAYS = {_OTHERS: "#9a9a9a", _NONE: "#d4d4d4"}
 
 @styled
 def latent_codes(codes, labels=None, names=None, *, title=None):
-    """Draws codes as points, colored by label, with a legend of the names.
+    """Draws codes as points, colored by label, with a legend.
 
     Of more than two dimensions, the first two principal components are drawn.
 

@@ -179,7 +179,7 @@ class TextSplits(NamedTuple):
 
     @property
     def labels(self) -> Labels | None:
-        """Labels of the lines, after a pass over them; None for fewer than two different labels."""
+        """Labels of the lines, after a pass over them, or None."""
         if not any(lines.labeled for lines in self):
             return None
         return named([label for _, label in lines.pairs()] for lines in self)
@@ -227,7 +227,7 @@ def read_folder(path, *, max_bytes=MAX_BYTES, labeled=False):
 
 
 def read_file(path, *, seed=0, max_bytes=MAX_BYTES, labeled=False, held_out=5):
-    """Returns the splits of a corpus in one text file, 90 / 5 / 5 by default.
+    """Returns the splits of a corpus in one text file.
 
     The split of a line depends only on its words and the seed: equal lines are in one split, and new lines in the file
     do not move the others.
@@ -265,10 +265,10 @@ def read_tfds(name, field, *, label=None, data_dir=None, download=True, max_byte
         ValueError: if the data set is unavailable, or lacks a field or a training or test split.
     """
     builder = prepared_builder(name, data_dir=data_dir, download=download)
-    for wanted in (field, label or field):
-        if wanted not in builder.info.features:
+    for name_of_field in (field, label or field):
+        if name_of_field not in builder.info.features:
             choices = ", ".join(repr(choice) for choice in sorted(builder.info.features))
-            raise ValueError(f"Unknown field of {name!r}. Expected one of: {choices}. Received: {wanted!r}.")
+            raise ValueError(f"Unknown field of {name!r}. Expected one of: {choices}. Received: {name_of_field!r}.")
     splits = _tfds_splits(name, set(builder.info.splits))
     examples = (Examples(builder, split, field, label) for split in splits)
     return _checked(Lines(source, max_bytes=max_bytes, labeled=label is not None) for source in examples)

@@ -110,7 +110,10 @@ class Share:
 
 
 class Examples:
-    """One field of the examples of a TensorFlow Datasets split, as bytes, perhaps after a label and a tab."""
+    """One field of the examples of a TensorFlow Datasets split, as bytes.
+
+    With a `label`, the name of a field, each text follows its label and a tab.
+    """
 
     def __init__(self, builder, split, field, label=None):
         self._builder, self._split, self._fields = builder, split, [field] if label is None else [field, label]
@@ -152,9 +155,9 @@ def as_bytes(raw):
 
 
 def divided(raw):
-    """Returns the label of a line, str or None, and the line without it, bytes.
+    """Returns the label of a line, and the line without it.
 
-    The label stands before the first tab. A line without a tab, or with nothing before it, has no label.
+    The label, a str or None, stands before the first tab. A line without a tab, or with nothing before it, has no label.
 
     Args:
         raw: line as str or bytes.

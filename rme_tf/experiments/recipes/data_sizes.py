@@ -1,4 +1,4 @@
-"""Defaults that follow from the size of the data, for recipes on data of one's own.
+"""Defaults of recipes that follow from the size of the data.
 
 A recipe's defaults are for many observations. With fewer than `FEW` training observations, an epoch would be a handful
 of steps, the warm start and the annealing would end too early or never, and large networks would overfit unnoticed.
@@ -29,7 +29,7 @@ class DataSize(NamedTuple):
 
 
 def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -> Recipe:
-    """Returns the recipe of a command line, with defaults for the size of its data.
+    """Returns the recipe of a command line, with defaults by data size.
 
     Flags and `--config` win over these defaults, which are printed. A run of seconds, `smoke`, has its own sizes.
 
@@ -68,7 +68,9 @@ def size_of(recipe: Recipe) -> DataSize:
 
 
 def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
-    """Returns the fields that follow from the size of the data alone, by dotted name; none for many observations.
+    """Returns the fields that follow from the size of the data alone.
+
+    They have dotted names. There are none for many observations.
 
     Args:
         size: size of the training split.
@@ -94,7 +96,7 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
 
 
 def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
-    """Returns the fields that follow from the batch size and the epochs of a recipe, by dotted name.
+    """Returns the fields that follow from batch size and epochs.
 
     They are the epochs of the warm start, the steps of the annealing, and the end of a training that has stopped
     improving, with the best weights; none for many observations.
@@ -115,5 +117,5 @@ def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
 
 
 def power_of_two(number: int) -> int:
-    """Returns the largest power of two that is at most a number of at least 1, and 1 for 0."""
+    """Returns the largest power of two up to a number, at least 1."""
     return 1 << max(0, number.bit_length() - 1)

@@ -115,7 +115,7 @@ class ImageRecipe(Recipe, ProbeFields):
         return {"input_shape": input_shape}
 
     def splits(self) -> tuple[data.ImageSplits, list[str]]:
-        """Returns the splits and the loader's warnings, which name skipped files, for example."""
+        """Returns the splits and the loader's warnings, such as skipped files."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             splits = data.load_images(
@@ -129,7 +129,7 @@ class ImageRecipe(Recipe, ProbeFields):
         return splits, list(dict.fromkeys(str(warning.message) for warning in caught))
 
     def images(self) -> tuple[data.ImageSplits, list[str]]:
-        """Returns splits that are large enough, and the loader's warnings, which are printed."""
+        """Returns splits that are large enough, and the printed warnings."""
         splits, warned = self.splits()
         if warned:
             print("\n".join(warned))

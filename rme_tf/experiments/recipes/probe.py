@@ -28,7 +28,7 @@ class ProbeFields:
 
 
 def probe_metrics(model, splits, labels: Labels) -> dict[str, dict[str, Any]]:
-    """Returns the entry of a linear probe in the metrics of the test set.
+    """Returns the metrics of a linear probe, by name.
 
     Args:
         model: trained model.

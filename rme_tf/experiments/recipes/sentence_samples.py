@@ -17,7 +17,9 @@ NUM_STEPS = 6
 
 
 def show(runs: Mapping[str, Run], out: pathlib.Path) -> None:
-    """Writes sentences.txt, and draws learning curves, diagnostics, and codes by label, if there are labels.
+    """Writes sentences.txt, and draws learning curves and diagnostics.
+
+    With labels, the codes are drawn, too.
 
     Args:
         runs: finished runs on one corpus, by the name of the model.
