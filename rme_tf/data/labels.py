@@ -86,8 +86,8 @@ def named(parts: Iterable[Sequence[str | None]]) -> Labels | None:
 def class_folders(paths: Sequence[str]) -> list[str | None]:
     """Returns the class folder of each file.
 
-    It is the first folder of the path in which the files differ. Folders above with the name of a split, such as "train" and "test", are no classes. None stands for a file that is
-    in no such folder.
+    It is the first folder of the path in which the files differ. Folders above with the name of a split, such as
+    "train" and "test", are no classes. None stands for a file that is in no such folder.
 
     Args:
         paths: relative paths with forward slashes.

@@ -179,7 +179,7 @@ class TextSplits(NamedTuple):
 
     @property
     def labels(self) -> Labels | None:
-        """Labels of the lines, after a pass over them, or None."""
+        """Labels of the lines, by a pass over them; None without two different labels."""
         if not any(lines.labeled for lines in self):
             return None
         return named([label for _, label in lines.pairs()] for lines in self)

@@ -157,7 +157,7 @@ def as_bytes(raw):
 def divided(raw):
     """Returns the label of a line, and the line without it.
 
-    The label, a str or None, stands before the first tab. A line without a tab, or with nothing before it, has no label.
+    The label, a str or None, stands before the first tab. A line without a tab, or with nothing before it, has none.
 
     Args:
         raw: line as str or bytes.

@@ -117,5 +117,5 @@ def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
 
 
 def power_of_two(number: int) -> int:
-    """Returns the largest power of two up to a number, at least 1."""
+    """Returns the largest power of two up to a number, or 1."""
     return 1 << max(0, number.bit_length() - 1)
