@@ -179,7 +179,7 @@ class TextSplits(NamedTuple):
 
     @property
     def labels(self) -> Labels | None:
-        """Labels of the lines, by a pass over them; None without two different labels."""
+        """Labels of the lines; None without two different ones."""
         if not any(lines.labeled for lines in self):
             return None
         return named([label for _, label in lines.pairs()] for lines in self)
