@@ -126,7 +126,7 @@ class MadeBuilder:
 
         signature = {
             "image": tf.TensorSpec(self.shape, tf.uint8),
-            **dict.fromkeys(self.classes, tf.TensorSpec([], int)),
+            **dict.fromkeys(self.classes, tf.TensorSpec([], tf.int64)),
         }
         return tf.data.Dataset.from_generator(examples, output_signature=signature)
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rme_tf.data import text
 from rme_tf.data.text import Lines, Report, Tokenizer, read_file, tokenize, train_tokenizer
 from rme_tf.serving.strings import GraphTokenizer
+from suited_lines import suited
 from test_text_tokens import LINES
 
 TOKENIZER = train_tokenizer(LINES, kind="word", vocabulary_size=8)
@@ -63,20 +64,21 @@ def comparable(answer):
 
 def test_every_function_is_known_by_what_it_wants():
     assert {
-        "lines": {"tokenize", "train_tokenizer"},
+        "lines": {"integer_rows", "integer_tokenizer", "tokenize", "train_tokenizer"},
         "model": {"Tokenizer"},
         "path": {"load_tokenizer", "read_file", "read_folder"},
+        "rows": {"integer_lines"},
         "source": {"Lines"},
-        "tokens": {"evaluation_dataset", "sample_rows", "steps_per_epoch", "training_dataset"},
+        "tokens": {"evaluation_dataset", "sample_order", "sample_rows", "steps_per_epoch", "training_dataset"},
         "train": {"read_files"},
     } == WANTED
 
 
 @every_taker_of_lines
 def test_a_str_and_a_path_are_read_and_are_as_good_as_their_lines(name, tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("\n".join(LINES), encoding="utf-8")
-    kept = [line for line in LINES if line.strip()]
+    path, lines = tmp_path / "a.txt", suited("integers" if name.startswith("integer") else "word", LINES)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    kept = [line for line in lines if line.strip()]
     expected = comparable(given(name, kept))
     assert comparable(given(name, str(path))) == comparable(given(name, path)) == expected
     assert comparable(given(name, Lines(path))) == expected

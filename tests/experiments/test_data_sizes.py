@@ -82,7 +82,7 @@ def test_flags_and_files_win(lines, tmp_path, capsys):
     explicit = parse_by_size(TEXT, None, [*common, *flags])  # also where a flag has the default of many observations
     assert (explicit.batch_size, explicit.epochs) == (16, 10)
     assert explicit.option("algorithm.warm_start_epochs") == 3
-    assert explicit.option("encoder.units") == explicit.option("decoder.units") == [24]
+    assert explicit.option("encoder.units") == explicit.option("decoder.units") == 24
     assert explicit.held_out == default.held_out == 10
     (tmp_path / "a.yaml").write_text("epochs: 12\nvocabulary_size: 77\n")
     of_file = parse_by_size(TEXT, None, [*common, "--config", str(tmp_path / "a.yaml")])
@@ -106,7 +106,7 @@ def test_the_size_is_of_the_training_split(lines, tmp_path):
     recipe = with_fields(TEXT, {"corpus": str(lines)})
     size = size_of(recipe)
     assert 170 <= size.num_train < 190
-    assert size.num_words == 4 * size.num_train
+    assert size.num_words == 5 * size.num_train
     assert size_of(with_fields(recipe, {"train_size": 50})).num_train == 50
     for index in range(20):
         (tmp_path / "photos").mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ def corpus(tmp_path):
     for name, part in (("train", SENTENCES[:80]), ("validation", SENTENCES[80:100]), ("test", SENTENCES[100:])):
         lines = [f"{line.split()[0].upper()}\t{line}" for line in part]
         (tmp_path / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
-    return text_recipe(corpus=str(tmp_path), labeled=True, data_dir=None, vocabulary_size=60, diagnosed=12)
+    return text_recipe(corpus=str(tmp_path), labeled=True, data_dir=None, vocabulary_size=30, diagnosed=12)
 
 
 def test_the_example_images_have_their_labels():

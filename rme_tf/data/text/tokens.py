@@ -131,7 +131,8 @@ def sample_rows(tokens, num_rows, seed=0):
     Raises:
         ValueError: if `num_rows` is below 1, or `seed` negative.
     """
-    return tokens.rows(sample_order(tokens, num_rows, seed))
+    chosen = sample_order(tokens, num_rows, seed)
+    return tokens.rows(chosen)
 
 
 def tokenize(lines, tokenizer, *, max_length=None, directory=None):
