@@ -41,7 +41,7 @@ def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
     classes = [arrays[name].ravel().astype(np.int32) - 1 for name in _CLASSES if name in arrays]
     if tuple(map(len, classes)) != SIZES:  # a file without them, or with others
         return splits
-    return ImageSplits(*splits, labels=numbered(classes, [f"class {number}" for number in range(1, NUM_CLASSES + 1)]))
+    return splits.with_labels(numbered(classes, [f"class {number}" for number in range(1, NUM_CLASSES + 1)]))
 
 
 def _images(file, rows):

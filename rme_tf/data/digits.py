@@ -24,4 +24,4 @@ def load_digits(*, data_dir=None, download=True):
     pixels = np.rint(levels * (255 / 16)).astype(np.uint8)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(pixels))
     images, digits = (np.split(array[order], [1257, 1257 + 180]) for array in (pixels, bunch.target))
-    return ImageSplits(*images, labels=numbered(digits, bunch.target_names))
+    return ImageSplits(*images).with_labels(numbered(digits, bunch.target_names))

@@ -80,7 +80,7 @@ def load_folder(*, data_dir=None, download=True, path=None, size=64, channels=3,
     message = summary(root, sum(map(len, splits)), census, stored["skipped"], stored["lossy"], folder / "index.json")
     if message is not None:
         warnings.warn(message, stacklevel=3)
-    return ImageSplits(*splits, labels=_labels(names, parts, stored["skipped"]))
+    return splits.with_labels(_labels(names, parts, stored["skipped"]))
 
 
 def _labels(names, parts, skipped):

@@ -70,7 +70,12 @@ class ImageSplits(_Images):
         """
         sizes = {"train": train, "validation": validation, "test": test}
         labels = None if self.labels is None else self.labels.first(sizes)
-        return ImageSplits(*(images[: sizes[split]] for split, images in self._asdict().items()), labels=labels)
+        parts = ImageSplits(*(images[: sizes[split]] for split, images in self._asdict().items()))
+        return parts.with_labels(labels)
+
+    def with_labels(self, labels) -> "ImageSplits":
+        """Returns the same images with other `Labels`, or with none."""
+        return ImageSplits(self.train, self.validation, self.test, labels)
 
 
 def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images"):

@@ -41,7 +41,8 @@ class Labels(NamedTuple):
         Args:
             sizes: number of observations by split; None is all.
         """
-        return self._replace(**{split: getattr(self, split)[:size] for split, size in sizes.items()})
+        cut = {split: array[: sizes.get(split)] for split, array in zip(self._fields, self[:3], strict=False)}
+        return Labels(**cut, names=self.names)
 
 
 def numbered(parts: Iterable, names: Sequence[str]) -> Labels:

@@ -62,7 +62,7 @@ def held_out_splits(images, num_validation, classes=None, names=()):
     def cut(train, test):
         return train[:-num_validation], train[-num_validation:], test
 
-    return ImageSplits(*cut(*images), labels=None if classes is None else numbered(cut(*classes), names))
+    return ImageSplits(*cut(*images)).with_labels(None if classes is None else numbered(cut(*classes), names))
 
 
 def _prepare(name, builder, data_dir, download):

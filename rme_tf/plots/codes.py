@@ -1,5 +1,7 @@
 """Figures of latent codes, colored by label."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -31,7 +33,7 @@ def latent_codes(codes, labels=None, names=None, *, title=None):
     points, axes_names = _points(codes)
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.add_subplot(xlabel=axes_names[0], ylabel=axes_names[1], title=title or "")
-    look = {"s": 9, "alpha": 0.8, "linewidth": 0}
+    look: dict[str, Any] = {"s": 9, "alpha": 0.8, "linewidth": 0}
     if labels is None:
         axes.scatter(*points.T, color=color(0), **look)
     else:

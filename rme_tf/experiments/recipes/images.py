@@ -172,7 +172,7 @@ class ImageRecipe(Recipe, ProbeFields):
         def metrics(model, split, bounds):
             """Returns further metrics of a split, with the linear probe for the test set."""
             values = self.more_metrics(model, split, example)
-            if not self.probe or split != "test":
+            if not self.probe or split != "test" or splits.labels is None:
                 return values
             return {**values, **probe_metrics(model, [observations(x[:PROBED]) for x in splits], splits.labels)}
 
@@ -208,9 +208,9 @@ class ImageRecipe(Recipe, ProbeFields):
             return splits
         if not self.smoke:
             raise ValueError(f"`diagnosed` needs two images at least. Received: one, in the split {small[0]!r}.")
-        labels = splits.labels
+        labels: Any = splits.labels
         labels = None if labels is None else labels._replace(**dict.fromkeys(small, labels.train))
-        return splits._replace(**dict.fromkeys(small, splits.train), labels=labels)
+        return splits._replace(**dict.fromkeys(small, splits.train)).with_labels(labels)
 
     def more_metrics(self, model, split: str, example) -> dict[str, Any]:
         """Returns further metrics of a split.
