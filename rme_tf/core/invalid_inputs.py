@@ -8,12 +8,12 @@ NO_TOKEN = -1  # not an id of a vocabulary
 
 
 def at_least_one(num_samples):
-    """Return the int32 scalar `num_samples`, checked to be positive.
+    """Return the int32 tensor `num_samples`, checked to be positive.
 
     Below 1, the graph raises InvalidArgumentError, unless XLA compiles it.
     """
     message = ["`num_samples` must be at least 1. Received:", num_samples]
-    with tf.control_dependencies([tf.debugging.Assert(num_samples >= 1, message)]):
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(num_samples >= 1), message)]):
         return tf.identity(num_samples)
 
 

@@ -1,13 +1,17 @@
 """Export to a SavedModel that needs only TensorFlow."""
 
+import math
+
 import keras
 import tensorflow as tf
 
 from rme_tf.core import invalid_inputs
 from rme_tf.core.files import check_writable
+from rme_tf.core.types import Encoding
 from rme_tf.evaluation.chunking import chunks
 from rme_tf.evaluation.likelihood_bounds import bounds_of_batch, draws_per_component
 from rme_tf.models.artifacts import without_cudnn
+from rme_tf.serving.row_groups import RowGroups
 from rme_tf.serving.strings import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
@@ -18,10 +22,10 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     """Writes a SavedModel, to be loaded without Keras, TFP or this library.
 
     Each signature is also a method of the object that `tf.saved_model.load(path)` returns. x is float32
-    [B, *event_shape] for any B; for sequences, x is token ids, int32 [B, T] for any T. Seeds are int32 scalars, and
-    equal seeds give equal results. Every result is a dict of float32 tensors. For sequences, `mean` is replaced by
-    `tokens`, int32 [..., max_length], the greedy decoding. For images that a decoder draws pixel by pixel, `mean` is
-    replaced by `pixels`, one draw from p(x|z), with the seed 0 in `decode`.
+    [B, *event_shape] for any B; for sequences, x is token ids, int32 [B, T] for any T. Equal seeds give equal results.
+    Every result is a dict of float32 tensors. For sequences, `mean` is replaced by `tokens`, int32 [..., max_length],
+    the greedy decoding. For images that a decoder draws pixel by pixel, `mean` is replaced by `pixels`, one draw from
+    p(x|z), with the seed 0 in `decode`.
 
         encode(x)                                weights [B, M], means [B, M, D], scales [B, M, D]
         sample_posterior(x, num_samples, seed)   z [num_samples, B, D], drawn from Q(z|x)
@@ -31,10 +35,15 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         log_likelihood(x, num_samples, seed)     log_likelihood [B], importance-weighted, in nats
         serving_default(x)                       the same as encode
 
+    `num_samples` and `seed` are int32 scalars, or have a value for each row, [B], as in TensorFlow Serving's row
+    format, `{"instances": [{"x": ..., "seed": 3}, ...]}`. With values for rows, the answer to a row is the answer to a
+    batch of that row alone, and does not depend on the other rows. `sample_posterior` and `sample_prior` then return
+    [B, num_samples, ...], and require equal `num_samples` of all rows.
+
     Invalid input never gives a plausible number. For a row of x outside of the likelihood's support (8-bit pixels that
     were not scaled, NaN, ids outside of the vocabulary, tokens after PAD), and for a z that is not finite, all floats
-    are NaN and all tokens -1; the other rows of the batch are not affected. A `num_samples` below 1 raises an
-    InvalidArgumentError.
+    are NaN and all tokens -1; the other rows of the batch are not affected. A `num_samples` below 1, and a number of
+    seeds other than B, raise an InvalidArgumentError.
 
     With a tokenizer there are also signatures on text, from encode_text(text) to log_likelihood_text(text, num_samples,
     seed), where strings `text` [B] replace x, and `tokens` in the results. The loading process must then import
@@ -82,6 +91,7 @@ class Endpoints:
         self.options = {"max_length": max_length} if self.name == "tokens" else {}
         self._infer = tf.function(model.encode, autograph=False)  # `compiled` may have a graph with cuDNN
         self._draw = tf.function(self._sample, autograph=False)
+        self._codes = tf.TensorSpec([None, model.latent_dim], tf.float32)
 
     def encode(self, x):
         """Returns `weights`, `means` and `scales` of the posterior."""
@@ -89,18 +99,19 @@ class Endpoints:
         return invalid_inputs.masked(self.model.posterior_of(self._infer(x)).moments(), valid)
 
     def sample_posterior(self, x, num_samples, seed):
-        """Returns `z` [num_samples, B, D] drawn from Q(z|x)."""
+        """Returns `z` [num_samples, B, D] drawn from Q(z|x), or [B, num_samples, D] by rows."""
         x, valid = self._read(x)
-        return invalid_inputs.masked(
-            {"z": self._draw(x, invalid_inputs.at_least_one(num_samples), seed)}, valid, axis=1
-        )
+        groups = RowGroups(tf.shape(x)[0], num_samples=invalid_inputs.at_least_one(num_samples), seed=seed)
+        z = self._draws(x, groups, groups.equal("num_samples"))
+        (valid,) = groups.split(valid)
+        return {"z": groups.joined_draws(tf.where(valid[:, tf.newaxis, :, tf.newaxis], z, math.nan))}
 
     def reconstruct(self, x, seed):
         """Returns `mean`, `tokens` or `pixels` of p(x'|z), for z drawn from Q(z|x)."""
         x, valid = self._read(x)
-        z = self._draw(x, tf.constant(1), seed)[0]
-        noise = tf.random.fold_in(_stateless(seed), 1)  # as in `VAE.reconstruct`
-        return invalid_inputs.masked({self.name: self.model.render(z, noise, **self.options)}, valid)
+        groups = RowGroups(tf.shape(x)[0], seed=seed)
+        z = self._draws(x, groups, tf.constant(1))[:, 0]  # [G, R, D]
+        return invalid_inputs.masked({self.name: groups.joined(self._render(z, groups))}, valid)
 
     def decode(self, z):
         """Returns `mean`, `tokens` or `pixels` of p(x|z)."""
@@ -108,27 +119,70 @@ class Endpoints:
 
     def sample_prior(self, num_samples, seed):
         """Returns `z` drawn from p(z), and `mean`, `tokens` or `pixels`."""
-        num_samples = invalid_inputs.at_least_one(num_samples)
-        z = self.model.prior.distribution().sample(num_samples, seed=_stateless(seed))
-        noise = tf.random.fold_in(_stateless(seed), 1)  # as in `VAE.sample`
-        return {"z": z, self.name: self.model.render(z, noise, **self.options)}
+        groups = RowGroups(num_samples=invalid_inputs.at_least_one(num_samples), seed=seed)
+        count, prior = groups.equal("num_samples"), self.model.prior.distribution()
+
+        def draw(seed, **_):
+            """Returns the draws of a group."""
+            return prior.sample(count, seed=_stateless(seed))
+
+        z = groups.map(draw, [], self._codes)  # [G, S, D]
+        return {"z": groups.without_group(z), self.name: groups.without_group(self._render(z, groups))}
 
     def log_likelihood(self, x, num_samples, seed):
         """Returns `log_likelihood` [B], the stratified importance-weighted bound, in nats."""
-        num_components = self.model.num_components
         _, block, chunk = chunks(self.model, _CHUNK_BATCH)
-        num_draws = draws_per_component(invalid_inputs.at_least_one(num_samples), num_components)
         x, valid = self._read(x)
-        bounds = bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block, self._infer(x))
-        return invalid_inputs.masked({"log_likelihood": bounds.log_likelihood}, valid & (num_samples >= 1))
+        groups = RowGroups(tf.shape(x)[0], num_samples=invalid_inputs.at_least_one(num_samples), seed=seed)
+
+        def bound(x, *encoding, num_samples, seed):
+            """Returns the bound for the rows of a group."""
+            num_draws = draws_per_component(num_samples, self.model.num_components)
+            encoding = self._of_group(x, encoding)
+            bounds = bounds_of_batch(self.model, x, num_draws, _stateless(seed), chunk, block, encoding)
+            return tf.where(num_samples >= 1, bounds.log_likelihood, math.nan)
+
+        bounds = groups.map(bound, groups.split(x, *self._shared(x)), tf.TensorSpec([None], tf.float32))
+        return invalid_inputs.masked({"log_likelihood": groups.joined(bounds)}, valid)
 
     def _read(self, x):
         """Returns x, and whether each row [B] is valid."""
         valid = invalid_inputs.valid_observations(self.model.likelihood, x)
         return invalid_inputs.filled(x, valid), valid
 
-    def _sample(self, x, num_samples, seed):
-        return self.model.posterior_of(self._infer(x)).sample(num_samples, seed)
+    def _shared(self, x) -> tuple:
+        """Returns the encoding of all rows; nothing with a refinement, whose noise depends on the place in a batch."""
+        return () if self.model.refinement is not None else tuple(self._infer(x))
+
+    def _of_group(self, x, encoding) -> Encoding:
+        """Returns the encoding of a group, from `_shared` if it is there."""
+        return Encoding(*encoding) if encoding else self._infer(x)
+
+    def _draws(self, x, groups: RowGroups, num_samples):
+        """Returns draws z [G, num_samples, R, D] from Q(z|x)."""
+
+        def draw(x, *encoding, seed, **_):
+            """Returns the draws of a group."""
+            return self._draw(*self._of_group(x, encoding), num_samples, seed)
+
+        spec = tf.TensorSpec([None, *self._codes.shape], tf.float32)
+        return groups.map(draw, groups.split(x, *self._shared(x)), spec)
+
+    def _render(self, z, groups: RowGroups):
+        """Returns `render(z)` [G, R, ...] for codes z [G, R, D]; pixels are drawn by the seed of a group."""
+
+        def drawn(z, seed, **_):
+            """Returns the images of a group."""
+            return self.model.render(z, tf.random.fold_in(_stateless(seed), 1))  # as in `VAE.reconstruct` and `sample`
+
+        if self.name == "pixels":
+            return groups.map(drawn, [z], tf.TensorSpec([None, *self.model.likelihood.event_shape], tf.float32))
+        rendered = self.model.render(tf.reshape(z, [-1, self.model.latent_dim]), **self.options)
+        shaped = tf.reshape(rendered, tf.concat([tf.shape(z)[:2], tf.shape(rendered)[1:]], axis=0))
+        return tf.ensure_shape(shaped, [None, None, *rendered.shape[1:]])
+
+    def _sample(self, params, log_alpha, num_samples, seed):
+        return self.model.posterior_of(Encoding(params, log_alpha)).sample(num_samples, seed)
 
 
 def resources_of(root) -> list:
@@ -180,8 +234,7 @@ def _signatures(model, x=None):
     """Returns the inputs of each endpoint, a list of `tf.TensorSpec` by name; by default, x is the model's input."""
     x = x or model.likelihood.spec(name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
-    num_samples = tf.TensorSpec([], tf.int32, name="num_samples")
-    seed = tf.TensorSpec([], tf.int32, name="seed")
+    num_samples, seed = (tf.TensorSpec(None, tf.int32, name=name) for name in ("num_samples", "seed"))  # [] or [B]
     return {
         "encode": [x],
         "sample_posterior": [x, num_samples, seed],

@@ -165,8 +165,9 @@ class TextEndpoints:
 
     def _with_text(self, answer):
         """Returns the result with `text` instead of `tokens`."""
-        tokens = answer.pop("tokens")
-        return {**answer, "text": self.tokenizer.detokenize(tokens)}
+        tokens = answer.pop("tokens")  # [..., T]
+        text = self.tokenizer.detokenize(tf.reshape(tokens, [-1, tf.shape(tokens)[-1]]))
+        return {**answer, "text": tf.reshape(text, tf.shape(tokens)[:-1])}
 
 
 def _lines(text):
