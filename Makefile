@@ -39,7 +39,7 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain nightly lint format check bench gpu results clean distclean
+.PHONY: help venv demo test test-unit test-plain nightly lint format docs notebooks check bench gpu results clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,7 +89,15 @@ format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-check: lint test-plain test  ## all that the continuous integration runs
+docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; check links, anchors and spelling
+	$(PY) -m codespell_lib .
+	$(PY) docs/site/stage.py build/docs
+	$(PY) -m zensical build --clean --strict --config-file build/docs/mkdocs.yml
+
+notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
+	$(VENV)/bin/jupyter-execute --kernel_name=python3 --timeout=600 $(wildcard docs/notebooks/*.ipynb)
+
+check: lint docs notebooks test-plain test  ## all that the continuous integration runs
 
 bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json

@@ -59,6 +59,16 @@ TEST_REQUIREMENTS = [
     "pytest-xdist>=3.6",
 ]
 
+# What builds the site of the documents, checks its links and spelling, and runs its notebooks.
+DOCS_REQUIREMENTS = [
+    # Releases before 1.0 may change what they read.
+    "zensical>=0.0.73,<0.1",
+    "mkdocstrings[python]>=1.0",
+    "codespell>=2.4",
+    "nbclient>=0.10",
+    "ipykernel>=7.0",
+]
+
 # The training steps that the library's are compared with, in `rme_tf.benchmark.jax_steps`.
 BENCHMARK_REQUIREMENTS = ["jax>=0.10,<0.11"]
 
@@ -116,6 +126,7 @@ setup(
         "text": TEXT_REQUIREMENTS,
         "tuner": TUNER_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
-        "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS,
+        "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS + DOCS_REQUIREMENTS,
+        "docs": DOCS_REQUIREMENTS,
     },
 )

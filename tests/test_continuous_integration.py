@@ -20,15 +20,15 @@ def test_the_plain_tests_are_one_file_for_each_folder():
         assert "def test_" in (ROOT / "tests" / file).read_text(encoding="utf-8"), file
 
 
-def test_the_plain_tests_come_first_and_the_whole_suite_last():
+def test_the_whole_suite_comes_last():
     """The last line is the one of the whole suite."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     targets = [line.split()[-1] for line in lines if line.startswith("make ")]
-    assert targets == ["lint", "test-plain", "test"]
+    assert targets == ["lint", "docs", "notebooks", "test-plain", "test"]
     assert lines[-1].endswith(" test")
 
 
-@pytest.mark.parametrize("target", ["test", "test-unit", "test-plain", "nightly", "lint"])
+@pytest.mark.parametrize("target", ["test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks"])
 def test_make_help_names_a_target(target):
     assert re.search(rf"^{target}: .*## \w+", MAKEFILE, re.MULTILINE)
     assert re.search(rf"^\.PHONY: .*\b{target}\b", MAKEFILE, re.MULTILINE)
