@@ -1,4 +1,4 @@
-"""What a served model answers, converted to ONNX and to LiteRT: of every family, likelihood and network."""
+"""What a served model answers, converted as in docs/conversion.md: of every family, likelihood and network."""
 
 import numpy as np
 import pytest
