@@ -11,6 +11,7 @@ import pytest
 from prose import BRITISH, PHRASES
 from rme_tf.core.registry import argument_names
 from rme_tf.experiments.runs.methods import METHODS
+from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.posteriors import POSTERIORS
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +77,14 @@ def test_the_table_of_posteriors_has_every_family_and_its_options():
     assert set(options) == set(POSTERIORS)
     for name in ("householder", "iaf", "sylvester"):
         assert options[name] == {*argument_names(POSTERIORS[name])} - {"latent_dim", "initial_scale"}
+
+
+def test_the_table_of_likelihoods_has_every_likelihood_and_its_options():
+    rows = re.findall(
+        r"^\| [^|]+ \| `(\w+)` \| [^|]+ \| (.*?) ?\|$", text_of(ROOT / "docs" / "values.md"), flags=re.MULTILINE
+    )
+    options = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert options == {name: {*argument_names(kind)} - {"event_shape"} for name, kind in LIKELIHOODS.items()}
 
 
 @every_document

@@ -172,7 +172,9 @@ def bits_per_dimension(nats: float, likelihood) -> float:
         -nats / (D_x ln 2), plus 8 for a density of 8-bit pixels scaled to [0, 1]
 
     For a density, these are bits of the data only if the pixels are dequantized, (pixel + u) / 256: on a grid of levels
-    a density has no upper bound. The result for sequences, whose number of dimensions varies, is NaN: see `perplexity`.
+    a density has no upper bound. For pixels scaled to [low, high] the second term is 8 - log2(high - low). The result
+    is NaN for real values without an interval, for counts, and for sequences, whose number of dimensions varies: see
+    `perplexity`.
 
     Args:
         nats: log-likelihood of an observation, in nats.

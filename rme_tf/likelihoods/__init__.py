@@ -6,7 +6,10 @@ from rme_tf.likelihoods.categorical_pixels import CategoricalPixels
 from rme_tf.likelihoods.categorical_sequence import CategoricalSequence
 from rme_tf.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from rme_tf.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticMixture
+from rme_tf.likelihoods.negative_binomial import NegativeBinomial
 from rme_tf.likelihoods.normal import Normal
+from rme_tf.likelihoods.poisson import Poisson
+from rme_tf.likelihoods.student_t import StudentT
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
@@ -15,7 +18,10 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "continuous_bernoulli": ContinuousBernoulli,
     "discretized_logistic": DiscretizedLogistic,
     "discretized_logistic_mixture": DiscretizedLogisticMixture,
+    "negative_binomial": NegativeBinomial,
     "normal": Normal,
+    "poisson": Poisson,
+    "student_t": StudentT,
 }
 
 __all__ = [
@@ -27,5 +33,8 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "LIKELIHOODS",
     "Likelihood",
+    "NegativeBinomial",
     "Normal",
+    "Poisson",
+    "StudentT",
 ]

@@ -32,13 +32,15 @@ class Likelihood(keras.layers.Layer):
         * `distribution(params)`: params [..., *params_shape] -> `tfd.Distribution`, batch [...],
           event `event_shape`.
         * `support` and `in_support(x)`: the values that x may take, as text and as a test.
-        * `bits_offset`: number to add to -nats / (D_x ln 2) for bits per dimension of 8-bit data.
+        * `bits_offset`: number to add to -nats / (D_x ln 2) for bits per dimension of 8-bit data; NaN for other data.
 
     May be overridden:
         * `observation_dtype`: dtype of x, by default float32.
         * `example`: observations in the support, by default zeros.
         * `any_length`: whether an axis of x may have any length, None in `event_shape`.
-        * `interval`: (low, high), if the entries of x are between two numbers.
+        * `values`: kind of the entries of x, a key of `support.REMEDIES`, for the advice on data outside the support.
+          Encoders by name read log(1 + x) of "counts".
+        * `interval`: (low, high), if the entries of x are between two numbers; `high` may be infinite.
         * `log_prob`: log p(x|z), by default of the distribution.
         * `entry_log_prob`: log p(x_i|z) of each entry, by default of a `tfd.Independent`.
         * `prepared`: log p(x|z) of fixed x as a function of the params, if it is cheaper than `log_prob`.
@@ -47,9 +49,11 @@ class Likelihood(keras.layers.Layer):
           for a decoder that ends in a sigmoid or a similar activation.
         * `parts`: "pixels" or "tokens", the unit of autoregressive decoding.
         * `of_pixel`: likelihood of one pixel, for autoregressive decoding.
+        * `as_observed`: means on the scale of observations, where p(x|z) depends on x, as with a size factor.
     """
 
     parts = "pixels"
+    values = "pixels"
     support = ""
     bits_offset = 0.0
     any_length = False
@@ -164,6 +168,16 @@ class Likelihood(keras.layers.Layer):
         if len(shape) == 3:
             shape[-1] = self.event_shape[-1]
         return type(self).from_config({**self.get_config(), "event_shape": shape})
+
+    def as_observed(self, mean, x):
+        """Returns means of reconstructions on the scale of the observations.
+
+        Args:
+            mean: means of p(x|z), or draws from it. Shape [B, *event_shape].
+            x: observations. Shape [B, *event_shape].
+        """
+        del x
+        return mean
 
     def cast(self, x):
         """Returns x as a tensor of `observation_dtype`."""

@@ -31,6 +31,7 @@ class CategoricalSequence(Likelihood):
     """
 
     parts = "tokens"
+    values = "tokens"
     any_length = True
     observation_dtype = tf.int32
 

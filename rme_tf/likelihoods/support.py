@@ -9,9 +9,16 @@ import tensorflow as tf
 from rme_tf.core.arrays import chunks_of
 
 LEAST_PIXEL = 16  # 8-bit pixels have a larger value, while labels and counts are mostly smaller
-REMEDIES = {  # by the parts of an observation
+LARGEST = 1e15  # size of an unbounded observation, whose square in units of a small scale is finite in float32
+REMEDIES = {  # by the kind of the values
     "pixels": "Scale or binarize the data, or choose another likelihood.",
     "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
+    "bounded": (
+        "Scale or binarize the data, or choose another likelihood. Real values of any size are the option "
+        "`interval=None` (by name: likelihood_options={'interval': None})."
+    ),
+    "real": "Standardize the data, and fill in missing values.",
+    "counts": "Give whole numbers, neither scaled nor logarithms, or choose another likelihood.",
 }
 
 
@@ -68,7 +75,7 @@ def guarded(likelihood, x, name: str):
 
 def sentence_in(message: str) -> str | None:
     """Returns the message of `check_support` in a graph's error, or None."""
-    remedies = "|".join(map(re.escape, REMEDIES.values()))
+    remedies = "|".join(map(re.escape, sorted(REMEDIES.values(), key=len, reverse=True)))  # one begins another
     match = re.search(rf"\w+ expects [^\n]*?(?:{remedies})", message)
     return re.sub(r"\\(['\"\\])", r"\1", match[0]) if match else None
 
@@ -78,7 +85,7 @@ def _sentence(likelihood, name: str, value, share, pixels: bool) -> str:
     hint = " They look like 8-bit pixels, 0 to 255: divide them by 255." if pixels and _is_unit(likelihood) else ""
     return (
         f"{type(likelihood).__name__} expects {likelihood.support}. Received: `{name}` with {value} among its values "
-        f"({share}% of them outside).{hint} {REMEDIES.get(likelihood.parts, REMEDIES['pixels'])}"
+        f"({share}% of them outside).{hint} {REMEDIES.get(likelihood.values, REMEDIES['pixels'])}"
     )
 
 

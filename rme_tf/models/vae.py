@@ -273,7 +273,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     def reconstruct(self, x, seed=(0, 0), **choices):
         """Returns `render(z)` for one z of each x [B, *event_shape], drawn from Q(z|x)."""
         seed = as_seed(seed)
-        return self.render(self.infer(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
+        mean = self.render(self.infer(x).sample(seed=seed), tf.random.fold_in(seed, 1), **choices)
+        return self.likelihood.as_observed(mean, x)
 
     @checks_inputs
     def interpolate(self, x_first, x_second, *, steps: int = 8, draw=False, which=None, seed=(0, 0), **choices):
@@ -295,6 +296,5 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     @checks_inputs
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
-        seed = as_seed(seed)
-        z = self.prior.distribution().sample(num_samples, seed=seed)
+        z = self.prior.distribution().sample(num_samples, seed=(seed := as_seed(seed)))
         return self.render(z, tf.random.fold_in(seed, 1), **choices)

@@ -16,8 +16,10 @@ from rme_tf.networks.components import (
     component_params,
 )
 from rme_tf.networks.conv import conv_decoder, conv_encoder
+from rme_tf.networks.conv1d import conv1d_decoder, conv1d_encoder
 from rme_tf.networks.dcgan import dcgan_decoder, dcgan_encoder
 from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
+from rme_tf.networks.log_counts import LogCounts, OnLogCounts, on_log_counts
 from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, LSTMEncoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
@@ -27,6 +29,7 @@ from rme_tf.networks.resnet import resnet_decoder, resnet_encoder
 ENCODERS: dict[str, Callable] = {
     "constant": constant_encoder,
     "conv": conv_encoder,
+    "conv1d": conv1d_encoder,
     "dcgan": dcgan_encoder,
     "gated_conv": gated_conv_encoder,
     "lstm": lstm_encoder,
@@ -35,6 +38,7 @@ ENCODERS: dict[str, Callable] = {
 }
 DECODERS: dict[str, Callable] = {
     "conv": conv_decoder,
+    "conv1d": conv1d_decoder,
     "dcgan": dcgan_decoder,
     "gated_conv": gated_conv_decoder,
     "lstm": lstm_decoder,
@@ -54,11 +58,15 @@ __all__ = [
     "ENCODERS",
     "LSTMDecoder",
     "LSTMEncoder",
+    "LogCounts",
     "NormalizedMeans",
+    "OnLogCounts",
     "PixelCNNDecoder",
     "RecurrentComponents",
     "component_params",
     "constant_encoder",
+    "conv1d_decoder",
+    "conv1d_encoder",
     "conv_decoder",
     "conv_encoder",
     "dcgan_decoder",
@@ -69,6 +77,7 @@ __all__ = [
     "lstm_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "on_log_counts",
     "pixelcnn_decoder",
     "resnet_decoder",
     "resnet_encoder",

@@ -55,7 +55,7 @@ def check_weights(count: int, shape, network: str, remedy: str) -> None:
     if count > MAX_WEIGHTS:
         raise ValueError(
             f"The {network} network for shape {tuple(shape)} would have {count:,} weights. Expected at most "
-            f"{MAX_WEIGHTS:,}. {remedy}, make the images smaller, or give a Keras model of your own."
+            f"{MAX_WEIGHTS:,}. {remedy}, make the observations smaller, or give a Keras model of your own."
         )
 
 

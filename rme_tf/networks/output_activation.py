@@ -38,8 +38,14 @@ PASSED_OVER = {  # operations that keep, select or clip values
     "Tile",
     "Transpose",
 }
-LINEAR = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
-SHAPING = (keras.layers.Cropping2D, keras.layers.Flatten, keras.layers.Reshape)
+LINEAR = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+)
+SHAPING = (keras.layers.Cropping1D, keras.layers.Cropping2D, keras.layers.Flatten, keras.layers.Reshape)
 
 
 def output_activation(network, inputs) -> str | None:

@@ -1,5 +1,6 @@
 """The VampPrior: the posterior averaged over learned inputs."""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -50,8 +51,9 @@ class Vamp(Prior):
     and with the moving statistics of a batch normalization, so p(z) is one density.
 
     A pseudo-input is an input of the encoders. Where the likelihood bounds the entries of x, a sigmoid keeps it in the
-    same interval. For token ids it is a sequence of `length` embeddings, in the space of the first encoder
-    (or of the trunk), which all encoders read instead of their own: they are alike after a warm start.
+    same interval, and a softplus above a lower bound alone. For token ids it is a sequence of `length` embeddings, in
+    the space of the first encoder (or of the trunk), which all encoders read instead of their own: they are alike after
+    a warm start.
 
     The pseudo-inputs are generative parameters: they move with the decoder. The encoders are not, but get the gradient
     of log p(z) too, as in the paper. In the recursion it is the gradient of theta's objective, E_Q[log p(x, z)] with Q
@@ -109,6 +111,8 @@ class Vamp(Prior):
         if interval is None:
             return tf.convert_to_tensor(raw)
         low, high = interval
+        if math.isinf(high):
+            return low + tf.math.softplus(raw)
         return low + (high - low) * tf.math.sigmoid(raw)
 
     def distribution(self):
@@ -130,7 +134,7 @@ class Vamp(Prior):
     def initialize(self, x, seed: int = 0) -> None:
         """Sets the pseudo-inputs to observations, drawn without replacement.
 
-        Entries that the likelihood bounds start no nearer to an end than a fiftieth of their interval; rows of
+        Entries that the likelihood bounds start no nearer to an end than a fiftieth of their interval, or of 1; rows of
         token ids become their current embeddings, and are cut after `length`.
 
         Args:
@@ -150,9 +154,7 @@ class Vamp(Prior):
         inputs, lengths = inference.inputs_of(x[chosen])
         inputs = np.asarray(inputs, np.float32)
         if inference.interval is not None:
-            low, high = inference.interval
-            share = np.clip((inputs - low) / (high - low), EDGE, 1.0 - EDGE)
-            inputs = np.log(share) - np.log1p(-share)
+            inputs = _inverse(inputs, *inference.interval)
         if inference.masked:
             inputs = inputs[:, : self.length]
             inputs = np.pad(inputs, [(0, 0), (0, self.length - inputs.shape[1]), (0, 0)])
@@ -180,3 +182,12 @@ class Vamp(Prior):
     def get_config(self):
         """Returns the arguments of the constructor."""
         return {**super().get_config(), "num_components": self.num_components, "length": self.length}
+
+
+def _inverse(inputs, low: float, high: float):
+    """Returns the raw pseudo-inputs of observations between two bounds."""
+    if math.isinf(high):
+        excess = np.maximum(inputs - low, EDGE)
+        return excess + np.log(-np.expm1(-excess))
+    share = np.clip((inputs - low) / (high - low), EDGE, 1.0 - EDGE)
+    return np.log(share) - np.log1p(-share)

@@ -111,7 +111,8 @@ class Endpoints:
         x, valid = self._read(x)
         groups = RowGroups(tf.shape(x)[0], seed=seed)
         z = self._draws(x, groups, tf.constant(1))[:, 0]  # [G, R, D]
-        return invalid_inputs.masked({self.name: groups.joined(self._render(z, groups))}, valid)
+        mean = self.model.likelihood.as_observed(groups.joined(self._render(z, groups)), x)
+        return invalid_inputs.masked({self.name: mean}, valid)
 
     def decode(self, z):
         """Returns `mean`, `tokens` or `pixels` of p(x|z)."""

@@ -11,7 +11,7 @@ from rme_tf import VAE, Boosted, ImportanceWeighted, RecursiveMixture
 from rme_tf.algorithms import ALGORITHMS, base, row_mixing
 from rme_tf.networks import DECODERS
 from rme_tf.networks.training_mode import ROWS, mixes_rows, state_moved
-from small_networks import SMALL_DECODERS
+from small_networks import SMALL_DECODERS, fitting
 
 layers = keras.layers
 PIXELS, LATENT = 5, 2
@@ -112,7 +112,7 @@ def test_decoders_that_mix_none_are_no_false_alarm(name):
 def test_no_decoder_of_the_table_mixes_rows(name):
     tokens = name == "lstm"
     small = {"vocabulary_size": 9, "word_dropout": 0.5, "skip": True} if tokens else SMALL_DECODERS.get(name, {})
-    decoder = DECODERS[name](LATENT, (None, 3) if tokens else (8, 8, 1), **small)
+    decoder = DECODERS[name](LATENT, (None, 3) if tokens else fitting(name, (8, 8, 1)), **small)
     x = np.ones((ROWS, 3), "int32") if tokens else np.ones((ROWS, 8, 8, 1), "float32")
     others = [x] if getattr(decoder, "autoregressive", False) else []
     decoder([Z, *others] if others else Z)

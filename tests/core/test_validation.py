@@ -64,6 +64,7 @@ TABLES = {
 }
 NEEDED = {
     "categorical_sequence": {"event_shape": (5,), "vocabulary_size": 7},
+    "conv1d": {"input_shape": (8, 1), "output_shape": (8, 1)},
     "free_bits": {"nats": 1.0},
     "lstm": {"vocabulary_size": 7, "features": 3},
     "constant": {"vocabulary_size": 7},
@@ -71,6 +72,7 @@ NEEDED = {
 ZERO = {"warm_start_epochs", "delay", "blocks", ("refinement", "steps")}  # counts that may be 0
 REAL = {("annealing", "steps"), ("annealing", "delay"), ("annealing", "cycles")}  # in steps, but any number
 OPTIONAL = {"components_per_step", "groups", "max_length", "polish_epoch", "top_k", "upper_dim", "clip_norm"}
+OPTIONAL |= {"interval"}
 OPTIONAL |= {("decoder", "units"), ("decoder", "embedding_size")}
 NO_NUMBERS = {"output_size", "seed"}  # None leaves out a layer; seeds have a check of their own
 WRONG_COUNTS = (-1, 2.5, 2.0, "3", True, math.nan, math.inf, [2])

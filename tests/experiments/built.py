@@ -15,7 +15,7 @@ from rme_tf.refinements import REFINEMENTS
 STEPS_PER_EPOCH = 7
 OF_KERAS = ("name", "dtype", "trainable", "registered_name", "module", "build_config")
 # Arguments that the digests are too old to have, and their values without effect.
-ADDED = {"components_per_step": None, "shared": False}
+ADDED = {"components_per_step": None, "interval": (0.0, 1.0), "shared": False}
 FIELDS = (
     *("latent_dim", "components", "policy", "jit_compile", "steps_per_execution", "epochs", "batch_size"),
     *("reset_decoder_epoch", "patience", "train_size", "importance_samples"),

@@ -9,13 +9,13 @@ import rme_tf
 from rme_tf.data import BINARIZATIONS
 from rme_tf.experiments import ImageRecipe
 from rme_tf.experiments.recipes import factories
+from rme_tf.experiments.recipes.images import is_density
 from rme_tf.experiments.reports.tables import summary_table
-from rme_tf.likelihoods import LIKELIHOODS
 from small_recipes import image_recipe
 
 BINARY = ["dynamic", "static", "threshold"]
 LEVELS = ["categorical_pixels", "discretized_logistic", "discretized_logistic_mixture"]
-DENSITIES = [name for name in ImageRecipe.PARTS["likelihood"].table if LIKELIHOODS[name].bits_offset > 0.0]
+DENSITIES = [name for name in ImageRecipe.PARTS["likelihood"].table if is_density(name)]
 ALLOWED = [
     *(("bernoulli", name) for name in [*BINARY, "none"]),  # of a data set that is binary there is nothing to do
     *((name, "none") for name in LEVELS + DENSITIES),

@@ -171,7 +171,10 @@ def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("document", "count"), [("README.md", 3), ("docs/text.md", 3), ("docs/tuning.md", 2)])
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [("README.md", 3), ("docs/text.md", 3), ("docs/tuning.md", 2), ("docs/values.md", 3)],
+)
 def test_the_snippets_of_a_document_run(document, count, tmp_path, monkeypatch, capsys):
     if document == "docs/text.md":
         pytest.importorskip("tensorflow_text")

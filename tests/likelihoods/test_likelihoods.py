@@ -17,6 +17,7 @@ SHAPES = [(5,), (2, 3, 1)]
 
 # Those of pixels; tests/likelihoods/test_categorical_sequence.py has the one of tokens.
 PIXELS = sorted(name for name in LIKELIHOODS if LIKELIHOODS[name].observation_dtype == tf.float32)
+COUNTS = sorted(name for name in LIKELIHOODS if LIKELIHOODS[name].values == "counts")
 every_likelihood = pytest.mark.parametrize("name", PIXELS)
 
 
@@ -151,48 +152,13 @@ def test_bernoulli_sums_to_one_over_all_images(rng):
     assert float(tf.reduce_sum(p.prob(images))) == pytest.approx(1.0, abs=1e-6)  # eight terms of float32
 
 
-@pytest.mark.parametrize("scales", [{}, {"initial_scale": 0.5}, {"initial_scale": 0.02, "min_scale": 0.001}])
-def test_normal_starts_at_its_scale_and_integrates_to_one(scales):
-    likelihood = Normal((2,), **scales)
-    scale = scales.get("initial_scale", 0.2)
-    assert float(likelihood.scale) == pytest.approx(scale, rel=1e-5)  # a round trip through float32
-    grid, weight = reference.grid_2d(limit=8 * scale)
-    log_prob = np.asarray(likelihood.distribution(tf.constant([0.1 * scale, 0.0])).log_prob(grid), float)
-    assert reference.log_integral(log_prob, weight) == pytest.approx(0.0, abs=1e-5)
-    expected = reference.diag_normal_log_prob(grid[0], [0.1 * scale, 0.0], [scale, scale])
-    assert log_prob[0] == pytest.approx(expected, rel=1e-4)  # the scale's 1e-5, twice
-
-
-def test_the_scale_of_normal_never_falls_below_its_floor():
-    likelihood = Normal((2,), initial_scale=0.3, min_scale=0.05)
-    likelihood.raw_scale.assign(-1e3)
-    assert float(likelihood.scale) == pytest.approx(0.05)
-    with tf.GradientTape() as tape:
-        log_prob = likelihood.distribution(tf.zeros([2])).log_prob(tf.ones([2]))
-    assert np.isfinite(tape.gradient(log_prob, likelihood.raw_scale.value))
-
-
-@pytest.mark.parametrize(
-    "scales",
-    [
-        {"initial_scale": 0.0},
-        {"initial_scale": 0.005},  # below the floor
-        {"initial_scale": math.inf},
-        {"initial_scale": math.nan},
-        {"min_scale": 0.0},
-        {"min_scale": -0.1},
-    ],
-)
-def test_a_scale_out_of_range_raises(scales):
-    with pytest.raises(ValueError, match="min_scale"):
-        Normal((2,), **scales)
-
-
 # The support.
 
 BAD_VALUES = {
     "bernoulli": [math.nan, math.inf, -math.inf, -1.0, 0.5, 1.0 + 1e-6, 255.0],
     "normal": [math.nan, math.inf, -math.inf, -1e-6, 1.0 + 1e-6, 255.0],
+    "poisson": [math.nan, math.inf, -math.inf, -1.0, 0.5, 1e16],
+    "student_t": [math.nan, math.inf, -math.inf, 1e16],
 }
 BAD = [(name, value) for name in sorted(BAD_VALUES) for value in BAD_VALUES[name]]
 
@@ -228,10 +194,13 @@ def test_one_value_outside_the_support_raises_and_is_named(name, value, good):
 
 @every_likelihood
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.5, 1.5, 200.0])
-def test_every_likelihood_of_unit_pixels_refuses_these(name, value, good):
-    inside = np.asarray(LIKELIHOODS[name]((5,)).in_support(with_one(value, good((5,)))))
-    assert inside.sum() == inside.size - 1
-    assert not inside[-1, -1]
+def test_every_likelihood_refuses_what_is_no_number_and_what_is_outside_its_interval(name, value, good):
+    likelihood = LIKELIHOODS[name]((5,))
+    low, high = likelihood.interval or (-math.inf, math.inf)
+    fits = math.isfinite(value) and low <= value <= high and (name not in COUNTS or value.is_integer())
+    inside = np.asarray(likelihood.in_support(with_one(value, good((5,)))))
+    assert inside.sum() == inside.size - (not fits)
+    assert inside[-1, -1] == fits
 
 
 @every_likelihood

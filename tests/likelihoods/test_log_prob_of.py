@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy.special import log_expit, log_softmax, logsumexp
-from scipy.stats import norm
+from scipy.special import gammaln, log_expit, log_softmax, logsumexp
+from scipy.stats import norm, poisson, t
 
 from rme_tf.likelihoods import LIKELIHOODS, Bernoulli, CategoricalSequence, Likelihood, Normal
 
@@ -13,6 +13,10 @@ SHAPE, S, B, K = (2, 2, 3), 3, 4, 2
 OPTIONS = {"categorical_sequence": {"vocabulary_size": 7, "features": 3}}
 ALL = [(name, OPTIONS.get(name, {})) for name in sorted(LIKELIHOODS)]
 ALL += [("normal", {"scale": scale}) for scale in ("decoded", "fixed", "per_image", "per_pixel")]
+ALL += [("student_t", {"scale": "decoded", "learned_df": True})]
+ALL += [("student_t", {"scale": scale}) for scale in ("per_image", "per_pixel")]
+ALL += [("poisson", {"size_factor": "total"})]
+ALL += [("negative_binomial", {"dispersion": kind, "size_factor": "total"}) for kind in ("decoded", "per_entry")]
 every_density = pytest.mark.parametrize(("name", "options"), ALL, ids=lambda part: str(part))
 
 
@@ -30,6 +34,11 @@ def observed(likelihood, name):
     rng = np.random.default_rng(3)
     if name == "categorical_sequence":
         return np.array([[3, 4, 2, 0, 0], [5, 2, 0, 0, 0], [6, 6, 6, 6, 2], [2, 0, 0, 0, 0]], np.int32)
+    if likelihood.values == "counts":
+        seen = rng.integers(0, 2, (B, *likelihood.event_shape))
+        return (seen * rng.poisson(1e3, seen.shape)).astype(np.float32)
+    if likelihood.interval is None:
+        return (3.0 * rng.standard_t(2.0, (B, *likelihood.event_shape))).astype(np.float32)
     x = np.round(rng.uniform(-0.2, 1.2, (B, *likelihood.event_shape)).clip(0.0, 1.0) * 255.0) / 255.0
     return (x > 0.5 if name == "bernoulli" else x).astype(np.float32)
 
@@ -49,14 +58,43 @@ def continuous_bernoulli(likelihood, params, x):
     return x * params - np.log(np.expm1(params) / params)  # the integral of exp(l x) over [0, 1]
 
 
-def normal(likelihood, params, x):
+def location_and_scale(likelihood, params):
     if likelihood.scale is not None:
-        return norm.logpdf(x, params, np.asarray(likelihood.scale, float))
+        return params, np.asarray(likelihood.scale, float)
     mean, raw = np.split(params, 2, axis=-1)
     if likelihood.scale_kind == "per_image":
         raw = raw.mean(axis=(-3, -2, -1), keepdims=True)
     start = np.log(np.expm1(likelihood.initial_scale - likelihood.min_scale))
-    return norm.logpdf(x, mean, np.logaddexp(0.0, raw + start) + likelihood.min_scale)
+    return mean, np.logaddexp(0.0, raw + start) + likelihood.min_scale
+
+
+def normal(likelihood, params, x):
+    return norm.logpdf(x, *location_and_scale(likelihood, params))
+
+
+def student_t(likelihood, params, x):
+    return t.logpdf(x, float(likelihood.df), *location_and_scale(likelihood, params))
+
+
+def log_mean_of(likelihood, logits, x):
+    if likelihood.size_factor == "none":
+        return logits
+    axes = (-3, -2, -1)
+    return logits - logsumexp(logits, axis=axes, keepdims=True) + np.log(x.sum(axis=axes, keepdims=True))
+
+
+def poisson_formula(likelihood, params, x):
+    return poisson.logpmf(x, np.exp(log_mean_of(likelihood, params, x)))
+
+
+def negative_binomial(likelihood, params, x):
+    logits, dispersion = params, likelihood.dispersion
+    if dispersion is None:
+        logits, raw = np.split(params, 2, axis=-1)
+        start = np.log(np.expm1(likelihood.initial_dispersion - likelihood.min_dispersion))
+        dispersion = np.logaddexp(0.0, raw + start) + likelihood.min_dispersion
+    r, mean = 1.0 / np.asarray(dispersion, float), np.exp(log_mean_of(likelihood, logits, x))
+    return gammaln(x + r) - gammaln(r) - gammaln(x + 1) + r * np.log(r / (r + mean)) + x * np.log(mean / (r + mean))
 
 
 def categorical_pixels(likelihood, params, x):
@@ -108,9 +146,11 @@ FORMULAS = {
         continuous_bernoulli,
         discretized_logistic,
         discretized_logistic_mixture,
+        negative_binomial,
         normal,
+        student_t,
     )
-}
+} | {"poisson": poisson_formula}
 
 
 def expected(likelihood, name, params, x):
@@ -153,6 +193,10 @@ def test_entries_have_the_log_probabilities_of_the_formula(name, options):
         with pytest.raises(ValueError, match=r"independent given z, .* Received: DiscretizedLogisticM"):
             likelihood.entry_log_prob(params, x)
         return
+    if options.get("size_factor") == "total":
+        with pytest.raises(ValueError, match="need `size_factor` 'none'"):
+            likelihood.entry_log_prob(params, x)
+        return
     values = likelihood.entry_log_prob(tf.constant(params), tf.constant(x))
     assert values.shape == (S, B, K, *x.shape[2:])
     np.testing.assert_allclose(tf.reduce_sum(values, likelihood.event_axes), likelihood.log_prob(params, x), rtol=1e-5)
@@ -179,7 +223,7 @@ def test_dependent_entries_have_no_log_probabilities():
         Together((5,)).entry_log_prob(np.zeros([2, 5], np.float32), np.zeros([2, 5], np.float32))
 
 
-PREPARED = [(name, options) for name, options in ALL if "prepared" in vars(LIKELIHOODS[name])]
+PREPARED = [(name, options) for name, options in ALL if LIKELIHOODS[name].prepared is not Likelihood.prepared]
 
 
 @pytest.mark.parametrize(("name", "options"), PREPARED, ids=str)

@@ -1,12 +1,15 @@
 """Where the scale of a Gaussian likelihood comes from."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import reference
 from rme_tf.likelihoods import Normal
-from rme_tf.likelihoods.normal import SCALES
+from rme_tf.likelihoods.location_scale import SCALES
 
 SHAPE = (2, 3, 1)
 B = 4
@@ -82,3 +85,40 @@ def test_the_density_is_the_normal_s(rng):
 def test_an_unknown_scale_is_refused():
     with pytest.raises(ValueError, match="`scale` must be one of .*Received: 'loose'"):
         Normal(SHAPE, scale="loose")
+
+
+@pytest.mark.parametrize("scales", [{}, {"initial_scale": 0.5}, {"initial_scale": 0.02, "min_scale": 0.001}])
+def test_normal_starts_at_its_scale_and_integrates_to_one(scales):
+    likelihood = Normal((2,), **scales)
+    scale = scales.get("initial_scale", 0.2)
+    assert float(likelihood.scale) == pytest.approx(scale, rel=1e-5)  # a round trip through float32
+    grid, weight = reference.grid_2d(limit=8 * scale)
+    log_prob = np.asarray(likelihood.distribution(tf.constant([0.1 * scale, 0.0])).log_prob(grid), float)
+    assert reference.log_integral(log_prob, weight) == pytest.approx(0.0, abs=1e-5)
+    expected = reference.diag_normal_log_prob(grid[0], [0.1 * scale, 0.0], [scale, scale])
+    assert log_prob[0] == pytest.approx(expected, rel=1e-4)  # the scale's 1e-5, twice
+
+
+def test_the_scale_of_normal_never_falls_below_its_floor():
+    likelihood = Normal((2,), initial_scale=0.3, min_scale=0.05)
+    likelihood.raw_scale.assign(-1e3)
+    assert float(likelihood.scale) == pytest.approx(0.05)
+    with tf.GradientTape() as tape:
+        log_prob = likelihood.distribution(tf.zeros([2])).log_prob(tf.ones([2]))
+    assert np.isfinite(tape.gradient(log_prob, likelihood.raw_scale.value))
+
+
+@pytest.mark.parametrize(
+    "scales",
+    [
+        {"initial_scale": 0.0},
+        {"initial_scale": 0.005},  # below the floor
+        {"initial_scale": math.inf},
+        {"initial_scale": math.nan},
+        {"min_scale": 0.0},
+        {"min_scale": -0.1},
+    ],
+)
+def test_a_scale_out_of_range_raises(scales):
+    with pytest.raises(ValueError, match="min_scale"):
+        Normal((2,), **scales)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from rme_tf.evaluation.likelihood_bounds import bits_per_dimension
 from rme_tf.likelihoods import LIKELIHOODS, CategoricalPixels, ContinuousBernoulli, DiscretizedLogisticMixture, Normal
-from rme_tf.likelihoods.normal import SCALES
+from rme_tf.likelihoods.location_scale import SCALES
 
 LEVELS = (np.arange(256) / 255).astype("float32")
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(64) + np.array([[1.0], [0.0]])) / 2  # of [0, 1]
@@ -42,6 +42,18 @@ def of_levels(name):
     def total_of(seed):
         likelihood = LIKELIHOODS[name]((1,))
         return total(likelihood, random_params(likelihood, seed), LEVELS[:, None])
+
+    return total_of
+
+
+def of_counts(name):
+    """Over counts as far as there is mass."""
+
+    def total_of(seed):
+        likelihood = LIKELIHOODS[name]((1,))
+        for weight in likelihood.weights:
+            weight.assign_add(tf.random.stateless_normal(weight.shape, seed=(4, seed)))
+        return total(likelihood, random_params(likelihood, seed), np.arange(5_000.0, dtype="float32")[:, None])
 
     return total_of
 
@@ -94,7 +106,9 @@ TOTALS = {
     "continuous_bernoulli": of_unit_square,
     "discretized_logistic": of_levels("discretized_logistic"),
     "discretized_logistic_mixture": of_levels("discretized_logistic_mixture"),
+    "negative_binomial": of_counts("negative_binomial"),
     "normal": of_plane,
+    "poisson": of_counts("poisson"),
 }
 
 

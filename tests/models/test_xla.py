@@ -182,7 +182,8 @@ PARTS = [
 @pytest.mark.parametrize(("part", "choice"), PARTS, ids=str)
 def test_a_part_has_no_variable_that_xla_on_a_gpu_refuses(part, choice, watch):
     text = choice in ("lstm", "constant", "categorical_sequence")
-    model = rme_tf.VAE.from_names(**{**(SENTENCES if text else SQUARE), part: choice})
+    shape = {"input_shape": (8, 1)} if choice == "conv1d" else {}
+    model = rme_tf.VAE.from_names(**{**(SENTENCES if text else SQUARE), part: choice, **shape})
     assert len(watch.created) >= len(model.variables)
     watch.check()
 

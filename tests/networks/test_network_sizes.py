@@ -15,7 +15,7 @@ HUGE = (4096, 4096, 3)
 SIDES = {"pixelcnn": {"num_layers": 1, "filters": 2}, **SMALL}
 BUILDERS = {
     **{f"{name} encoder": (name, ENCODERS[name]) for name in sorted(set(ENCODERS) - ELSEWHERE)},
-    **{f"{name} decoder": (name, DECODERS[name]) for name in sorted(set(DECODERS) - {"lstm"})},
+    **{f"{name} decoder": (name, DECODERS[name]) for name in sorted(set(DECODERS) - {"conv1d", "lstm"})},
 }
 # Of default encoders of 40 params and decoders of 20 codes, at 28x28x1, 32x32x3 and 64x64x3, as results were recorded.
 PUBLISHED = {

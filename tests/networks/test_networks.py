@@ -16,7 +16,8 @@ SMALL = {
     "resnet": {"filters": (2, 3), "hidden": 4},
 }
 
-ELSEWHERE = {"constant", "lstm", "pixelcnn"}  # see tests/networks/test_lstm.py and tests/networks/test_pixelcnn.py
+# See tests/networks/test_lstm.py, test_pixelcnn.py and test_conv1d.py there.
+ELSEWHERE = {"constant", "conv1d", "lstm", "pixelcnn"}
 
 every_encoder = pytest.mark.parametrize("name", sorted(set(ENCODERS) - ELSEWHERE))
 every_decoder = pytest.mark.parametrize("name", sorted(set(DECODERS) - ELSEWHERE))

@@ -12,7 +12,7 @@ from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.models.compatibility import decoder_example
 from rme_tf.networks import DECODERS
 from rme_tf.networks.output_activation import VALUES, output_activation
-from small_networks import SMALL_DECODERS
+from small_networks import SMALL_DECODERS, fitting
 
 layers = keras.layers
 IMAGE, LATENT = (4, 4, 1), 2
@@ -133,6 +133,10 @@ def likelihood_of(name, **options):
         (likelihood_of("discretized_logistic_mixture"), "DiscretizedLogisticMixture takes are logits, means"),
         (likelihood_of("normal", scale="decoded"), "Normal takes are means and raw scales"),
         (likelihood_of("normal", scale="per_image"), "Normal takes are means and raw scales"),
+        (likelihood_of("normal", interval=None), "Normal takes are means of real values"),
+        (likelihood_of("student_t"), "StudentT takes are means of real values"),
+        (likelihood_of("poisson"), "Poisson takes are log-rates"),
+        (likelihood_of("negative_binomial", dispersion="decoded"), "takes are log-means and raw dispersions"),
     ],
 )
 def test_a_bounded_decoder_is_warned_of_in_words(likelihood, words):
@@ -159,7 +163,7 @@ def test_no_decoder_of_the_table_is_warned_of_under_any_likelihood(name):
     assert {*SMALL_DECODERS, "lstm"} == set(DECODERS)
     different = {likelihood.params_shape: likelihood for likelihood in map(likelihood_of, PICTURES)}
     for likelihood in different.values():
-        decoder = DECODERS[name](LATENT, likelihood.params_shape, **SMALL_DECODERS[name])
+        decoder = DECODERS[name](LATENT, fitting(name, likelihood.params_shape), **SMALL_DECODERS[name])
         inputs = decoder_example(decoder, LATENT, likelihood)
         decoder(inputs)
         assert output_activation(decoder, inputs) is None, likelihood

@@ -10,7 +10,7 @@ from rme_tf.models import compatibility
 from rme_tf.networks import DECODERS, output_activation
 from rme_tf.networks.row_layers import APART, known_apart
 from rme_tf.networks.training_mode import ROWS, mixes_rows
-from small_networks import SMALL_DECODERS
+from small_networks import SMALL_DECODERS, fitting
 from test_row_mixing import MIXING
 
 layers = keras.layers
@@ -98,7 +98,7 @@ def test_a_subclass_is_no_layer_of_the_list():
 def decoder_of_the_table(name):
     tokens = name == "lstm"
     small = {"vocabulary_size": 9} if tokens else SMALL_DECODERS.get(name, {})
-    return DECODERS[name](LATENT, (None, 9) if tokens else (8, 8, 1), **small)
+    return DECODERS[name](LATENT, (None, 9) if tokens else fitting(name, (8, 8, 1)), **small)
 
 
 @pytest.mark.parametrize("name", sorted(DECODERS))

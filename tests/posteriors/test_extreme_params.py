@@ -8,19 +8,35 @@ import pytest
 import tensorflow as tf
 
 from rme_tf import ELBO
-from rme_tf.likelihoods import LIKELIHOODS, DiscretizedLogistic, DiscretizedLogisticMixture, Normal
-from rme_tf.likelihoods.normal import SCALES
+from rme_tf.likelihoods import (
+    LIKELIHOODS,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    StudentT,
+)
+from rme_tf.likelihoods.location_scale import SCALES
 from rme_tf.networks import DECODERS
-from small_networks import SMALL_DECODERS
+from small_networks import SMALL_DECODERS, fitting
 
 SHAPE = (2, 2, 3)
 VALUES = np.array([0.0, 1.0, 128.0, 255.0, 254.0, 3.0], "float32") / 255  # levels, at the edges and between
+COUNTS = np.array([0.0, 1.0, 7.0, 9.0, 1e6, 3.0, 1e12], "float32")
+REALS = np.array([0.0, -1.5, 1e6, 0.3, -1e12], "float32")
 POLICIES = ["float32", "mixed_float16", "mixed_bfloat16"]
 MEANS, LOG_SCALES = (-1e3, 1e3), (-20.0, 20.0)
 BUILDS = {
     **{name: LIKELIHOODS[name] for name in LIKELIHOODS if name not in ("categorical_sequence", "normal")},
     "categorical_sequence": lambda shape: LIKELIHOODS["categorical_sequence"]((4,), vocabulary_size=9, features=3),
     **{f"normal {scale}": lambda shape, scale=scale: Normal(shape, scale=scale) for scale in SCALES},
+    "normal decoded, real": lambda shape: Normal(shape, scale="decoded", interval=None),
+    "student_t decoded": lambda shape: StudentT(shape, scale="decoded"),
+    "student_t learned": lambda shape: StudentT(shape, learned_df=True),
+    "poisson total": lambda shape: Poisson(shape, size_factor="total"),
+    "negative_binomial decoded": lambda shape: NegativeBinomial(shape, dispersion="decoded"),
+    "negative_binomial total": lambda shape: NegativeBinomial(shape, size_factor="total"),
 }
 
 every_policy = pytest.mark.parametrize("policy", POLICIES)
@@ -36,6 +52,10 @@ def _policy(request):
 def observations(likelihood, batch=4):
     if likelihood.observation_dtype == tf.int32:
         return likelihood.example(batch)
+    if likelihood.values == "counts":
+        return tf.constant(np.resize(COUNTS, (batch, *likelihood.event_shape)))
+    if likelihood.interval is None:
+        return tf.constant(np.resize(REALS, (batch, *likelihood.event_shape)))
     x = np.resize(VALUES, (batch, *likelihood.event_shape))
     return tf.constant(x if likelihood.in_support(x).numpy().all() else np.rint(x))
 
@@ -50,7 +70,7 @@ def extreme_params(likelihood, mean, log_scale):
     if isinstance(likelihood, DiscretizedLogistic) or likelihood.params_shape[-1] == 2 * SHAPE[-1]:
         params[..., params.shape[-1] // 2 :] = log_scale
     for weight in likelihood.weights:  # a scale that no decoder gives
-        if isinstance(likelihood, Normal):
+        if isinstance(likelihood, Normal | StudentT | NegativeBinomial):
             weight.assign(np.full(weight.shape, log_scale))
     return params
 
@@ -83,7 +103,7 @@ def test_values_and_gradients_are_finite_where_means_and_scales_are_extreme(name
 
 def silent_decoder(name, output_shape):
     """A decoder that says the same whatever the code; its inputs, and the bias that decides what."""
-    decoder = DECODERS[name](2, output_shape, **SMALL_DECODERS[name])
+    decoder = DECODERS[name](2, fitting(name, output_shape), **SMALL_DECODERS[name])
     inputs = [tf.ones([3, 2]), tf.zeros([3, *SHAPE])] if name == "pixelcnn" else tf.ones([3, 2])
     decoder(inputs)
     kernel, bias = decoder.trainable_variables[-2:]
@@ -116,7 +136,8 @@ def test_a_scaled_loss_has_finite_gradients_through_a_decoder(name, policy):
         likelihood = BUILDS[kind](SHAPE)
         say(bias, extreme_params(likelihood, mean, log_scale))
         with tf.GradientTape() as tape:
-            loss = 2.0**15 * tf.reduce_mean(likelihood.log_prob(decoder(inputs), observations(likelihood, 3)))
+            params = tf.reshape(decoder(inputs), [3, *likelihood.params_shape])
+            loss = 2.0**15 * tf.reduce_mean(likelihood.log_prob(params, observations(likelihood, 3)))
         for gradient in tape.gradient(loss, [variable.value for variable in decoder.trainable_variables]):
             assert np.isfinite(gradient).all(), (kind, mean, log_scale)
 

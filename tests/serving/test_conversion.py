@@ -54,8 +54,9 @@ def test_the_mean_of_colored_pixels_converts():
 
 
 @pytest.mark.parametrize("name", sorted((set(ENCODERS) | set(DECODERS)) - {"lstm", "pixelcnn"}))
-def test_every_network_of_images_converts(name):
-    x = np.random.default_rng(0).integers(0, 2, (3, 8, 8, 1)).astype(np.float32)
+def test_every_network_of_images_and_signals_converts(name):
+    shape = (17, 2) if name == "conv1d" else (8, 8, 1)
+    x = np.random.default_rng(0).integers(0, 2, (3, *shape)).astype(np.float32)
     encoder, decoder = (name if name in table else "mlp" for table in (ENCODERS, DECODERS))
     model = rme_tf.VAE.from_names(encoder=encoder, decoder=decoder, input_shape=x.shape[1:], latent_dim=2)
     check_encode(model, x)

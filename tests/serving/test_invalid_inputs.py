@@ -53,8 +53,15 @@ def check_rows(bad, good, at):
         np.testing.assert_allclose(value.numpy()[others], good[name].numpy()[others], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, 255.0, -1.0])
-@pytest.mark.parametrize("name", sorted(set(LIKELIHOODS) - {"categorical_sequence"}))
+OUTSIDE = {"real": [math.nan, math.inf], "counts": [math.nan, math.inf, -1.0, 0.5]}
+CASES = [
+    (name, value)
+    for name in sorted(set(LIKELIHOODS) - {"categorical_sequence"})
+    for value in OUTSIDE.get(LIKELIHOODS[name].values, [math.nan, math.inf, 255.0, -1.0])
+]
+
+
+@pytest.mark.parametrize(("name", "value"), CASES)
 @pytest.mark.usefixtures("in_a_graph")
 def test_observations_outside_the_support_of_each_likelihood_are_answered_with_nan(name, value):
     served = Endpoints(build_tiny_model(2, likelihood=name), 5)

@@ -242,8 +242,10 @@ class Slot:
 
     def check(self, part: Part, **supplied) -> None:
         """Raises ValueError for options that the class of the choice refuses."""
-        if self.tried and part.name is not None:
-            _try(self, Part.of(part.name, part.options, {}), tuple({**self.supplied, **supplied}.items()))
+        build = None if part.name is None else self.table.get(part.name)
+        if self.tried and build is not None:
+            values = {key: value for key, value in {**self.supplied, **supplied}.items() if key in options_of(build)}
+            _try(self, Part.of(part.name, part.options, {}), tuple(values.items()))
 
 
 @functools.lru_cache(maxsize=256)

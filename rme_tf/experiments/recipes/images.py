@@ -13,6 +13,7 @@ import tensorflow as tf
 from rme_tf import data
 from rme_tf.data import BINARIZATIONS, DATASETS
 from rme_tf.evaluation.collapse import collapse_report
+from rme_tf.experiments.parts.options import options_of
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes import image_gallery
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
@@ -30,16 +31,20 @@ EVALUATION_BATCH = 128  # images of a memory-mapped split evaluated at a time
 
 
 def _without(table: Mapping, *names: str) -> dict:
-    """Returns a table without the choices for sentences."""
+    """Returns a table without the choices for sentences, signals and counts."""
     return {name: value for name, value in table.items() if name not in names}
 
 
+OF_PIXELS = _without(LIKELIHOODS, "categorical_sequence", "negative_binomial", "poisson")
+UNIT = (0.0, 1.0)  # values of all pixels
+
+
 def is_density(likelihood: str) -> bool:
-    """Returns whether a likelihood, by name, is a density.
+    """Returns whether a likelihood of pixels, by name, is a density.
 
     Its nats compare with probabilities of levels after dequantization.
     """
-    return LIKELIHOODS[likelihood].bits_offset > 0.0
+    return OF_PIXELS[likelihood].bits_offset != 0.0
 
 
 def check_values(likelihood: str, binarization: str) -> None:
@@ -60,7 +65,7 @@ def check_values(likelihood: str, binarization: str) -> None:
             "binarization 'none' or, if it is a density, 'dequantized'."
         )
     if made == "real" and not is_density(likelihood):
-        densities = sorted(name for name in LIKELIHOODS if is_density(name))
+        densities = sorted(name for name in OF_PIXELS if is_density(name))
         raise ValueError(f"Pixels that are {binarization!r} need a density: {densities}. Received: {likelihood!r}.")
 
 
@@ -82,9 +87,9 @@ class ImageRecipe(Recipe, ProbeFields):
 
     PARTS: ClassVar[Mapping[str, Slot]] = {
         **Recipe.PARTS,
-        "encoder": encoder_place(_without(ENCODERS, "constant", "lstm")),
-        "decoder": decoder_place(_without(DECODERS, "lstm")),
-        "likelihood": likelihood_place(_without(LIKELIHOODS, "categorical_sequence")),
+        "encoder": encoder_place(_without(ENCODERS, "constant", "conv1d", "lstm")),
+        "decoder": decoder_place(_without(DECODERS, "conv1d", "lstm")),
+        "likelihood": likelihood_place(OF_PIXELS, {"interval": UNIT}),
     }
     TABLES: ClassVar[Mapping[str, Mapping]] = {"binarization": BINARIZATIONS, "dataset": DATASETS}
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
@@ -112,7 +117,8 @@ class ImageRecipe(Recipe, ProbeFields):
 
     def model_options(self, input_shape) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names` that depend on the data."""
-        return {"input_shape": input_shape}
+        bounded = "interval" in options_of(OF_PIXELS[str(self.likelihood.name)])
+        return {"input_shape": input_shape, **({"likelihood_options": {"interval": UNIT}} if bounded else {})}
 
     def splits(self) -> tuple[data.ImageSplits, list[str]]:
         """Returns the splits and the loader's warnings, such as skipped files."""
