@@ -39,7 +39,6 @@ class Likelihood(keras.layers.Layer):
         * `example`: observations in the support, by default zeros.
         * `any_length`: whether an axis of x may have any length, None in `event_shape`.
         * `values`: kind of the entries of x, a key of `support.REMEDIES`, for the advice on data outside the support.
-          Encoders by name read log(1 + x) of "counts".
         * `interval`: (low, high), if the entries of x are between two numbers; `high` may be infinite.
         * `log_prob`: log p(x|z), by default of the distribution.
         * `entry_log_prob`: log p(x_i|z) of each entry, by default of a `tfd.Independent`.

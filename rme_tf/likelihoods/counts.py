@@ -28,6 +28,8 @@ class Counts(Likelihood):
     the same size factor only. Without x, as in `sample`, `render` and `decode`, l is `default_total`; `reconstruct`
     takes the l of its x.
 
+    The encoders read log(1 + x), in float32.
+
     Args:
         event_shape: shape of one observation.
         size_factor: "none" (log-means are decoded) or "total" (the observed total of the row times decoded
@@ -89,11 +91,17 @@ class Counts(Likelihood):
         return self._joint(params, self.total(x)).log_prob(x)
 
     def entry_log_prob(self, params, x):
-        """Returns log p(x_i|z), or log p(x_i|z, l) with a size factor. See `Likelihood`."""
+        """Returns log p(x_i|z) of each entry. See `Likelihood`.
+
+        Raises:
+            ValueError: if there is a size factor, by which entries depend on each other.
+        """
         if self._has_own_distribution:
             return super().entry_log_prob(params, x)
-        x = tf.cast(x, tf.float32)
-        return self._joint(params, self.total(x)).distribution.log_prob(x)
+        raise ValueError(
+            "Log-probabilities of single entries need `size_factor` 'none': with the total of a row they depend on "
+            f"each other, and with missing entries it is not known. Received: {self.size_factor!r}."
+        )
 
     @property
     def _has_own_distribution(self) -> bool:
@@ -115,6 +123,10 @@ class Counts(Likelihood):
             x: counts. Shape [..., *event_shape].
         """
         return tf.maximum(tf.reduce_sum(x, axis=self.event_axes, keepdims=True), 1.0)
+
+    def encoder_input(self, x):
+        """Returns log(1 + x), the encoders' input for counts x [B, *event_shape]."""
+        return tf.math.log1p(tf.cast(x, tf.float32))
 
     def as_observed(self, mean, x):
         """Returns means [B, *event_shape] with the totals of x, with a size factor."""

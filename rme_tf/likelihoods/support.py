@@ -17,7 +17,7 @@ REMEDIES = {  # by the kind of the values
         "Scale or binarize the data, or choose another likelihood. Real values of any size are the option "
         "`interval=None` (by name: likelihood_options={'interval': None})."
     ),
-    "real": "Standardize the data, and fill in missing values.",
+    "real": "Standardize the data, or choose another likelihood.",
     "counts": "Give whole numbers, neither scaled nor logarithms, or choose another likelihood.",
 }
 

@@ -15,7 +15,6 @@ from rme_tf.networks import (
     ENCODERS,
     ComponentNetwork,
     mlp_encoder,
-    on_log_counts,
     with_normalized_means,
 )
 from rme_tf.networks.copies import copies_of
@@ -200,9 +199,7 @@ def build_networks(
     def encoder_like(output_size, name, m=0):
         build = lookup(ENCODERS, encoder, "encoder") if by_name else mlp_encoder
         arguments = {**likelihood.network_options, **options[m]} if by_name else {}
-        network = build(likelihood.event_shape, output_size, name=name, **arguments)
-        counts = likelihood.values == "counts"
-        return on_log_counts(network, likelihood.event_shape, f"{name}_of_log_counts") if counts else network
+        return build(likelihood.event_shape, output_size, name=name, **arguments)
 
     encoders = encoder
     if by_name:

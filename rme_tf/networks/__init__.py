@@ -19,7 +19,6 @@ from rme_tf.networks.conv import conv_decoder, conv_encoder
 from rme_tf.networks.conv1d import conv1d_decoder, conv1d_encoder
 from rme_tf.networks.dcgan import dcgan_decoder, dcgan_encoder
 from rme_tf.networks.gated_conv import gated_conv_decoder, gated_conv_encoder
-from rme_tf.networks.log_counts import LogCounts, OnLogCounts, on_log_counts
 from rme_tf.networks.lstm import ConstantEncoder, LSTMDecoder, LSTMEncoder, constant_encoder, lstm_decoder, lstm_encoder
 from rme_tf.networks.mlp import mlp_decoder, mlp_encoder
 from rme_tf.networks.normalized_means import NormalizedMeans, with_normalized_means
@@ -58,9 +57,7 @@ __all__ = [
     "ENCODERS",
     "LSTMDecoder",
     "LSTMEncoder",
-    "LogCounts",
     "NormalizedMeans",
-    "OnLogCounts",
     "PixelCNNDecoder",
     "RecurrentComponents",
     "component_params",
@@ -77,7 +74,6 @@ __all__ = [
     "lstm_encoder",
     "mlp_decoder",
     "mlp_encoder",
-    "on_log_counts",
     "pixelcnn_decoder",
     "resnet_decoder",
     "resnet_encoder",

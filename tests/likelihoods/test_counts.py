@@ -14,7 +14,6 @@ from rme_tf.likelihoods.count_densities import (
     stirling_error,
 )
 from rme_tf.likelihoods.negative_binomial import DISPERSIONS
-from rme_tf.networks import OnLogCounts
 
 F, B = 4, 6
 COUNTS = np.unique(np.concatenate([np.arange(12), np.geomspace(12, 1e6, 60).round()])).astype("float32")
@@ -161,7 +160,9 @@ def test_a_size_factor_scales_proportions_by_the_total_of_the_row(kind, rng):
     plain = kind((F,))  # with the log-means that the total gives
     expected = plain.log_prob(tf.math.log(observed), x)
     np.testing.assert_allclose(likelihood.log_prob(params, x), expected, rtol=1e-4)
-    np.testing.assert_allclose(np.sum(likelihood.entry_log_prob(params, x), axis=-1), expected, rtol=1e-4)
+    np.testing.assert_allclose(np.sum(plain.entry_log_prob(params, x), axis=-1), plain.log_prob(params, x), rtol=1e-4)
+    with pytest.raises(ValueError, match="need `size_factor` 'none'.*Received: 'total'"):
+        likelihood.entry_log_prob(params, x)
     np.testing.assert_array_equal(plain.as_observed(mean, x), mean)
 
 
@@ -187,12 +188,13 @@ def count_model():
     return build_tiny_model(2, pixels=F, mixing="learned", **choices)
 
 
-def test_encoders_by_name_read_logarithms(count_model, rng):
-    networks = [*count_model.encoders, count_model.mixing_network]
-    assert all(isinstance(network, OnLogCounts) for network in networks)
+def test_encoders_read_logarithms(count_model, rng):
     x = rows(rng)
-    inner = count_model.encoders[1].layers[-1]
-    np.testing.assert_allclose(count_model.encoders[1](x), inner(np.log1p(x)), rtol=1e-5)
+    encoding = count_model.encode(x)
+    for m, encoder in enumerate(count_model.encoders):
+        np.testing.assert_allclose(encoding.params[:, m], encoder(np.log1p(x)), rtol=1e-5)
+    logits = count_model.mixing_network(np.log1p(x))
+    np.testing.assert_allclose(encoding.log_alpha, count_model.mixing.log_alpha(logits), rtol=1e-5)
 
 
 def test_a_reconstruction_has_the_total_of_its_row_and_a_sample_the_default(count_model, rng):
