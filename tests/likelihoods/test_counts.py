@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
+from scipy.special import gammaln
 
 import rme_tf
+from conftest import build_tiny_model
 from rme_tf.likelihoods import NegativeBinomial, Poisson
 from rme_tf.likelihoods.count_densities import (
     negative_binomial_log_prob_of,
@@ -37,8 +39,6 @@ def rows(rng, scale=20.0):
 
 def test_the_error_of_stirlings_formula_is_exact_on_both_sides_of_the_series():
     x = np.concatenate([np.geomspace(1e-4, 7.99, 40), np.geomspace(8.0, 1e9, 40)]).astype("float32")
-    from scipy.special import gammaln
-
     wide = x.astype(float)
     expected = gammaln(wide) - ((wide - 0.5) * np.log(wide) - wide + 0.5 * np.log(2 * np.pi))
     known = wide < 1e4  # beyond, float64 has few digits of the difference either
@@ -182,8 +182,6 @@ def test_a_row_without_counts_has_a_finite_density(kind):
 
 @pytest.fixture(scope="module")
 def count_model():
-    from conftest import build_tiny_model
-
     choices = {"likelihood": "negative_binomial", "likelihood_options": {"dispersion": "per_entry", **TOTAL}}
     return build_tiny_model(2, pixels=F, mixing="learned", **choices)
 
