@@ -14,8 +14,8 @@ REMEDIES = {  # by the kind of the values
     "pixels": "Scale or binarize the data, or choose another likelihood.",
     "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
     "bounded": (
-        "Scale or binarize the data, or choose another likelihood. Real values of any size are the option "
-        "`interval=None` (by name: likelihood_options={'interval': None})."
+        "Scale the data, or take `interval=None` for real values of any size (by name: "
+        "likelihood_options={'interval': None})."
     ),
     "real": "Standardize the data, or choose another likelihood.",
     "counts": "Give whole numbers, neither scaled nor logarithms, or choose another likelihood.",
@@ -75,7 +75,7 @@ def guarded(likelihood, x, name: str):
 
 def sentence_in(message: str) -> str | None:
     """Returns the message of `check_support` in a graph's error, or None."""
-    remedies = "|".join(map(re.escape, sorted(REMEDIES.values(), key=len, reverse=True)))  # one begins another
+    remedies = "|".join(map(re.escape, REMEDIES.values()))
     match = re.search(rf"\w+ expects [^\n]*?(?:{remedies})", message)
     return re.sub(r"\\(['\"\\])", r"\1", match[0]) if match else None
 
