@@ -15,7 +15,7 @@ REMEDIES = {  # by the kind of the values
     "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
     "bounded": (
         "Scale the data, or take `interval=None` for real values of any size (by name: "
-        "likelihood_options={'interval': None})."
+        "likelihood_options=dict(interval=None))."
     ),
     "real": "Standardize the data, or choose another likelihood.",
     "counts": "Give whole numbers, neither scaled nor logarithms, or choose another likelihood.",
