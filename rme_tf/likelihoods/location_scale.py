@@ -1,13 +1,12 @@
 """Base class of likelihoods with locations and scales."""
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from rme_tf.core.validation import check_choice, check_number, require
+from rme_tf.core.validation import check_choice, check_number, is_number, require
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.support import LARGEST
 
@@ -135,10 +134,8 @@ def check_interval(interval) -> tuple[float, float] | None:
     """
     if interval is None:
         return None
-    numbers_given = isinstance(interval, Sequence) and all(
-        isinstance(end, numbers.Real) and not isinstance(end, bool) and math.isfinite(end) for end in interval
-    )
-    fits = numbers_given and len(interval) == 2 and interval[0] < interval[1]
+    finite = isinstance(interval, Sequence) and all(is_number(end) and math.isfinite(end) for end in interval)
+    fits = finite and len(interval) == 2 and interval[0] < interval[1]
     require(fits, "interval", "be two finite numbers, the lower one first, or None for the reals", repr(interval))
     return float(interval[0]), float(interval[1])
 

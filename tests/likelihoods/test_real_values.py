@@ -33,7 +33,9 @@ def test_by_default_pixels_are_in_0_1_and_other_values_anywhere():
 
 
 def test_values_outside_are_refused_with_the_option_that_takes_them(tiny_model, standardized):
-    message = re.escape("Normal expects real values in [0, 1].") + ".*" + re.escape("likelihood_options=dict(interval=None)")
+    message = (
+        re.escape("Normal expects real values in [0, 1].") + ".*" + re.escape("likelihood_options=dict(interval=None)")
+    )
     with pytest.raises(ValueError, match=message):
         tiny_model(1, pixels=F, likelihood="normal").predict(standardized, verbose=0)
     model = tiny_model(1, pixels=F, likelihood="normal", likelihood_options={"interval": None})
