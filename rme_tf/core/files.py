@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 def write_json(path, value) -> None:
     """Writes a JSON file atomically; numbers that are not finite become null."""
-    _write(path, json.dumps(_finite(value), indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(_finite(value), indent=1, allow_nan=False) + "\n")
 
 
 def write_json_lines(path, values: Iterable) -> None:
@@ -17,10 +17,16 @@ def write_json_lines(path, values: Iterable) -> None:
 
     Numbers that are not finite become null.
     """
-    _write(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
+    write_text(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
 
 
-def _write(path, text: str) -> None:
+def write_text(path, text: str) -> None:
+    """Writes a text file in UTF-8 atomically, and creates its directory.
+
+    Args:
+        path: path of the file.
+        text: text of the file.
+    """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(path.suffix + ".partial")

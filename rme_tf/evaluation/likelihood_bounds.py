@@ -207,7 +207,7 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
         values: `Bounds` of the observations.
     """
     log_lik, elbo = estimate(values.log_likelihood), estimate(values.elbo)
-    inferred = _moments(model, x)
+    inferred = posterior_moments(model, x)
     summary = {
         "log_likelihood": log_lik.mean,
         "log_likelihood_standard_error": log_lik.standard_error,
@@ -235,8 +235,13 @@ def _compiled_encode(model):
     return compiled(_encode, model, signature=(model.likelihood.spec(),))
 
 
-def _moments(model, x):
-    """Returns the weights [N, M] and the means [N, M, D] of the components."""
+def posterior_moments(model, x):
+    """Returns the weights [N, M] and the means [N, M, D] of the components.
+
+    Args:
+        model: `VAE` with the posterior.
+        x: observations, see `bounds`.
+    """
     infer, x = _compiled_encode(model), checked_whole(x, model.likelihood)
     parts = []
     with InnerCalls(), data_errors_as_value_errors():

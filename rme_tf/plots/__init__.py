@@ -1,4 +1,7 @@
-"""Figures from plain arrays: curves, images, posteriors, component usage."""
+"""Figures from plain arrays: curves, images, posteriors, component usage.
+
+`svg_charts` and `data_uris` make the figures of HTML pages.
+"""
 
 from rme_tf.plots.codes import latent_codes
 from rme_tf.plots.comparison import curves_by_time, differences, trade_off

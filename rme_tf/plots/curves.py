@@ -39,7 +39,7 @@ def learning_curves(histories, metric="elbo", *, unit="nats", robust=True):
             axes.plot(measured + 1, values[measured], **look)
             later.extend(values[measured[measured >= len(values) // 5]])
     if robust and later:
-        axes.set_ylim(_range(np.array(later)))
+        axes.set_ylim(later_range(np.array(later)))
     _frame(axes)
     figure.legend(loc="outside right upper")
     return figure
@@ -111,7 +111,8 @@ def _frame(axes):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _range(values):
+def later_range(values):
+    """Returns the limits of an axis for most of some values, without far ones."""
     low, high = np.percentile(values, (5, 95))
     slack = max(high - low, 1e-3 * abs(high), 1e-6)
     values = values[(values > low - slack) & (values < high + slack)]

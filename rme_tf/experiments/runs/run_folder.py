@@ -6,12 +6,19 @@ import pathlib
 import re
 from typing import NamedTuple
 
-import yaml
+from rme_tf.experiments.reports.run_files import BOUNDS, CONFIG, FIELDS, describes_run, read_config
 
-CONFIG = "config.yaml"
-BOUNDS = "bounds.npz"  # of each observation
-# Fields of every recipe in every version, which distinguish it from the configuration of another program.
-FIELDS = frozenset({"algorithm", "components", "epochs", "latent_dim", "out", "seed"})
+__all__ = [
+    "BOUNDS",
+    "CONFIG",
+    "FIELDS",
+    "Contents",
+    "contents",
+    "delete_run",
+    "describes_run",
+    "read_config",
+    "refuse_foreign",
+]
 
 _SHARD = r"(index|data-\d{5}-of-\d{5})"
 _CHECKPOINT = rf"(checkpoint|ckpt-\d+\.{_SHARD}|ckpt-\d+_temp/part-\d{{5}}-of-\d{{5}}\.{_SHARD})(\.tmp\w+)?"
@@ -21,6 +28,7 @@ _FIGURES = (
 # Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
     rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | bounds\.npz | model\.keras | tokenizer\.model
+    | (report|comparison)\.html(\.partial)?
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation)/events\.out\.tfevents\.[^/]+
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?
@@ -41,22 +49,6 @@ class Contents(NamedTuple):
     files: list[str]  # written by runs
     folders: list[str]  # created by runs
     foreign: list[str]  # all other paths; foreign folders and links, which runs do not create, are not followed
-
-
-def describes_run(values) -> bool:
-    """Returns whether the value in a YAML file configures a run."""
-    return isinstance(values, dict) and values.keys() >= FIELDS
-
-
-def read_config(out: pathlib.Path):
-    """Returns the value in a run's config.yaml, or None.
-
-    The result is None if the file is missing or not YAML.
-    """
-    try:
-        return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
 
 
 def contents(out: pathlib.Path) -> Contents:

@@ -1,0 +1,157 @@
+"""Data of the page that compares runs: numbers, paired differences, configurations, curves, verdicts."""
+
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rme_tf.experiments.pages import model_verdicts, training_verdicts
+from rme_tf.experiments.pages.final_numbers import cost_rows, metric_rows
+from rme_tf.experiments.pages.recorded_run import Files
+from rme_tf.experiments.pages.settings import Difference, differing
+from rme_tf.experiments.pages.verdict import Verdict
+from rme_tf.experiments.reports.configuration import field
+from rme_tf.experiments.reports.records import DATA
+from rme_tf.experiments.reports.run_files import BOUNDS, REPORT
+
+BOUND_NAMES = {"test_log_likelihood": "log p(x)", "test_elbo": "ELBO"}
+PLACES = ("out", "overwrite", "data_dir", "download", "tensorboard")  # fields that say nothing of a result
+
+
+class Comparison(NamedTuple):
+    """Runs side by side; the first one is the reference."""
+
+    names: list[str]
+    links: list[str]  # relative addresses of the pages of the runs, empty without one
+    numbers: list[tuple[str, str, tuple[str, ...]]]  # name, meaning, value of each run
+    costs: list[tuple[str, str, tuple[str, ...]]]
+    differences: list[Difference]  # of the configurations
+    paired: list[tuple[str, tuple[str, ...]]]  # bound, difference of each run from the first one
+    unpaired: str  # reason for missing paired differences
+    verdicts: list[tuple[str, tuple[Verdict | None, ...]]]  # question, verdict on each run
+    histories: dict[str, dict[str, list]]
+
+
+def compared(runs: Sequence[Files], place: pathlib.Path) -> Comparison:
+    """Returns the `Comparison` of finished runs, from their files alone.
+
+    Args:
+        runs: files of the runs.
+        place: directory of the page, where its links begin.
+    """
+    names = distinct_names([run.folder for run in runs])
+    records = [run.record for run in runs]
+    unpaired = "" if same_data(runs) else "The runs have other test data, or no bounds of single observations."
+    configs = [{name: value for name, value in run.config.items() if name not in PLACES} for run in runs]
+    return Comparison(
+        names=names,
+        links=[_link(run.folder, place) for run in runs],
+        numbers=_joined([metric_rows(record) for record in records]),
+        costs=_joined([cost_rows(record) for record in records]),
+        differences=differing(configs),
+        paired=[] if unpaired else paired_differences([run.folder for run in runs]),
+        unpaired=unpaired,
+        verdicts=verdicts_by_question([verdicts_of(run) for run in runs]),
+        histories={name: run.history for name, run in zip(names, runs, strict=True)},
+    )
+
+
+def distinct_names(folders: Sequence[pathlib.Path]) -> list[str]:
+    """Returns the last parts of paths, as many as are needed to distinguish them."""
+    paths = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(map(len, paths))):
+        names = ["/".join(parts[-depth:]) for parts in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{'/'.join(parts)} ({index + 1})" for index, parts in enumerate(paths)]
+
+
+def _link(folder: pathlib.Path, place: pathlib.Path) -> str:
+    page = folder / REPORT
+    return pathlib.Path(os.path.relpath(page, place)).as_posix() if page.exists() else ""
+
+
+def _joined(tables: Sequence[list[Any]]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Returns the rows of all tables, each with the value of the first split of every run."""
+    found = [{(row.name, row.meaning): row.values[0] for row in rows} for rows in tables]
+    keys = dict.fromkeys(key for rows in found for key in rows)
+    return [(*key, tuple(rows.get(key, "") for rows in found)) for key in keys]
+
+
+def same_data(runs: Sequence[Files]) -> bool:
+    """Returns whether all runs were evaluated on the same test observations, whose bounds they have."""
+    if not all((run.folder / BOUNDS).exists() for run in runs):
+        return False
+    sizes = {_number_of_tests(run.folder) for run in runs}
+    data = {tuple(f"{field(run.record, name)}" for name in (*DATA, "test_size")) for run in runs}
+    return len(sizes) == len(data) == 1
+
+
+def _number_of_tests(folder: pathlib.Path) -> int:
+    with np.load(folder / BOUNDS) as bounds:
+        return len(bounds["test_elbo"])
+
+
+def paired_differences(folders: Sequence[pathlib.Path]) -> list[tuple[str, tuple[str, ...]]]:
+    """Returns the mean differences of bounds from the first run's, with standard errors over observations.
+
+    Args:
+        folders: directories of runs with the same test observations.
+    """
+    rows = []
+    for key, name in BOUND_NAMES.items():
+        values = []
+        for folder in folders:
+            with np.load(folder / BOUNDS) as bounds:
+                values.append(bounds[key].astype(np.float64))
+        rows.append((name, ("reference", *(difference_text(each - values[0]) for each in values[1:]))))
+    return rows
+
+
+def difference_text(differences) -> str:
+    """Returns "mean ± standard error" of paired differences, with the number of standard errors.
+
+    Args:
+        differences: differences of each observation. Shape [N].
+    """
+    mean, count = float(np.mean(differences)), len(differences)
+    if count < 2:
+        return f"{mean:+.2f}"
+    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    return f"{mean:+.2f} ± {error:.2f}" + (f" ({abs(mean) / error:.1f} errors)" if error > 0.0 else "")
+
+
+def verdicts_of(run: Files) -> list[Verdict]:
+    """Returns the verdicts that need the files of a run alone.
+
+    Args:
+        run: files of the run.
+    """
+    metrics = run.record.get("metrics", {})
+    test = metrics.get("test", {})
+    components = int(field(run.record, "components", 1))
+    warm = int(field(run.record, "warm_start_epochs", 0) or 0)
+    verdicts = [
+        training_verdicts.overfitting(run.history, metrics, warm),
+        training_verdicts.length(run.history, metrics),
+    ]
+    if field(run.record, "language_model", False):
+        return verdicts
+    latent_dim = int(field(run.record, "latent_dim", 0))
+    collapse = model_verdicts.collapse(test, test.get("collapse", {}), latent_dim, components)
+    use = model_verdicts.component_use(test, components)
+    return [collapse, use, *verdicts, training_verdicts.warm_start(run.history, components, warm)]
+
+
+def verdicts_by_question(verdicts: Sequence[list[Verdict]]) -> list[tuple[str, tuple[Verdict | None, ...]]]:
+    """Returns the verdicts of all runs on each question.
+
+    Args:
+        verdicts: verdicts of each run.
+    """
+    found = [{verdict.question: verdict for verdict in of_run} for of_run in verdicts]
+    questions = dict.fromkeys(question for of_run in found for question in of_run)
+    return [(question, tuple(of_run.get(question) for of_run in found)) for question in questions]

@@ -1,0 +1,148 @@
+"""Sections of the page of a run: a title, a template, and the values that the template shows."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from rme_tf import plots
+from rme_tf.experiments.pages import charts, model_verdicts, training_verdicts
+from rme_tf.experiments.pages.run_report import RunReport
+from rme_tf.experiments.pages.shown_items import Shown, shown
+from rme_tf.experiments.pages.verdict import Verdict
+from rme_tf.plots.data_uris import figure_uri, sheet
+
+MOST_SAMPLES = 24
+MOST_SENTENCES = 10
+
+
+class Section(NamedTuple):
+    """A section of a page."""
+
+    name: str  # of its template, and of its anchor
+    title: str
+    values: Callable[[RunReport], dict[str, Any] | None]  # None: the run has nothing to show here
+
+
+def verdicts_of(report: RunReport) -> list[Verdict]:
+    """Returns the verdicts on a run.
+
+    Args:
+        report: data of the run.
+    """
+    metrics, history = report.record.get("metrics", {}), report.history
+    test = metrics.get("test", {})
+    verdicts: list[Verdict | None] = [training_verdicts.finite(history)]
+    if report.has_codes:
+        collapse = model_verdicts.collapse(test, report.diagnosed, report.latent_dim, report.components)
+        verdicts += [collapse, model_verdicts.component_use(test, report.components)]
+    verdicts.append(training_verdicts.overfitting(history, metrics, report.warm_start_epochs))
+    if report.has_codes:
+        verdicts.append(training_verdicts.warm_start(history, report.components, report.warm_start_epochs))
+    verdicts.append(training_verdicts.length(history, metrics))
+    found = report.neighbors
+    if found is not None:
+        counts = (found.copies, len(found.distances), found.test_copies, found.tests, found.searched, found.of)
+        verdicts.append(model_verdicts.memorization(*counts))
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _verdicts(report: RunReport) -> dict[str, Any]:
+    return {"verdicts": verdicts_of(report)}
+
+
+def _numbers(report: RunReport) -> dict[str, Any] | None:
+    if not report.metrics and not report.costs:
+        return None
+    count = report.record.get("metrics", {}).get("test", {}).get("num_observations")
+    return {"metrics": report.metrics, "costs": report.costs, "count": count}
+
+
+def _setup(report: RunReport) -> dict[str, Any]:
+    return {"facts": report.facts, "settings": report.settings}
+
+
+def _curves(report: RunReport) -> dict[str, Any] | None:
+    found = charts.learning_curves(report)
+    return {"charts": found} if found else None
+
+
+def _reconstructions(report: RunReport) -> dict[str, Any] | None:
+    decodings = report.decodings
+    if decodings is None:
+        return None
+    originals = shown(decodings.observations, "Test observation {}")
+    return {"pairs": list(zip(originals, shown(decodings.reconstructions, "Reconstruction of {}"), strict=True))}
+
+
+def _posteriors(report: RunReport) -> dict[str, Any] | None:
+    decodings = report.decodings
+    if decodings is None or report.latent is None:
+        return None
+    views = []
+    for view, chart in zip(decodings.views, charts.posterior_charts(report), strict=True):
+        weights = [f"component {m}: {weight:.2f}" for m, weight in enumerate(view.weights[: len(view.components)])]
+        observation = shown(decodings.observations.take([view.index]), f"Test observation {view.index}")[0]
+        decoded = shown(view.components, f"Test observation {view.index}, decoded mean of component {{}}", weights)
+        views.append({"observation": observation, "components": decoded, "chart": chart})
+    figures = [
+        Shown(f"True posterior of test observation {index}, its components and the mixture", uri=_panel_uri(panel))
+        for index, panel in enumerate(report.panels or [])
+    ]
+    return {"views": views, "figures": figures, "usage": charts.usage_chart(report)}
+
+
+def _panel_uri(panel) -> str:
+    return figure_uri(plots.posterior_2d({"Q": [panel]}))
+
+
+def _samples(report: RunReport) -> dict[str, Any] | None:
+    items = report.samples if report.decodings is None else report.decodings.samples
+    if items is None:
+        return None
+    most = MOST_SENTENCES if items.images is None else MOST_SAMPLES
+    return {"samples": shown(items.take(range(min(most, len(items)))), "Sample {} from the prior")}
+
+
+def _neighbors(report: RunReport) -> dict[str, Any] | None:
+    found = report.neighbors
+    if found is None:
+        return None
+    distances = [f"{first:.3g}" for first, _ in found.distances[: len(found.nearest)]]
+    nearest = shown(found.nearest, "Nearest training observation of sample {}", distances)
+    return {"pairs": list(zip(shown(found.samples, "Sample {}"), nearest, strict=True)), "found": found}
+
+
+def _interpolations(report: RunReport) -> dict[str, Any] | None:
+    decodings = report.decodings
+    if decodings is None or not decodings.lines:
+        return None
+    alt = "Step {{}} between test observations {} and {}"
+    return {"lines": [shown(line, alt.format(index, index + 1)) for index, line in enumerate(decodings.lines)]}
+
+
+def _latent(report: RunReport) -> dict[str, Any] | None:
+    latent = report.latent
+    if latent is None:
+        return None
+    images = latent.items.images
+    thumbnails = None if images is None else sheet(images)
+    return {"charts": charts.latent_charts(report), "sheet": thumbnails, "labeled": latent.groups is not None}
+
+
+def _gaps(report: RunReport) -> dict[str, Any] | None:
+    gaps = report.gaps
+    return None if gaps is None or not gaps.rows else {"rows": gaps.rows, "chart": charts.gap_chart(report)}
+
+
+SECTIONS = (
+    Section("verdicts", "Verdict", _verdicts),
+    Section("numbers", "Final numbers", _numbers),
+    Section("setup", "What was run", _setup),
+    Section("curves", "Learning curves", _curves),
+    Section("reconstructions", "Reconstructions", _reconstructions),
+    Section("posteriors", "Posteriors", _posteriors),
+    Section("samples", "Samples", _samples),
+    Section("neighbors", "Nearest training data", _neighbors),
+    Section("interpolations", "Interpolations", _interpolations),
+    Section("latent", "Latent space", _latent),
+    Section("gaps", "Gaps", _gaps),
+)

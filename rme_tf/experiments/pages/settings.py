@@ -1,0 +1,71 @@
+"""The configuration of a run as rows, with the defaults of its recipe."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.reports.configuration import fields
+
+
+class Setting(NamedTuple):
+    """A field of a configuration, as text."""
+
+    name: str  # dotted
+    value: str
+    default: str | None  # None if the recipe has no such field by default
+
+    @property
+    def changed(self) -> bool:
+        """Whether the value is another than the default."""
+        return self.value != self.default
+
+
+def settings_of(recipe: Recipe) -> list[Setting]:
+    """Returns the settings of a recipe, in the order of its fields."""
+    defaults = flat(default_config(type(recipe)))
+    return [Setting(name, value, defaults.get(name)) for name, value in flat(recipe.config).items()]
+
+
+def default_config(kind: type[Recipe]) -> dict[str, Any]:
+    """Returns the configuration of a recipe without changes; empty for a recipe with fields that must be given."""
+    try:
+        return kind().config
+    except (TypeError, ValueError):
+        return {}
+
+
+def flat(config: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the fields of a configuration as text, by dotted name."""
+    return {".".join(path): value_text(value) for path, value in fields(config)}
+
+
+def value_text(value: Any) -> str:
+    """Returns a value of a configuration as text."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(value_text, value))
+    return str(value)
+
+
+class Difference(NamedTuple):
+    """A field whose value differs between runs."""
+
+    name: str
+    values: tuple[str, ...]  # by run, "-" where it is missing
+
+
+def differing(configs: list[Mapping[str, Any]]) -> list[Difference]:
+    """Returns the fields whose values are not the same in all configurations.
+
+    Args:
+        configs: configurations of the runs.
+    """
+    rows = [flat(config) for config in configs]
+    names = dict.fromkeys(name for row in rows for name in row)
+    values = {name: tuple(row.get(name, "-") for row in rows) for name in names}
+    return [Difference(name, row) for name, row in values.items() if len(set(row)) > 1]

@@ -1,0 +1,31 @@
+"""Names of the files of a run, and its configuration as it was written."""
+
+import pathlib
+
+import yaml
+
+CONFIG = "config.yaml"
+RECORD = "metrics.json"
+HISTORY = "checkpoints/history.json"
+BOUNDS = "bounds.npz"  # of each observation
+MODEL = "model.keras"
+REPORT = "report.html"
+COMPARISON = "comparison.html"
+# Fields of every recipe in every version, which distinguish it from the configuration of another program.
+FIELDS = frozenset({"algorithm", "components", "epochs", "latent_dim", "out", "seed"})
+
+
+def describes_run(values) -> bool:
+    """Returns whether the value in a YAML file configures a run."""
+    return isinstance(values, dict) and values.keys() >= FIELDS
+
+
+def read_config(out: pathlib.Path):
+    """Returns the value in a run's config.yaml, or None.
+
+    The result is None if the file is missing or not YAML.
+    """
+    try:
+        return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
