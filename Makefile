@@ -39,7 +39,8 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain nightly lint format docs notebooks check bench gpu results clean distclean
+.PHONY: help venv demo test test-unit test-plain screenshots nightly lint format docs notebooks check bench gpu results \
+	clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ test-unit: $(INSTALLED)  ## run the tests that are not marked slow
 
 test-plain: $(INSTALLED)  ## run a file for each folder without the suite's accelerations, as users run
 	RME_PLAIN_TESTS=1 $(PY) -m pytest $(PYTEST_ARGS) $(PLAIN_TESTS)
+
+screenshots: $(INSTALLED)  ## take pictures of the pages of runs in headless Chromium, if there is one
+	RME_SCREENSHOTS=runs/screenshots $(PY) -m pytest -n 0 tests/experiments/test_screenshots.py
 
 nightly: $(INSTALLED)  ## run the quick tests on the next releases of TensorFlow, Keras and TFP
 	test -x $(NIGHTLY_VENV)/bin/python || $(PY) -m venv $(NIGHTLY_VENV)

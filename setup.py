@@ -29,12 +29,15 @@ REQUIREMENTS = [
     "h5py>=3.12",  # reads the files of weights that Keras writes with it
     "scipy>=1.14.1",
     "scikit-learn>=1.6",
+    "threadpoolctl>=3.2",  # t-SNE of few points is faster on one thread
     "matplotlib>=3.10",
     "pillow>=11.0",
     "pyyaml>=6.0.2",  # recipes and runs as YAML files
     "dacite>=1.9.1",  # ... read into dataclasses that refuse unknown keys
     "tyro>=1.0",  # command lines from the same dataclasses
     "tabulate>=0.9",
+    "jinja2>=3.1",  # the page of a run
+    "markupsafe>=2.1",
     "tqdm>=4.67",
     "tensorboard>=2.19",  # for keras.callbacks.TensorBoard; TensorFlow stopped requiring it with 2.21
     "sentencepiece>=0.2.1",
@@ -116,6 +119,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=["rme_tf", "rme_tf.*"]),
+    package_data={"rme_tf.experiments.pages": ["templates/*"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require={

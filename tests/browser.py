@@ -21,8 +21,8 @@ FRAME = """<!DOCTYPE html><html style="color-scheme: light dark"><body style="ma
 document.getElementById("page").onload = function () {{
   var view = this.contentWindow, page = this.contentDocument, root = page.documentElement, wide = [], point, tip;
   page.querySelectorAll("body *").forEach(function (element) {{
-    var within = element.closest(".scroll, svg, [hidden], #tip");
-    if (!within && element.getBoundingClientRect().right > root.clientWidth + 1) wide.push(element.outerHTML.slice(0, 80));
+    var within = element.closest(".scroll, svg, [hidden], #tip"), right = element.getBoundingClientRect().right;
+    if (!within && right > root.clientWidth + 1) wide.push(element.outerHTML.slice(0, 80));
   }});
   point = page.querySelector("svg.hover circle[data-i]");
   if (point) {{

@@ -3,6 +3,7 @@
 import collections
 import gc
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -32,6 +33,16 @@ def _accelerated():
     with accelerations.patched() as missing:
         for name in missing:
             warnings.warn(f"The tests take longer without {name}.", stacklevel=1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_pages():
+    """Leaves out the page of each run, which takes a second or more; the tests of pages write them."""
+    runner = sys.modules.get("rme_tf.experiments.runs.runner")
+    with pytest.MonkeyPatch.context() as patch:
+        if runner is not None:
+            patch.setattr(runner, "write_page", lambda run: None)
         yield
 
 

@@ -24,11 +24,14 @@ def test_the_whole_suite_comes_last():
     """The last line is the one of the whole suite."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     targets = [line.split()[-1] for line in lines if line.startswith("make ")]
-    assert targets == ["lint", "docs", "notebooks", "test-plain", "test"]
+    assert targets == ["lint", "docs", "notebooks", "test-plain", "screenshots", "test"]
     assert lines[-1].endswith(" test")
 
 
-@pytest.mark.parametrize("target", ["test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks"])
+TARGETS = ["test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks", "screenshots"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_make_help_names_a_target(target):
     assert re.search(rf"^{target}: .*## \w+", MAKEFILE, re.MULTILINE)
     assert re.search(rf"^\.PHONY: .*\b{target}\b", MAKEFILE, re.MULTILINE)

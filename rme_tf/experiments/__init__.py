@@ -1,10 +1,11 @@
 """Recipes, the runs of them, and reports on their records.
 
-`recipes` configure runs, `runs` execute them, one or many, and `reports` render tables, figures and documents from the
-records; `cli` parses the command line.
+`recipes` configure runs, `runs` execute them, one or many, `pages` show a run as HTML, and `reports` render tables,
+figures and documents from the records; `cli` parses the command line.
 """
 
 from rme_tf.experiments.cli import parse
+from rme_tf.experiments.pages import write_report
 from rme_tf.experiments.parts import Part, with_fields
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.images import ImageRecipe
@@ -47,4 +48,5 @@ __all__ = [
     "show_study",
     "with_fields",
     "write_comparison",
+    "write_report",
 ]

@@ -67,7 +67,8 @@ def principal_plane(codes) -> tuple[np.ndarray, np.ndarray, float]:
     require(num_rows > 1, "codes", "have two rows at least", num_rows)
     if size <= 2:
         return np.zeros(size), np.eye(2, size), 1.0
-    pca = PCA(2, svd_solver="full").fit(codes)
+    with np.errstate(divide="ignore", invalid="ignore"):  # equal codes have no variance
+        pca = PCA(2, svd_solver="full").fit(codes)
     return pca.mean_, pca.components_, float(np.nan_to_num(pca.explained_variance_ratio_).sum())
 
 

@@ -124,9 +124,14 @@ def _collect_codes(report: RunReport, run: Run) -> None:
 
 
 def _latent(run: Run, x) -> LatentSpace:
-    labels = getattr(run.task, "example_labels", None)
-    labels = None if labels is None else list(labels)[: len(x)]
-    return latent_space(run.model, x, items_of(run.task, x), labels)
+    labels = getattr(run.task, "labels", None)
+    names = None if labels is None else [label_name(value, labels.names) for value in labels.values[: len(x)]]
+    return latent_space(run.model, x, items_of(run.task, x), names)
+
+
+def label_name(value: int, names) -> str:
+    """Returns the name of a label; a negative number stands for none."""
+    return names[value] if value >= 0 else "no label"
 
 
 def _neighbors(run: Run, samples, x) -> Neighbors:

@@ -160,8 +160,8 @@ def _second_component(history: Mapping, warm: int, total: int, threshold: str) -
     behind = first[-1] - second[-1]
     start = first[warm - 1] - after[np.isfinite(after)][0]
     text = (
-        f"It took {epochs(warm)} of {total}. The second component began {below(start)} the first one's level at the end "
-        f"of the warm start, and is {below(behind)} it now."
+        f"It took {epochs(warm)} of {total}. The second component began {below(start)} the first one's level at the "
+        f"end of the warm start, and is {below(behind)} it now."
     )
     if behind > BEHIND * abs(first[-1]) and behind > 1.0:
         remedy = "Try a shorter warm start, or a smaller `kl_bound`."

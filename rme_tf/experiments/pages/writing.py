@@ -3,7 +3,7 @@
 import pathlib
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rme_tf.core.files import check_writable, write_text
 from rme_tf.experiments.pages.charts import overlaid_curves
@@ -33,15 +33,30 @@ def write_page(run: Run, folder=None) -> pathlib.Path | None:
         run: finished run.
         folder: directory of the run; None for the one of its recipe.
     """
-    folder = pathlib.Path(run.recipe.out if folder is None else folder)
     begun = time.perf_counter()
+    folder = pathlib.Path(run.recipe.out if folder is None else folder)
+    return _written(folder / REPORT, lambda: page_of(collect(run, folder), begun))
+
+
+def write_comparison_page(folders: Sequence, out) -> pathlib.Path | None:
+    """Writes a page that compares finished runs; returns its path, or None after an error, which is warned of.
+
+    Args:
+        folders: directories of the runs.
+        out: path of the page.
+    """
+    out = pathlib.Path(out)
+    return _written(out, lambda: comparison_page(compared([read_files(folder) for folder in folders], out.parent)))
+
+
+def _written(path: pathlib.Path, make: Callable[[], str]) -> pathlib.Path | None:
+    """Writes a page; returns its path, or None after an error: no page fails a run that is finished."""
     try:
-        report = collect(run, folder)
-        write_text(folder / REPORT, page_of(report, begun))
-    except Exception as error:  # a page never fails a run that is finished
-        warnings.warn(f"{folder / REPORT} could not be written. {type(error).__name__}: {error}", stacklevel=2)
+        write_text(path, make())
+    except Exception as error:
+        warnings.warn(f"{path} could not be written. {type(error).__name__}: {error}", stacklevel=3)
         return None
-    return folder / REPORT
+    return path
 
 
 def write_report(run_folder, *others, out=None, **changes) -> pathlib.Path:

@@ -17,6 +17,7 @@ from rme_tf.core.memory import PeakMemory
 from rme_tf.core.provenance import commit, hardware
 from rme_tf.core.types import PAD
 from rme_tf.evaluation import likelihood_bounds
+from rme_tf.experiments.pages.writing import write_page
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.factories import make_model
 from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
@@ -226,8 +227,8 @@ def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
 def run(recipe: Recipe, callbacks=()) -> Run:
     """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
-    The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras`, `metrics.json`, and the bounds
-    of each evaluated observation in `bounds.npz`. A finished run is only read.
+    The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras`, `metrics.json`, the bounds of
+    each evaluated observation in `bounds.npz`, and `report.html`, see `write_report`. A finished run is only read.
 
     Without `jit_compile`, TensorFlow's operations are deterministic during the run, and as before after it. With
     `jit_compile` they are not, since Keras uses no XLA with deterministic operations.
@@ -287,4 +288,6 @@ def _run(recipe: Recipe, callbacks) -> Run:
     }
     model.save(out / "model.keras")
     write_json(out / "metrics.json", record)
-    return Run(recipe, model, read_json(out / "metrics.json"), history, task)
+    finished = Run(recipe, model, read_json(out / "metrics.json"), history, task)
+    write_page(finished)
+    return finished

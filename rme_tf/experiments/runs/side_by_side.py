@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from rme_tf.core.files import check_writable, write_json
 from rme_tf.experiments.cli import parse, refusals
+from rme_tf.experiments.pages.writing import write_comparison_page
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.data_sizes import parse_by_size
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.run_files import COMPARISON, REPORT
 from rme_tf.experiments.reports.tables import summary_table
 from rme_tf.experiments.runs.run_folder import CONFIG
 from rme_tf.experiments.runs.runner import refuse_unusable, run, write_record
@@ -19,8 +21,9 @@ from rme_tf.serving.saved_model import export_saved_model
 def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     """Runs every recipe, writes figures, metrics and the last model.
 
-    `out` receives the figures or sentences of the task, `metrics.json`, and the last model as `model.keras` and
-    `saved_model/`. The run of a recipe is in the recipe's `out`. A table is printed at the end.
+    `out` receives the figures or sentences of the task, `metrics.json`, the last model as `model.keras` and
+    `saved_model/`, and `comparison.html` of several runs. The run of a recipe is in the recipe's `out`, with its page
+    `report.html`. A table is printed at the end.
 
     Args:
         recipes: dict of recipes by the name of the model, all of images or all of sentences.
@@ -49,7 +52,12 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     if results is not None:
         for name, finished in runs.items():
             write_record(pathlib.Path(results) / f"{name}.json", name, finished)
-    print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/")
+    pages = [pathlib.Path(recipe.out) / REPORT for recipe in recipes.values()]
+    if len(runs) > 1:
+        page = write_comparison_page([path.parent for path in pages], out / COMPARISON)
+        pages += [] if page is None else [page]
+    shown = "".join(f"\nTo look at: {path}" for path in pages if path.exists())
+    print(f"\n{summary_table(records)}\n\nBounds in nats. Figures, model and export: {out}/{shown}")
     return runs
 
 

@@ -1,0 +1,195 @@
+"""Parts of the page of a run from arrays: neighbors, the plane of the codes, numbers, settings."""
+
+import numpy as np
+import pytest
+
+from rme_tf.core.types import EOS, PAD
+from rme_tf.experiments.pages import facts, final_numbers, latent_space, settings
+from rme_tf.experiments.pages.charts import shortened
+from rme_tf.experiments.pages.comparison import difference_text, distinct_names
+from rme_tf.experiments.pages.model_verdicts import COPY
+from rme_tf.experiments.pages.neighbors import ArraySearch, SentenceSearch, stacked
+
+# Neighbors.
+
+
+def test_a_search_in_batches_finds_the_two_nearest_rows(rng):
+    queries, rows = rng.normal(size=(5, 2, 3)), rng.normal(size=(40, 2, 3))
+    search = ArraySearch(list(queries))
+    for start in range(0, 40, 7):
+        search.add(rows[start : start + 7])
+    distances = np.linalg.norm((queries[:, None] - rows[None]).reshape(5, 40, -1), axis=-1)
+    np.testing.assert_allclose(search.distances, np.sort(distances, axis=-1)[:, :2], rtol=1e-5)
+    np.testing.assert_array_equal(stacked(search.rows), rows[distances.argmin(axis=-1)])
+    assert not search.copies().any()
+
+
+def test_a_copy_is_much_nearer_than_the_second_nearest(rng):
+    rows = rng.normal(size=(20, 6))
+    near = rows[3] + 1e-3
+    between = 0.5 * (rows[0] + rows[1])
+    search = ArraySearch([near, between, rows[5]])
+    search.add(rows)
+    assert search.copies().tolist() == [True, False, True]
+    assert search.distances[0, 0] < COPY * search.distances[0, 1]
+
+
+def test_one_training_row_is_no_evidence_of_copies():
+    search = ArraySearch([np.zeros(3)])
+    search.add(np.ones((1, 3)))
+    assert not search.copies().any()
+
+
+def test_the_nearest_sentence_shares_most_tokens():
+    rows = [np.array([7, 8, 9, EOS, PAD]), np.array([7, 8, 10, 11, EOS]), np.array([12, EOS, PAD, PAD, PAD])]
+    search = SentenceSearch([np.array([8, 7, 9, 13, EOS]), np.array([12, EOS])])
+    for row in rows:
+        search.add(row[None])
+    np.testing.assert_array_equal(search.rows[0], rows[0])
+    assert search.distances[0].tolist() == pytest.approx([1 - 3 / 4, 1 - 2 / 6])
+    assert search.copies().tolist() == [False, True]  # the same tokens, whatever the padding
+
+
+def test_the_same_tokens_in_another_order_are_no_copy():
+    search = SentenceSearch([np.array([8, 7, EOS])])
+    search.add(np.array([[7, 8, EOS]]))
+    assert search.distances[0, 0] == 0.0
+    assert not search.copies().any()
+
+
+# The plane of the codes.
+
+
+def test_the_plane_has_the_most_variance(rng):
+    codes = rng.normal(size=(200, 6)) @ np.diag([3.0, 0.1, 2.0, 0.2, 0.3, 0.1]) + 5.0
+    center, directions, explained = latent_space.principal_plane(codes)
+    centered = codes - codes.mean(axis=0)
+    _, scales, axes = np.linalg.svd(centered, full_matrices=False)
+    np.testing.assert_allclose(center, codes.mean(axis=0))
+    np.testing.assert_allclose(np.abs(directions @ axes[:2].T), np.eye(2), atol=1e-6)
+    assert explained == pytest.approx((scales[:2] ** 2).sum() / (scales**2).sum())
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_few_dimensions_are_shown_themselves(rng, size):
+    codes = rng.normal(size=(10, size))
+    center, directions, explained = latent_space.principal_plane(codes)
+    np.testing.assert_array_equal((codes - center) @ directions.T, np.pad(codes, [(0, 0), (0, 2 - size)]))
+    assert explained == 1.0
+
+
+def test_equal_codes_have_a_plane_without_variance():
+    _, directions, explained = latent_space.principal_plane(np.ones((5, 3)))
+    assert np.isfinite(directions).all()
+    assert explained == 0.0
+
+
+def test_neighbors_stay_together(rng):
+    centers = rng.normal(size=(3, 5)) * 30.0
+    codes = np.repeat(centers, 10, axis=0) + rng.normal(size=(30, 5))
+    places = latent_space.neighborhoods(codes)
+    distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + 1e9 * np.eye(30)
+    np.testing.assert_array_equal(distances.argmin(axis=-1) // 10, np.arange(30) // 10)
+    np.testing.assert_array_equal(latent_space.neighborhoods(codes), places)
+    assert latent_space.neighborhoods(np.zeros((30, 5))) is None
+
+
+def test_the_rarest_labels_share_a_color():
+    labels = [str(index) for index in range(15) for _ in range(20 - index)]
+    groups = latent_space.grouped(labels)
+    assert len(set(groups)) == 10
+    assert groups.count("other") == sum(20 - index for index in range(9, 15))
+    assert latent_space.grouped([3, 3, 7]) == ["3", "3", "7"]
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"elbo": -23.619, "elbo_standard_error": 0.241}, "-23.62 ± 0.24"),
+        ({"elbo": -23.619, "elbo_standard_error": None}, "-23.62"),
+        ({"elbo": -1234.5}, "-1,234.50"),
+        ({"elbo": None}, ""),
+        ({"elbo": float("nan"), "elbo_standard_error": 1.0}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_number_has_its_error_where_it_is_known(values, text):
+    assert final_numbers.with_error(values, "elbo", 2) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.333, "0.33 s"), (59.0, "59 s"), (200.4, "3 min 20 s"), (7500.0, "2 h 05 min"), (float("nan"), "")],
+)
+def test_durations_have_two_units_at_most(seconds, text):
+    assert final_numbers.duration(seconds) == text
+
+
+def test_the_gap_of_inference_has_the_error_of_its_differences(tmp_path, rng):
+    elbo, gap = rng.normal(size=50), rng.gamma(2.0, size=50)
+    np.savez(tmp_path / "bounds.npz", test_elbo=elbo, test_log_likelihood=elbo + gap)
+    test = {"log_likelihood": float((elbo + gap).mean()), "elbo": float(elbo.mean())}
+    gaps = final_numbers.gaps_of(tmp_path, {"metrics": {"test": test}})
+    np.testing.assert_allclose(gaps.inference, gap)
+    assert gaps.rows[0].values[0] == f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(50):.2f} nats"
+    assert len(final_numbers.gaps_of(tmp_path / "missing", {"metrics": {"test": test}}).rows) == 1
+
+
+def test_metrics_that_were_not_measured_have_no_row():
+    record = {"config": {"importance_samples": 64}, "metrics": {"test": {"elbo": -1.0}, "train": {}}}
+    (row,) = final_numbers.metric_rows(record)
+    assert (row.name, row.values) == ("ELBO", ("-1.00", ""))
+
+
+# Settings and circumstances.
+
+
+def test_differing_settings_are_listed_with_all_values():
+    configs = [{"a": 1, "b": {"c": 2, "d": None}}, {"a": 1, "b": {"c": 3.5, "d": None}}, {"a": 1, "e": True}]
+    rows = {row.name: row.values for row in settings.differing(configs)}
+    assert rows == {"b.c": ("2", "3.5", "-"), "b.d": ("none", "none", "-"), "e": ("-", "-", "yes")}
+
+
+def test_circumstances_are_words():
+    record = {
+        "config": {"dataset": "digits", "seed": 3},
+        "hardware": {"processor": "CPU", "cores": 2, "gpus": [], "keras": "3.15.1"},
+        "data": {"train": 1257, "validation": 180, "test": {"num_rows": 360}, "warnings": ["skipped one file"]},
+        "epochs": 4,
+    }
+    assert dict(facts.facts_of(record)) == {
+        "data": "digits",
+        "observations": "1,257 train, 180 validation, 360 test",
+        "seed": "3",
+        "epochs": "4",
+        "hardware": "CPU, 2 cores",
+        "software": "keras 3.15.1",
+        "warnings": "skipped one file",
+    }
+    assert facts.facts_of({}) == []
+
+
+def test_long_texts_are_cut():
+    assert shortened("a" * 200, 10) == "a" * 9 + "\u2026"
+    assert shortened("abc", 10) == "abc"
+
+
+# Comparison.
+
+
+def test_paired_differences_have_their_own_error(rng):
+    differences = rng.normal(1.0, 2.0, size=400)
+    error = differences.std(ddof=1) / 20.0
+    expected = f"{differences.mean():+.2f} ± {error:.2f} ({abs(differences.mean()) / error:.1f} errors)"
+    assert difference_text(differences) == expected
+    assert difference_text(np.zeros(5)) == "+0.00 ± 0.00"
+    assert difference_text([1.0]) == "+1.00"
+
+
+def test_names_are_as_long_as_needed(tmp_path):
+    assert distinct_names([tmp_path / "a", tmp_path / "b"]) == ["a", "b"]
+    assert distinct_names([tmp_path / "x" / "a", tmp_path / "y" / "a"]) == ["x/a", "y/a"]
+    assert len(set(distinct_names([tmp_path / "a", tmp_path / "a"]))) == 2
