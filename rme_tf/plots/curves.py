@@ -112,7 +112,7 @@ def _frame(axes):
 
 
 def later_range(values):
-    """Returns the limits of an axis for most of some values, without far ones."""
+    """Returns the limits of most values, without far ones."""
     low, high = np.percentile(values, (5, 95))
     slack = max(high - low, 1e-3 * abs(high), 1e-6)
     values = values[(values > low - slack) & (values < high + slack)]

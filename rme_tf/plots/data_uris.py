@@ -54,7 +54,7 @@ def sheet(images, most: int = 32) -> Sheet:
 
 
 def figure_uri(figure) -> str:
-    """Returns a figure of Matplotlib as a data URI of PNG, on white."""
+    """Returns a figure of Matplotlib as a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None})
     return _encoded(buffer)

@@ -1,7 +1,7 @@
-"""Elements of SVG charts for HTML pages, whose style sheet has the colors.
+"""Elements of SVG charts for HTML pages.
 
 A chart is 360 units wide, so that it is shown at about its own size in a column of a page and on a phone. The classes
-`c0` to `c9` are colors of series, `grid`, `axis`, `mark` and `muted` are those of the chart.
+`c0` to `c9` are colors of series, `grid`, `axis`, `mark` and `muted` colors of the chart.
 """
 
 import math
@@ -91,8 +91,8 @@ def add(parent: ElementTree.Element, tag: str, text: str = "", /, **attributes) 
         **attributes: attributes with `_` for `-`; `of` is the class.
     """
     names = {"of": "class"}
-    given = {names.get(name, name.replace("_", "-")): f"{value}" for name, value in attributes.items()}
-    child = ElementTree.SubElement(parent, tag, given)
+    renamed = {names.get(name, name.replace("_", "-")): f"{value}" for name, value in attributes.items()}
+    child = ElementTree.SubElement(parent, tag, renamed)
     child.text = _visible(text) or None
     return child
 

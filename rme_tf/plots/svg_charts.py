@@ -141,7 +141,9 @@ def bars(values: Sequence[float], names: Sequence[str], title: str, *, reference
 
 
 def histogram(values, title: str, *, label: str, bins: int = 24) -> str:
-    """Returns a histogram with a line at the mean; the highest 1% are in its last bar.
+    """Returns a histogram with a line at the mean.
+
+    The highest 1% of the values are in its last bar.
 
     Args:
         values: numbers to count; others than finite ones are left out.

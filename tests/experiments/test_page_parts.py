@@ -183,8 +183,7 @@ def test_long_texts_are_cut():
 def test_paired_differences_have_their_own_error(rng):
     differences = rng.normal(1.0, 2.0, size=400)
     error = differences.std(ddof=1) / 20.0
-    expected = f"{differences.mean():+.2f} ± {error:.2f} ({abs(differences.mean()) / error:.1f} errors)"
-    assert difference_text(differences) == expected
+    assert difference_text(differences) == f"{differences.mean():+.2f} ± {error:.2f}"
     assert difference_text(np.zeros(5)) == "+0.00 ± 0.00"
     assert difference_text([1.0]) == "+1.00"
 

@@ -1,4 +1,4 @@
-"""HTML pages of runs: `report.html` of one run, and a page that compares several.
+"""HTML pages of single runs, and of several side by side.
 
 `run_report` collects arrays and numbers from a run, the verdicts turn numbers into sentences, and `page` renders them.
 """

@@ -77,7 +77,9 @@ def _curves(title: str, label: str, lines: Sequence[svg_charts.Line], marks=()) 
 
 
 def overlaid_curves(histories: Mapping[str, Mapping[str, list]]) -> list[Chart]:
-    """Returns charts in which several runs have a line each, validation where it was measured.
+    """Returns charts with a line for each run.
+
+    Validation is shown where it was measured.
 
     Args:
         histories: name of the run -> metrics by epoch.
@@ -99,7 +101,9 @@ def overlaid_curves(histories: Mapping[str, Mapping[str, list]]) -> list[Chart]:
 
 
 def latent_charts(report: RunReport) -> list[Chart]:
-    """Returns the maps of the latent space, by PCA and t-SNE, colored by label where the data have labels.
+    """Returns the maps of the latent space, by PCA and t-SNE.
+
+    The points are colored by label where the data have labels.
 
     Args:
         report: data of the run.
@@ -132,7 +136,7 @@ def _label_order(name: str) -> tuple:
 
 
 def point_captions(report: RunReport) -> list[str]:
-    """Returns the text of each point of the latent space: its label, and its sentence."""
+    """Returns the label and the sentence of each point."""
     latent = report.latent
     if latent is None:
         return []
@@ -149,7 +153,7 @@ def shortened(text: str, most: int = MOST_CAPTION) -> str:
 
 
 def posterior_charts(report: RunReport) -> list[Chart]:
-    """Returns a chart for each posterior: draws from its components over the codes of other observations."""
+    """Returns a chart of the draws from each posterior's components."""
     latent, decodings = report.latent, report.decodings
     if latent is None or decodings is None:
         return []
@@ -168,7 +172,7 @@ def posterior_charts(report: RunReport) -> list[Chart]:
 
 
 def usage_chart(report: RunReport) -> Chart | None:
-    """Returns the bars of the mean weights of the components, or None without a mixture."""
+    """Returns the bars of the components' mean weights, or None."""
     test = report.record.get("metrics", {}).get("test", {})
     weights = [test.get(f"alpha_{m}") for m in range(report.components)]
     if report.components < 2 or None in weights:

@@ -1,15 +1,15 @@
-"""Data of the page that compares runs: numbers, paired differences, configurations, curves, verdicts."""
+"""Data of the page that compares runs."""
 
-import math
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rme_tf.experiments.pages import model_verdicts, training_verdicts
-from rme_tf.experiments.pages.final_numbers import cost_rows, metric_rows
+from rme_tf.experiments.pages.facts import facts_of
+from rme_tf.experiments.pages.final_numbers import Row, cost_rows, metric_rows, standard_error
 from rme_tf.experiments.pages.recorded_run import Files
 from rme_tf.experiments.pages.settings import Difference, differing
 from rme_tf.experiments.pages.verdict import Verdict
@@ -24,10 +24,12 @@ PLACES = ("out", "overwrite", "data_dir", "download", "tensorboard")  # fields t
 class Comparison(NamedTuple):
     """Runs side by side; the first one is the reference."""
 
+    letters: list[str]  # short names
     names: list[str]
     links: list[str]  # relative addresses of the pages of the runs, empty without one
-    numbers: list[tuple[str, str, tuple[str, ...]]]  # name, meaning, value of each run
-    costs: list[tuple[str, str, tuple[str, ...]]]
+    facts: list[str]  # data, seed and epochs of each run
+    numbers: list[Row]  # with the value of each run
+    costs: list[Row]
     differences: list[Difference]  # of the configurations
     paired: list[tuple[str, tuple[str, ...]]]  # bound, difference of each run from the first one
     unpaired: str  # reason for missing paired differences
@@ -46,8 +48,11 @@ def compared(runs: Sequence[Files], place: pathlib.Path) -> Comparison:
     records = [run.record for run in runs]
     unpaired = "" if same_data(runs) else "The runs have other test data, or no bounds of single observations."
     configs = [{name: value for name, value in run.config.items() if name not in PLACES} for run in runs]
+    letters = [chr(ord("A") + index) if index < 26 else str(index + 1) for index in range(len(runs))]
     return Comparison(
+        letters=letters,
         names=names,
+        facts=[_facts_text(record) for record in records],
         links=[_link(run.folder, place) for run in runs],
         numbers=_joined([metric_rows(record) for record in records]),
         costs=_joined([cost_rows(record) for record in records]),
@@ -55,12 +60,19 @@ def compared(runs: Sequence[Files], place: pathlib.Path) -> Comparison:
         paired=[] if unpaired else paired_differences([run.folder for run in runs]),
         unpaired=unpaired,
         verdicts=verdicts_by_question([verdicts_of(run) for run in runs]),
-        histories={name: run.history for name, run in zip(names, runs, strict=True)},
+        histories={letter: run.history for letter, run in zip(letters, runs, strict=True)},
     )
 
 
+def _facts_text(record) -> str:
+    """Returns data, seed and epochs of a run in one line."""
+    facts = dict(facts_of(record))
+    shown = (facts.get("data"), *(f"{name} {facts[name]}" for name in ("seed", "epochs") if name in facts))
+    return ", ".join(filter(None, shown))
+
+
 def distinct_names(folders: Sequence[pathlib.Path]) -> list[str]:
-    """Returns the last parts of paths, as many as are needed to distinguish them."""
+    """Returns the shortest ends of paths that distinguish them."""
     paths = [folder.resolve().parts for folder in folders]
     for depth in range(1, max(map(len, paths))):
         names = ["/".join(parts[-depth:]) for parts in paths]
@@ -74,15 +86,15 @@ def _link(folder: pathlib.Path, place: pathlib.Path) -> str:
     return pathlib.Path(os.path.relpath(page, place)).as_posix() if page.exists() else ""
 
 
-def _joined(tables: Sequence[list[Any]]) -> list[tuple[str, str, tuple[str, ...]]]:
+def _joined(tables: Sequence[list[Row]]) -> list[Row]:
     """Returns the rows of all tables, each with the value of the first split of every run."""
-    found = [{(row.name, row.meaning): row.values[0] for row in rows} for rows in tables]
-    keys = dict.fromkeys(key for rows in found for key in rows)
-    return [(*key, tuple(rows.get(key, "") for rows in found)) for key in keys]
+    values = [{(row.name, row.meaning): row.values[0] for row in rows} for rows in tables]
+    keys = dict.fromkeys(key for rows in values for key in rows)
+    return [Row(*key, tuple(rows.get(key, "") for rows in values)) for key in keys]
 
 
 def same_data(runs: Sequence[Files]) -> bool:
-    """Returns whether all runs were evaluated on the same test observations, whose bounds they have."""
+    """Returns whether the runs have bounds of the same test observations."""
     if not all((run.folder / BOUNDS).exists() for run in runs):
         return False
     sizes = {_number_of_tests(run.folder) for run in runs}
@@ -96,7 +108,9 @@ def _number_of_tests(folder: pathlib.Path) -> int:
 
 
 def paired_differences(folders: Sequence[pathlib.Path]) -> list[tuple[str, tuple[str, ...]]]:
-    """Returns the mean differences of bounds from the first run's, with standard errors over observations.
+    """Returns mean differences of bounds from the first run's.
+
+    Standard errors are over observations.
 
     Args:
         folders: directories of runs with the same test observations.
@@ -107,21 +121,18 @@ def paired_differences(folders: Sequence[pathlib.Path]) -> list[tuple[str, tuple
         for folder in folders:
             with np.load(folder / BOUNDS) as bounds:
                 values.append(bounds[key].astype(np.float64))
-        rows.append((name, ("reference", *(difference_text(each - values[0]) for each in values[1:]))))
+        rows.append((name, ("reference", *(difference_text(bound - values[0]) for bound in values[1:]))))
     return rows
 
 
 def difference_text(differences) -> str:
-    """Returns "mean ± standard error" of paired differences, with the number of standard errors.
+    """Returns "mean ± standard error" of paired differences.
 
     Args:
         differences: differences of each observation. Shape [N].
     """
-    mean, count = float(np.mean(differences)), len(differences)
-    if count < 2:
-        return f"{mean:+.2f}"
-    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
-    return f"{mean:+.2f} ± {error:.2f}" + (f" ({abs(mean) / error:.1f} errors)" if error > 0.0 else "")
+    mean = float(np.mean(differences))
+    return f"{mean:+.2f}" if len(differences) < 2 else f"{mean:+.2f} ± {standard_error(differences):.2f}"
 
 
 def verdicts_of(run: Files) -> list[Verdict]:
@@ -152,6 +163,6 @@ def verdicts_by_question(verdicts: Sequence[list[Verdict]]) -> list[tuple[str, t
     Args:
         verdicts: verdicts of each run.
     """
-    found = [{verdict.question: verdict for verdict in of_run} for of_run in verdicts]
-    questions = dict.fromkeys(question for of_run in found for question in of_run)
-    return [(question, tuple(of_run.get(question) for of_run in found)) for question in questions]
+    by_question = [{verdict.question: verdict for verdict in of_run} for of_run in verdicts]
+    questions = dict.fromkeys(question for of_run in by_question for question in of_run)
+    return [(question, tuple(of_run.get(question) for of_run in by_question)) for question in questions]

@@ -51,14 +51,19 @@ class Decodings(NamedTuple):
 
 
 def counts_of(run: Run) -> Counts:
-    """Returns the numbers of codes to decode, fewer where images are drawn pixel by pixel."""
+    """Returns the numbers of codes to decode.
+
+    They are smaller where images are drawn pixel by pixel.
+    """
     if "tokenizer" in run.task.export_options:
         return TEXTS
     return PIXEL_BY_PIXEL if run.model.autoregressive else IMAGES
 
 
 def decode(run: Run, x) -> Decodings:
-    """Returns the `Decodings` of a run, with all codes but samples of sentences in one batch.
+    """Returns the `Decodings` of a run.
+
+    All codes but sampled sentences are decoded in one batch.
 
     Args:
         run: finished run.
@@ -90,7 +95,7 @@ def decode(run: Run, x) -> Decodings:
 
 
 def sampled(run: Run) -> Items:
-    """Returns samples alone, for a model without codes, such as a language model."""
+    """Returns samples of a model without codes."""
     choices = {"max_length": run.task.export_options["max_length"]}
     tokens = run.model.sample(TEXTS.samples, seed=SEED, strategy="sample", temperature=TEMPERATURE, **choices)
     return items_of(run.task, tokens)
@@ -131,9 +136,9 @@ def views_of(model, x, num_draws: int, components: Items) -> list[PosteriorView]
     q = model.infer(x)
     moments = {name: value.numpy() for name, value in q.moments().items()}
     draws = np.asarray(q.sample_components(num_draws, SEED))  # [S, N, M, D]
-    each = _rows(components, min(MOST_COMPONENTS, model.num_components))
+    decoded = _rows(components, min(MOST_COMPONENTS, model.num_components))
     return [
-        PosteriorView(index, moments["weights"][index], moments["means"][index], draws[:, index], each[index])
+        PosteriorView(index, moments["weights"][index], moments["means"][index], draws[:, index], decoded[index])
         for index in range(len(x))
     ]
 

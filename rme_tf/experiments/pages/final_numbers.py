@@ -1,4 +1,4 @@
-"""Final numbers of a run: metrics with standard errors, gaps, time and memory."""
+"""Final numbers of a run: metrics, gaps, time and memory."""
 
 import math
 import pathlib
@@ -49,7 +49,7 @@ class Gaps(NamedTuple):
 
 
 def with_error(values: Mapping[str, Any], name: str, decimals: int) -> str:
-    """Returns "value ± standard error" of a metric, without an error that was not measured.
+    """Returns "value ± standard error" of a metric, or the value alone.
 
     The text is empty for a value that is missing or not finite.
 
@@ -65,7 +65,7 @@ def with_error(values: Mapping[str, Any], name: str, decimals: int) -> str:
 
 
 def metric_rows(record: Mapping[str, Any]) -> list[Row]:
-    """Returns the rows of the metrics of both splits, without rows that were not measured.
+    """Returns the rows of measured metrics of both splits.
 
     Args:
         record: record of a finished run.
@@ -97,14 +97,15 @@ def gaps_of(folder: pathlib.Path, record: Mapping[str, Any]) -> Gaps:
         record: record of the run.
     """
     test, train = (record["metrics"].get(split, {}) for split in SPLITS)
-    rows, each = [], None
+    rows: list[Row] = []
+    differences = None
     path = folder / BOUNDS
     if path.exists():
         with np.load(path) as bounds:
-            each = bounds["test_log_likelihood"] - bounds["test_elbo"]
+            differences = bounds["test_log_likelihood"] - bounds["test_elbo"]
     inference = number(test, "log_likelihood") - number(test, "elbo")
     if math.isfinite(inference):
-        error = float("nan") if each is None or len(each) < 2 else each.std(ddof=1) / math.sqrt(len(each))
+        error = float("nan") if differences is None or len(differences) < 2 else standard_error(differences)
         meaning = "log p(x) less ELBO, test: KL(Q || p(z|x)) or somewhat less"
         rows.append(Row("inference gap", meaning, (_signed(inference, error),)))
     generalization = number(train, "elbo") - number(test, "elbo")
@@ -114,7 +115,16 @@ def gaps_of(folder: pathlib.Path, record: Mapping[str, Any]) -> Gaps:
     gain = number(test, "component_information")
     if math.isfinite(gain) and "elbo_1" in test:
         rows.append(Row("gain of the mixture", "ELBO(Q) less its components' mean, test", (_signed(gain, math.nan),)))
-    return Gaps(each, rows)
+    return Gaps(differences, rows)
+
+
+def standard_error(values) -> float:
+    """Returns the standard error of a mean.
+
+    Args:
+        values: independent values. Shape [N], N of at least 2.
+    """
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def _signed(value: float, error: float) -> str:
@@ -143,7 +153,10 @@ def cost_rows(record: Mapping[str, Any]) -> list[Row]:
 
 
 def duration(seconds: float) -> str:
-    """Returns a duration in words, such as "2 h 05 min", "3 min 20 s" or "1.2 s"; empty for NaN."""
+    """Returns a duration in words, empty for NaN.
+
+    Examples are "2 h 05 min", "3 min 20 s" and "1.2 s".
+    """
     if not math.isfinite(seconds):
         return ""
     if seconds < 60.0:

@@ -56,7 +56,7 @@ def latent_space(model, x, items: Items, labels: Sequence[Any] | None = None) ->
 
 
 def principal_plane(codes) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns the center [D], two directions [2, D], and the share of the variance in their plane.
+    """Returns center [D], directions [2, D] and explained variance of a plane.
 
     Two latent dimensions are the plane themselves; one has a second direction of zeros.
 
@@ -93,7 +93,7 @@ def neighborhoods(codes, seed: int = 0) -> np.ndarray | None:
 
 
 def grouped(labels: Sequence[Any]) -> list[str]:
-    """Returns labels as text, the rarest as "other" if there are more than ten.
+    """Returns labels as text, the rarest of many as "other".
 
     Args:
         labels: label of each observation.
@@ -102,5 +102,5 @@ def grouped(labels: Sequence[Any]) -> list[str]:
     names, counts = np.unique(texts, return_counts=True)
     if len(names) <= MOST_NAMES + 1:
         return texts
-    kept = set(names[np.argsort(-counts, kind="stable")[:MOST_NAMES]])
-    return [text if text in kept else "other" for text in texts]
+    frequent = set(names[np.argsort(-counts, kind="stable")[:MOST_NAMES]])
+    return [text if text in frequent else "other" for text in texts]

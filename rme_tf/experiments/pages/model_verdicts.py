@@ -1,4 +1,4 @@
-"""Verdicts on a trained model, from its metrics: posterior collapse, use of the components, memorization."""
+"""Verdicts on a trained model: posterior collapse, use of the components, memorization."""
 
 import math
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ class Neighbors(NamedTuple):
 
 
 def nearest_in_training(task: Task, samples, tests, num_train: int) -> Neighbors:
-    """Returns the `Neighbors` of samples among the training observations of the first epoch.
+    """Returns the `Neighbors` of samples in the first training epoch.
 
     Args:
         task: data of the run.
@@ -71,7 +71,7 @@ def stacked(rows) -> np.ndarray:
 
 
 class ArraySearch:
-    """The two nearest rows of each query in Euclidean distance, batch by batch.
+    """A search for the two nearest rows, batch by batch.
 
     Args:
         queries: arrays of one shape.
@@ -100,13 +100,13 @@ class ArraySearch:
         self.distances = two
 
     def copies(self) -> np.ndarray:
-        """Returns whether each query is a copy, by the ratio of its two distances."""
+        """Returns whether the ratio of distances makes each query a copy."""
         first, second = self.distances.T
         return np.isfinite(second) & (first <= COPY * np.where(np.isfinite(second), second, 0.0))
 
 
 class SentenceSearch:
-    """The nearest sentences of each query by shared tokens, and the sentences that are equal.
+    """A search for the nearest and the equal sentences.
 
     Distances are 1 - shared / all tokens, counted once a sentence.
 
@@ -144,9 +144,9 @@ class SentenceSearch:
             if self._left < 0:
                 continue
             tokens = frozenset(key)
-            for query, own in enumerate(self.sets):
-                shared = len(own & tokens)
-                distance = 1.0 - shared / max(1, len(own) + len(tokens) - shared)
+            for query, words in enumerate(self.sets):
+                shared = len(words & tokens)
+                distance = 1.0 - shared / max(1, len(words) + len(tokens) - shared)
                 if distance < self.distances[query, 0]:
                     self.distances[query] = distance, self.distances[query, 0]
                     self.rows[query] = row

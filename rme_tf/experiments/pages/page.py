@@ -13,7 +13,7 @@ TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
 
 class Rendered(NamedTuple):
-    """A section of a page as HTML, or the reason why it is missing."""
+    """A section of a page as HTML, or its error."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ def environment() -> jinja2.Environment:
 
 
 def rendered(name: str, title: str, values: Callable[[], dict[str, Any] | None], page: str) -> Rendered | None:
-    """Returns a section as HTML, or with the error of one that fails, which is warned of too.
+    """Returns a section as HTML, or with its error.
 
     Args:
         name: name of the section and of its template.
@@ -43,10 +43,10 @@ def rendered(name: str, title: str, values: Callable[[], dict[str, Any] | None],
         page: name of the page, for the warning.
     """
     try:
-        found = values()
-        if found is None:
+        shown = values()
+        if shown is None:
             return None
-        return Rendered(name, title, Markup(environment().get_template(f"{name}.html.j2").render(found)))
+        return Rendered(name, title, Markup(environment().get_template(f"{name}.html.j2").render(shown)))
     except Exception as error:  # a page without a section is better than none
         problem = f"{type(error).__name__}: {error}"[:500]
         warnings.warn(f"The page of {page} lacks a section, {title}: {problem}", stacklevel=2)

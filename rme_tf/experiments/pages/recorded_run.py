@@ -1,4 +1,4 @@
-"""Runs read from their directories: files alone, or with the model and the data."""
+"""Runs read from their directories, with or without model and data."""
 
 import dataclasses
 import pathlib
@@ -49,22 +49,22 @@ def read_files(folder) -> Files:
 
 
 def recipe_kind(config) -> type[Recipe]:
-    """Returns the class of recipes that has the most fields of a configuration.
+    """Returns the class of recipes with most fields of a configuration.
 
     Args:
         config: configuration in the folder of a run.
     """
 
-    def own(kind: type[Recipe]) -> int:
+    def fields_in_common(kind: type[Recipe]) -> int:
         """Returns the number of fields that the class has and `Recipe` has not."""
         names = {field.name for field in dataclasses.fields(kind)}
         return len((names - {field.name for field in dataclasses.fields(Recipe)}) & config.keys())
 
-    return max(RECIPES, key=own)
+    return max(RECIPES, key=fields_in_common)
 
 
 def recipe_of(files: Files, **changes) -> Recipe:
-    """Returns the recipe of a run, in the directory where it is now.
+    """Returns the recipe of a run, in its present directory.
 
     Args:
         files: files of the run.

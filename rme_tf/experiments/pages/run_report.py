@@ -1,4 +1,4 @@
-"""Data of the page of a run: arrays and numbers from the run, without any HTML."""
+"""Data of the page of a run: arrays and numbers."""
 
 import dataclasses
 import pathlib
@@ -27,7 +27,10 @@ GRID = 80  # points on a side, for true posteriors over two dimensions
 
 @dataclasses.dataclass(kw_only=True)
 class RunReport:
-    """Data of the page of one run; parts that could not be collected are None."""
+    """Data of the page of one run.
+
+    Parts that could not be collected are None.
+    """
 
     name: str
     record: dict[str, Any]
@@ -51,7 +54,9 @@ class RunReport:
     seconds: float = 0.0  # to collect all this
 
     def part(self, name: str, make: Callable, *args) -> Any:
-        """Returns `make(*args)`, or None after an error, which is kept and warned of.
+        """Returns `make(*args)`, or None after an error.
+
+        The error is kept, and a warning is issued.
 
         Args:
             name: name of the part, for the message.

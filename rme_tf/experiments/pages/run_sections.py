@@ -1,4 +1,4 @@
-"""Sections of the page of a run: a title, a template, and the values that the template shows."""
+"""Sections of the page of a run, and the values they show."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -38,9 +38,16 @@ def verdicts_of(report: RunReport) -> list[Verdict]:
     if report.has_codes:
         verdicts.append(training_verdicts.warm_start(history, report.components, report.warm_start_epochs))
     verdicts.append(training_verdicts.length(history, metrics))
-    found = report.neighbors
-    if found is not None:
-        counts = (found.copies, len(found.distances), found.test_copies, found.tests, found.searched, found.of)
+    neighbors = report.neighbors
+    if neighbors is not None:
+        counts = (
+            neighbors.copies,
+            len(neighbors.distances),
+            neighbors.test_copies,
+            neighbors.tests,
+            neighbors.searched,
+            neighbors.of,
+        )
         verdicts.append(model_verdicts.memorization(*counts))
     return [verdict for verdict in verdicts if verdict is not None]
 
@@ -61,8 +68,8 @@ def _setup(report: RunReport) -> dict[str, Any]:
 
 
 def _curves(report: RunReport) -> dict[str, Any] | None:
-    found = charts.learning_curves(report)
-    return {"charts": found} if found else None
+    curves = charts.learning_curves(report)
+    return {"charts": curves} if curves else None
 
 
 def _reconstructions(report: RunReport) -> dict[str, Any] | None:
@@ -103,12 +110,12 @@ def _samples(report: RunReport) -> dict[str, Any] | None:
 
 
 def _neighbors(report: RunReport) -> dict[str, Any] | None:
-    found = report.neighbors
-    if found is None:
+    neighbors = report.neighbors
+    if neighbors is None:
         return None
-    distances = [f"{first:.3g}" for first, _ in found.distances[: len(found.nearest)]]
-    nearest = shown(found.nearest, "Nearest training observation of sample {}", distances)
-    return {"pairs": list(zip(shown(found.samples, "Sample {}"), nearest, strict=True)), "found": found}
+    distances = [f"{first:.3g}" for first, _ in neighbors.distances[: len(neighbors.nearest)]]
+    nearest = shown(neighbors.nearest, "Nearest training observation of sample {}", distances)
+    return {"pairs": list(zip(shown(neighbors.samples, "Sample {}"), nearest, strict=True)), "found": neighbors}
 
 
 def _interpolations(report: RunReport) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The configuration of a run as rows, with the defaults of its recipe."""
+"""The configuration of a run as rows, with defaults."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,10 @@ def settings_of(recipe: Recipe) -> list[Setting]:
 
 
 def default_config(kind: type[Recipe]) -> dict[str, Any]:
-    """Returns the configuration of a recipe without changes; empty for a recipe with fields that must be given."""
+    """Returns the configuration of a recipe without changes.
+
+    The result is empty for a recipe with required fields.
+    """
     try:
         return kind().config
     except (TypeError, ValueError):

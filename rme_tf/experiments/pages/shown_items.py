@@ -1,4 +1,4 @@
-"""Items of a page: images as data URIs with a description, or texts."""
+"""Items of a page: images as data URIs, or texts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Verdicts on a training, from its history: overfitting, warm start, length, numbers that are not finite."""
+"""Verdicts on a training, from its history."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ TOO_FEW = f"Too few epochs with a validation ELBO: expected {FEWEST_EPOCHS} at l
 
 
 def noise(values) -> float:
-    """Returns the standard deviation of a curve around its trend, from second differences.
+    """Returns the standard deviation of a curve around its trend.
 
     The result is 0 for less than three values.
 
@@ -103,7 +103,7 @@ def fell_together(metrics: Mapping, fall: float, rise: float) -> bool:
 
 
 def gap_text(metrics: Mapping) -> str:
-    """Returns a sentence on the distance between training and test observations, or nothing."""
+    """Returns a sentence on the generalization gap, or nothing."""
     train, test = metrics.get("train", {}), metrics.get("test", {})
     gap = number(train, "elbo") - number(test, "elbo")
     error = np.hypot(number(train, "elbo_standard_error"), number(test, "elbo_standard_error"))
@@ -199,7 +199,7 @@ def length(history: Mapping, metrics: Mapping) -> Verdict:
 
 
 def finite(history: Mapping) -> Verdict | None:
-    """Returns the verdict on epochs whose loss or ELBO is not finite; None if there are no such epochs."""
+    """Returns the verdict on epochs with NaN or infinity, or None."""
     broken = {name: int((~np.isfinite(series(history, name))).sum()) for name in ("loss", "elbo") if name in history}
     worst = max(broken, key=lambda name: broken[name], default="")
     if not worst or not broken[worst]:

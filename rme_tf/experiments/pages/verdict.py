@@ -1,4 +1,4 @@
-"""Verdicts on a run in words: an answer, its evidence, and how sure it is."""
+"""Verdicts on a run in words, with evidence and certainty."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 
 
 def series(history: Mapping[str, list], name: str) -> np.ndarray:
-    """Returns a metric by epoch, NaN where it was not measured; empty if it is not in the history."""
+    """Returns a metric by epoch, with NaN for missing values."""
     return np.array([np.nan if value is None else value for value in history.get(name, [])], dtype=float)
 
 
@@ -40,8 +40,8 @@ def certainty(margin: float, *, most: str = SURE) -> str:
         most: highest certainty that other facts allow.
     """
     order = (WEAK, LIKELY, SURE)
-    found = SURE if margin >= 10.0 else LIKELY if margin >= 3.0 else WEAK
-    return min(found, most, key=order.index)
+    reached = SURE if margin >= 10.0 else LIKELY if margin >= 3.0 else WEAK
+    return min(reached, most, key=order.index)
 
 
 def nats(value: float) -> str:
@@ -50,7 +50,7 @@ def nats(value: float) -> str:
 
 
 def below(difference: float) -> str:
-    """Returns a distance in words, such as "2.1 nats below", or "above" for a negative one."""
+    """Returns a distance in words: "2.1 nats below", or "above"."""
     return f"{nats(abs(difference))} {'below' if difference >= 0.0 else 'above'}"
 
 

@@ -1,4 +1,4 @@
-"""Files of pages: `report.html` of a run, and the comparison of several runs."""
+"""Files of pages: `report.html` and `comparison.html`."""
 
 import pathlib
 import time
@@ -19,15 +19,18 @@ from rme_tf.version import __version__
 
 # Template, title, fields of the comparison that it shows.
 COMPARED = (
-    ("compared_numbers", "Numbers", ("names", "links", "numbers", "costs")),
-    ("compared_differences", "Paired differences", ("names", "paired", "unpaired")),
-    ("compared_settings", "Configuration", ("names", "differences")),
-    ("compared_verdicts", "Verdicts", ("names", "verdicts")),
+    ("compared_runs", "Runs", ("letters", "names", "links", "facts")),
+    ("compared_numbers", "Numbers", ("letters", "numbers", "costs")),
+    ("compared_differences", "Paired differences", ("letters", "paired", "unpaired")),
+    ("compared_settings", "Configuration", ("letters", "differences")),
+    ("compared_verdicts", "Verdicts", ("letters", "verdicts")),
 )
 
 
 def write_page(run: Run, folder=None) -> pathlib.Path | None:
-    """Writes `report.html` of a finished run; returns its path, or None after an error, which is warned of.
+    """Writes `report.html` of a finished run, and returns its path.
+
+    The result is None after an error, which is a warning.
 
     Args:
         run: finished run.
@@ -39,7 +42,9 @@ def write_page(run: Run, folder=None) -> pathlib.Path | None:
 
 
 def write_comparison_page(folders: Sequence, out) -> pathlib.Path | None:
-    """Writes a page that compares finished runs; returns its path, or None after an error, which is warned of.
+    """Writes a page that compares finished runs, and returns its path.
+
+    The result is None after an error, which is a warning.
 
     Args:
         folders: directories of the runs.
@@ -60,11 +65,11 @@ def _written(path: pathlib.Path, make: Callable[[], str]) -> pathlib.Path | None
 
 
 def write_report(run_folder, *others, out=None, **changes) -> pathlib.Path:
-    """Writes the page of a finished run, or a page that compares several; returns its path.
+    """Writes the page of one run or a comparison of several.
 
     The page of one run is `report.html` in its directory: configuration, verdicts in words, learning curves,
     reconstructions, samples, interpolations, nearest training data, the latent space, posteriors, gaps and numbers.
-    Without its model or its data, the page has what its files contain, and says what is missing. The page of several
+    Without its model or its data, the page has what its files contain, and lists what is missing. The page of several
     runs is `comparison.html` in the directory of the first one.
 
     Args:
@@ -111,7 +116,7 @@ def page_of(report: RunReport, begun: float | None = None) -> str:
 
 
 def cost_text(seconds: float, report: RunReport) -> str:
-    """Returns a sentence on the time that a page took, relative to its run.
+    """Returns a sentence on the time of a page.
 
     Args:
         seconds: time of the page.
@@ -136,8 +141,8 @@ def comparison_page(comparison: Comparison) -> str:
     ]
     curves = rendered("curves", "Learning curves", lambda: _curves(comparison), "the comparison")
     title = f"Comparison of {len(comparison.names)} runs"
-    found = [part for part in (*sections[:2], curves, *sections[2:]) if part]
-    return assembled(title, ", ".join(comparison.names), found, f"Written by rme_tf {__version__}.")
+    parts = [part for part in (*sections[:3], curves, *sections[3:]) if part]
+    return assembled(title, ", ".join(comparison.names), parts, f"Written by rme_tf {__version__}.")
 
 
 def _curves(comparison: Comparison) -> dict[str, Sequence] | None:

@@ -1,4 +1,4 @@
-"""Names of the files of a run, and its configuration as it was written."""
+"""Names of the files of a run, and its configuration."""
 
 import pathlib
 
