@@ -11,6 +11,8 @@ from rme_tf.experiments.recipes.run import Run
 SEED = 2020
 TEMPERATURE = 0.8  # of sampled sentences
 MOST_COMPONENTS = 8  # whose decodings are shown
+MOST_DRAWS = 40  # from a component
+ALL_DRAWS = 240  # from all components of a posterior, about
 
 
 class Counts(NamedTuple):
@@ -18,15 +20,14 @@ class Counts(NamedTuple):
 
     observations: int
     views: int  # observations whose posteriors are shown, with a decoding of each component
-    draws: int  # from each component of these
     lines: int  # interpolations
     steps: int  # on a line, both ends included
     samples: int
 
 
-IMAGES = Counts(observations=12, views=4, draws=40, lines=3, steps=7, samples=24)
-PIXEL_BY_PIXEL = Counts(observations=6, views=2, draws=40, lines=1, steps=6, samples=10)
-TEXTS = Counts(observations=6, views=3, draws=40, lines=2, steps=6, samples=24)
+IMAGES = Counts(observations=12, views=4, lines=3, steps=7, samples=24)
+PIXEL_BY_PIXEL = Counts(observations=6, views=2, lines=1, steps=6, samples=10)
+TEXTS = Counts(observations=6, views=3, lines=2, steps=6, samples=24)
 
 
 class PosteriorView(NamedTuple):
@@ -48,6 +49,15 @@ class Decodings(NamedTuple):
     lines: list[Items]  # interpolations between consecutive observations
     samples: Items
     raw_samples: np.ndarray  # [K, *event_shape]
+
+
+def draws_per_component(num_components: int) -> int:
+    """Returns the number of draws from each of M components.
+
+    Args:
+        num_components: number of components M.
+    """
+    return max(4, min(MOST_DRAWS, ALL_DRAWS // num_components))
 
 
 def counts_of(run: Run) -> Counts:
@@ -87,7 +97,7 @@ def decode(run: Run, x) -> Decodings:
     return Decodings(
         observations=items_of(run.task, x),
         reconstructions=items["reconstructions"],
-        views=views_of(model, x[: counts.views], counts.draws, items["components"]),
+        views=views_of(model, x[: counts.views], draws_per_component(model.num_components), items["components"]),
         lines=_rows(items["lines"], counts.steps),
         samples=items["samples"],
         raw_samples=parts["samples"],

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from rme_tf.core.validation import require
 from rme_tf.evaluation.likelihood_bounds import posterior_moments
@@ -67,6 +64,8 @@ def principal_plane(codes) -> tuple[np.ndarray, np.ndarray, float]:
     require(num_rows > 1, "codes", "have two rows at least", num_rows)
     if size <= 2:
         return np.zeros(size), np.eye(2, size), 1.0
+    from sklearn.decomposition import PCA  # a second to import
+
     with np.errstate(divide="ignore", invalid="ignore"):  # equal codes have no variance
         pca = PCA(2, svd_solver="full").fit(codes)
     return pca.mean_, pca.components_, float(np.nan_to_num(pca.explained_variance_ratio_).sum())
@@ -82,6 +81,9 @@ def neighborhoods(codes, seed: int = 0) -> np.ndarray | None:
     References:
         van der Maaten and Hinton (2008), https://www.jmlr.org/papers/v9/vandermaaten08a.html
     """
+    from sklearn.manifold import TSNE  # a second to import
+    from threadpoolctl import threadpool_limits
+
     codes = np.asarray(codes, dtype=np.float32)
     if len(np.unique(codes, axis=0)) < FEWEST_POINTS:
         return None

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from rme_tf.experiments.pages.items import Items
 from rme_tf.plots.data_uris import image_uri
 
+MOST_PIXELS = 96  # on a side of an image
+
 
 class Shown(NamedTuple):
     """An image or a text on a page."""
@@ -27,7 +29,7 @@ def shown(items: Items, alt: str, captions: Sequence[str] = ()) -> list[Shown]:
     under = list(captions) or [""] * len(items)
     if items.images is not None:
         return [
-            Shown(alt.format(index), uri=image_uri(image), caption=caption)
+            Shown(alt.format(index), uri=image_uri(image, MOST_PIXELS), caption=caption)
             for index, (image, caption) in enumerate(zip(items.images, under, strict=True))
         ]
     texts = items.texts or ()
