@@ -93,9 +93,11 @@ def image_run(folder, **fields):
 
 
 def text_run(folder, corpus, **fields):
-    """Returns a run on sentences with characters that are special in HTML, in a file `corpus`."""
-    lines = [" ".join(WORDS[(index * step + step) % 10] for step in range(1, 7)) for index in range(40)]
-    corpus.write_text("\n".join(lines), encoding="utf-8")
+    """Returns a run on sentences with characters that are special in HTML, in files of the folder `corpus`."""
+    corpus.mkdir()
+    lines = [" ".join(WORDS[(index * step + step) % 10] for step in range(1, 7)) for index in range(60)]
+    for name, start, end in (("train", 0, 32), ("validation", 32, 40), ("test", 40, 60)):
+        (corpus / f"{name}.txt").write_text("\n".join(lines[start:end]), encoding="utf-8")
     sizes = {"units": 4, "embedding_size": 4, "max_length": 8, "latent_dim": 3, "components": 2, "smoke": True}
-    places = {"corpus": str(corpus), "out": str(folder), "data_dir": None, "vocabulary_size": 16}
+    places = {"corpus": str(corpus), "out": str(folder), "data_dir": None, "vocabulary_size": 14}
     return run_with_page(text_recipe(**{**sizes, **places, "tokenizer": "whitespace", **fields}))

@@ -36,7 +36,7 @@ def images(tmp_path_factory):
 def sentences(tmp_path_factory):
     """A finished run on sentences with its page."""
     folder = tmp_path_factory.mktemp("pages")
-    return text_run(folder / "sentences", folder / "lines.txt")
+    return text_run(folder / "sentences", folder / "lines")
 
 
 @pytest.fixture(params=["images", "sentences"])

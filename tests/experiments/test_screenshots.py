@@ -23,7 +23,7 @@ def pages(tmp_path_factory):
     """The pages of a run of images and of a run on sentences."""
     folder = tmp_path_factory.mktemp("pages")
     image_run(folder / "images")
-    text_run(folder / "sentences", folder / "lines.txt")
+    text_run(folder / "sentences", folder / "lines")
     return {name: folder / name / "report.html" for name in ("images", "sentences")}
 
 

@@ -97,6 +97,13 @@ def test_a_warm_start_is_long_if_it_takes_most_epochs_or_has_settled(warm, valid
     assert answer(training_verdicts.warm_start({"val_elbo": validation}, 3, warm)) == expected
 
 
+@pytest.mark.parametrize(("later", "expected"), [(0.5, "longer than needed"), (30.0, "no")])
+def test_a_plateau_that_component_0_leaves_is_no_end(later, expected):
+    values = [*np.linspace(-100, -60, 5), *[-60.0] * 4]
+    history = {"val_elbo": values + [-60.0] * 20, "elbo_0": values + list(-60.0 + np.linspace(0, later, 20))}
+    assert answer(training_verdicts.warm_start(history, 3, 9)) == expected
+
+
 def test_one_component_has_no_warm_start():
     assert answer(training_verdicts.warm_start({"val_elbo": RISING}, 1, 3)) == "no warm start"
 
@@ -191,6 +198,11 @@ def test_one_component_is_no_mixture():
 
 
 # Memorization.
+
+
+def test_a_small_part_of_the_training_data_is_weak_evidence():
+    found = [model_verdicts.memorization(0, 24, 0, 24, searched, 1000).certainty for searched in (100, 950)]
+    assert found == [WEAK, LIKELY]
 
 
 @pytest.mark.parametrize(

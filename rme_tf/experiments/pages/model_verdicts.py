@@ -24,6 +24,7 @@ EQUAL = 0.05  # I(m; z|x) / H(alpha) below which components are equal
 SIMILAR = 0.3  # ... and below which they overlap much
 FAR = 0.25  # relative distance of a component's ELBO from the best one's, 10 nats at least
 COPY = 1.0 / 3.0  # distance of the nearest training observation, relative to the second nearest, of a copy
+MOST_SEARCHED = 0.9  # share of the training observations, with less of which the evidence is weak
 MANY_COPIES = 0.1  # share of samples that are copies, above the share of test observations
 
 QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
@@ -54,13 +55,15 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
     most = SURE if diagnosed and not count < FEW_OBSERVATIONS else LIKELY
     threshold = (
         f"Collapsed is KL(Q || p) or I(x; z) below {MIN_KL:g} nats, or reliance below {MIN_RELIANCE:g}: what "
-        "log p(x|z) loses with the code of another observation."
+        "log p(x|z) loses with another code."
     )
     text = " ".join(
         [
             f"KL(Q || p) is {nats(kl)}.",
             f"I(x; z) is {nats(information)}." if math.isfinite(information) else "",
-            f"log p(x|z) relies on z for {nats(reliance)}." if math.isfinite(reliance) else "",
+            f"log p(x|z) loses {nats(reliance)} with the code of another observation."
+            if math.isfinite(reliance)
+            else "",
             f"{active:.0f} of {latent_dim} latent dimensions are active." if math.isfinite(active) else "",
         ]
     )
@@ -170,4 +173,4 @@ def memorization(copies: int, samples: int, test_copies: int, tests: int, search
         remedy = "Take smaller networks, or stop earlier."
         return Verdict(QUESTION_MEMORY, "yes", BAD, text, threshold, how_sure, remedy)
     answer, tone = ("no", GOOD) if copies == 0 or excess <= 0.0 else ("perhaps", UNSURE)
-    return Verdict(QUESTION_MEMORY, answer, tone, text, threshold, LIKELY if searched == of else WEAK)
+    return Verdict(QUESTION_MEMORY, answer, tone, text, threshold, LIKELY if searched >= MOST_SEARCHED * of else WEAK)

@@ -13,17 +13,19 @@ class Setting(NamedTuple):
     name: str  # dotted
     value: str
     default: str | None  # None if the recipe has no such field by default
+    is_place: bool = False  # such as the directory of the run, which does not identify it
 
     @property
     def changed(self) -> bool:
-        """Whether the value is another than the default."""
-        return self.value != self.default
+        """Whether the value is another than the default, and identifies the run."""
+        return self.value != self.default and not self.is_place
 
 
 def settings_of(recipe: Recipe) -> list[Setting]:
     """Returns the settings of a recipe, in the order of its fields."""
     defaults = flat(default_config(type(recipe)))
-    return [Setting(name, value, defaults.get(name)) for name, value in flat(recipe.config).items()]
+    places = type(recipe).ELSEWHERE
+    return [Setting(name, value, defaults.get(name), name in places) for name, value in flat(recipe.config).items()]
 
 
 def default_config(kind: type[Recipe]) -> dict[str, Any]:

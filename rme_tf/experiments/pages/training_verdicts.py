@@ -29,6 +29,7 @@ LEAST_GAP = 0.1  # of the fall, between training and test observations at the en
 LAST = 0.2  # share of the epochs that is the end of a training
 STILL = 2e-3  # relative rise of the validation ELBO in the last fifth with which a training is not at its end
 FLAT = 0.02  # share of the warm start's gain that an epoch without progress adds at most
+LATER = 0.1  # share of the warm start's gain by which a settled component 0 improves later at most
 LONG = 0.5  # share of all epochs that a warm start should not exceed
 BEHIND = 0.05  # relative distance of the second component's ELBO from the first one's
 
@@ -118,8 +119,9 @@ def warm_start(history: Mapping, components: int, warm_start_epochs: int) -> Ver
     """Returns the verdict on the length of the warm start.
 
     It is too long if it takes more than `LONG` of the epochs, or if its last third, two epochs at least, added less
-    than `FLAT` of its gain an epoch: component 0 and the decoder had settled, and the others begin as copies in a place
-    that is hard to leave. A second component whose ELBO stays behind the first one's is reported too.
+    than `FLAT` of its gain an epoch, and component 0 gained no more than `LATER` of it afterwards: component 0 and the
+    decoder had settled, and the others begin as copies in a place that is hard to leave. A second component whose ELBO
+    stays behind the first one's is reported too.
 
     Args:
         history: metrics by epoch: `val_elbo`, and `elbo_0` and `elbo_1` of the components.
@@ -144,10 +146,24 @@ def warm_start(history: Mapping, components: int, warm_start_epochs: int) -> Ver
         third = max(2, warm_start_epochs // 3)
         warm = held_out[:warm_start_epochs]
         gain, late = warm.max() - warm[0], (warm[-1] - warm[-third]) / max(1, third - 1)
-        if gain > 0.0 and late < FLAT * gain and third < warm_start_epochs:
+        settled = later_gain(history, warm_start_epochs) <= LATER * gain
+        if gain > 0.0 and late < FLAT * gain and third < warm_start_epochs and settled:
             text = f"Its last {third} epochs added {nats(late)} each, of {nats(gain)} in all {warm_start_epochs}."
             return Verdict(QUESTION_WARM, "longer than needed", UNSURE, text, threshold, LIKELY, remedy)
     return _second_component(history, warm_start_epochs, total, threshold)
+
+
+def later_gain(history: Mapping, warm_start_epochs: int) -> float:
+    """Returns the gain of component 0 after the warm start, in nats; 0 if unknown.
+
+    Args:
+        history: metrics by epoch, with the training ELBO `elbo_0`.
+        warm_start_epochs: number of epochs in which only component 0 is trained.
+    """
+    first = series(history, "elbo_0")
+    if len(first) <= warm_start_epochs or not np.isfinite(first[[warm_start_epochs - 1, -1]]).all():
+        return 0.0
+    return float(first[-1] - first[warm_start_epochs - 1])
 
 
 def _second_component(history: Mapping, warm: int, total: int, threshold: str) -> Verdict:
