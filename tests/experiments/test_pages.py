@@ -39,6 +39,12 @@ def sentences(tmp_path_factory):
     return text_run(folder / "sentences", folder / "lines")
 
 
+@pytest.fixture(scope="module")
+def report(images):
+    """The data of the page of the run of images."""
+    return collect(images)
+
+
 @pytest.fixture(params=["images", "sentences"])
 def run(request):
     return request.getfixturevalue(request.param)
@@ -104,16 +110,14 @@ def test_special_characters_of_sentences_are_escaped(sentences):
     assert "<b>" in Structure(page).text  # as a reader sees it
 
 
-def test_names_and_settings_are_escaped(images, tmp_path):
-    out = tmp_path / "<i>&"
-    shutil.copytree(images.recipe.out, out)
-    write_page(images, out)
-    page = (out / "report.html").read_text(encoding="utf-8")
-    assert "<i>" not in page
+def test_names_and_settings_are_escaped(report):
+    page = writing.page_of(dataclasses.replace(report, name="<i>&", facts=[("<u>", "</dl>")]))
+    assert "u" not in Structure(page).tags
     assert "&lt;i&gt;&amp;" in page
+    assert not Structure(page).faults
 
 
-def test_labels_color_the_latent_space(images):
+def test_labels_color_the_latent_space(images, report):
     class Labels:
         values = np.array([0, 1, -1] * 8)
         names = ("cats", "<dogs>")
@@ -121,9 +125,7 @@ def test_labels_color_the_latent_space(images):
     run = images._replace(task=LabeledTask(images.task, Labels))
     latent = run_report._latent(run, images.task.example)
     assert set(latent.groups) == {"cats", "<dogs>", "no label"}
-    report = collect(images)
-    report.latent = latent
-    text = Structure(writing.page_of(report)).text
+    text = Structure(writing.page_of(dataclasses.replace(report, latent=latent))).text
     assert "colored by label" in text
     assert "<dogs>: test 1" in text
 
@@ -158,7 +160,8 @@ def test_a_section_that_fails_is_named_in_the_page_and_warned_of(images, monkeyp
     assert "nearest neighbors could not be collected. ZeroDivisionError" in page.text
 
 
-def test_a_page_that_cannot_be_written_fails_no_run(images, tmp_path):
+def test_a_page_that_cannot_be_written_fails_no_run(images, report, tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "collect", lambda *args: report)
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.warns(UserWarning, match=r"report.html could not be written"):
         assert write_page(images, tmp_path / "file") is None
@@ -247,8 +250,8 @@ def test_the_class_of_recipes_is_found_in_the_configuration(images, sentences):
         assert recipe_kind(json.loads(json.dumps(run.recipe.identity))) is kind
 
 
-def test_verdicts_come_from_the_record(images):
-    questions = [verdict.question for verdict in run_sections.verdicts_of(collect(images))]
+def test_verdicts_come_from_the_record(report):
+    questions = [verdict.question for verdict in run_sections.verdicts_of(report)]
     assert questions == [
         "Collapsed?",
         "Components used?",

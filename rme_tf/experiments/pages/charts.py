@@ -164,9 +164,7 @@ def posterior_charts(report: RunReport) -> list[Chart]:
         layers += [svg_charts.Points(draws[:, m], [m] * len(draws), radius=2.2) for m in range(draws.shape[1])]
         means = latent.project(view.means)
         layers.append(svg_charts.Points(means, range(len(means)), radius=5.0, of="ring"))
-        alt = (
-            f"Posterior of test observation {view.index}: draws from {len(means)} components in the plane of the codes"
-        )
+        alt = f"Posterior of test observation {view.observation}: draws from {len(means)} components"
         charts.append(Chart("", svg_charts.points(layers, alt)))
     return charts
 

@@ -33,7 +33,7 @@ TEXTS = Counts(observations=6, views=3, lines=2, steps=6, samples=24)
 class PosteriorView(NamedTuple):
     """The posterior of one observation, by components."""
 
-    index: int  # of the observation
+    observation: int  # row number
     weights: np.ndarray  # [M]
     means: np.ndarray  # [M, D]
     draws: np.ndarray  # [S, M, D]

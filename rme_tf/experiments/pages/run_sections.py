@@ -87,8 +87,10 @@ def _posteriors(report: RunReport) -> dict[str, Any] | None:
     views = []
     for view, chart in zip(decodings.views, charts.posterior_charts(report), strict=True):
         weights = [f"component {m}: {weight:.2f}" for m, weight in enumerate(view.weights[: len(view.components)])]
-        observation = shown(decodings.observations.take([view.index]), f"Test observation {view.index}")[0]
-        decoded = shown(view.components, f"Test observation {view.index}, decoded mean of component {{}}", weights)
+        observation = shown(decodings.observations.take([view.observation]), f"Test observation {view.observation}")[0]
+        decoded = shown(
+            view.components, f"Test observation {view.observation}, decoded mean of component {{}}", weights
+        )
         views.append({"observation": observation, "components": decoded, "chart": chart})
     figures = [
         Shown(f"True posterior of test observation {index}, its components and the mixture", uri=_panel_uri(panel))

@@ -1,6 +1,6 @@
 """The configuration of a run as rows, with defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rme_tf.experiments.recipes.base import Recipe
@@ -64,7 +64,7 @@ class Difference(NamedTuple):
     values: tuple[str, ...]  # by run, "-" where it is missing
 
 
-def differing(configs: list[Mapping[str, Any]]) -> list[Difference]:
+def differing(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """Returns the fields whose values are not the same in all configurations.
 
     Args:

@@ -4,6 +4,8 @@ import pathlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from rme_tf.core.files import check_writable, write_text
 from rme_tf.experiments.pages.charts import overlaid_curves
@@ -104,9 +106,7 @@ def page_of(report: RunReport, begun: float | None = None) -> str:
         report: data of the run.
         begun: time at which the page was begun, of `time.perf_counter`; None for no statement of its cost.
     """
-    sections = [
-        rendered(part.name, part.title, lambda part=part: part.values(report), report.name) for part in SECTIONS
-    ]
+    sections = [rendered(part.name, part.title, partial(part.values, report), report.name) for part in SECTIONS]
     spent = "" if begun is None else cost_text(time.perf_counter() - begun, report)
     kind = "language model" if not report.has_codes else f"{report.components} components"
     kind = "one component" if kind == "1 components" else kind
@@ -134,15 +134,17 @@ def comparison_page(comparison: Comparison) -> str:
     Args:
         comparison: data of the runs.
     """
-    fields = comparison._asdict()
     sections = [
-        rendered(name, title, lambda shown=shown: {key: fields[key] for key in shown}, "the comparison")
-        for name, title, shown in COMPARED
+        rendered(name, title, partial(_fields, comparison, shown), "the comparison") for name, title, shown in COMPARED
     ]
-    curves = rendered("curves", "Learning curves", lambda: _curves(comparison), "the comparison")
+    curves = rendered("curves", "Learning curves", partial(_curves, comparison), "the comparison")
     title = f"Comparison of {len(comparison.names)} runs"
     parts = [part for part in (*sections[:3], curves, *sections[3:]) if part]
     return assembled(title, ", ".join(comparison.names), parts, f"Written by rme_tf {__version__}.")
+
+
+def _fields(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(comparison, name) for name in names}
 
 
 def _curves(comparison: Comparison) -> dict[str, Sequence] | None:
