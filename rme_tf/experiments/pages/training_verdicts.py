@@ -154,7 +154,7 @@ def warm_start(history: Mapping, components: int, warm_start_epochs: int) -> Ver
 
 
 def later_gain(history: Mapping, warm_start_epochs: int) -> float:
-    """Returns the gain of component 0 after the warm start, in nats; 0 if unknown.
+    """Returns the later gain of component 0, 0 if unknown.
 
     Args:
         history: metrics by epoch, with the training ELBO `elbo_0`.
