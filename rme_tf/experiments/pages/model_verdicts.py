@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 
-from rme_tf.callbacks.collapse_monitor import MIN_KL, MIN_RELIANCE, MIN_USAGE, MIXTURE_REMEDIES, REMEDIES
 from rme_tf.experiments.pages.verdict import (
     BAD,
     GOOD,
@@ -18,6 +17,9 @@ from rme_tf.experiments.pages.verdict import (
     number,
 )
 
+MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z), as in the warnings of `CollapseMonitor`
+MIN_RELIANCE = 0.1  # nats
+MIN_USAGE = 0.02  # mean alpha, or half of 1 / M if smaller
 FEW_OBSERVATIONS = 100  # with fewer, no verdict on codes is sure
 FEW_UNITS = 0.25  # share of active dimensions below which much of the code is unused
 EQUAL = 0.05  # I(m; z|x) / H(alpha) below which components are equal
@@ -26,6 +28,9 @@ FAR = 0.25  # relative distance of a component's ELBO from the best one's, 10 na
 COPY = 1.0 / 3.0  # distance of the nearest training observation, relative to the second nearest, of a copy
 MOST_SEARCHED = 0.9  # share of the training observations, with less of which the evidence is weak
 MANY_COPIES = 0.1  # share of samples that are copies, above the share of test observations
+
+REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
 
 QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
 QUESTION_MEMORY = "Memorized?"
@@ -50,7 +55,10 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
     )
     active = number(diagnosed, "active_units") if "active_units" in diagnosed else number(test, "active_units")
     if not math.isfinite(kl):
-        return Verdict(QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
+        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+
+QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
     count = number(diagnosed, "num_observations") if diagnosed else number(test, "num_observations")
     most = SURE if diagnosed and not count < FEW_OBSERVATIONS else LIKELY
     threshold = (
@@ -71,14 +79,26 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
     lowest = min(value for value in (kl, information) if math.isfinite(value))
     if lowest < MIN_KL or (active == 0 and components == 1):
         margin = MIN_KL / max(lowest, 1e-12) if lowest < MIN_KL else 1.0
-        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
+        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+
+QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
     if reliance < MIN_RELIANCE:
-        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
+        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+
+QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
     margin = min(value / MIN_KL for value in (kl, information, reliance) if math.isfinite(value))
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
-        return Verdict(QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
-    return Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
+        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+
+QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
+    return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+
+QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
 
 
 def component_use(test: Mapping, components: int) -> Verdict:
