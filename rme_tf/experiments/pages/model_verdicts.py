@@ -55,10 +55,7 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
     )
     active = number(diagnosed, "active_units") if "active_units" in diagnosed else number(test, "active_units")
     if not math.isfinite(kl):
-        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
-QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
+        return Verdict(QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
     count = number(diagnosed, "num_observations") if diagnosed else number(test, "num_observations")
     most = SURE if diagnosed and not count < FEW_OBSERVATIONS else LIKELY
     threshold = (
@@ -79,26 +76,14 @@ QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
     lowest = min(value for value in (kl, information) if math.isfinite(value))
     if lowest < MIN_KL or (active == 0 and components == 1):
         margin = MIN_KL / max(lowest, 1e-12) if lowest < MIN_KL else 1.0
-        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
-QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
+        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
     if reliance < MIN_RELIANCE:
-        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
-QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
+        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
     margin = min(value / MIN_KL for value in (kl, information, reliance) if math.isfinite(value))
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
-        return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
-QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
-    return Verdict(REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
-QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
+        return Verdict(QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
+    return Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
 
 
 def component_use(test: Mapping, components: int) -> Verdict:
