@@ -144,6 +144,14 @@ def test_metrics_that_were_not_measured_have_no_row():
     assert (row.name, row.values) == ("ELBO", ("-1.00", ""))
 
 
+def test_a_linear_probe_has_its_error_and_the_majority_class():
+    probe = {"accuracy": 0.9, "standard_error": 0.01, "majority_rate": 0.2}
+    record = {"config": {}, "metrics": {"test": {"linear_probe": probe}, "train": {}}}
+    (row,) = final_numbers.metric_rows(record)
+    assert row.values == ("0.900 ± 0.010", "")
+    assert row.meaning.endswith("majority class 0.200")
+
+
 # Settings and circumstances.
 
 

@@ -13,6 +13,8 @@ import yaml
 
 from page_runs import Structure, image_run, text_run
 from rme_tf.core.files import read_json, write_json
+from rme_tf.data import RowLabels
+from rme_tf.data.labels import UNLABELED
 from rme_tf.experiments import write_report
 from rme_tf.experiments.pages import collect, run_report, run_sections, write_page, writing
 from rme_tf.experiments.pages.recorded_run import recipe_kind
@@ -118,26 +120,13 @@ def test_names_and_settings_are_escaped(report):
 
 
 def test_labels_color_the_latent_space(images, report):
-    class Labels:
-        values = np.array([0, 1, -1] * 8)
-        names = ("cats", "<dogs>")
-
-    run = images._replace(task=LabeledTask(images.task, Labels))
-    latent = run_report._latent(run, images.task.example)
-    assert set(latent.groups) == {"cats", "<dogs>", "no label"}
+    assert set(report.latent.groups) <= set("0123456789")  # of the data set
+    labels = RowLabels(np.array([0, 1, UNLABELED] * 8), ("cats", "<dogs>"))
+    latent = run_report._latent(images._replace(task=images.task._replace(labels=labels)), images.task.example)
+    assert latent.groups[:3] == ["cats", "<dogs>", "no label"]
     text = Structure(writing.page_of(dataclasses.replace(report, latent=latent))).text
     assert "colored by label" in text
     assert "<dogs>: test 1" in text
-
-
-class LabeledTask:
-    """A task with labels of its example."""
-
-    def __init__(self, task, labels):
-        self.task, self.labels = task, labels
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
 
 
 # Without a part.

@@ -86,6 +86,11 @@ def metric_rows(record: Mapping[str, Any]) -> list[Row]:
     if more is not None:
         shown = with_error(splits[0], f"log_likelihood_{more}", 2)
         rows.insert(1, Row("log p(x)", f"the same bound, {more:,} samples", (shown, "")))
+    probe = splits[0].get("linear_probe")
+    if probe:
+        meaning = f"share of labels predicted from posterior means; majority class {probe['majority_rate']:.3f}"
+        shown = f"{probe['accuracy']:.3f} ± {probe['standard_error']:.3f}"
+        rows.append(Row("linear probe", meaning, (shown, "")))
     return [row for row in rows if any(row.values)]
 
 

@@ -31,13 +31,12 @@ def items_of(task: Task, values: Any) -> Items:
     """Returns observations of a task as images or texts.
 
     Args:
-        task: data of the run; a tokenizer in its options of export decodes rows of ids.
+        task: data of the run, which may describe its observations in words.
         values: observations, or what a model has rendered. Shape [N, *event_shape].
     """
     values = np.asarray(values)
-    tokenizer = task.export_options.get("tokenizer")
-    if tokenizer is not None:
-        return Items(texts=tokenizer.decode(values))
+    if task.describe is not None:
+        return Items(texts=task.describe(values))
     if values.ndim == 4 and values.shape[-1] in (1, 3):
         return Items(images=np.nan_to_num(values.astype(np.float32)).clip(0.0, 1.0))
     return Items(texts=[_row_text(row) for row in values.reshape(len(values), -1)])

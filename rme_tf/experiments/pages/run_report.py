@@ -129,7 +129,7 @@ def _collect_codes(report: RunReport, run: Run) -> None:
 
 
 def _latent(run: Run, x) -> LatentSpace:
-    labels = getattr(run.task, "labels", None)
+    labels = run.task.labels
     names = None if labels is None else [label_name(value, labels.names) for value in labels.values[: len(x)]]
     return latent_space(run.model, x, items_of(run.task, x), names)
 

@@ -24,3 +24,4 @@ class Task(NamedTuple):
     keep: Callable[[pathlib.Path], None]  # writes further files of the model into the run's directory
     show: Callable[[Mapping[str, Any], pathlib.Path], Any]  # finished runs by name, directory -> figures or samples
     labels: RowLabels | None = None  # of `example`; None without labels
+    describe: Callable[[Any], list[str]] | None = None  # observations -> texts, for observations that are no images

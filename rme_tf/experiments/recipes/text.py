@@ -263,6 +263,7 @@ def _task(recipe: TextRecipe, lines: text.TextSplits, tokenizer: text.Tokenizer)
         },
         keep=lambda out: keep_tokenizer(tokenizer, out),
         show=sentence_samples.show,
+        describe=tokenizer.decode,
         labels=None if labels is None else RowLabels(labels.test[chosen], labels.names),
     )
 
