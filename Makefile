@@ -101,7 +101,7 @@ docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; chec
 notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
 	$(VENV)/bin/jupyter-execute --kernel_name=python3 --timeout=600 $(wildcard docs/notebooks/*.ipynb)
 
-check: lint docs notebooks test-plain test  ## all that the continuous integration runs
+check: lint docs notebooks test-plain screenshots test  ## all that the continuous integration runs
 
 bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json
