@@ -23,6 +23,7 @@ from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.reports.run_files import read_config
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "report.md"
 NAMES = [section.name for section in SECTIONS]
 WITHOUT_MODEL = ["problems", "verdicts", "numbers", "setup", "curves", "gaps"]
 pytestmark = pytest.mark.slow
@@ -169,12 +170,25 @@ def test_a_language_model_has_samples_and_no_codes(sentences, tmp_path):
 # From the folder.
 
 
-def test_a_page_is_written_again_from_the_folder(run, tmp_path):
-    shutil.copytree(run.recipe.out, tmp_path / "moved")
+def test_a_page_is_written_again_from_the_folder(sentences, tmp_path):
+    shutil.copytree(sentences.recipe.out, tmp_path / "moved")
     path = write_report(tmp_path / "moved", out=tmp_path / "page.html")
     page = Structure(path.read_text(encoding="utf-8"))
     assert page.sections == NAMES
     assert not page.faults
+
+
+def test_the_snippet_of_the_document_runs(images, tmp_path, monkeypatch):
+    for name in ("mnist", "mnist_vae"):
+        shutil.copytree(images.recipe.out, tmp_path / "runs" / name)
+        (tmp_path / "runs" / name / "report.html").unlink()
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    exec(snippet, {})
+    page = Structure((tmp_path / "runs" / "mnist" / "report.html").read_text(encoding="utf-8"))
+    assert page.sections == NAMES
+    assert not page.faults
+    assert "Comparison of 2 runs" in (tmp_path / "runs" / "mnist" / "comparison.html").read_text(encoding="utf-8")
 
 
 def test_without_model_or_data_the_page_says_what_is_missing(images, tmp_path):
