@@ -99,7 +99,7 @@ docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; chec
 	$(PY) -m zensical build --clean --strict --config-file build/docs/mkdocs.yml
 
 notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
-	$(VENV)/bin/jupyter-execute --kernel_name=python3 --timeout=600 $(wildcard docs/notebooks/*.ipynb)
+	$(VENV)/bin/jupyter-execute --kernel_name=python3 --startup_timeout=300 --timeout=1200 $(wildcard docs/notebooks/*.ipynb)
 
 check: lint docs notebooks test-plain screenshots test  ## all that the continuous integration runs
 
