@@ -4,6 +4,7 @@ from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.bernoulli import Bernoulli
 from rme_tf.likelihoods.categorical_pixels import CategoricalPixels
 from rme_tf.likelihoods.categorical_sequence import CategoricalSequence
+from rme_tf.likelihoods.columns import Columns
 from rme_tf.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from rme_tf.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 from rme_tf.likelihoods.negative_binomial import NegativeBinomial
@@ -15,6 +16,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "categorical_pixels": CategoricalPixels,
     "categorical_sequence": CategoricalSequence,
+    "columns": Columns,
     "continuous_bernoulli": ContinuousBernoulli,
     "discretized_logistic": DiscretizedLogistic,
     "discretized_logistic_mixture": DiscretizedLogisticMixture,
@@ -28,6 +30,7 @@ __all__ = [
     "Bernoulli",
     "CategoricalPixels",
     "CategoricalSequence",
+    "Columns",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",

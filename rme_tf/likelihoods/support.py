@@ -11,6 +11,7 @@ from rme_tf.core.arrays import chunks_of
 LEAST_PIXEL = 16  # 8-bit pixels have a larger value, while labels and counts are mostly smaller
 LARGEST = 1e15  # size of an unbounded observation, whose square in units of a small scale is finite in float32
 REMEDIES = {  # by the kind of the values
+    "columns": "Encode the table with data.tables.TableEncoding, or choose another likelihood.",
     "pixels": "Scale or binarize the data, or choose another likelihood.",
     "tokens": "Pad on the right, leave out empty rows, and take the tokenizer of this vocabulary.",
     "bounded": (

@@ -98,11 +98,22 @@ def of_line(name):
     return total_of
 
 
+def of_columns(seed):
+    """The sum over a category and a bit of the integral over a real column."""
+    likelihood = LIKELIHOODS["columns"]((5,), kinds=["real", ("category", 3), "binary"])
+    params = random_params(likelihood, seed)
+    line, spacing = np.linspace(-12.0, 12.0, 241, retstep=True)
+    levels = [[*row, bit] for row in np.eye(3) for bit in (0.0, 1.0)]
+    x = np.array([[value, *level] for value in line for level in levels], "float32")
+    return total(likelihood, params, x, spacing)
+
+
 # One that is not here is integrated over a line if it is a density, else summed over 256 levels.
 TOTALS = {
     "bernoulli": of_bits,
     "categorical_pixels": of_levels("categorical_pixels"),
     "categorical_sequence": of_tokens,
+    "columns": of_columns,
     "continuous_bernoulli": of_unit_square,
     "discretized_logistic": of_levels("discretized_logistic"),
     "discretized_logistic_mixture": of_levels("discretized_logistic_mixture"),

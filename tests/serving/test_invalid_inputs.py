@@ -53,7 +53,7 @@ def check_rows(bad, good, at):
         np.testing.assert_allclose(value.numpy()[others], good[name].numpy()[others], rtol=1e-5, atol=1e-6)
 
 
-OUTSIDE = {"real": [math.nan, math.inf], "counts": [math.nan, math.inf, -1.0, 0.5]}
+OUTSIDE = {"columns": [math.nan, math.inf], "real": [math.nan, math.inf], "counts": [math.nan, math.inf, -1.0, 0.5]}
 CASES = [
     (name, value)
     for name in sorted(set(LIKELIHOODS) - {"categorical_sequence"})

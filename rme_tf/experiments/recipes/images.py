@@ -35,7 +35,7 @@ def _without(table: Mapping, *names: str) -> dict:
     return {name: value for name, value in table.items() if name not in names}
 
 
-OF_PIXELS = _without(LIKELIHOODS, "categorical_sequence", "negative_binomial", "poisson")
+OF_PIXELS = _without(LIKELIHOODS, "categorical_sequence", "columns", "negative_binomial", "poisson")
 UNIT = (0.0, 1.0)  # values of all pixels
 
 
