@@ -38,7 +38,7 @@ def test_a_batch_is_a_power_of_two(number, power):
 def test_few_observations_have_enough_steps_and_a_training_that_can_end(recipe, count):
     few = chosen(recipe, count, 16 * count)
     steps = max(1, count // few.batch_size)
-    assert few.batch_size <= max(8, count // 8)
+    assert few.batch_size <= min(count, max(8, count // 8))
     assert few.batch_size <= recipe.batch_size
     assert recipe.epochs <= few.epochs <= 60
     assert 1 <= few.option("algorithm.warm_start_epochs") < few.epochs / 4
@@ -107,6 +107,8 @@ def test_the_size_is_of_the_training_split(lines, tmp_path):
     size = size_of(recipe)
     assert 170 <= size.num_train < 190
     assert size.num_words == 5 * size.num_train
+    assert size_of(with_fields(recipe, {"tokenizer": "char"})).num_words is None
+    assert "vocabulary_size" not in sizes_for(DataSize(200), TEXT)  # as many pieces or integers as there are
     assert size_of(with_fields(recipe, {"train_size": 50})).num_train == 50
     for index in range(20):
         (tmp_path / "photos").mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ BATCHES = 16  # steps of an epoch at least, as far as `LEAST_BATCH` allows
 STEPS = 1_500  # of training, at least
 MOST_EPOCHS = 60
 LEAST_VOCABULARY = 100
+WORD_KINDS = ("whitespace", "word")
 WORDS_PER_ENTRY = 8  # running words for each entry of the vocabulary: rarer words are unknown, in training too
 
 
@@ -25,7 +26,7 @@ class DataSize(NamedTuple):
     """Numbers of training observations, and of their words."""
 
     num_train: int
-    num_words: int | None = None  # of sentences
+    num_words: int | None = None  # of sentences, for a tokenizer of words
 
 
 def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -> Recipe:
@@ -61,7 +62,7 @@ def size_of(recipe: Recipe) -> DataSize:
     """
     if isinstance(recipe, TextRecipe):
         lengths = [len(line.split()) for line in recipe.read().train][: recipe.train_size]
-        return DataSize(len(lengths), sum(lengths))
+        return DataSize(len(lengths), sum(lengths) if recipe.tokenizer in WORD_KINDS else None)
     if isinstance(recipe, ImageRecipe):
         return DataSize(len(recipe.splits()[0].train[: recipe.train_size]))
     raise ValueError(f"Expected a recipe of images or of sentences. Received: {type(recipe).__name__}.")
@@ -79,12 +80,14 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
     count = size.num_train
     if count >= FEW:
         return {}
-    batch_size = min(recipe.batch_size, max(LEAST_BATCH, power_of_two(count // BATCHES)))
+    batch_size = max(1, min(recipe.batch_size, count, max(LEAST_BATCH, power_of_two(count // BATCHES))))
     epochs = max(recipe.epochs, min(MOST_EPOCHS, -(-STEPS // max(1, count // batch_size))))
     fields: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
     if isinstance(recipe, TextRecipe):
-        entries = max(LEAST_VOCABULARY, (size.num_words or 0) // WORDS_PER_ENTRY)
-        fields |= {"vocabulary_size": min(recipe.vocabulary_size, entries), "held_out": 10}
+        fields["held_out"] = 10
+        if size.num_words is not None:
+            entries = max(LEAST_VOCABULARY, size.num_words // WORDS_PER_ENTRY)
+            fields["vocabulary_size"] = min(recipe.vocabulary_size, entries)
         width = 64 if count < FEW // 5 else 128
         for part in ("encoder", "decoder"):
             fields |= {f"{part}.{name}": width for name in ("units", "embedding_size")}
