@@ -8,7 +8,7 @@ The first command measures the cost of each method's step on one core and writes
     python recipes/equal_time.py --data-dir data
 
 The same command resumes. Runs have a core and a log each; their `bounds.npz` has the bounds of each image. Use a
-machine that does nothing else. Expected number: not yet run.
+machine that does nothing else. Expected numbers, of a shorter study: docs/results/equal_time.md.
 """
 
 import dataclasses
