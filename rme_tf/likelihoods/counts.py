@@ -126,7 +126,7 @@ class Counts(Likelihood):
 
     def encoder_input(self, x):
         """Returns log(1 + x), the encoders' input for counts x [B, *event_shape]."""
-        return tf.math.log1p(tf.cast(x, tf.float32))
+        return tf.math.log(1.0 + tf.cast(x, tf.float32))
 
     def as_observed(self, mean, x):
         """Returns means [B, *event_shape] with the totals of x, with a size factor."""
@@ -175,4 +175,5 @@ class Counts(Likelihood):
 
 def _bounded(log_mean):
     """Returns log-means that are finite as means: the mean is linear in the params from `LINEAR_FROM` on."""
-    return tf.minimum(log_mean, LINEAR_FROM) + tf.math.log1p(tf.nn.relu(log_mean - LINEAR_FROM))
+    # ONNX has no `log1p`, here and in `encoder_input`.
+    return tf.minimum(log_mean, LINEAR_FROM) + tf.math.log(1.0 + tf.nn.relu(log_mean - LINEAR_FROM))
