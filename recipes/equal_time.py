@@ -25,11 +25,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "rme5_one": DRAWN,  # one component an image
     "me5_one": {**DRAWN, "algorithm": "elbo"},
     "iaf4": {**ONE, "posterior": "iaf", "posterior.num_steps": 4},
+    "rme5_iaf4_one": {**DRAWN, "posterior": "iaf", "posterior.num_steps": 4, "posterior.shared": True},
     "rme5": {"components": 5},
     "me5": {"components": 5, "algorithm": "elbo"},
     "vae_5_samples": {**ONE, "algorithm.num_samples": 5},
 }
 CONTRASTS = [("rme5_one", other) for other in ("vae", "me5_one", "rme5", "iaf4", "vae_annealed")]
+CONTRASTS.append(("rme5_iaf4_one", "iaf4"))  # one flow for all components
 MLP = experiments.Part("mlp", units=(200, 200), activation="tanh")
 
 
