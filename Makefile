@@ -27,7 +27,8 @@ PLAIN_TESTS := $(addprefix tests/,\
 	posteriors/test_mixture.py \
 	priors/test_vamp_text.py \
 	refinements/test_gradient_steps.py \
-	serving/test_export.py)
+	serving/test_export.py \
+	sklearn/test_transformer.py)
 
 # `make nightly NIGHTLY='tf-nightly==... tf-keras-nightly==... keras-nightly==... tfp-nightly==...'` pins the versions.
 NIGHTLY ?= tf-nightly tf-keras-nightly keras-nightly tfp-nightly
@@ -39,7 +40,7 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain screenshots nightly lint format docs notebooks check bench gpu results \
+.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks check bench gpu results \
 	clean distclean
 
 help:  ## list the targets
@@ -76,6 +77,9 @@ test-plain: $(INSTALLED)  ## run a file for each folder without the suite's acce
 screenshots: $(INSTALLED)  ## take pictures of the pages of runs in headless Chromium, if there is one
 	RME_SCREENSHOTS=runs/screenshots $(PY) -m pytest -n 0 tests/experiments/test_screenshots.py
 
+estimators: $(INSTALLED)  ## run all of scikit-learn's checks of estimators on the transformer
+	RME_ALL_CHECKS=1 $(PY) -m pytest -n 0 -q tests/sklearn/test_estimator_checks.py
+
 nightly: $(INSTALLED)  ## run the quick tests on the next releases of TensorFlow, Keras and TFP
 	test -x $(NIGHTLY_VENV)/bin/python || $(PY) -m venv $(NIGHTLY_VENV)
 	$(PY) .ci/other_requirements.py > $(NIGHTLY_VENV)/requirements.txt
@@ -101,7 +105,7 @@ docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; chec
 notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
 	$(VENV)/bin/jupyter-execute --kernel_name=python3 --startup_timeout=300 --timeout=1200 $(wildcard docs/notebooks/*.ipynb)
 
-check: lint docs notebooks test-plain screenshots test  ## all that the continuous integration runs
+check: lint docs notebooks test-plain screenshots estimators test  ## all that the continuous integration runs
 
 bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json

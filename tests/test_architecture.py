@@ -25,7 +25,7 @@ LAYERS = [
     {"models"},
     {"evaluation"},
     {"callbacks", "data", "plots", "serving"},
-    {"benchmark", "experiments"},
+    {"benchmark", "experiments", "sklearn"},
     {"__init__"},
 ]
 LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}, {"__init__"}]

@@ -25,6 +25,7 @@ PACKAGES = (
     "rme_tf.algorithms",
     "rme_tf.callbacks",
     "rme_tf.data",
+    "rme_tf.data.tables",
     "rme_tf.data.text",
     "rme_tf.evaluation",
     "rme_tf.experiments",
@@ -38,6 +39,7 @@ PACKAGES = (
     "rme_tf.priors",
     "rme_tf.refinements",
     "rme_tf.serving",
+    "rme_tf.sklearn",
 )
 
 
