@@ -11,21 +11,7 @@ the disk batch by batch. Expected number: not yet run; a GPU is recommended.
 
 from rme_tf import experiments
 
-CELEBA = experiments.ImageRecipe(
-    dataset="celeb_a",
-    size=64,
-    binarization="none",
-    likelihood=experiments.Part("discretized_logistic_mixture"),
-    encoder=experiments.Part("dcgan"),
-    decoder=experiments.Part("dcgan"),
-    latent_dim=64,
-    components=5,
-    epochs=50,
-    optimizer=experiments.Part("adam", learning_rate=5e-4, global_clipnorm=500.0),
-    test_size=1_000,
-    importance_samples=500,
-    out="runs/celeba",
-)
+CELEBA = experiments.IMAGE_RECIPES["celeba"]
 
 if __name__ == "__main__":
     experiments.main(CELEBA, __doc__)

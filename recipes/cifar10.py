@@ -11,20 +11,7 @@ codes, as here, is not expected to reach. Expected number: not yet run; a GPU is
 
 from rme_tf import experiments
 
-CIFAR10 = experiments.ImageRecipe(
-    dataset="cifar10",
-    binarization="none",
-    likelihood=experiments.Part("discretized_logistic_mixture"),
-    encoder=experiments.Part("resnet"),
-    decoder=experiments.Part("resnet"),
-    latent_dim=128,
-    components=5,
-    epochs=200,
-    optimizer=experiments.Part("adam", learning_rate=5e-4, global_clipnorm=200.0),
-    test_size=1_000,
-    importance_samples=500,
-    out="runs/cifar10",
-)
+CIFAR10 = experiments.IMAGE_RECIPES["cifar10"]
 
 if __name__ == "__main__":
     experiments.main(CIFAR10, __doc__)

@@ -11,15 +11,7 @@ paper (Norouzi et al., 2020, https://arxiv.org/abs/2004.04795): NLL 228.70. Expe
 
 from rme_tf import experiments
 
-FASHION_MNIST = experiments.ImageRecipe(
-    dataset="fashion_mnist",
-    encoder=experiments.Part("gated_conv"),
-    decoder=experiments.Part("gated_conv"),
-    latent_dim=40,
-    components=5,
-    epochs=100,
-    out="runs/fashion_mnist",
-)
+FASHION_MNIST = experiments.IMAGE_RECIPES["fashion_mnist"]
 
 if __name__ == "__main__":
     experiments.main(FASHION_MNIST, __doc__)

@@ -13,22 +13,7 @@ yet run at a meaningful size; a GPU is recommended.
 
 from rme_tf import experiments
 
-FOLDER = experiments.ImageRecipe(
-    dataset="folder",
-    path="data/images",
-    size=64,
-    channels=3,
-    binarization="none",
-    likelihood=experiments.Part("discretized_logistic_mixture"),
-    encoder=experiments.Part("dcgan"),
-    decoder=experiments.Part("dcgan"),
-    latent_dim=64,
-    components=5,
-    epochs=50,
-    optimizer=experiments.Part("adam", learning_rate=5e-4, global_clipnorm=500.0),
-    importance_samples=500,
-    out="runs/folder",
-)
+FOLDER = experiments.IMAGE_RECIPES["folder"]
 
 if __name__ == "__main__":
     experiments.main(FOLDER, __doc__, by_size=True)

@@ -11,7 +11,7 @@ number: not yet run at this size; recipes/mnist_study.py compares methods at a r
 
 from rme_tf import experiments
 
-MNIST = experiments.ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist")
+MNIST = experiments.IMAGE_RECIPES["mnist"]
 
 if __name__ == "__main__":
     experiments.main(MNIST, __doc__)

@@ -15,16 +15,7 @@ for a VAE of gated convolutions (van den Berg et al., https://arxiv.org/abs/1803
 
 from rme_tf import experiments
 
-OMNIGLOT = experiments.ImageRecipe(
-    dataset="omniglot",
-    encoder=experiments.Part("gated_conv"),
-    decoder=experiments.Part("gated_conv"),
-    latent_dim=64,
-    components=5,
-    epochs=200,
-    optimizer=experiments.Part("adam", learning_rate=5e-4),
-    out="runs/omniglot",
-)
+OMNIGLOT = experiments.IMAGE_RECIPES["omniglot"]
 
 if __name__ == "__main__":
     experiments.main(OMNIGLOT, __doc__)

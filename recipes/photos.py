@@ -16,23 +16,7 @@ import dataclasses
 from rme_tf import experiments
 from rme_tf.data import cut_photographs
 
-PHOTOS = experiments.ImageRecipe(
-    dataset="folder",
-    size=32,
-    channels=3,
-    binarization="none",
-    likelihood=experiments.Part("discretized_logistic_mixture"),
-    encoder=experiments.Part("resnet"),
-    decoder=experiments.Part("resnet"),
-    latent_dim=64,
-    components=2,
-    epochs=8,
-    batch_size=16,
-    optimizer=experiments.Part("adam", learning_rate=2e-3, global_clipnorm=500.0),
-    algorithm=experiments.Part("recursive_mixture", warm_start_epochs=2),
-    importance_samples=100,
-    out="runs/photos",
-)
+PHOTOS = experiments.IMAGE_RECIPES["photos"]
 
 if __name__ == "__main__":
     recipe = experiments.parse(PHOTOS, __doc__)

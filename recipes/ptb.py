@@ -14,16 +14,7 @@ Expected number: not yet run at this size; a GPU is recommended.
 
 from rme_tf import experiments
 
-PTB = experiments.TextRecipe(
-    **experiments.he_2019(units=256, embedding_size=256, annealing_steps=13_140),
-    corpus="data/ptb",
-    tokenizer="whitespace",
-    vocabulary_size=10_000,
-    max_length=84,
-    components=3,
-    epochs=60,
-    out="runs/ptb",
-)
+PTB = experiments.TEXT_RECIPES["ptb"]
 
 if __name__ == "__main__":
     experiments.main(PTB, __doc__)

@@ -11,18 +11,7 @@ import dataclasses
 
 from rme_tf import experiments
 
-DIGITS = experiments.ImageRecipe(
-    dataset="digits",
-    encoder=experiments.Part("mlp"),
-    decoder=experiments.Part("mlp"),
-    latent_dim=2,
-    components=4,
-    algorithm=experiments.Part("recursive_mixture", kl_bound=3.0, bound="skew", warm_start_epochs=10),
-    epochs=100,
-    batch_size=64,
-    optimizer=experiments.Part("adam", learning_rate=3e-3),
-    out="runs/quickstart",
-)
+DIGITS = experiments.IMAGE_RECIPES["quickstart"]
 
 if __name__ == "__main__":
     recipe = experiments.parse(DIGITS, __doc__)

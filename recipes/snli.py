@@ -13,15 +13,7 @@ Expected number: not yet run at this size; a GPU is recommended.
 
 from rme_tf import experiments
 
-SNLI = experiments.TextRecipe(
-    **experiments.he_2019(units=256, embedding_size=256, annealing_steps=31_250),
-    corpus="data/snli",
-    vocabulary_size=10_000,
-    max_length=60,
-    components=3,
-    epochs=40,
-    out="runs/snli",
-)
+SNLI = experiments.TEXT_RECIPES["snli"]
 
 if __name__ == "__main__":
     experiments.main(SNLI, __doc__)

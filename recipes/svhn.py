@@ -12,20 +12,7 @@ recommended.
 
 from rme_tf import experiments
 
-SVHN = experiments.ImageRecipe(
-    dataset="svhn_cropped",
-    binarization="none",
-    likelihood=experiments.Part("discretized_logistic_mixture"),
-    encoder=experiments.Part("resnet"),
-    decoder=experiments.Part("resnet"),
-    latent_dim=64,
-    components=5,
-    epochs=100,
-    optimizer=experiments.Part("adam", learning_rate=5e-4, global_clipnorm=200.0),
-    test_size=1_000,
-    importance_samples=500,
-    out="runs/svhn",
-)
+SVHN = experiments.IMAGE_RECIPES["svhn"]
 
 if __name__ == "__main__":
     experiments.main(SVHN, __doc__)

@@ -10,13 +10,7 @@ generated sentences, curves of the diagnostics, and a SavedModel. recipes/collap
 
 from rme_tf import experiments
 
-TEXT = experiments.TextRecipe(
-    vocabulary_size=1500,
-    components=3,
-    latent_dim=16,
-    algorithm=experiments.Part("recursive_mixture", kl_weight=experiments.Part("linear", steps=1000), free_bits=0.25),
-    out="runs/text",
-)
+TEXT = experiments.TEXT_RECIPES["text"]
 
 if __name__ == "__main__":
     experiments.main(TEXT, __doc__, by_size=True)

@@ -16,7 +16,7 @@ at this size; a GPU is recommended.
 
 from rme_tf import experiments
 
-YAHOO = experiments.TextRecipe(**experiments.HE_2019_DOCUMENTS, corpus="data/yahoo", components=3, out="runs/yahoo")
+YAHOO = experiments.TEXT_RECIPES["yahoo"]
 
 if __name__ == "__main__":
     experiments.main(YAHOO, __doc__)

@@ -17,7 +17,7 @@ size; a GPU is recommended.
 
 from rme_tf import experiments
 
-YELP = experiments.TextRecipe(**experiments.HE_2019_DOCUMENTS, corpus="data/yelp", components=3, out="runs/yelp")
+YELP = experiments.TEXT_RECIPES["yelp"]
 
 if __name__ == "__main__":
     experiments.main(YELP, __doc__)

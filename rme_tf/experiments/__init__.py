@@ -8,10 +8,12 @@ from rme_tf.experiments.cli import parse
 from rme_tf.experiments.pages import write_report
 from rme_tf.experiments.parts import Part, with_fields
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.image_settings import IMAGE_RECIPES
 from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.published import HE_2019, HE_2019_DOCUMENTS, he_2019
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.text import TextRecipe
+from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
 from rme_tf.experiments.runs.equal_time import run_at_equal_time
@@ -26,11 +28,13 @@ __all__ = [
     "EqualTimeFields",
     "HE_2019",
     "HE_2019_DOCUMENTS",
+    "IMAGE_RECIPES",
     "ImageRecipe",
     "Part",
     "Recipe",
     "Run",
     "StudyFields",
+    "TEXT_RECIPES",
     "TextRecipe",
     "compare",
     "deadline_in",
