@@ -39,7 +39,6 @@ class Study(experiments.TextRecipe, experiments.StudyFields):
 
     SEVERAL: ClassVar[bool] = True
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/collapse"
     algorithm: experiments.Part = experiments.Part(kl_weight=experiments.Part(steps=150))
     epochs: int = 20
     optimizer: experiments.Part = experiments.Part(learning_rate=3e-3)
@@ -52,4 +51,4 @@ if __name__ == "__main__":
     recipes = experiments.method_recipes(
         study.methods, experiments.TextRecipe, study, methods=METHODS, sweep=study.sweep
     )
-    experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    experiments.run_study(recipes, seeds=study.seeds, **study.folders())

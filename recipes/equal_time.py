@@ -41,7 +41,6 @@ class Study(experiments.ImageRecipe, experiments.EqualTimeFields):
 
     SEVERAL: ClassVar[bool] = True
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/equal_time"
     epochs: int = 1_000  # more than the steps allow
     schedule: Schedule = "cosine"
     weights_by_name: bool = True

@@ -31,13 +31,11 @@ class Study(experiments.ImageRecipe, experiments.StudyFields):
 
     Args:
         latent_dims: latent dimensions D, with a study for each.
-        results: directory of the records, followed by D.
     """
 
     SEVERAL: ClassVar[bool] = True
     latent_dims: tuple[int, ...] = (10, 50)
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/gaussian"
     likelihood: Part = Part("normal")
     binarization: str = "none"
     encoder: Part = Part("mlp")
@@ -53,6 +51,5 @@ if __name__ == "__main__":
         recipes = experiments.method_recipes(
             study.methods, experiments.ImageRecipe, base, methods=METHODS, sweep=study.sweep
         )
-        experiments.run_study(
-            recipes, seeds=study.seeds, out=f"{study.out}_d{size}", results=f"{study.results}_d{size}"
-        )
+        folders = study.folders(f"d{size}", several=len(study.latent_dims) > 1)
+        experiments.run_study(recipes, seeds=study.seeds, **folders)

@@ -30,16 +30,11 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(experiments.ImageRecipe, experiments.StudyFields):
-    """Several methods on one data set; other flags apply to all methods.
-
-    Args:
-        results: directory of the records, followed by D.
-    """
+    """Several methods on one data set; other flags apply to all methods."""
 
     SEVERAL: ClassVar[bool] = True
     seeds: int = 3
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/mnist_study"
     components: int = 4
     train_size: int | None = 20_000
     test_size: int | None = 1_000
@@ -53,5 +48,4 @@ if __name__ == "__main__":
     recipes = experiments.method_recipes(
         study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
     )
-    out, results = (f"{folder}_d{study.latent_dim}" for folder in (study.out, study.results))
-    experiments.run_study(recipes, seeds=study.seeds, out=out, results=results)
+    experiments.run_study(recipes, seeds=study.seeds, **study.folders(f"d{study.latent_dim}"))

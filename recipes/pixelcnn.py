@@ -34,7 +34,6 @@ class Study(experiments.ImageRecipe, experiments.StudyFields):
 
     SEVERAL: ClassVar[bool] = True
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/pixelcnn"
     decoder: experiments.Part = experiments.Part("pixelcnn")
     algorithm: experiments.Part = experiments.Part(kl_weight=experiments.Part(steps=2000))
     diagnosed: int | None = 1000
@@ -47,5 +46,5 @@ if __name__ == "__main__":
     recipes = experiments.method_recipes(
         study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
     )
-    experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    experiments.run_study(recipes, seeds=study.seeds, **study.folders())
     experiments.show_study(recipes, out=study.out)

@@ -4,9 +4,10 @@
     python recipes/table.py --dataset mnist --methods vae,rme --components 5 --sweep kl_bound=1,5,500
 
 Missing runs are executed, interrupted runs resumed and finished runs not repeated. table.md, table.csv, table.tex and
-figures are written to the folder of the runs: see docs/results/running.md. Differences from the reference are bold if a
-paired test over the seeds is significant (5%, Holm's correction). With --train-minutes 30 --epochs 1000, methods have
-equal time instead of equal epochs. Every field of a recipe is a flag. The recorded tables are in docs/results.md.
+figures are written to the folder of the runs, `--out`, and the records next to it: see docs/results/running.md.
+Differences from the reference are bold if a paired test over the seeds is significant (5%, Holm's correction). With
+--train-minutes 30 --epochs 1000, methods have equal time instead of equal epochs. Every field of a recipe is a flag.
+The recorded tables are in docs/results.md.
 """
 
 import dataclasses
@@ -26,7 +27,6 @@ class Table(experiments.ImageRecipe, experiments.StudyFields):
         latent_dims: latent dimensions D, with a table for each.
         budget_minutes: minutes after which the study stops, to be resumed later. The current epoch is finished first,
             and after the last epoch of a run its evaluation; None is no limit.
-        results: directory of the records; like `out`, extended by the common settings of the methods.
     """
 
     SEVERAL: ClassVar[bool] = True
@@ -37,7 +37,6 @@ class Table(experiments.ImageRecipe, experiments.StudyFields):
     latent_dims: tuple[int, ...] = (20,)
     seeds: int = 5
     budget_minutes: float | None = None
-    results: str = "runs/results/table"
     out: str = "runs/table"
 
 
@@ -50,6 +49,5 @@ if __name__ == "__main__":
             recipes = experiments.method_recipes(
                 table.methods, experiments.ImageRecipe, base, components=table.mixtures, sweep=table.sweep
             )
-        out, results = (f"{folder}_{experiments.setting_name(base)}" for folder in (table.out, table.results))
-        options = {"seeds": table.seeds, "deadline": deadline}
-        experiments.run_comparison(recipes, table.reference, out=out, results=results, **options)
+        folders = table.folders(experiments.setting_name(base), several=len(table.latent_dims) > 1)
+        experiments.run_comparison(recipes, table.reference, seeds=table.seeds, deadline=deadline, **folders)

@@ -1,6 +1,7 @@
 """Fields of studies: methods, sweeps, seeds, budgets and records."""
 
 import dataclasses
+import os
 from typing import Any
 
 from rme_tf.experiments.cli import Repeated
@@ -15,13 +16,33 @@ class StudyFields:
         sweep: field and its values, "kl_bound=1,5,500", for every method on which the field has an effect; several
             flags give all combinations of their values.
         seeds: number of runs of each method.
-        results: directory of the records.
+        results: directory of the records; None for the folder of the runs' name in a folder `results` next to it.
     """
 
     methods: tuple[str, ...] = ()
     sweep: Repeated[tuple[str, ...]] = ()
     seeds: int = 1
-    results: str = "runs/results"
+    results: str | None = None
+
+    def folders(self, name: str = "", *, several: bool = False) -> dict[str, str]:
+        """Returns `out` and `results` of `run_study`.
+
+        Directories that a command line sets are used as they are, except by several studies.
+
+        Args:
+            name: name of the study's setting, which extends the default of `out`.
+            several: whether `out` and `results` have a folder for each of several studies.
+        """
+        study: Any = self  # with the fields of a recipe
+        out = study.out
+        if out == type(study).out:
+            out = f"{out}_{name}" if name else out
+        elif several:
+            out = os.path.join(out, name)
+        if self.results is None:
+            parent, last = os.path.split(out.rstrip("/"))
+            return {"out": out, "results": os.path.join(parent, "results", last)}
+        return {"out": out, "results": os.path.join(self.results, name) if several else self.results}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,4 +61,4 @@ class EqualTimeFields(StudyFields):
     @property
     def budget(self) -> dict[str, Any]:
         """Arguments of `run_at_equal_time`."""
-        return {name: getattr(self, name) for name in ("steps", "seeds", "processes", "results", "out")}
+        return {**{name: getattr(self, name) for name in ("steps", "seeds", "processes")}, **self.folders()}
