@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import dacite
 import tyro
-import yaml
 from tyro.conf import Positional, arg
 from tyro.conf import Suppress as Hidden
 from tyro.conf import UseAppendAction as Repeated
@@ -20,6 +19,7 @@ from rme_tf.experiments.parts.form_words import words_for
 from rme_tf.experiments.parts.hints import is_list, may_be_none, read
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
+from rme_tf.experiments.parts.yaml_lines import faulty_line, read_yaml
 
 # `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag,
 # `Repeated` one whose flag takes one of several values.
@@ -48,6 +48,7 @@ def _int(value):
     return value
 
 
+WRONG_VALUES = (dacite.DaciteError, TypeError, ValueError)
 TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: _float, int: _int})
 
 
@@ -60,18 +61,44 @@ def from_yaml(path, defaults):
         defaults: dataclass with the values of all other fields.
 
     Raises:
-        ValueError: if the file does not exist, or has unknown keys or values of a wrong type.
+        ValueError: if the file does not exist, is not YAML, or has unknown keys or values of a wrong type; the message
+            has the line.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        if not isinstance(values, dict):
-            raise ValueError(f"expected fields and their values. Received: {values!r}")
-        return _with_values(defaults, _undotted(values, type(defaults)))
-    except (dacite.DaciteError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} does not describe a recipe: {str(error).rstrip('.')}.") from error
+        text = path.read_text(encoding="utf-8")
+        values = read_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}.") from error
+    try:
+        return _of_values(values, defaults)
+    except WRONG_VALUES as error:
+        line = faulty_line(text, lambda values: _refusal(values, defaults))
+        place = path if line is None else f"{path}, line {line},"
+        raise ValueError(f"{place} does not describe a recipe: {_message(error)}.") from error
+
+
+def _of_values(values, defaults):
+    """Returns a dataclass with the values of a YAML file."""
+    if values is not None and not isinstance(values, dict):
+        raise ValueError(f"expected fields and their values. Received: {values!r}")
+    return _with_values(defaults, _undotted(values or {}, type(defaults)))
+
+
+def _refusal(values, defaults) -> str | None:
+    """Returns the message for values that a dataclass refuses, or None."""
+    try:
+        _of_values(values, defaults)
+    except WRONG_VALUES as error:
+        return _message(error)
+    return None
+
+
+def _message(error: Exception) -> str:
+    """Returns the message of an error on one line, without its period."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _undotted(values: dict, kind: type) -> dict:
@@ -172,11 +199,11 @@ def parse(defaults, description: str | None = None, args=None):
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """Exits with status 2 and the message of a ValueError."""
+    """Exits with status 2 and a ValueError's message, on one line."""
     try:
         yield
     except ValueError as error:
-        print(f"{error}\nFor all flags: --help", file=sys.stderr)
+        print(" ".join(str(error).split()), file=sys.stderr)
         raise SystemExit(2) from error
 
 

@@ -63,7 +63,7 @@ IMPOSSIBLE = [
     ({"diagnosed": 1}, "`diagnosed` must be an integer of at least 2"),
     ({"free_bits": 0.5, "free_bits_groups": 3}, "`algorithm.free_bits.groups` must divide.*Received: 3 of 20"),
     ({"free_bits_groups": 2}, "The free bits 'free_bits' needs `nats`"),
-    ({"kl_bonud": 2}, "Unknown field of ImageRecipe. Received: 'kl_bonud'. Close to it: .*algorithm.kl_bound"),
+    ({"kl_bonud": 2}, "Unknown field of ImageRecipe. Received: 'kl_bonud'. Did you mean .*'algorithm.kl_bound'"),
     ({"steps": 2}, "Expected the name of one field. Received: 'steps', which may be any of refinement.steps, algo"),
 ]
 # One refusal of the class of each choice: that recipes ask it, before any work.

@@ -89,7 +89,7 @@ def test_two_names_of_one_run_are_run_once():
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
-        ("klbound=1", "Unknown field.*'klbound'.*Close to it: algorithm.kl_bound"),
+        ("klbound=1", "Unknown field.*'klbound'.*Did you mean 'algorithm.kl_bound'"),
         ("kl_bound", "a field and its values.*'kl_bound'"),
         ("kl_bound=", "a field and its values"),
         ("=5", "a field and its values"),

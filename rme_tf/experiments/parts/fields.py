@@ -106,7 +106,7 @@ def _near(name: str, plain: set[str], everywhere: list[Path]) -> str:
     known = sorted({*plain, *(".".join(path) for path in everywhere)})
     leaves = {dotted.rpartition(".")[2]: dotted for dotted in known}
     close = [leaves.get(word, word) for word in difflib.get_close_matches(name, [*known, *leaves], cutoff=0.5)]
-    return f" Close to it: {', '.join(dict.fromkeys(close))}." if close else ""
+    return f" Did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?" if close else ""
 
 
 def aliases_of(kind: type) -> Mapping[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tyro.conf import Positional, Suppress, UseAppendAction
 
-from rme_tf.experiments.parts.hints import alternatives, may_be_list, may_be_none, may_be_text
+from rme_tf.experiments.parts.hints import alternatives, check_words, may_be_list, may_be_none, may_be_text
 from rme_tf.experiments.parts.words import is_plain, plain_value
 
 NEAREST = 3  # number of flags in the message for an unknown one
@@ -40,10 +40,29 @@ def words_for(form: type, args: list[str]) -> list[str]:
         args: words of the command line.
 
     Raises:
-        ValueError: for a flag that the form does not have; the message has the nearest ones.
+        ValueError: for a flag that the form does not have, with the nearest ones in the message, for a value of another
+            type, and for a word without a flag.
     """
     flags = dict(_flags(form))
+    if not _has_positional(form):
+        for group in grouped(args):
+            _refuse_stray(group, flags)
     return [word for group in grouped(args) for word in _spelled(group, flags)]
+
+
+def _refuse_stray(group: list[str], flags: Mapping[str, Any]) -> None:
+    """Raises ValueError for a word that is no value of the flag before it."""
+    flag, *values = [word for word in group if word != "-h"] or ["--help"]
+    hint = flags.get(flag.replace("_", "-"))
+    if not flag.startswith("--"):
+        stray = [flag]
+    elif hint is None or may_be_list(hint):
+        stray = []  # an unknown flag is refused itself
+    else:
+        stray = values if hint is bool and values and not is_plain(values[0]) else values[1:]
+    if stray:
+        after = f", after {flag}" if flag.startswith("--") else ""
+        raise ValueError(f"Expected a flag. Received: {stray[0]!r}{after}.")
 
 
 def _spelled(group: list[str], flags: Mapping[str, Any]) -> list[str]:
@@ -57,13 +76,16 @@ def _spelled(group: list[str], flags: Mapping[str, Any]) -> list[str]:
         return group
     hint = flags[name]
     if may_be_list(hint):
-        return [flag, *(part for value in values for part in value.split(","))]
+        values = [part for value in values for part in value.split(",")]
+        check_words(flag, values, hint)
+        return [flag, *values]
     if values and is_plain(values[0]) and not may_be_text(hint):
         value = plain_value(values[0])
         if isinstance(value, bool) and hint is bool:
             return [name if value else _negated(name), *values[1:]]
         if value is None and may_be_none(hint):
             values[0] = "None"
+    check_words(flag, values[:1], hint)
     return [f"{flag}={values[0]}"] if len(values) == 1 and values[0].startswith("-") else [flag, *values]
 
 
@@ -96,6 +118,12 @@ def switched_on(name: str) -> str:
     start = "--" if name.startswith("--") else ""
     outer, dot, last = name.removeprefix(start).rpartition(".")
     return f"{start}{outer}{dot}{last.removeprefix('no-').removeprefix('no_')}"
+
+
+def _has_positional(form: type) -> bool:
+    """Returns whether a form has a field without a flag."""
+    hints = typing.get_type_hints(form, include_extras=True).values()
+    return any(Positional in typing.get_args(hint)[1:] for hint in hints)
 
 
 def _flags(form: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rme_tf.core.registry import suggestion
 from rme_tf.core.validation import is_count, is_number, require
 from rme_tf.experiments.parts.words import is_plain, plain_value
 
@@ -93,3 +94,50 @@ def read(value, hint) -> Any:
 def check(name: str, value, hint) -> None:
     """Raises ValueError for a value of another type."""
     require(fits(value, hint), name, f"be {noun(hint)}", repr(value))
+
+
+def check_words(flag: str, words: list[str], hint) -> None:
+    """Checks the words after a flag.
+
+    Args:
+        flag: flag, for messages.
+        words: words that are values of the flag.
+        hint: type of the flag's value.
+
+    Raises:
+        ValueError: for a word of another type, or without any word, except for a truth value.
+    """
+    if not words and not may_be_list(hint):
+        require(bool in alternatives(hint), flag, f"be followed by {noun(hint)}", "nothing")
+    for word in words:
+        choices = [str(choice) for kind in alternatives(hint) for choice in typing.get_args(kind) if is_literal(kind)]
+        require(is_word_of(word, hint), flag, f"be {noun(hint)}", repr(word), suggestion([word], choices).strip())
+
+
+def is_literal(kind) -> bool:
+    """Returns whether a type is a list of choices."""
+    return typing.get_origin(kind) is typing.Literal
+
+
+def is_word_of(word: str, hint) -> bool:
+    """Returns whether a word stands for a value of a type."""
+    return any(_is_word_of(word, kind) for kind in alternatives(hint))
+
+
+def _is_word_of(word: str, kind) -> bool:
+    if kind in (int, float):
+        return _is_number(word, kind)
+    if kind in (bool, type(None)):
+        return is_plain(word) and isinstance(plain_value(word), kind)
+    if is_literal(kind):
+        return word in map(str, typing.get_args(kind))
+    return typing.get_origin(kind) is not tuple or is_word_of(word, typing.get_args(kind)[0])
+
+
+def _is_number(word: str, kind: type) -> bool:
+    """Returns whether a word is a number of a type."""
+    try:
+        kind(word)
+    except ValueError:
+        return False
+    return True

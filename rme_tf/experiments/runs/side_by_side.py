@@ -78,5 +78,5 @@ def main(defaults: Recipe, description: str | None, *, by_size: bool = False) ->
     """
     recipe = (parse_by_size if by_size else parse)(defaults, description)
     with refusals():
-        refuse_unusable(recipe, pathlib.Path(recipe.out))
+        refuse_unusable(recipe.resolved(), pathlib.Path(recipe.out))
     compare({recipe.model_name: recipe}, out=recipe.out)
