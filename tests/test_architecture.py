@@ -28,7 +28,7 @@ LAYERS = [
     {"benchmark", "experiments", "sklearn"},
     {"__init__"},
 ]
-LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}, {"__init__"}]
+LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}, {"commands"}, {"__init__"}]
 # Modules that need arrays alone, and would serve other models as well.
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
 ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}

@@ -31,12 +31,13 @@ _FILES = re.compile(
     | (report|comparison)\.html(\.partial)?
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation)/events\.out\.tfevents\.[^/]+
+    | samples/(grid|\d+)\.png | samples/sentences\.txt | encode\.(onnx|tflite)
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?
     | saved_model/((saved_model|fingerprint)\.pb | variables/variables\.{_SHARD} | assets\.extra/tokenizer\.model)""",
     re.VERBOSE,
 )
 _FOLDERS = re.compile(
-    r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation))? | results
+    r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation))? | results | samples
     | saved_model(/(variables|assets|assets\.extra))?""",
     re.VERBOSE,
 )

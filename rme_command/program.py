@@ -1,0 +1,154 @@
+"""The program `rme`: command lines, help, and errors on one line."""
+
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+from rme_command.commands import ACTIONS, COMMANDS
+from rme_command.descriptions import description, kind_of_data, start_of, study_of
+from rme_command.parsers import USER_ERROR, Parser, refuse, unknown
+from rme_command.recipe_flags import study_parser, train_parser
+
+INTERRUPTED = 130  # exit status of a program that Ctrl-C ends
+HELP = ("-h", "--help")
+TRACEBACK = "RME_TRACEBACK"
+NOTE = f"rme COMMAND --help lists the flags of a command. {TRACEBACK}=1 shows where an error comes from."
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Runs the command of a command line.
+
+    TensorFlow is imported only after the words are known to be good.
+
+    Args:
+        words: words of the command line; None for `sys.argv`.
+    """
+    try:
+        _answer(list(sys.argv[1:] if words is None else words))
+    except BrokenPipeError:  # of `rme datasets | head`, for instance
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _answer(words: list[str]) -> None:
+    """Runs the command of words."""
+    if not words or words[0] in (*HELP, "help"):
+        print(_overview())
+        return
+    command, *rest = words
+    if command in ("--version", "version"):
+        _print_version()
+    elif command == "train":
+        _train(rest)
+    elif command == "study":
+        _study(rest)
+    elif command in COMMANDS:
+        chosen = COMMANDS[command]
+        parser = Parser(f"rme {command}", f"{chosen.summary[0].upper()}{chosen.summary[1:]}.")
+        parser.add_argument(*HELP, action="help", help="show this text, and exit")
+        chosen.flags(parser)
+        _call(chosen.function, **vars(parser.read(rest)))
+    else:
+        refuse(unknown("command", command, ["train", *COMMANDS, "study"]))
+    sys.stdout.flush()
+
+
+def _train(words: list[str]) -> None:
+    """Checks the words of a training, and runs it."""
+    kinds = description()["kinds"]
+    if not words or words[0] in HELP:
+        titles = "\n".join(f"  rme train {name:8} {kind['title']}" for name, kind in kinds.items())
+        print(f"usage: rme train KIND [flags]\n\nTrain a mixture posterior on your data:\n\n{titles}\n")
+        print("rme train KIND --help has the flags.")
+        return
+    kind, *flags = words
+    if kind not in kinds:
+        refuse(unknown("kind of data", kind, kinds))
+    described = kind_of_data(kind)
+    start = start_of(described, flags)
+    train_parser(kind, described, start, flags).read(flags)
+    if start is None:
+        field = described["dataset"] or described["path"]
+        refuse(f"Expected data: --path, --{field} or --recipe. Received none. See: rme train {kind} --help")
+    _call(f"{ACTIONS}.training:train", kind, _without(flags, "recipe"), start=start.recipe, out=start.out)
+
+
+def _study(words: list[str]) -> None:
+    """Checks the words of a study, and runs it."""
+    studies = description()["studies"]
+    if not words or words[0] in HELP:
+        width = max(map(len, studies))
+        lines = "\n".join(f"  {name:{width}}  {study['summary']}" for name, study in studies.items())
+        print(f"usage: rme study NAME [flags]\n\nCompare methods over seeds:\n\n{lines}\n")
+        print("rme study NAME --help has the flags.")
+        return
+    name, *flags = words
+    if name not in studies:
+        refuse(unknown("study", name, studies))
+    if studies[name]["kind"]:
+        study_parser(name, study_of(name), flags).read(flags)
+    _call(f"{ACTIONS}.scripts:run_script", name, flags)
+
+
+def _without(words: Sequence[str], flag: str) -> list[str]:
+    """Returns words without a flag and its value."""
+    result: list[str] = []
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word.partition("=")[0] != f"--{flag}":
+            result.append(word)
+        elif "=" not in word:
+            words.pop(0)
+    return result
+
+
+def _call(function: str, *args, **options) -> None:
+    """Imports a function and calls it; exits with one line for input that it refuses."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    module, _, name = function.partition(":")
+    warnings.formatwarning = _warning_line
+    try:
+        getattr(importlib.import_module(module), name)(*args, **options)
+    except KeyboardInterrupt:
+        print("\nInterrupted. A training is resumed by the same command, or by rme resume RUN.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    except ValueError as error:
+        if os.environ.get(TRACEBACK) or not _is_refusal(error):
+            raise
+        print(" ".join(str(error).split()), file=sys.stderr)
+        raise SystemExit(USER_ERROR) from error
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Returns whether the library refused an input: an error that is raised elsewhere is a fault."""
+    frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
+    return frame.f_globals.get("__name__", "").partition(".")[0] in ("rme_tf", "rme_command")
+
+
+def _warning_line(message, category, filename, lineno, line=None) -> str:
+    """Returns a warning as one line."""
+    del filename, lineno, line
+    return f"{category.__name__}: {' '.join(str(message).split())}\n"
+
+
+def _overview() -> str:
+    """Returns the help of the program."""
+    kinds = "|".join(description()["kinds"])
+    rows = [(f"train {kinds}", "train a model on your data, or on a data set by name")]
+    rows += [(f"{name} {command.words}".strip(), command.summary) for name, command in COMMANDS.items()]
+    rows.append(("study NAME", "run several methods over several seeds, with tables"))
+    width = max(len(name) for name, _ in rows)
+    lines = "\n".join(f"  {name:{width}}  {summary}" for name, summary in rows)
+    return f"usage: rme COMMAND [flags]\n\nVariational autoencoders with mixture posteriors.\n\n{lines}\n\n{NOTE}"
+
+
+def _print_version() -> None:
+    """Prints the version of the installed package."""
+    from importlib import metadata  # takes a while, and only this command needs it
+
+    print(f"rme_tf {metadata.version('rme_tf')}")
