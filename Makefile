@@ -40,14 +40,15 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks check bench gpu results \
-	clean distclean
+.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks flags package \
+	check bench gpu results clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make venv PYTHON=python3.12        choose the interpreter"
 	@echo "  make test PYTEST_ARGS='-x -n 0'    pass options to pytest, here to run without parallel processes"
+	@echo "  make package PACKAGE_ARGS=--from-index   with the packages that pip finds, 0.7 GB to download"
 
 venv: $(INSTALLED)  ## create .venv and install the package with its development tools
 
@@ -91,7 +92,7 @@ nightly: $(INSTALLED)  ## run the quick tests on the next releases of TensorFlow
 lint: $(INSTALLED)  ## check style, formatting and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy rme_tf recipes
+	$(PY) -m mypy rme_tf rme_command recipes
 
 format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 	$(PY) -m ruff check --fix .
@@ -105,7 +106,13 @@ docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; chec
 notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
 	$(VENV)/bin/jupyter-execute --kernel_name=python3 --startup_timeout=300 --timeout=1200 $(wildcard docs/notebooks/*.ipynb)
 
-check: lint docs notebooks test-plain screenshots estimators test  ## all that the continuous integration runs
+check: lint docs notebooks package test-plain screenshots estimators test  ## all that the continuous integration runs
+
+flags: $(INSTALLED)  ## describe the flags of `rme train` again, after a change of a recipe, a table or a docstring
+	$(PY) -m rme_tf.experiments.commands.description
+
+package: $(INSTALLED)  ## build the wheel and the sdist, and use the wheel in an environment of its own
+	$(PY) .ci/package.py $(PACKAGE_ARGS)
 
 bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading of a folder, into runs/
 	$(PY) -m rme_tf.benchmark.images --out runs/benchmark_images/benchmark.json

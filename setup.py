@@ -78,6 +78,9 @@ BENCHMARK_REQUIREMENTS = ["jax>=0.10,<0.11"]
 # The tuner of docs/tuning.md.
 TUNER_REQUIREMENTS = ["keras-tuner>=1.4.8"]
 
+# Wheel and source distribution, and the check of their description.
+PACKAGE_REQUIREMENTS = ["build>=1.3", "twine>=6.1"]
+
 LINT_REQUIREMENTS = [
     # Each minor release of ruff may change what it formats and which rules are on.
     "ruff>=0.17,<0.18",
@@ -117,9 +120,17 @@ setup(
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
-    packages=find_packages(include=["rme_tf", "rme_tf.*"]),
-    package_data={"rme_tf.experiments.pages": ["templates/*"]},
+    # `rme_command` is apart: it reads command lines before rme_tf, which imports TensorFlow, is imported.
+    packages=[*find_packages(include=["rme_command", "rme_tf", "rme_tf.*"]), "rme_tf.recipes"],
+    package_dir={"rme_tf.recipes": "recipes"},  # for `rme study`
+    package_data={
+        "rme_command": ["py.typed", "flags.json"],
+        "rme_tf": ["py.typed"],
+        "rme_tf.experiments.pages": ["templates/*"],
+    },
+    entry_points={"console_scripts": ["rme = rme_command:main"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require={
@@ -130,7 +141,7 @@ setup(
         "text": TEXT_REQUIREMENTS,
         "tuner": TUNER_REQUIREMENTS,
         "test": TEST_REQUIREMENTS,
-        "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS + DOCS_REQUIREMENTS,
+        "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS + DOCS_REQUIREMENTS + PACKAGE_REQUIREMENTS,
         "docs": DOCS_REQUIREMENTS,
     },
 )

@@ -24,11 +24,14 @@ def test_the_whole_suite_comes_last():
     """The last line is the one of the whole suite."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     targets = [line.split()[-1] for line in lines if line.startswith("make ")]
-    assert targets == ["lint", "docs", "notebooks", "test-plain", "screenshots", "estimators", "test"]
+    assert targets == ["lint", "docs", "notebooks", "package", "test-plain", "screenshots", "estimators", "test"]
     assert lines[-1].endswith(" test")
 
 
-TARGETS = ["test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks", "screenshots", "estimators"]
+TARGETS = [
+    *("test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks", "screenshots", "estimators"),
+    *("package", "flags"),
+]
 
 
 @pytest.mark.parametrize("target", TARGETS)

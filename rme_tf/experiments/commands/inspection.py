@@ -53,7 +53,7 @@ def evaluate(
 def report(
     runs: Sequence[str], *, data_dir: str | None = None, path: str | None = None, out: str | None = None
 ) -> None:
-    """Writes the page of a finished run, or a page that compares several.
+    """Writes the page of a run, or one that compares several.
 
     Args:
         runs: directories of runs.
