@@ -46,6 +46,8 @@ WALKED = {
     "summarize": lambda model, x: summarize(model, x, rme_tf.bounds(model, X, **SAMPLES)),
     "collapse_report": lambda model, x: rme_tf.collapse_report(model, x, batch_size=2),
     "CollapseMonitor": lambda model, x: watch(model, x),
+    "impute": lambda model, x: rme_tf.impute(model, x, batch_size=2),
+    "impute_mean": lambda model, x: rme_tf.impute_mean(model, x, batch_size=2),
 }
 OBSERVED = {
     **STREAMED,
@@ -69,6 +71,7 @@ OBSERVED = {
     "likelihood_params": lambda model, x: model.likelihood_params(Z, x),
     "decode": lambda model, x: model.decode(Z, x),
     "elbo_gradient": lambda model, x: elbo_gradient(model, x, model.encode(X), (0, 1)),
+    "imputation_scores": lambda model, x: rme_tf.imputation_scores(model, x, X),
     "inference_milliseconds": lambda model, x: inference_milliseconds(model, x, batch_size=2, repeats=1),
     "initialize": lambda model, x: model.prior.initialize(x),
     "initialise": lambda model, x: model.prior.initialise(x),

@@ -107,7 +107,8 @@ def _described(data, name: str) -> tuple[str, str]:
         return f"a {kind} of {len(data)}", f"Convert it: np.asarray({name})"
     received, conversion = f"a {kind}", f"np.asarray({name})"
     if isinstance(data, np.ma.MaskedArray):
-        received, conversion = "a masked array with entries that are masked", f"{name}.filled(value)"
+        received = "a masked array with entries that are masked"
+        conversion = f"{name}.filled(value), or {name}.astype(float).filled(np.nan) for a model with `missing=True`"
     elif isinstance(data, tf.RaggedTensor):
         received, conversion = "a RaggedTensor", f"{name}.to_tensor()"
     elif isinstance(data, tf.SparseTensor):

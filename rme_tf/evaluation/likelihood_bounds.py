@@ -173,14 +173,14 @@ def bits_per_dimension(nats: float, likelihood) -> float:
 
     For a density, these are bits of the data only if the pixels are dequantized, (pixel + u) / 256: on a grid of levels
     a density has no upper bound. For pixels scaled to [low, high] the second term is 8 - log2(high - low). The result
-    is NaN for real values without an interval, for counts, and for sequences, whose number of dimensions varies: see
-    `perplexity`.
+    is NaN for real values without an interval, for counts, and where the number of dimensions varies: for sequences,
+    see `perplexity`, and for observations with missing entries.
 
     Args:
         nats: log-likelihood of an observation, in nats.
         likelihood: `Likelihood` of the observation.
     """
-    if None in likelihood.event_shape:
+    if None in likelihood.event_shape or likelihood.missing:
         return math.nan
     return -nats / (math.prod(likelihood.event_shape) * math.log(2.0)) + likelihood.bits_offset
 

@@ -9,6 +9,7 @@ from rme_tf.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from rme_tf.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 from rme_tf.likelihoods.negative_binomial import NegativeBinomial
 from rme_tf.likelihoods.normal import Normal
+from rme_tf.likelihoods.observed import Observed
 from rme_tf.likelihoods.poisson import Poisson
 from rme_tf.likelihoods.student_t import StudentT
 
@@ -38,6 +39,7 @@ __all__ = [
     "Likelihood",
     "NegativeBinomial",
     "Normal",
+    "Observed",
     "Poisson",
     "StudentT",
 ]

@@ -38,6 +38,8 @@ class Likelihood(keras.layers.Layer):
         * `observation_dtype`: dtype of x, by default float32.
         * `example`: observations in the support, by default zeros.
         * `any_length`: whether an axis of x may have any length, None in `event_shape`.
+        * `missing`: whether NaN in x is a missing entry, by default an error.
+        * `encoder_shape` and `encoder_input`: input of the encoders, by default x.
         * `values`: kind of the entries of x, a key of `support.REMEDIES`, for the advice on data outside the support.
         * `interval`: (low, high), if the entries of x are between two numbers; `high` may be infinite.
         * `log_prob`: log p(x|z), by default of the distribution.
@@ -56,6 +58,7 @@ class Likelihood(keras.layers.Layer):
     support = ""
     bits_offset = 0.0
     any_length = False
+    missing = False
     unconstrained: str | None = None
     interval: tuple[float, float] | None = None
     observation_dtype = tf.float32
@@ -143,6 +146,23 @@ class Likelihood(keras.layers.Layer):
     def event_axes(self) -> list[int]:
         """Axes of an observation, counted from the end."""
         return list(range(-len(self.event_shape), 0))
+
+    def complete(self):
+        """Returns the likelihood of observations without missing entries."""
+        return self
+
+    @property
+    def encoder_shape(self) -> tuple:
+        """Shape of the encoders' input for one observation."""
+        return self.event_shape
+
+    def encoder_input(self, x):
+        """Returns the encoders' input for observations x [B, *event_shape]."""
+        return x
+
+    def filled(self, x):
+        """Returns x with numbers in the missing entries."""
+        return x
 
     @property
     def network_options(self) -> dict:

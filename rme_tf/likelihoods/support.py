@@ -10,6 +10,8 @@ from rme_tf.core.arrays import chunks_of
 
 LEAST_PIXEL = 16  # 8-bit pixels have a larger value, while labels and counts are mostly smaller
 LARGEST = 1e15  # size of an unbounded observation, whose square in units of a small scale is finite in float32
+PIXELS = " They look like 8-bit pixels, 0 to 255: divide them by 255."
+MISSING = " If NaN is a missing entry, build the model with `missing=True`."
 REMEDIES = {  # by the kind of the values
     "columns": "Encode the table with data.tables.TableEncoding, or choose another likelihood.",
     "pixels": "Scale or binarize the data, or choose another likelihood.",
@@ -44,7 +46,8 @@ def check_support(likelihood, x, name: str) -> None:
         outside += inside.size - int(np.count_nonzero(inside))
         pixels = pixels and bool(_looks_like_pixels(tf.convert_to_tensor(part)))
     if first is not None:
-        raise ValueError(_sentence(likelihood, name, first, outside / math.prod(x.shape), pixels))
+        hint = MISSING if math.isnan(first) else PIXELS if pixels else ""
+        raise ValueError(_sentence(likelihood, name, first, outside / math.prod(x.shape), hint))
 
 
 def guarded(likelihood, x, name: str):
@@ -63,8 +66,11 @@ def guarded(likelihood, x, name: str):
         """Returns an operation that raises the error with the first value outside."""
         first = tf.boolean_mask(x, tf.logical_not(inside))[0]
         share = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
-        sentences = [_sentence(likelihood, name, "{value}", "{share}", pixels) for pixels in (False, True)]
-        text = tf.where(_looks_like_pixels(x), *reversed(sentences))
+        plain, pixels, missing = (
+            _sentence(likelihood, name, "{value}", "{share}", hint) for hint in ("", PIXELS, MISSING)
+        )
+        text = tf.where(_looks_like_pixels(x), pixels, plain)
+        text = tf.where(tf.math.is_nan(tf.cast(first, tf.float32)), missing, text)
         for key, value in {"value": _printed(first), "share": tf.strings.as_string(100.0 * share, precision=2)}.items():
             text = tf.strings.regex_replace(text, rf"\{{{key}\}}", value)
         with tf.control_dependencies([tf.debugging.Assert(False, [text])]):
@@ -81,12 +87,12 @@ def sentence_in(message: str) -> str | None:
     return re.sub(r"\\(['\"\\])", r"\1", match[0]) if match else None
 
 
-def _sentence(likelihood, name: str, value, share, pixels: bool) -> str:
+def _sentence(likelihood, name: str, value, share, hint: str) -> str:
     share = share if isinstance(share, str) else f"{100.0 * share:.2f}"
-    hint = " They look like 8-bit pixels, 0 to 255: divide them by 255." if pixels and _is_unit(likelihood) else ""
+    fits = _is_unit(likelihood) if hint == PIXELS else likelihood.observation_dtype.is_floating
     return (
         f"{type(likelihood).__name__} expects {likelihood.support}. Received: `{name}` with {value} among its values "
-        f"({share}% of them outside).{hint} {REMEDIES.get(likelihood.values, REMEDIES['pixels'])}"
+        f"({share}% of them outside).{hint if fits else ''} {REMEDIES.get(likelihood.values, REMEDIES['pixels'])}"
     )
 
 

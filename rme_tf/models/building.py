@@ -199,7 +199,7 @@ def build_networks(
     def encoder_like(output_size, name, m=0):
         build = lookup(ENCODERS, encoder, "encoder") if by_name else mlp_encoder
         arguments = {**likelihood.network_options, **options[m]} if by_name else {}
-        return build(likelihood.event_shape, output_size, name=name, **arguments)
+        return build(likelihood.encoder_shape, output_size, name=name, **arguments)
 
     encoders = encoder
     if by_name:

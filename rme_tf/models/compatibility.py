@@ -156,7 +156,7 @@ def check_parts(model) -> None:
     Raises:
         ValueError: if a network does not fit the distributions or another network.
     """
-    dummy = model.likelihood.example()
+    dummy = model.likelihood.encoder_input(model.likelihood.example())
     parts = named(model.encoders)
     if isinstance(model.trunk, ComponentNetwork):
         _check_component_network(model.trunk, dummy, model.posterior_family)

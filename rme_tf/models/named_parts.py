@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from rme_tf.core.registry import named_arguments
-from rme_tf.core.validation import as_shape, require
+from rme_tf.core.registry import check_names, named_arguments
+from rme_tf.core.validation import as_shape, check_flag, require
+from rme_tf.likelihoods import Observed
 from rme_tf.models import building
 from rme_tf.refinements import as_refinement
 
@@ -26,6 +27,7 @@ def from_names(  # noqa: D417, PLR0913  one argument an option, and one sentence
     mixing_network=None,
     trunk=None,
     refinement=None,
+    missing=False,
     encoder_options=None,
     decoder_options=None,
     posterior_options=None,
@@ -34,6 +36,7 @@ def from_names(  # noqa: D417, PLR0913  one argument an option, and one sentence
     mixing_options=None,
     trunk_options=None,
     refinement_options=None,
+    missing_options=None,
     seed=None,
     name=None,
     dtype=None,
@@ -53,9 +56,11 @@ def from_names(  # noqa: D417, PLR0913  one argument an option, and one sentence
         trunk: "shared" for encoders by name that differ in their last layers only, a name in
             `networks.COMPONENT_NETWORKS`, a Keras model in front of encoders of your own, or None.
         refinement: a name in `refinements.REFINEMENTS`, a `Refinement`, or None.
+        missing: whether NaN in x is a missing entry; see `likelihoods.Observed`.
         encoder_options: dict of options of an encoder by name, or a list of M dicts.
         decoder_options, posterior_options, likelihood_options, prior_options: dicts of options of parts by name.
         mixing_options, trunk_options, refinement_options: dicts of options of parts by name.
+        missing_options: dict of `fill` and `mask`, options of `likelihoods.Observed`.
         seed, name, dtype, trainable: arguments of `VAE`.
 
     Raises:
@@ -76,6 +81,7 @@ def _parts_of(choices: Mapping) -> dict:
         for kind in building.KINDS
     }
     _check_sizes(choices, parts)
+    parts["likelihood"] = _observed(parts["likelihood"], choices)
     networks = building.build_networks(
         choices["encoder"],
         choices["decoder"],
@@ -89,6 +95,16 @@ def _parts_of(choices: Mapping) -> dict:
     refinement = as_refinement(choices["refinement"], parts["posterior"].num_params, choices["refinement_options"])
     others = {name: choices[name] for name in OF_MODEL}
     return {**parts, **networks, "num_components": num_components, "refinement": refinement, **others}
+
+
+def _observed(likelihood, choices: Mapping):
+    """Returns the likelihood, for data with missing entries if they are chosen."""
+    missing, options = check_flag("missing", choices["missing"]), choices["missing_options"] or {}
+    if not missing:
+        require(not options, "missing_options", "be left out without `missing=True`", options)
+        return likelihood
+    check_names(options, ("fill", "mask"), "`missing_options`")
+    return Observed(likelihood, **options)
 
 
 def _check_options(choices: Mapping) -> None:

@@ -26,7 +26,7 @@ def inference_of(model) -> PosteriorView:
     """
     likelihood = model.likelihood
     on_tokens = likelihood.observation_dtype.is_integer
-    embedders = [_embedder(name, network) for name, network in _readers(model).items()] if on_tokens else []
+    embedders = [_embedder(name, network) for name, network in readers_of(model).items()] if on_tokens else []
     _check_sizes(embedders)
 
     def posterior(inputs, lengths=None, held=False):
@@ -40,7 +40,7 @@ def inference_of(model) -> PosteriorView:
     def inputs_of(x):
         x = likelihood.cast(x)
         if not on_tokens:
-            return x, None
+            return likelihood.filled(x), None
         return embedders[0].embed(x), tf.reduce_sum(tf.cast(tf.not_equal(x, PAD), tf.float32), axis=-1)  # tokens
 
     return PosteriorView(
@@ -55,8 +55,12 @@ def inference_of(model) -> PosteriorView:
     )
 
 
-def _readers(model) -> dict:
-    """Returns the networks that read x, by name, for messages."""
+def readers_of(model) -> dict:
+    """Returns the networks that read x, by name, for messages.
+
+    Args:
+        model: `VAE` with the networks.
+    """
     if isinstance(model.trunk, ComponentNetwork):
         readers = {"trunk": model.trunk.network}
     elif model.trunk is not None:

@@ -10,7 +10,7 @@ from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
 from rme_tf.generation.codes import codes_of, ends_of
 from rme_tf.generation.sequences import check_image_choices, generate, interpolate
-from rme_tf.models import building, compatibility, named_parts, pseudo_inputs
+from rme_tf.models import building, compatibility, missing_inputs, named_parts, pseudo_inputs
 from rme_tf.models.artifacts import ArtifactModel
 from rme_tf.models.stored_state import StoredModel
 from rme_tf.models.training import TrainableModel
@@ -73,10 +73,10 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
         self.mixing = parts["mixing"]
-        mixes = self.mixing.learned and self.num_components > 1
-        self.mixing_network = mixing_network if mixes else None
+        self.mixing_network = mixing_network if self.mixing.learned and self.num_components > 1 else None
         self.refinement = as_refinement(refinement, self.posterior_family.num_params)
         self._create_training_state(seed)
+        missing_inputs.check_missing(self)
         compatibility.check_parts(self)
         if isinstance(encoders, keras.Layer):
             copies.spread(self.encoders, seed=int(self.seed_generator.state.numpy()[0]))
@@ -105,8 +105,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     @property
     def generative_variables(self) -> list:
         """The trainable variables theta of p(x, z): decoder, likelihood and prior."""
-        parts = (self.decoder, self.likelihood, self.prior)
-        return [variable for part in parts for variable in part.trainable_variables]
+        return [v for part in (self.decoder, self.likelihood, self.prior) for v in part.trainable_variables]
 
     @property
     def active_variables(self) -> list:
@@ -136,7 +135,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         """
         count = num_components or self.num_components
         options["num_shared"] = self.posterior_family.num_shared
-        params, features, read = component_params(self.trunk, self.encoders, x, count, training, **options)
+        inputs = self.likelihood.encoder_input(x)
+        params, features, read = component_params(self.trunk, self.encoders, inputs, count, training, **options)
         if self.mixing_network is not None and count > 1:
             features = features if mixing_moves_trunk else tf.stop_gradient(features)
             logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]

@@ -25,7 +25,7 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.evaluation import collapse, likelihood_bounds
+from rme_tf.evaluation import collapse, imputation, likelihood_bounds
 from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
@@ -38,6 +38,10 @@ NOT_GATED = {
     "predict_step": "of Keras, after predict",
     "bounds_of_batch": "graph code",
     "checked_first": "what CollapseMonitor checks by",
+    "completed": "graph code",
+    "weighted_draws": "graph code",
+    "WeightedDraws": "holds what imputations are made of",
+    "hide": "before a model",
     "draw": "its `first` is a number",
     "draw_with_log_probs": "its `first` is a number",
     "sample_components": "its `first` is a number",
@@ -54,8 +58,9 @@ OUTSIDE = (
     + ("Scale or binarize the data, or choose another likelihood.")
 )
 BYTES = " They look like 8-bit pixels, 0 to 255: divide them by 255."
+MISSING = " If NaN is a missing entry, build the model with `missing=True`."
 FAULTS = {
-    "NaN": (spoiled(np.nan), OUTSIDE.format("nan", "25.00", "")),
+    "NaN": (spoiled(np.nan), OUTSIDE.format("nan", "25.00", MISSING)),
     "infinity": (spoiled(-np.inf), OUTSIDE.format("-inf", "25.00", "")),
     "grey": (spoiled(0.5), OUTSIDE.format("0.5", "25.00", "")),
     "a class": (spoiled(3.0), OUTSIDE.format("3.0", "25.00", "")),
@@ -194,7 +199,10 @@ def public_callables():
         rme_tf.VAE,
         MixturePosterior,
         *PRIORS.values(),
-        *(module for module in (collapse, likelihood_bounds, sequences, collapse_monitor, refinements.gradient)),
+        *(
+            module
+            for module in (collapse, imputation, likelihood_bounds, sequences, collapse_monitor, refinements.gradient)
+        ),
     ]
     for owner in [*owners, rme_tf]:
         for name, value in inspect.getmembers(owner, callable):
