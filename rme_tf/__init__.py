@@ -17,7 +17,16 @@ from rme_tf.algorithms import (
 )
 from rme_tf.callbacks import CollapseMonitor, HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.registry import lookup
-from rme_tf.evaluation import CollapseReport, bounds, collapse_report, log_likelihood
+from rme_tf.data.missing import hide
+from rme_tf.evaluation import (
+    CollapseReport,
+    bounds,
+    collapse_report,
+    imputation_scores,
+    impute,
+    impute_mean,
+    log_likelihood,
+)
 from rme_tf.generation import Generation, generate, interpolate, nearest_neighbors, nearest_neighbours
 from rme_tf.models import VAE
 from rme_tf.serving import export_saved_model
@@ -49,6 +58,10 @@ __all__ = [
     "experiments",
     "export_saved_model",
     "generate",
+    "hide",
+    "imputation_scores",
+    "impute",
+    "impute_mean",
     "interpolate",
     "log_likelihood",
     "lookup",

@@ -23,6 +23,7 @@ from rme_tf.data.images import (
     training_dataset,
 )
 from rme_tf.data.labels import UNLABELED, Labels, RowLabels
+from rme_tf.data.missing import HIDDEN_BLOCKS, hide, seen_pixels
 from rme_tf.data.mnist import load_mnist
 from rme_tf.data.omniglot import load_omniglot
 from rme_tf.data.omniglot_tfds import load_omniglot_tfds
@@ -158,6 +159,7 @@ __all__ = [
     "BINARIZATIONS",
     "Binarization",
     "DATASETS",
+    "HIDDEN_BLOCKS",
     "ImageSplits",
     "Labels",
     "RowLabels",
@@ -169,6 +171,7 @@ __all__ = [
     "evaluation_rows",
     "given_options",
     "held_out_dataset",
+    "hide",
     "load",
     "load_binarized_mnist",
     "load_caltech_silhouettes",
@@ -184,6 +187,7 @@ __all__ = [
     "load_omniglot_tfds",
     "load_svhn_cropped",
     "reshuffled_dataset",
+    "seen_pixels",
     "steps_per_epoch",
     "training_dataset",
 ]

@@ -18,6 +18,7 @@ from rme_tf.core.validation import check_count, require
 from rme_tf.data import noise
 from rme_tf.data.binarization import BINARIZATIONS, Binarization
 from rme_tf.data.labels import Labels
+from rme_tf.data.missing import hide
 from rme_tf.data.rows import row_reader, rows_in_memory
 
 
@@ -97,7 +98,9 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images
     return num_images // batch_size if drop_remainder else -(-num_images // batch_size)
 
 
-def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, first_epoch=0, drop_remainder=True):
+def training_dataset(
+    images, *, batch_size, binarization="dynamic", seed=0, first_epoch=0, drop_remainder=True, seen=None
+):
     """Returns an infinite data set of shuffled batches, epoch after epoch.
 
     The order and the noise of epoch e depend only on (seed, e), so a training resumed at `first_epoch` sees the same
@@ -111,9 +114,10 @@ def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, firs
         seed: non-negative seed of the order and of the noise.
         first_epoch: first epoch, counted from 0.
         drop_remainder: whether to leave out the images that do not fill a batch, other ones in each epoch.
+        seen: booleans that broadcast to the images, false where a pixel is missing; None if all are seen.
 
     Returns:
-        dataset: float32 batches. Shape [B, H, W, C].
+        dataset: float32 batches, NaN where a pixel is missing. Shape [B, H, W, C].
     """
     check_count("first_epoch", first_epoch, 0)
     steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
@@ -125,6 +129,7 @@ def training_dataset(images, *, batch_size, binarization="dynamic", seed=0, firs
         seed=seed,
         drop_remainder=drop_remainder,
         num_steps=tf.data.INFINITE_CARDINALITY,
+        seen=seen,
     )
 
 
@@ -170,7 +175,7 @@ def evaluation_dataset(array, batch_size):
     return untuned(tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(2))
 
 
-def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
+def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0, seen=None):
     """Returns the rows of `evaluation_array` in order, in batches.
 
     Args:
@@ -178,23 +183,29 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0):
         batch_size: number of images B in a batch.
         binarization: one of `BINARIZATIONS`.
         seed: non-negative seed of the noise.
+        seen: booleans that broadcast to the images, false where a pixel is missing; None if all are seen.
 
     Returns:
-        dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
+        dataset: float32 batches, NaN where a pixel is missing. Shape [B, H, W, C]; the last batch may be smaller.
     """
     steps_per_epoch(len(images), batch_size, drop_remainder=False)
     rows = rows_in_memory(images, binarization=binarization, seed=seed, fixed=True)
     read = row_reader(images, rows, binarization=binarization, seed=seed, fixed=True)
+
+    def observed(indices):
+        """Returns images, without their missing pixels."""
+        return read(indices) if seen is None else hide(read(indices), tf.gather(seen, indices))
+
     indices = tf.data.Dataset.range(len(images)).batch(batch_size)
-    dataset = untuned(indices.map(read, 2, deterministic=True).prefetch(2))
-    if rows is None:
+    dataset = untuned(indices.map(observed, 2, deterministic=True).prefetch(2))
+    if rows is None or seen is not None:
         return dataset
     orders = tf.data.Dataset.from_tensors((tf.range(len(images), dtype=tf.int64), tf.zeros([2], tf.int64)))
     examples = functools.partial(_examples, images, BINARIZATIONS[binarization])
     return with_rows(dataset, ResidentRows(rows, untuned(orders), batch_size, examples=examples))
 
 
-def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, num_steps):
+def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, num_steps, seen=None):
     """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields, `num_steps` in all."""
     mode = lookup(BINARIZATIONS, binarization, "binarization")
     rows = rows_in_memory(images, binarization=binarization, seed=seed)
@@ -212,12 +223,13 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, 
 
     def gathered(seeds, step, indices):
         batch = read(indices)  # [B, H, W, C]
-        return _redrawn(batch, seeds, step, mode=mode) if mode.redrawn else batch
+        batch = _redrawn(batch, seeds, step, mode=mode) if mode.redrawn else batch
+        return batch if seen is None else hide(batch, tf.gather(seen, indices))
 
     orders = epochs.map(ordered)
     dataset = untuned(orders.flat_map(cut).map(gathered, 2, deterministic=True).prefetch(2))
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_steps))
-    if rows is None:
+    if rows is None or seen is not None:
         return dataset
     whole = len(images) // batch_size * batch_size if drop_remainder else len(images)
     resident = ResidentRows(

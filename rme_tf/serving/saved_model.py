@@ -9,6 +9,7 @@ from rme_tf.core import invalid_inputs
 from rme_tf.core.files import check_writable
 from rme_tf.core.types import Encoding
 from rme_tf.evaluation.chunking import chunks
+from rme_tf.evaluation.imputation import completed
 from rme_tf.evaluation.likelihood_bounds import bounds_of_batch, draws_per_component
 from rme_tf.models.artifacts import without_cudnn
 from rme_tf.serving.row_groups import RowGroups
@@ -33,12 +34,15 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         decode(z)                                mean [N, *event_shape], for z [N, D]
         sample_prior(num_samples, seed)          z [num_samples, D], mean [num_samples, *event_shape]
         log_likelihood(x, num_samples, seed)     log_likelihood [B], importance-weighted, in nats
+        impute(x, num_samples, seed)             x [num_samples, B, *event_shape], see `rme_tf.impute`
         serving_default(x)                       the same as encode
+
+    `impute` is there if NaN in x is a missing entry; then all signatures take x with missing entries.
 
     `num_samples` and `seed` are int32 scalars, or have a value for each row, [B], as in TensorFlow Serving's row
     format, `{"instances": [{"x": ..., "seed": 3}, ...]}`. With values for rows, the answer to a row is the answer to a
-    batch of that row alone, and does not depend on the other rows. `sample_posterior` and `sample_prior` then return
-    [B, num_samples, ...], and require equal `num_samples` of all rows.
+    batch of that row alone, and does not depend on the other rows. `sample_posterior`, `sample_prior` and `impute` then
+    return [B, num_samples, ...], and require equal `num_samples` of all rows.
 
     Invalid input never gives a plausible number. For a row of x outside of the likelihood's support (8-bit pixels that
     were not scaled, NaN, ids outside of the vocabulary, tokens after PAD), and for a z that is not finite, all floats
@@ -146,6 +150,20 @@ class Endpoints:
         bounds = groups.map(bound, groups.split(x, *self._shared(x)), tf.TensorSpec([None], tf.float32))
         return invalid_inputs.masked({"log_likelihood": groups.joined(bounds)}, valid)
 
+    def impute(self, x, num_samples, seed):
+        """Returns `x` with missing entries drawn, [num_samples, B, ...], or [B, num_samples, ...] by rows."""
+        x, valid = self._read(x)
+        groups = RowGroups(tf.shape(x)[0], num_samples=invalid_inputs.at_least_one(num_samples), seed=seed)
+        z = self._draws(x, groups, groups.equal("num_samples"))  # [G, S, R, D]
+
+        def drawn(x, valid, z, seed, **_):
+            """Returns the imputations of a group, NaN for invalid rows."""
+            imputed = completed(self.model, x, z, _stateless(seed))
+            return invalid_inputs.masked({"x": imputed}, valid, axis=1)["x"]
+
+        spec = tf.TensorSpec([None, None, *self.model.likelihood.event_shape], tf.float32)
+        return {"x": groups.joined_draws(groups.map(drawn, [*groups.split(x, valid), z], spec))}
+
     def _read(self, x):
         """Returns x, and whether each row [B] is valid."""
         valid = invalid_inputs.valid_observations(self.model.likelihood, x)
@@ -236,6 +254,7 @@ def _signatures(model, x=None):
     x = x or model.likelihood.spec(name="x")
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
     num_samples, seed = (tf.TensorSpec(None, tf.int32, name=name) for name in ("num_samples", "seed"))  # [] or [B]
+    only_missing = {"impute": [x, num_samples, seed]} if model.likelihood.missing else {}
     return {
         "encode": [x],
         "sample_posterior": [x, num_samples, seed],
@@ -243,6 +262,7 @@ def _signatures(model, x=None):
         "decode": [latents],
         "sample_prior": [num_samples, seed],
         "log_likelihood": [x, num_samples, seed],
+        **only_missing,
     }
 
 

@@ -68,6 +68,11 @@ def test_every_trunk_converts(trunk, binary_data):
     check_encode(build_tiny_model(2, trunk=trunk, spread=0.1), binary_data(batch=4))
 
 
+def test_encoders_of_missing_entries_convert(binary_data):
+    x = rme_tf.hide(binary_data(batch=4), [1, 0, 1, 1, 0])
+    check_encode(build_tiny_model(2, missing=True, spread=0.1), x)
+
+
 def test_sentences_convert_to_onnx():
     model = build_text_model(2, encoder_options={"bidirectional": True})
     z = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
