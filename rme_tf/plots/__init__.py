@@ -6,7 +6,7 @@
 from rme_tf.plots.codes import latent_codes
 from rme_tf.plots.comparison import curves_by_time, differences, trade_off
 from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_curves
-from rme_tf.plots.images import image_grid, reconstructions
+from rme_tf.plots.images import image_grid, imputations, reconstructions
 from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
 from rme_tf.plots.style import save
 
@@ -18,6 +18,7 @@ __all__ = [
     "differences",
     "grid_around",
     "image_grid",
+    "imputations",
     "latent_codes",
     "learning_curves",
     "posterior_2d",

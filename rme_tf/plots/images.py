@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from rme_tf.core.validation import check_count, require
 from rme_tf.plots.style import DPI, styled
 
+HIDDEN = 0.5  # gray of a hidden pixel
 _TILE, _GAP = 80, 4  # pixels: about an image's height once enlarged; the space between images
 
 
@@ -41,6 +42,31 @@ def reconstructions(originals, reconstructions):
     bottom, top = figure.axes[0].get_ylim()
     edges = np.linspace(top, bottom, len(rows) + 2)
     figure.axes[0].set_yticks((edges[1:] + edges[:-1]) / 2, ["original", *rows])
+    return figure
+
+
+@styled
+def imputations(originals, seen, draws):
+    """Draws images, their seen pixels, and rows of imputations for each model.
+
+    Args:
+        originals: Images, clipped to [0, 1]. Shape [N, H, W, C], C = 1 or 3.
+        seen: Whether a pixel is seen; broadcasts to the images. Hidden pixels are gray.
+        draws: Name of the model -> imputed images, S rows. Shape [S, N, H, W, C].
+    """
+    originals = checked_images("originals", originals)
+    rows = [originals, np.where(seen, originals, HIDDEN).astype(originals.dtype)]
+    for name, images in draws.items():
+        expected = f"have the originals' shape {originals.shape} after an axis of draws"
+        require(np.shape(images)[1:] == originals.shape and len(images), name, expected, np.shape(images))
+        rows += [checked_images(name, row) for row in images]
+    figure = _tiled_figure(np.concatenate(rows), len(originals))
+    bottom, top = figure.axes[0].get_ylim()
+    edges = np.linspace(top, bottom, len(rows) + 1)
+    sizes = [1, 1, *(len(images) for images in draws.values())]
+    ends = np.cumsum([0, *sizes])
+    middles = (edges[ends[1:]] + edges[ends[:-1]]) / 2
+    figure.axes[0].set_yticks(middles, ["original", "seen", *draws])
     return figure
 
 

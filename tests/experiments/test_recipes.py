@@ -162,6 +162,16 @@ def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
+def test_the_study_of_hidden_pixels_scores_imputations(run_here, tmp_path):
+    small = ["--methods", "vae", "rme5", "--encoder.units", "8", "--decoder.units", "8", "--importance-samples", "4"]
+    printed = run_here("missing.py", "--smoke", *small, *AT_ONCE)
+    assert (tmp_path / "runs" / "missing" / "shown" / "imputations.png").exists()
+    for word in ("vae", "rme5", "Hidden pixels given the seen ones", "drawn from Q, less vae's", "log p(seen)"):
+        assert word in printed
+
+
+@pytest.mark.slow
 def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
     options = ["--dataset", "digits", "--decoder", "pixelcnn", "--latent-dim", "3", "--components", "2"]
     sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
@@ -173,7 +183,7 @@ def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "count"),
-    [("README.md", 3), ("docs/text.md", 3), ("docs/tuning.md", 2), ("docs/values.md", 3)],
+    [("README.md", 3), ("docs/missing.md", 2), ("docs/text.md", 3), ("docs/tuning.md", 2), ("docs/values.md", 3)],
 )
 def test_the_snippets_of_a_document_run(document, count, tmp_path, monkeypatch, capsys):
     if document == "docs/text.md":

@@ -9,34 +9,40 @@ import tensorflow as tf
 
 from rme_tf import objectives, plots
 from rme_tf.core.compiled import compiled
+from rme_tf.evaluation.imputation import impute
 from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_names import plain_name
 
 NUM_IMAGES = 10
 NUM_PANELS = 4
+NUM_IMPUTATIONS = 4  # of each image
 CODES_PER_CHUNK = 900  # codes of a grid decoded at a time, which bounds the memory; divides both grids
 
 
-def draw(runs: Mapping[str, Run], out) -> list[pathlib.Path]:
+def draw(runs: Mapping[str, Run], out, complete=None) -> list[pathlib.Path]:
     """Draws figures of runs on one data set; returns their paths.
 
     The figures are learning curves, originals with reconstructions, prior samples and component usage of each model,
-    and posterior means colored by label, if there are labels.
+    imputations of hidden pixels, and posterior means colored by label, if there are labels.
     With two latent dimensions, the true posterior is drawn with the components and the mixture, for the test images
     with the largest distance between the first model's posterior and the true one.
 
     Args:
         runs: finished runs by the name of the model.
         out: directory of the figures.
+        complete: test images with hidden pixels; None if all pixels are seen. Shape [N, H, W, C].
     """
     out = pathlib.Path(out)
     x = next(iter(runs.values())).task.example
     options = {"verbose": sys.stderr.isatty()}  # a progress bar for images drawn pixel by pixel
     figures = {"learning_curves": plots.learning_curves({name: run.history for name, run in runs.items()})}
-    originals = x[:NUM_IMAGES]
-    redrawn = {name: run.model.reconstruct(originals, **options).numpy() for name, run in runs.items()}
+    originals = (x if complete is None else complete)[:NUM_IMAGES]
+    redrawn = {name: run.model.reconstruct(x[:NUM_IMAGES], **options).numpy() for name, run in runs.items()}
     figures["reconstructions"] = plots.reconstructions(originals, redrawn)
+    if complete is not None:
+        draws = {name: impute(run.model, x[:NUM_IMAGES], NUM_IMPUTATIONS) for name, run in runs.items()}
+        figures["imputations"] = plots.imputations(originals, ~np.isnan(x[:NUM_IMAGES]), draws)
     for name, run in runs.items():
         samples = run.model.sample(5 * NUM_IMAGES, **options).numpy()
         figures[f"samples_{plain_name(name)}"] = plots.image_grid(samples, NUM_IMAGES)

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import tensorflow as tf
 
 from rme_tf import data
@@ -18,6 +17,13 @@ from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes import image_gallery
 from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
 from rme_tf.experiments.recipes.monitors import monitors
+from rme_tf.experiments.recipes.observed_images import (
+    ALL_SEEN,
+    HIDDEN,
+    ObservedImages,
+    check_hidden,
+    imputation_metrics,
+)
 from rme_tf.experiments.recipes.places import decoder_place, encoder_place, likelihood_place
 from rme_tf.experiments.recipes.probe import PROBED, ProbeFields, probe_metrics
 from rme_tf.experiments.recipes.task import Task
@@ -27,7 +33,6 @@ from rme_tf.networks import DECODERS, ENCODERS
 MONITORED = 500  # largest number of validation images diagnosed after each epoch
 TRAIN_EVALUATION_SIZE = 1000  # training images whose bounds are reported in addition to the test set's
 EXAMPLE_SIZE = 1000  # images of a memory-mapped test set for figures
-EVALUATION_BATCH = 128  # images of a memory-mapped split evaluated at a time
 
 
 def _without(table: Mapping, *names: str) -> dict:
@@ -83,6 +88,8 @@ class ImageRecipe(Recipe, ProbeFields):
         channels: 1 (gray) or 3 (RGB), for the data set "folder"; None for the data set's default.
         bits: significant bits of 16-bit files, for the data set "folder"; None for 16, or the number in a TIFF file.
         diagnosed: number of test images for the report on collapse; None for no report, and no monitor in training.
+        hidden: block of pixels that is missing in each image of all splits: "lower_half", one of four ("half" or
+            "quarter"), or "none". The hidden pixels of the test set score imputations.
     """
 
     PARTS: ClassVar[Mapping[str, Slot]] = {
@@ -91,7 +98,7 @@ class ImageRecipe(Recipe, ProbeFields):
         "decoder": decoder_place(_without(DECODERS, "conv1d", "lstm")),
         "likelihood": likelihood_place(OF_PIXELS, {"interval": UNIT}),
     }
-    TABLES: ClassVar[Mapping[str, Mapping]] = {"binarization": BINARIZATIONS, "dataset": DATASETS}
+    TABLES: ClassVar[Mapping[str, Mapping]] = {"binarization": BINARIZATIONS, "dataset": DATASETS, "hidden": HIDDEN}
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
 
     dataset: str = "mnist"
@@ -101,6 +108,7 @@ class ImageRecipe(Recipe, ProbeFields):
     channels: int | None = None
     bits: int | None = None
     diagnosed: int | None = None
+    hidden: str = ALL_SEEN
 
     def __post_init__(self):
         super().__post_init__()
@@ -109,6 +117,7 @@ class ImageRecipe(Recipe, ProbeFields):
         self.check_at_least(1, "size", "channels")
         self.check_at_least(9, "bits")
         self.check_at_least(2, "diagnosed")
+        check_hidden(self.hidden, str(self.decoder.name))
 
     @property
     def data_options(self) -> dict[str, Any]:
@@ -118,7 +127,9 @@ class ImageRecipe(Recipe, ProbeFields):
     def model_options(self, input_shape) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names` that depend on the data."""
         bounded = "interval" in options_of(OF_PIXELS[str(self.likelihood.name)])
-        return {"input_shape": input_shape, **({"likelihood_options": {"interval": UNIT}} if bounded else {})}
+        bounds = {"likelihood_options": {"interval": UNIT}} if bounded else {}
+        missing = {} if self.hidden == ALL_SEEN else {"missing": True}
+        return {"input_shape": input_shape, **bounds, **missing}
 
     def splits(self) -> tuple[data.ImageSplits, list[str]]:
         """Returns the splits and the loader's warnings, such as skipped files."""
@@ -149,55 +160,43 @@ class ImageRecipe(Recipe, ProbeFields):
         """
         splits, warned = self.images()
         self.check_probe(splits.labels)
-        observations = functools.partial(data.evaluation_array, binarization=self.binarization, seed=EVALUATION_SEED)
-        held_out = functools.partial(data.held_out_dataset, binarization=self.binarization, seed=EVALUATION_SEED)
-
-        def evaluated(images):
-            """Returns observations in memory, or a data set of memory-mapped images."""
-            if isinstance(images, np.memmap):
-                return held_out(images, batch_size=EVALUATION_BATCH)
-            return observations(images)
-
-        batches = functools.partial(
-            data.training_dataset,
-            splits.train,
-            batch_size=self.batch_of(len(splits.train)),
-            binarization=self.binarization,
-            seed=self.seed,
-        )
-        test = evaluated(splits.test)
-        example = observations(splits.test[:EXAMPLE_SIZE]) if isinstance(test, tf.data.Dataset) else test
+        images = ObservedImages(splits, binarization=self.binarization, hidden=self.hidden)
+        batch_size = self.batch_of(len(splits.train))
+        test = images.evaluated("test")
+        example = images.array("test", EXAMPLE_SIZE) if isinstance(test, tf.data.Dataset) else test
+        complete = None if self.hidden == ALL_SEEN else images.array("test", len(example), complete=True)
         size = min(TRAIN_EVALUATION_SIZE, len(splits.train), len(splits.test))
 
         def callbacks(history):
             """Returns the monitor and the callbacks that depend on it."""
             if self.diagnosed is None:
                 return []
-            return monitors(self, observations(splits.validation[:MONITORED]), history)
+            return monitors(self, images.array("validation", MONITORED), history)
 
         def metrics(model, split, bounds):
             """Returns further metrics of a split, with the linear probe for the test set."""
-            values = self.more_metrics(model, split, example)
+            values = self.more_metrics(model, split, example, complete)
             if not self.probe or split != "test" or splits.labels is None:
                 return values
-            return {**values, **probe_metrics(model, [observations(x[:PROBED]) for x in splits], splits.labels)}
+            arrays = [images.array(name, PROBED) for name in splits._fields]
+            return {**values, **probe_metrics(model, arrays, splits.labels)}
 
         return Task(
             model_options=self.model_options(splits.train.shape[1:]),
-            steps_per_epoch=data.steps_per_epoch(len(splits.train), self.batch_of(len(splits.train))),
-            batches=lambda epoch: batches(first_epoch=epoch),
-            validation=held_out(splits.validation, batch_size=256),
-            evaluations={"test": test, "train": evaluated(splits.train[:size])},
+            steps_per_epoch=data.steps_per_epoch(len(splits.train), batch_size),
+            batches=lambda epoch: images.batches(batch_size, seed=self.seed, first_epoch=epoch),
+            validation=images.held_out("validation", batch_size=256),
+            evaluations={"test": test, "train": images.evaluated("train", size)},
             example=example,
             callbacks=callbacks,
             metrics=metrics,
             facts={
-                **{split: len(images) for split, images in splits._asdict().items()},
+                **{split: len(pixels) for split, pixels in splits._asdict().items()},
                 **({"warnings": warned} if warned else {}),
             },
             export_options={},
             keep=lambda out: None,
-            show=image_gallery.draw,
+            show=functools.partial(image_gallery.draw, complete=complete),
             labels=None if splits.labels is None else splits.labels.first({"test": len(example)}).of("test"),
         )
 
@@ -218,25 +217,28 @@ class ImageRecipe(Recipe, ProbeFields):
         labels = None if labels is None else labels._replace(**dict.fromkeys(small, labels.train))
         return splits._replace(**dict.fromkeys(small, splits.train)).with_labels(labels)
 
-    def more_metrics(self, model, split: str, example) -> dict[str, Any]:
+    def more_metrics(self, model, split: str, example, complete=None) -> dict[str, Any]:
         """Returns further metrics of a split.
 
-        They are the report on collapse and the scale of a Gaussian decoder, for the test set, and NaN for meaningless
-        bits per dimension.
+        They are the report on collapse, the scale of a Gaussian decoder and the scores of imputations, for the test
+        set, and NaN for meaningless bits per dimension.
 
         Args:
             model: trained model.
             split: "test" or "train".
             example: test images for the report.
+            complete: test images with hidden pixels; None if all pixels are seen.
         """
         quantized = is_density(str(self.likelihood.name)) and BINARIZATIONS[self.binarization].values != "real"
         metrics: dict[str, Any] = {"bits_per_dimension": math.nan} if quantized else {}
         if split != "test":
             return metrics
-        scale = getattr(model.likelihood, "scale", None)
+        scale = getattr(model.likelihood.complete(), "scale", None)
         if scale is not None:
             metrics["decoder_scale"] = float(tf.reduce_mean(scale))
         if self.diagnosed is not None:
             report = collapse_report(model, example, max_observations=self.diagnosed, seed=EVALUATION_SEED)
             metrics["collapse"] = report.as_dict()
+        if complete is not None:
+            metrics["imputation"] = imputation_metrics(model, example, complete, self.importance_samples)
         return metrics

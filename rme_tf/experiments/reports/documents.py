@@ -15,6 +15,7 @@ from tabulate import tabulate
 from rme_tf.core.registry import lookup
 from rme_tf.experiments.reports.contrasts import contrast_text, draw_contrasts, name_of, read_contrasts
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.imputation_tables import imputation_page_tables, imputation_rows
 from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
@@ -37,7 +38,7 @@ RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts): (?P<study>\S+)"
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations): (?P<study>\S+)"
     r"(?P<reference>( (?!-->)\S+)*) -->\n)"
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
@@ -51,7 +52,8 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
 
     `<!-- results: STUDY --> ... <!-- end of results -->` holds means over seeds, `<!-- runs: STUDY --> ...` single
     runs, `<!-- benchmark: STUDY --> ...` the table of a benchmark, and `<!-- comparison: STUDY REFERENCE --> ...` the
-    tables of methods, with their differences from the method REFERENCE. These are shown in tables of at most six
+    tables of methods, with their differences from the method REFERENCE. `<!-- imputations: STUDY REFERENCE --> ...`
+    holds the log-probabilities of hidden pixels, with such differences. These are shown in tables of at most six
     columns, with a link to the CSV of all columns, which `csv_files` returns; benchmarks have no CSV.
     `<!-- contrasts: STUDY METHOD:METHOD ... --> ...` holds paired differences and their figure, or the contrasts alone
     before the study has records.
@@ -147,6 +149,9 @@ def _rows_and_tables(match: re.Match, path: pathlib.Path) -> tuple[list[dict], t
         records = load_records([path])
         rows = comparison_rows(records, str(reference))
         return rows, comparison_tables_for(str(reference), *comparison_captions(records))
+    if kind == "imputations":
+        records = load_records([path])
+        return imputation_rows(records, str(reference)), imputation_page_tables(records, str(reference))
     records = load_study(path)
     rows = study_rows(records) if kind == "results" else summary_rows({record["method"]: record for record in records})
     return rows, tables_for(rows)

@@ -44,7 +44,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 # Fields in the name of a setting, where they differ from the defaults.
-SHOWN = {"train_size": "train{}", "train_minutes": "{:g}min", "smoke": "smoke"}
+SHOWN = {"hidden": "hidden_{}", "train_size": "train{}", "train_minutes": "{:g}min", "smoke": "smoke"}
 
 
 def method_recipes(

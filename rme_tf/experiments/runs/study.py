@@ -18,6 +18,7 @@ from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.imputation_tables import has_imputations, imputation_table
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import DATA, load_records
 from rme_tf.experiments.reports.run_names import check_file_names, file_name
@@ -97,6 +98,9 @@ def _finished(
         print(f"\n{len(cells) - len(paths)} of {len(cells)} runs were left for lack of time.")
     if records:
         print(f"\n{study_table(records)}\n\nRecords: {results}/")
+    if records and has_imputations(records):
+        reference = next(method for method in methods if method in by_method(records))
+        print(f"\nHidden pixels given the seen ones:\n\n{imputation_table(records, reference)}")
     if any("mi" in record["history"] for record in records):
         draw_diagnostics(records, pathlib.Path(out) / "diagnostics.png")
     return paths
