@@ -4,9 +4,11 @@ import dataclasses
 import math
 
 import keras
+import numpy as np
 
 from rme_tf.core.arguments import OF_KERAS, arguments_of
 
+MOST_NUMBERS = 8  # of a list that is written out
 _SHAPES = ("latent_dim", "event_shape")  # arguments that a description has by itself
 
 
@@ -69,11 +71,20 @@ def call_of(part) -> str:
     else:
         values = {name: value for name, value in part.get_config().items() if name in defaults}
     shown = [
-        f"{name}={call_of(value) if dataclasses.is_dataclass(value) else repr(value)}"
+        f"{name}={_shown(getattr(part, name, None), value)}"
         for name, value in values.items()
         if name not in (*_SHAPES, *OF_KERAS) and not _same(value, defaults.get(name))
     ]
     return f"{type(part).__name__}({', '.join(shown)})" if shown else type(part).__name__
+
+
+def _shown(attribute, value) -> str:
+    """Returns the value of an argument: the class of a part, and the shape of a long list."""
+    if isinstance(attribute, keras.Layer):
+        return call_of(attribute)
+    if isinstance(value, list) and np.size(value) > MOST_NUMBERS:
+        return f"[{np.size(value)} numbers]"
+    return call_of(value) if dataclasses.is_dataclass(value) else repr(value)
 
 
 def weights_by_part(model) -> dict[str, int]:

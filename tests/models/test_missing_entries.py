@@ -9,6 +9,7 @@ import rme_tf
 from rme_tf.algorithms import ALGORITHMS
 from rme_tf.evaluation.likelihood_bounds import summarize
 from rme_tf.likelihoods import Bernoulli, Observed
+from rme_tf.models.description import call_of
 from rme_tf.networks import mlp_encoder
 
 PIXELS, ROWS = 5, 8
@@ -137,6 +138,12 @@ def test_a_ready_encoder_reads_the_mask_too(tiny_model, hidden):
 def test_a_likelihood_of_missing_entries_is_an_instance_too(tiny_model, hidden):
     model = tiny_model(likelihood=Observed(Bernoulli((PIXELS,)), fill=np.full(PIXELS, 0.5)))
     assert np.isfinite(model(hidden)["means"]).all()
+
+
+def test_a_description_names_the_likelihood_of_the_seen_entries():
+    assert call_of(Observed(Bernoulli((3,)))) == "Observed(likelihood=Bernoulli)"
+    filled = Observed(Bernoulli((3, 4)), fill=np.zeros((3, 4)), mask=False)
+    assert call_of(filled) == "Observed(likelihood=Bernoulli, mask=False, fill=[12 numbers])"
 
 
 @pytest.mark.parametrize(
