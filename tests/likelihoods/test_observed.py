@@ -149,7 +149,7 @@ def test_it_survives_its_configuration(name, case):
     copy.set_weights(observed.get_weights())
     np.testing.assert_array_equal(copy.log_prob(params, x), observed.log_prob(params, x))
     np.testing.assert_array_equal(copy.encoder_input(tf.constant(x)), observed.encoder_input(tf.constant(x)))
-    assert observed.bits_offset == likelihood.bits_offset
+    np.testing.assert_equal(observed.bits_offset, likelihood.bits_offset)  # NaN for some
     assert observed.complete() is likelihood.complete() is likelihood
 
 
