@@ -9,12 +9,8 @@ import keras
 
 from rme_tf.core.files import read_json
 from rme_tf.experiments.recipes.base import Recipe
-from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.run import Run
-from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.reports.run_files import CONFIG, HISTORY, MODEL, RECORD, describes_run, read_config
-
-RECIPES: tuple[type[Recipe], ...] = (ImageRecipe, TextRecipe)
 
 
 class Files(NamedTuple):
@@ -60,7 +56,12 @@ def recipe_kind(config) -> type[Recipe]:
         names = {field.name for field in dataclasses.fields(kind)}
         return len((names - {field.name for field in dataclasses.fields(Recipe)}) & config.keys())
 
-    return max(RECIPES, key=fields_in_common)
+    return max(subclasses(Recipe), key=fields_in_common)
+
+
+def subclasses(kind: type[Recipe]) -> list[type[Recipe]]:
+    """Returns the classes derived from a class of recipes, each before its own."""
+    return [other for direct in kind.__subclasses__() for other in (direct, *subclasses(direct))]
 
 
 def recipe_of(files: Files, **changes) -> Recipe:
