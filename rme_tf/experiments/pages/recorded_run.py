@@ -60,7 +60,7 @@ def recipe_kind(config) -> type[Recipe]:
 
 
 def subclasses(kind: type[Recipe]) -> list[type[Recipe]]:
-    """Returns the classes derived from a class of recipes, each before its own."""
+    """Returns all classes derived from a class of recipes."""
     return [other for direct in kind.__subclasses__() for other in (direct, *subclasses(direct))]
 
 
