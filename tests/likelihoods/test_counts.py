@@ -186,6 +186,15 @@ def count_model():
     return build_tiny_model(2, pixels=F, mixing="learned", **choices)
 
 
+def test_encoders_read_logarithms(count_model, rng):
+    x = rows(rng)
+    encoding = count_model.encode(x)
+    for m, encoder in enumerate(count_model.encoders):
+        np.testing.assert_allclose(encoding.params[:, m], encoder(np.log1p(x)), rtol=1e-5)
+    logits = count_model.mixing_network(np.log1p(x))
+    np.testing.assert_allclose(encoding.log_alpha, count_model.mixing.log_alpha(logits), rtol=1e-5)
+
+
 def test_a_reconstruction_has_the_total_of_its_row_and_a_sample_the_default(count_model, rng):
     x = rows(rng)
     np.testing.assert_allclose(np.sum(count_model.reconstruct(x), axis=-1), x.sum(axis=-1), rtol=1e-5)
@@ -215,6 +224,15 @@ def test_a_model_of_counts_trains_evaluates_and_loads(count_model, rng, tmp_path
     loaded = keras.saving.load_model(tmp_path / "counts.keras")
     again = rme_tf.bounds(loaded, x, num_samples=4, progress=False)
     np.testing.assert_allclose(again.log_likelihood, bounds.log_likelihood, rtol=1e-5)
+
+
+def test_half_precision_reads_counts_of_any_size(tiny_model):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = tiny_model(1, pixels=F, likelihood="poisson")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(model(np.full((1, F), 1e6, "float32"))["means"]).all()  # infinite in float16
 
 
 def test_pseudo_inputs_of_counts_are_not_negative(tiny_model, rng):
