@@ -93,6 +93,7 @@ def fitted_model(estimator, x, *, seed: int) -> VAE:
             posterior=estimator.posterior,
             likelihood=estimator.likelihood,
             likelihood_options=likelihood_options(estimator.likelihood, estimator.likelihood_options),
+            missing=estimator.missing,
             seed=seed,
         )
     settings = estimator.algorithm, estimator.algorithm_options, estimator.epochs, estimator.num_components

@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rme_tf.core.validation import check_choice, check_count, check_counts, check_number, check_sizes, require
-from rme_tf.evaluation import bounds
+from rme_tf.evaluation import bounds, impute_mean
 from rme_tf.generation.codes import mixture_means
 from rme_tf.sklearn.model_building import fitted_model, likelihood_options
 from rme_tf.sklearn.pickled_model import PickledModel
@@ -40,6 +40,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         learning_rate: learning rate of Adam.
         standardize: whether columns are standardized, True or False; "auto" for True with a likelihood of all real
             numbers. Results are in the units of X in any case.
+        missing: whether NaN in X is a missing value.
         importance_samples: samples of `score`, over all components.
         random_state: seed, `np.random.RandomState`, or None for other random numbers at each fit.
         verbose: whether the training prints a line for each epoch, as in Keras: 0, 1 or 2.
@@ -69,6 +70,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         batch_size=32,
         learning_rate=1e-3,
         standardize="auto",
+        missing=False,
         importance_samples=100,
         random_state=None,
         verbose=0,
@@ -85,6 +87,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.standardize = standardize
+        self.missing = missing
         self.importance_samples = importance_samples
         self.random_state = random_state
         self.verbose = verbose
@@ -138,7 +141,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def score_samples(self, X):  # noqa: N803
         """Returns the importance-weighted bound on log p(x) of each row, in nats.
 
-        A density is one of X in its own units.
+        A density is one of X in its own units. With missing values, it is one of the seen values of a row.
 
         Args:
             X: rows like the ones of `fit`. Shape [N, F].
@@ -150,7 +153,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         X = self._checked(X)  # noqa: N806
         options = {"num_samples": self.importance_samples, "seed": self.seed_, "progress": False}
         values = bounds(self.model_, self._standardized(X), **options).log_likelihood.astype(np.float64)
-        return values - np.log(self.scale_).sum()
+        return values - np.where(np.isnan(X), 0.0, np.log(self.scale_)).sum(axis=-1)
 
     def score(self, X, y=None):  # noqa: N803
         """Returns the mean bound on log p(x), in nats; higher is better.
@@ -180,6 +183,20 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         ]
         return self._in_units(np.concatenate(draws))
 
+    def impute(self, X):  # noqa: N803
+        """Returns X with the means of missing values given the seen ones.
+
+        The estimator is one with `missing=True`. See `rme_tf.impute` for draws, from `model_`.
+
+        Args:
+            X: rows like the ones of `fit`. Shape [N, F].
+        """
+        check_is_fitted(self)
+        X = self._checked(X)  # noqa: N806
+        options = {"importance_samples": self.importance_samples, "seed": self.seed_}
+        means = self._in_units(impute_mean(self.model_, self._standardized(X), **options))
+        return np.where(np.isnan(X), means, X).astype(X.dtype)
+
     @property
     def model_(self):
         """The trained `rme_tf.VAE`."""
@@ -193,6 +210,7 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = bool(self.missing)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -217,15 +235,18 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def _checked(self, X, reset: bool = False):  # noqa: N803
         """Returns checked rows, float64 or float32. Shape [N, F]."""
+        finite = "allow-nan" if self.missing else True
         dtypes = [np.float64, np.float32]
-        return validate_data(self, X, dtype=dtypes, reset=reset)
+        return validate_data(self, X, dtype=dtypes, ensure_all_finite=finite, reset=reset)
 
     def _moments(self, X):  # noqa: N803
         """Returns the mean and the scale of each column; 0 and 1 without standardization."""
         if self.standardize is False or not self._is_real():
             return np.zeros(X.shape[1]), np.ones(X.shape[1])
         X = X.astype(np.float64)  # noqa: N806
-        mean, scale = X.mean(axis=0), X.std(axis=0)
+        count = np.maximum(np.sum(~np.isnan(X), axis=0), 1)
+        mean = np.nansum(X, axis=0) / count
+        scale = np.sqrt(np.nansum(np.square(X - mean), axis=0) / count)
         return mean, np.where(scale > 0.0, scale, 1.0)
 
     def _standardized(self, X):  # noqa: N803

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 from scipy.special import expit, log_softmax, softmax
 
-from rme_tf.likelihoods import Columns
+from rme_tf.likelihoods import Columns, Observed
 
 # Kinds in a mixed order, twice of each, and categories of two sizes.
 KINDS = ["real", ("category", 3), "count", "binary", "real", ("category", 2), "count", ("category", 3), "binary"]
@@ -121,6 +121,24 @@ def test_discrete_columns_sum_to_one():
     x = np.array([[*first, *second, *third] for first, second, third in levels], np.float32)
     total = np.exp(np.asarray(likelihood.log_prob(params_of(likelihood, (1,), 2.0), x), float)).sum()
     assert total == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_missing_column_counts_for_nothing_and_a_category_counts_once():
+    likelihood = build()
+    params = params_of(likelihood)
+    log_prob = scipy_log_probs(likelihood, params, np.broadcast_to(X, (S, B, F)))
+    order = {"binary": [0, 1], "category2": [2], "category3": [3, 4], "count": [5, 6], "real": [7, 8]}
+    hidden, total = X.copy(), log_prob.sum(axis=-1)
+    for entries, column in (([1, 2, 3], order["category3"][0]), ([9], order["count"][1]), ([0], order["real"][0])):
+        hidden[:, entries] = np.nan
+        total = total - log_prob[..., column]
+    observed = Observed(likelihood)
+    observed.check(hidden)
+    np.testing.assert_allclose(observed.log_prob(params, hidden), total, rtol=1e-4, atol=1e-4)
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(params)
+        loss = tf.reduce_sum(observed.log_prob(variable, hidden))
+    assert np.isfinite(tape.gradient(loss, variable)).all()
 
 
 def test_draws_are_in_the_support_and_have_the_means():

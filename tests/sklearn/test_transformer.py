@@ -155,6 +155,23 @@ def test_encoded_tables_are_columns():
     assert estimator.get_params()["likelihood_options"] == {"kinds": encoding.kinds}
 
 
+def test_missing_values_are_refused_or_imputed():
+    x = rows()
+    x[0, 1] = x[5, 2] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        small().fit(x)
+    estimator = small(missing=True).fit(x)
+    np.testing.assert_allclose(estimator.mean_, np.nanmean(x, axis=0))
+    assert np.isfinite(estimator.transform(x)).all()
+    assert np.isfinite(estimator.score_samples(x)).all()
+    imputed = estimator.impute(x)
+    assert np.isfinite(imputed).all()
+    np.testing.assert_array_equal(imputed[~np.isnan(x)], x[~np.isnan(x)])
+    estimator.importance_samples = 4000
+    empty = np.full((1, F), np.nan)
+    assert estimator.score_samples(empty)[0] == pytest.approx(0.0, abs=0.1)  # of an integral that is one
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -29,6 +29,7 @@ _FIGURES = (
 _FILES = re.compile(
     rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | bounds\.npz | model\.keras | tokenizer\.model
     | (report|comparison)\.html(\.partial)?
+    | encoding\.json | (completed|imputed|samples)(_[^/]+)?\.csv
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation)/events\.out\.tfevents\.[^/]+
     | samples/(grid|\d+)\.png | samples/sentences\.txt | encode\.(onnx|tflite)

@@ -1,0 +1,134 @@
+"""Files of finished runs on tables: samples and imputations as CSV."""
+
+import collections
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from rme_tf import plots
+from rme_tf.data.tables import TableData
+from rme_tf.data.tables.frames import import_pandas
+from rme_tf.evaluation.imputation import impute, impute_mean
+from rme_tf.experiments.recipes.code_figures import codes_by_label
+from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.run_names import plain_name
+
+NUM_SAMPLES = 1000
+SEED = 2020
+LISTED = 8  # columns in a line
+
+
+def description(data: TableData) -> str:
+    """Returns lines on rows, kinds of columns and missing cells."""
+    names = collections.defaultdict(list)
+    for column in data.encoding.columns:
+        names[column.kind].append(column.name)
+    if data.encoding.ignored:
+        names["ignored"] = list(data.encoding.ignored)
+    if data.encoding.label is not None:
+        names["label"] = [data.encoding.label]
+    rows = ", ".join(f"{len(x):,} for {split}" for split, x in data.arrays._asdict().items())
+    lines = [f"Rows: {rows}.", *(f"{kind}: {_listed(columns)}" for kind, columns in names.items())]
+    if data.has_missing:
+        lines.append(f"Missing cells: {holes(data)}.")
+    if data.unknown_levels:
+        counts = ", ".join(f"{name} ({count:,})" for name, count in data.unknown_levels.items())
+        lines.append(f"Cells with a level that no training row has, which count as missing: {counts}.")
+    return "\n".join(lines)
+
+
+def holes(data: TableData) -> str:
+    """Returns the columns with missing cells, and their shares."""
+    shares = {name: absent.mean() for name, absent in data.missing_shares().items() if absent.any()}
+    return _listed([f"{name} ({share:.1%})" for name, share in shares.items()])
+
+
+def show(runs: Mapping[str, Run], out: pathlib.Path, *, data: TableData) -> None:
+    """Writes samples and imputations, and draws learning curves and diagnostics.
+
+    `samples.csv` has draws from p(x), `imputed.csv` a line for each missing cell, and `completed.csv` the table with
+    the means, or the most probable levels, of the missing cells. With several runs, the names of the files have the
+    names of the models.
+
+    Args:
+        runs: finished runs on one table, by the name of the model.
+        out: directory of the files.
+        data: table of the runs.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for name, run in runs.items():
+        end = f"_{plain_name(name)}.csv" if len(runs) > 1 else ".csv"
+        samples(run.model, data, 10 if run.recipe.smoke else NUM_SAMPLES).to_csv(out / f"samples{end}", index=False)
+        if data.has_missing:
+            numbers = {
+                "num_draws": getattr(run.recipe, "draws", 1),
+                "importance_samples": run.recipe.importance_samples,
+            }
+            cells, table = imputations(run.model, data, **numbers)
+            cells.to_csv(out / f"imputed{end}", index=False)
+            table.to_csv(out / f"completed{end}", index=False)
+    plots.save(plots.learning_curves({name: run.history for name, run in runs.items()}), out / "learning_curves.png")
+    if any("mi" in run.history for run in runs.values()):
+        records = [{"method": name, "history": run.history} for name, run in runs.items()]
+        draw_diagnostics(records, out / "diagnostics.png")
+    for name, figure in codes_by_label(runs).items():
+        plots.save(figure, out / f"{name}.png")
+
+
+def samples(model, data: TableData, num_samples: int, seed: int = SEED):
+    """Returns draws from p(x) as a data frame, in the original units.
+
+    Args:
+        model: trained `VAE`.
+        data: table of the model.
+        num_samples: number of draws.
+        seed: seed of the draws.
+    """
+    of_z, of_x = tf.unstack(tf.random.split([seed, 0], 2))
+    z = model.prior.distribution().sample(num_samples, seed=of_z)
+    return data.encoding.decode(model.decode(z).sample(seed=of_x).numpy())
+
+
+def imputations(model, data: TableData, *, num_draws: int, importance_samples: int, seed: int = SEED):
+    """Returns the imputations of missing cells, and the completed table.
+
+    Args:
+        model: trained `VAE` of data with missing entries.
+        data: table of the model.
+        num_draws: number of imputations of each missing cell.
+        importance_samples: number of draws from the posterior that an imputation weighs.
+        seed: seed of the draws.
+
+    Returns:
+        cells: data frame with a line for each missing cell: number of the row, counted from 1, column, mean or most
+            probable level, and draws.
+        table: data frame of all rows in the order of the file, without missing cells in encoded columns.
+    """
+    pandas = import_pandas()
+    table = pandas.concat(data.frames).sort_index()
+    x = np.concatenate(data.arrays)[np.argsort(np.concatenate([frame.index for frame in data.frames]), kind="stable")]
+    absent = np.isnan(x).any(axis=-1)
+    incomplete, rows = x[absent], table.index[absent]
+    options = {"importance_samples": importance_samples, "seed": seed}
+    means = data.encoding.decode(impute_mean(model, incomplete, **options), index=rows)
+    draws = [data.encoding.decode(draw, index=rows) for draw in impute(model, incomplete, num_draws, **options)]
+    cells = []
+    for name, part in data.encoding.slices().items():
+        missing = np.isnan(incomplete[:, part]).any(axis=-1)
+        if missing.any():
+            values = {"mean_or_most_probable": means[name]}
+            values |= {f"draw_{number}": draw[name] for number, draw in enumerate(draws, 1)}
+            columns = {title: value[missing].astype(object) for title, value in values.items()}
+            cells.append(pandas.DataFrame({"row": rows[missing] + 1, "column": name, **columns}))
+            table[name] = table[name].astype(object)
+            table.loc[rows[missing], name] = means[name][missing]
+    return pandas.concat(cells).sort_values("row", kind="stable"), table
+
+
+def _listed(names) -> str:
+    names = list(names)
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
