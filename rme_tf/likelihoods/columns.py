@@ -119,7 +119,7 @@ class Columns(Likelihood):
         counts = np.array([kind == "count" for kind, width in self.kinds for _ in range(width)])
         if not counts.any():
             return x
-        return tf.where(counts.reshape(self.event_shape), tf.math.log1p(tf.nn.relu(x)), x)
+        return tf.where(counts.reshape(self.event_shape), tf.math.log(1.0 + tf.nn.relu(x)), x)
 
     def distribution(self, params):
         """Returns the distribution of all columns, batch [...], event `event_shape`."""

@@ -104,6 +104,7 @@ def test_a_saved_model_converts(tmp_path, binary_data):
         check_equal(from_litert(content, question, name), expected)
 
 
-def test_the_encoders_of_counts_convert():
-    x = np.random.default_rng(0).poisson(20.0, (4, 5)).astype(np.float32)
-    check_encode(build_tiny_model(1, likelihood="poisson"), x)
+@pytest.mark.parametrize(("name", "options"), [("poisson", {}), ("columns", {"kinds": ["count", "real"] * 2})])
+def test_the_encoders_of_counts_convert(name, options):
+    x = np.random.default_rng(0).poisson(20.0, (4, 4)).astype(np.float32)
+    check_encode(build_tiny_model(1, pixels=4, likelihood=name, likelihood_options=options), x)
