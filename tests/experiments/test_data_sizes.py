@@ -57,7 +57,8 @@ def test_many_observations_keep_the_defaults(recipe):
 def test_numbers_for_two_hundred_lines_and_five_hundred_photographs():
     text, photos = chosen(TEXT, 180, 2_900), chosen(FOLDER, 400)
     assert (text.batch_size, text.epochs, text.vocabulary_size, text.held_out) == (8, 60, 362, 10)
-    assert (photos.batch_size, photos.epochs, photos.components) == (16, 60, 3)
+    assert (photos.batch_size, photos.epochs, photos.components, photos.size) == (16, 60, 3, 32)
+    assert chosen(FOLDER, 2000).size == FOLDER.size
 
 
 def test_a_training_of_other_length_has_no_end_of_its_own():

@@ -195,7 +195,7 @@ def test_the_snippets_of_a_document_run(document, count, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("default")  # as of `run_here`
-        exec("\n".join(snippets).replace(" epochs=20,", " epochs=1,"), {})
+        exec("\n".join(snippets).replace(" epochs=30,", " epochs=1,"), {})
     assert capsys.readouterr().out
 
 

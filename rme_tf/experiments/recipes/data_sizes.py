@@ -94,7 +94,7 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
         fields["decoder.word_dropout"] = 0.3
         return fields
     few = count < FEW // 5
-    fields |= {"latent_dim": 16 if few else 32, "components": 3}
+    fields |= {"latent_dim": 16 if few else 32, "components": 3, **({"size": 32} if few else {})}
     return fields | dict.fromkeys(("encoder.filters", "decoder.filters"), 16 if few else 32)
 
 
