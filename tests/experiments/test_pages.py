@@ -207,7 +207,7 @@ def test_a_folder_without_a_finished_run_is_refused(images, tmp_path):
         write_report(tmp_path / "empty")
     shutil.copytree(images.recipe.out, tmp_path / "interrupted")
     (tmp_path / "interrupted" / "metrics.json").unlink()
-    with pytest.raises(ValueError, match=r"Expected a finished run, with metrics.json.*to finish it"):
+    with pytest.raises(ValueError, match=r"Expected a finished run, with metrics.json.*To finish it: rme resume"):
         write_report(tmp_path / "interrupted")
 
 

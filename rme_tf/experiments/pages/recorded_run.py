@@ -37,8 +37,8 @@ def read_files(folder) -> Files:
         raise ValueError(f"Expected the folder of a run, with {CONFIG}. Received: {folder}.")
     if not (folder / RECORD).is_file():
         raise ValueError(
-            f"Expected a finished run, with {RECORD}. Received: {folder}, which was interrupted. Run its recipe again "
-            f"with `out` {folder} to finish it."
+            f"Expected a finished run, with {RECORD}. Received: {folder}, which was interrupted. "
+            f"To finish it: rme resume {folder}"
         )
     history = folder / HISTORY
     return Files(folder, config, read_json(folder / RECORD), read_json(history) if history.is_file() else {})
