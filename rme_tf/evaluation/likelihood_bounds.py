@@ -13,6 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rme_tf.core.compiled import compiled
+from rme_tf.core.estimates import with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import chunking, diagnostics, sums
@@ -31,10 +32,20 @@ class Bounds(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over observations and its standard error, in nats."""
+    """A mean over observations and its standard error, in nats.
+
+    It prints as "-23.62 ± 0.24 nats"; the fields have all digits.
+    """
 
     mean: float
     standard_error: float
+
+    def __str__(self):
+        known = "" if math.isfinite(self.standard_error) else " (standard error unknown)"
+        return f"{with_error(self.mean, self.standard_error)} nats{known}"
+
+    def __repr__(self):
+        return f"Estimate({self})"
 
 
 def estimate(values) -> Estimate:
