@@ -60,6 +60,7 @@ class Algorithm(Configured):
     May be overridden:
         * `begin(model)`: prepares a model before the first epoch of its life.
         * `check(model)`: raises ValueError for a model that it cannot train, in addition to the checks here.
+        * `phase_name(phase)`: name of a phase of its own for the line of an epoch.
         * `exact_for_any_decoder(model)`: if the step rescales the gradient at each code.
         * `check_optimizer(optimizer)`: raises ValueError for an optimizer that cannot take its steps.
     """
@@ -140,6 +141,10 @@ class Algorithm(Configured):
         """
         del epochs_trained
         return 0
+
+    def phase_name(self, phase: int) -> str:
+        """Returns the name of a phase in words, or ""."""
+        return f"phase {phase}" if phase else ""
 
     def draws_some(self, num_components: int) -> bool:
         """Returns whether a step draws less than this number of components."""

@@ -9,6 +9,8 @@ import tensorflow as tf
 from rme_tf.core.serializable import Configured
 from rme_tf.core.validation import check_number
 
+WHOLE_WAY = 0.99  # share of the way at which a schedule is over, which a logistic one only approaches
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Annealing(Configured):
@@ -28,6 +30,9 @@ class Annealing(Configured):
 
     To be implemented by subclasses:
         * `progress(step)`: float scalar step after the delay -> the share of the way from `start` to `end`, in [0, 1].
+
+    May be overridden:
+        * `is_over(step)`: if the weight moves again after it has reached `end`.
     """
 
     steps: int
@@ -50,6 +55,11 @@ class Annealing(Configured):
     def progress(self, step):
         """Returns the share of the way from `start` to `end`, after `delay`."""
         raise NotImplementedError
+
+    def is_over(self, step) -> bool:
+        """Returns whether the weight is at its end, to 99%."""
+        passed = float(step) - self.delay
+        return passed >= 0.0 and float(self.progress(tf.constant(passed, tf.float32))) >= WHOLE_WAY
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -114,6 +124,10 @@ class CyclicalAnnealing(Annealing):
         """Returns the progress within the cycle."""
         within = tf.math.floormod(step, float(self.steps)) / self.steps
         return tf.where(step >= self.steps * self.cycles, 1.0, tf.minimum(within / self.rise, 1.0))
+
+    def is_over(self, step) -> bool:
+        """Returns whether the last cycle is over at training step `step`."""
+        return float(step) - self.delay >= self.steps * self.cycles
 
 
 ANNEALINGS: dict[str, type[Annealing]] = {

@@ -84,6 +84,10 @@ class Recursion(Algorithm):
         """Returns 1 from `polish_epoch` on, 0 before."""
         return int(self.polish_epoch is not None and epochs_trained >= self.polish_epoch)
 
+    def phase_name(self, phase: int) -> str:
+        """Returns "polish" from `polish_epoch` on, "recursion" before."""
+        return "polish" if phase else "recursion"
+
     def begin(self, model):
         """Makes mixing weights uniform that wait for the polish."""
         if self.weights_from_polish and model.mixing_network is not None:

@@ -8,16 +8,13 @@ import keras
 
 from rme_tf.core.validation import check_count
 from rme_tf.evaluation import diagnostics
-from rme_tf.evaluation.collapse import CollapseReport, checked_first, collapse_report
-from rme_tf.models.training import LOGGED_COMPONENTS
+from rme_tf.evaluation.collapse import checked_first, collapse_report
+from rme_tf.evaluation.collapse_signs import Sign, signs_of_collapse
+from rme_tf.evaluation.collapse_values import CollapseReport
+from rme_tf.models.phases import unsettled
+from rme_tf.models.running_means import LOGGED_COMPONENTS
 
-MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z): codes with less carry no information
-MIN_RELIANCE = 0.1  # nats: with less, the decoder does as well with the code of another observation
-MIN_USAGE = 0.02  # mean alpha, or half of 1 / M if smaller
-MIN_COMPONENT_KL = 0.01  # nats: with less, two components are equal
-
-REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
+PATIENCE = 3  # epochs with all components at the final KL weight before a warning
 
 # In nats, except `active_units` and `usage_min`. The names differ from the names in the epoch log of `fit`.
 SCALARS: dict[str, Callable[[CollapseReport], float]] = {
@@ -45,10 +42,14 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     The report is computed at the end of an epoch. Its scalars are added to `logs`, which Keras passes from callback to
     callback in the order of the list: later callbacks (`CSVLogger`, `TensorBoard`, `ResumableCheckpoint`) and the
-    `History` of `fit` have them, and `fit` warns if such a callback comes earlier. In epochs without a report they are
-    NaN, so that the columns stay complete. A mixture of at most 16 components also has `usage_m` and
+    `History` of `fit` have them, and `fit` warns if such a callback comes earlier. In epochs without a report the logs
+    do not have them; the `History` has NaN there. A mixture of at most 16 components also has `usage_m` and
     `kl_per_component_m` for each component. `mi_batch` is computed within minibatches of `batch_size`, and is at most
     the log of that size.
+
+    A warning has the value, its threshold, the number of observations and the standard error, and remedies that are
+    not on. It waits until the value is below the threshold by two standard errors, `patience` epochs after the warm
+    start and the rise of the KL weight; earlier the numbers change anyway.
 
     Args:
         data: array or `tf.data.Dataset`, see `collapse_report`. A shuffled data set gives other observations in every
@@ -58,13 +59,15 @@ class CollapseMonitor(keras.callbacks.Callback):
         num_samples: number of draws S from each component.
         batch_size: minibatch size B.
         seed: integer seed of the draws.
-        per_dimension: whether to log KL(q_m || p) of every latent dimension d as `kl_per_dimension_m_d`, NaN without a
+        per_dimension: whether to log KL(q_m || p) of every latent dimension d as `kl_per_dimension_m_d`, if it has a
             closed form.
-        warn: whether to warn, once for each kind of collapse. There are no warnings about components during a warm
-            start (`model.num_active` less than `model.num_components`).
+        warn: whether to warn, once for each kind of collapse.
+        patience: number of epochs before a warning, in which all components train and the KL weight has its final
+            value.
 
     Raises:
-        ValueError: if `every` is less than 1; at the start of a training, if the data do not fit the model.
+        ValueError: if `every` or `patience` is less than 1; at the start of a training, if the data do not fit the
+            model.
 
     Attributes:
         history: dict of lists with one value a report: the scalars, and "epoch", counted from 1.
@@ -84,6 +87,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         seed=0,
         per_dimension=False,
         warn=True,
+        patience=PATIENCE,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -97,9 +101,11 @@ class CollapseMonitor(keras.callbacks.Callback):
         }
         self.per_dimension = per_dimension
         self.warn = warn
+        self.patience = check_count("patience", patience)
         self.history: dict[str, list[float]] = {}
         self.report: CollapseReport | None = None
         self._warned: set[str] = set()
+        self._settled = 0
 
     def on_train_begin(self, logs=None):
         """Checks the data against the model."""
@@ -107,46 +113,51 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds the scalars of a report to the logs, if due."""
-        due = (epoch + 1) % self.every == 0
-        values = self._observe(epoch) if due else dict.fromkeys(self._names(), math.nan)
-        if logs is not None:
-            logs.update(values)
+        self._settled = 0 if unsettled(self.model) else self._settled + 1
+        if (epoch + 1) % self.every == 0:
+            values = self._observe(epoch)
+            if logs is not None:
+                logs.update(values)
 
-    def _names(self) -> list[str]:
-        return scalar_names(self.model.num_components, self.model.latent_dim if self.per_dimension else 0)
+    def log_names(self, model) -> list[str]:
+        """Returns the names that reports on a model add to the logs.
+
+        Args:
+            model: `VAE` in training.
+        """
+        return scalar_names(model.num_components, model.latent_dim if self.per_dimension else 0)
 
     def _observe(self, epoch: int) -> dict[str, float]:
         self.report = collapse_report(self.model, self.data, **self.options)
-        values = scalars(self.report, self._names())
+        values = scalars(self.report, self.log_names(self.model))
         for name, value in {"epoch": float(epoch + 1), **values}.items():
             self.history.setdefault(name, []).append(value)
-        if self.warn:
-            self._warn_of(signs_of_collapse(self.report, warming=self._warming()), epoch)
+        if self.warn and self._settled >= self.patience:
+            self._warn_of(signs_of_collapse(self.report), epoch)
         return values
 
-    def _warming(self) -> bool:
-        active = getattr(self.model, "num_active", None)
-        return active is not None and int(active.numpy()) < self.model.num_components
-
-    def _warn_of(self, signs: dict[str, str], epoch: int):
-        for kind, text in signs.items():
-            if kind not in self._warned:
+    def _warn_of(self, signs: dict[str, Sign], epoch: int):
+        for kind, sign in signs.items():
+            if sign.certain and kind not in self._warned:
                 self._warned.add(kind)
-                warnings.warn(f"{kind} (epoch {epoch + 1}): {text}", stacklevel=2)
+                warnings.warn(f"{kind} (epoch {epoch + 1}): {sign}", stacklevel=2)
 
 
 def scalars(report: CollapseReport, names=None) -> dict[str, float]:
-    """Returns scalars of a report by name, NaN for missing ones.
+    """Returns scalars of a report by name, without missing ones.
 
     Args:
         report: `CollapseReport` with the scalars.
         names: names of the scalars; None is `scalar_names`.
     """
     entries = report.as_dict()
-    return {
-        name: float(SCALARS[name](report)) if name in SCALARS else entries.get(name, math.nan)
-        for name in names or scalar_names(len(report.usage))
-    }
+    values = {name: float(scalar(report)) for name, scalar in SCALARS.items() if name not in MIXTURE_SCALARS}
+    if len(report.usage) > 1:
+        values |= {name: float(SCALARS[name](report)) for name in MIXTURE_SCALARS}
+    values = {**entries, **values}
+    if math.isnan(report.reliance) and math.isfinite(report.reconstruction):  # every batch is one row
+        del values["reliance"]
+    return {name: values[name] for name in names or scalar_names(len(report.usage)) if name in values}
 
 
 def scalar_names(num_components: int, num_dimensions: int = 0) -> list[str]:
@@ -162,53 +173,3 @@ def scalar_names(num_components: int, num_dimensions: int = 0) -> list[str]:
     if num_components > 1:
         names += [f"{name}_{m}" for name in COMPONENT_SCALARS for m in range(num_components)]
     return names + [f"kl_per_dimension_{m}_{d}" for m in range(num_components) for d in range(num_dimensions)]
-
-
-def signs_of_collapse(report: CollapseReport, *, warming=False) -> dict[str, str]:
-    """Returns the kinds of collapse in a report, with evidence and remedies.
-
-    Args:
-        report: `CollapseReport` to read.
-        warming: whether the model is in its warm start, when component collapse is not reported.
-    """
-    signs = _signs_in_codes(report)
-    if len(report.usage) > 1 and not warming:
-        in_components = _signs_in_components(report)
-        if "Posterior collapse" in signs:
-            in_components.pop("Identical components", None)  # all are the prior
-        signs.update(in_components)
-    return signs
-
-
-def _signs_in_codes(report) -> dict[str, str]:
-    evidence = (
-        f"KL(Q(z|x) || p(z)) is {report.kl:.3g} nats, {report.active_units} latent dimensions are active, I(x; z) is "
-        f"{report.mutual_information:.3g} nats ({report.mutual_information_batch:.3g} within minibatches of "
-        f"{report.batch_size}), and log p(x|z) loses {report.reliance:.3g} nats with the code of another observation "
-        f"({report.num_observations} observations)."
-    )
-    # The mean of a mixture may be constant while its components vary: then no active unit is no evidence.
-    inactive = report.active_units == 0 and len(report.usage) == 1
-    if inactive or min(report.kl, report.mutual_information) < MIN_KL:
-        return {"Posterior collapse": f"the codes say next to nothing of the observations. {evidence} {REMEDIES}"}
-    if report.reliance < MIN_RELIANCE:
-        return {"The decoder ignores z": f"the codes differ, but it does not use them. {evidence} {REMEDIES}"}
-    return {}
-
-
-def _signs_in_components(report) -> dict[str, str]:
-    signs = {}
-    floor = min(MIN_USAGE, 0.5 / len(report.usage))
-    unused = [f"{usage:.3g} of component {m}" for m, usage in enumerate(report.usage) if usage < floor]
-    if unused:
-        signs["Component collapse"] = (
-            f"the mean weight alpha is {', '.join(unused)}, where 1/M is {1 / len(report.usage):.3g}; "
-            f"I(m; z|x) is {report.component_information:.3g} nats. {MIXTURE_REMEDIES}"
-        )
-    m, j, divergence = diagnostics.closest_components(report.component_kl)
-    if divergence < MIN_COMPONENT_KL:
-        signs["Identical components"] = (
-            f"KL between components {m} and {j} is {divergence:.3g} nats, I(m; z|x) is "
-            f"{report.component_information:.3g} nats of at most {report.mixing_entropy:.3g}. {MIXTURE_REMEDIES}"
-        )
-    return signs

@@ -3,7 +3,6 @@
 Letters: N observations, B minibatch, S draws from each component, M components, D latent dimensions, C codes.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,51 +14,12 @@ from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import densities, diagnostics
+from rme_tf.evaluation.collapse_advice import advice_for
+from rme_tf.evaluation.collapse_values import CollapseReport
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 from rme_tf.posteriors import MixturePosterior
 
 CHUNK = 2**21  # values in a table of the densities of components, which bounds the memory
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CollapseReport:
-    """Information in the posterior, in its components, and in the decoder.
-
-    All values are means over observations in nats, except counts, `usage` and `largest_share`.
-    """
-
-    num_observations: int  # N: also the size of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n)
-    batch_size: int  # minibatch size B of `mutual_information_batch`
-    kl: float  # E_Q[log Q(z|x) - log p(z)]
-    kl_aggregate: float  # KL(q(z) || p(z)) = kl - mutual_information
-    kl_per_component: np.ndarray  # KL(q_m || p)  [M]
-    kl_per_dimension: np.ndarray | None  # closed form  [M, D]; None unless q is a diagonal Gaussian and p N(0, I)
-    active_units: int  # of D
-    mutual_information: float  # I_q(x; z), at most log N, and underestimated near log N
-    mutual_information_batch: float  # I_q(x; z) within minibatches of B, at most log B
-    mixing_entropy: float  # mean_x H(alpha(x))
-    usage_entropy: float  # H(mean_x alpha(x)); the difference of the two is I(m; x)
-    usage: np.ndarray  # mean_x alpha_m(x)  [M]
-    largest_share: np.ndarray  # fraction of observations whose largest weight is alpha_m; ties are split  [M]
-    component_kl: np.ndarray  # KL(q_m || q_j)  [M, M]
-    component_information: float  # I(m; z|x), from the densities of the components
-    reconstruction: float  # E_Q[log p(x|z)]
-    prior_log_likelihood: float  # E_p[log p(x|z)], for codes that are independent of x
-    reliance: float  # loss of log p(x|z) with the code of another observation; NaN if every batch is one row
-
-    def as_dict(self) -> dict[str, float]:
-        """Returns a dict of floats, with an entry for each array entry.
-
-        The names of array entries are such as `usage_0` or `component_kl_0_1`. Values of None are left out.
-        """
-        flat = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value is None:
-                continue
-            for index, entry in np.ndenumerate(value):
-                flat["_".join([field.name, *map(str, index)])] = float(entry)
-        return flat
 
 
 class Draws(NamedTuple):
@@ -106,6 +66,7 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         **_codes(model, draws),
         **_mixture(draws),
         **_decoder(draws),
+        advice=advice_for(model),
     )
 
 
@@ -188,9 +149,9 @@ def _draw_all(model, batches, num_samples: int, seed: int) -> Draws:
     return Draws(*(np.concatenate(column, axis=0 if i < 2 else 1) for i, column in enumerate(columns)))
 
 
-def _mean(draws: Draws, values) -> float:
-    """Returns mean_n sum_m alpha_nm mean_s of values [S, N, M]."""
-    return float(np.mean(np.sum(np.exp(draws.log_alpha) * values.mean(axis=0, dtype=np.float64), axis=-1)))
+def _of_each(draws: Draws, values):
+    """Returns sum_m alpha_nm mean_s of values [S, N, M], for each observation [N]."""
+    return np.sum(np.exp(draws.log_alpha) * values.mean(axis=0, dtype=np.float64), axis=-1)
 
 
 # The parts of a report.
@@ -204,10 +165,13 @@ def _information(model, draws: Draws, batch_size: int) -> dict:
         return np.moveaxis(values, 0, -1).reshape(num_observations, -1)  # [N, M*S]
 
     weights = np.repeat(np.exp(draws.log_alpha) / num_samples, num_samples, axis=-1)  # [N, M*S]
+    kl = _of_each(draws, log_q - draws.log_prior)
     return {
-        "kl": _mean(draws, log_q - draws.log_prior),
-        "kl_aggregate": _mean(draws, aggregate - draws.log_prior),
+        "kl": float(kl.mean()),
+        "kl_standard_error": diagnostics.standard_error(kl),
+        "kl_aggregate": float(_of_each(draws, aggregate - draws.log_prior).mean()),
         "mutual_information": diagnostics.mutual_information(rows(log_q), rows(aggregate), weights),
+        "mutual_information_standard_error": diagnostics.standard_error(_of_each(draws, log_q - aggregate)),
         "mutual_information_batch": diagnostics.mutual_information(rows(log_q), rows(minibatch), weights),
     }
 
@@ -249,8 +213,10 @@ def _codes(model, draws: Draws) -> dict:
     per_dimension = None
     if model.posterior_family.diagonal_gaussian and isinstance(model.prior, priors.StandardNormal):
         per_dimension = diagnostics.kl_per_dimension(means, stddevs)
+    variance = diagnostics.code_variance(np.exp(draws.log_alpha), means)
     return {
-        "active_units": diagnostics.active_units(np.exp(draws.log_alpha), means),
+        "active_units": int(np.sum(variance > diagnostics.ACTIVE_VARIANCE)),
+        "code_variance": variance,
         "kl_per_component": np.mean(log_q - draws.log_prior, axis=(0, 1), dtype=np.float64),
         "kl_per_dimension": per_dimension,
     }
@@ -263,8 +229,10 @@ def _mixture(draws: Draws) -> dict:
         "mixing_entropy": diagnostics.mixing_entropy(alpha),
         "usage_entropy": diagnostics.mixing_entropy(usage.mean[np.newaxis]),
         "usage": usage.mean,
+        "usage_standard_error": diagnostics.standard_error(alpha),
         "largest_share": usage.largest,
         "component_kl": diagnostics.component_kl(draws.log_q_all),
+        "component_kl_standard_error": diagnostics.component_kl_standard_error(draws.log_q_all),
         "component_information": diagnostics.component_divergence(draws.log_q_all, alpha),
     }
 
@@ -273,8 +241,10 @@ def _decoder(draws: Draws) -> dict:
     reconstruction = np.sum(np.exp(draws.log_alpha) * draws.log_lik, axis=-1)  # [S, N]
     loss = reconstruction - draws.shuffled_log_lik
     paired = loss[np.isfinite(loss)]  # rows with the code of another row
+    of_each = loss.mean(axis=0, dtype=np.float64)  # samples
     return {
         "reconstruction": float(reconstruction.mean(dtype=np.float64)),
         "prior_log_likelihood": float(draws.prior_log_lik.mean(dtype=np.float64)),
         "reliance": float(paired.mean(dtype=np.float64)) if paired.size else float("nan"),
+        "reliance_standard_error": diagnostics.standard_error(of_each[np.isfinite(of_each)]),
     }

@@ -21,8 +21,35 @@ def active_units(weights, means) -> int:
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
     """
-    mixture_means = np.einsum("nm,nmd->nd", weights, means)
-    return int(np.sum(np.var(mixture_means, axis=0, ddof=1) > ACTIVE_VARIANCE))
+    return int(np.sum(code_variance(weights, means) > ACTIVE_VARIANCE))
+
+
+def code_variance(weights, means):
+    """Returns Var_x(E_Q[z_d]) of each latent dimension d. Shape [D].
+
+    Args:
+        weights: mixing weights alpha. Shape [N, M].
+        means: means of the components. Shape [N, M, D].
+    """
+    return np.var(np.einsum("nm,nmd->nd", weights, means), axis=0, ddof=1)
+
+
+def standard_error(values):
+    """Returns the standard error of the mean over observations.
+
+    NaN for fewer than two observations.
+
+    Args:
+        values: Shape [N] or [N, ...].
+
+    Returns:
+        A float for values [N], else an array [...].
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan) if values.ndim > 1 else math.nan
+    error = values.std(axis=0, ddof=1) / math.sqrt(len(values))
+    return error if values.ndim > 1 else float(error)
 
 
 def mixing_entropy(weights) -> float:
@@ -134,9 +161,22 @@ def component_kl(log_q_all):
     Returns:
         kl: KL with indices [m, j], zero on the diagonal. Shape [M, M].
     """
+    return np.mean(_log_ratios(log_q_all), axis=(0, 1))  # samples, observations
+
+
+def component_kl_standard_error(log_q_all):
+    """Returns the standard errors of `component_kl` over observations, in nats. Shape [M, M].
+
+    Args:
+        log_q_all: log q_j(z_m), where component m drew z_m. Shape [S, N, M, M].
+    """
+    return standard_error(np.mean(_log_ratios(log_q_all), axis=0))  # samples
+
+
+def _log_ratios(log_q_all):
+    """Returns log q_m(z_m) - log q_j(z_m). Shape [S, N, M, M]."""
     log_q_all = np.asarray(log_q_all, np.float64)
-    log_q = np.diagonal(log_q_all, axis1=-2, axis2=-1)[..., np.newaxis]  # log q_m(z_m)
-    return np.mean(log_q - log_q_all, axis=(0, 1))  # samples, observations
+    return np.diagonal(log_q_all, axis1=-2, axis2=-1)[..., np.newaxis] - log_q_all
 
 
 def component_divergence(log_q_all, weights) -> float:

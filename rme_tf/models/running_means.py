@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+LOGGED = ("loss", "elbo", "reconstruction", "kl")
+LOGGED_COMPONENTS = 16  # largest number of components with values in the epoch log
+
 
 class RunningMeans(keras.metrics.Metric):
     """Means of several quantities over all observations since the last reset.

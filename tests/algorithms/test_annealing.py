@@ -48,6 +48,22 @@ def test_a_delay_is_at_the_start_and_then_moves_the_rise(name):
 
 
 @every_annealing
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (1.0, 0.25), (0.5, 0.5)])
+def test_a_schedule_is_over_from_the_step_on_after_which_the_weight_stays(name, ends):
+    start, end = ends
+    annealing = ANNEALINGS[name](steps=7, start=start, end=end, delay=3)
+    steps = range(50)
+    away = np.abs(weights(annealing, steps) - end) > 0.01 * abs(end - start) + 1e-6
+    last = max(np.flatnonzero(away), default=-1)
+    over = [annealing.is_over(step) for step in steps]
+    assert over == sorted(over)  # once and for all
+    assert over[-1]
+    assert not any(over[: last + 1])
+    if start != end:
+        assert over.index(True) <= last + 2 + annealing.steps  # the end of the cycle, which rests at `end`
+
+
+@every_annealing
 def test_the_configuration_survives(name):
     annealing = ANNEALINGS[name](steps=7, start=0.2, end=0.7, delay=3)
     assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(annealing)) == annealing

@@ -105,6 +105,7 @@ def test_every_diagnostic_is_that_of_the_standard_normal_where_they_are_the_same
     own, normal = (dataclasses.asdict(collapse_report(model, x, num_samples=2)) for model in models)
     assert own.pop("kl_per_dimension") is None  # the dimensions are dependent
     assert normal.pop("kl_per_dimension") is not None
+    assert own.pop("advice") == normal.pop("advice")
     for name, value in normal.items():
         np.testing.assert_allclose(own[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
