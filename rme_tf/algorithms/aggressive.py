@@ -94,6 +94,9 @@ class StopAggressive(keras.callbacks.Callback):
         monitor: name in the epoch's logs: "mi", which `CollapseMonitor` before it in the list of callbacks adds.
         best: best value of the diagnostic before a training that is resumed.
 
+    Attributes:
+        may_wait: whether epochs without the diagnostic are passed over, since an earlier callback adds it in others.
+
     References:
         He et al. (2019), https://arxiv.org/abs/1901.05534: the mutual information on the validation set.
     """
@@ -102,6 +105,7 @@ class StopAggressive(keras.callbacks.Callback):
         super().__init__()
         self.monitor = monitor
         self.best = best
+        self.may_wait = False
 
     def on_epoch_end(self, epoch, logs=None):
         """Compares with the best epoch so far.
@@ -110,6 +114,8 @@ class StopAggressive(keras.callbacks.Callback):
             ValueError: if the logs do not have the diagnostic.
         """
         if self.monitor not in (logs or {}):
+            if self.may_wait:
+                return
             raise ValueError(
                 f"`monitor` must be in the logs: put a CollapseMonitor before it. Received: {self.monitor!r}; "
                 f"there are {sorted(logs or {})}."

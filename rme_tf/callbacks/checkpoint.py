@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rme_tf.callbacks.variable_checkpoints import restore
 from rme_tf.core.files import read_json, write_json
+from rme_tf.models.epoch_logs import append
 from rme_tf.networks.copies import refresh
 
 
@@ -44,7 +45,7 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         }
         self.checkpoint = tf.train.Checkpoint(**self.parts)
         self.manager = tf.train.CheckpointManager(self.checkpoint, str(self.directory), max_to_keep=1)
-        self.trained = model.epochs_trained
+        self.trained, self.names = model.epochs_trained, list(model.metrics_names)
         self.history: dict[str, list] = {}
         if self.manager.latest_checkpoint:
             self._restore(self.manager.latest_checkpoint)
@@ -75,8 +76,6 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Adds the epoch to the history and saves a checkpoint."""
         logs = {**(logs or {}), "seconds": time.perf_counter() - self._start}
-        before = max(map(len, self.history.values()), default=0)
-        for name in {**self.history, **logs}:
-            self.history.setdefault(name, [math.nan] * before).append(float(logs.get(name, math.nan)))
+        append(self.history, logs, self.names)
         write_json(self.directory / "history.json", self.history)  # before the checkpoint: a restore truncates it
         self.manager.save(checkpoint_number=self.epoch)

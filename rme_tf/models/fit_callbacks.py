@@ -10,6 +10,8 @@ import tensorflow as tf
 from rme_tf.algorithms.aggressive import StopAggressive
 from rme_tf.core.types import LogProbs
 from rme_tf.models.best_epochs import BestEpochs, MixtureAtTheEnd, is_whole
+from rme_tf.models.epoch_lines import EpochLines
+from rme_tf.models.epoch_logs import CompleteColumns, CompleteHistory, drop_missing
 
 NON_FINITE_TERMS = (
     "log alpha(x), from the mixing network",
@@ -105,7 +107,8 @@ def prepared_callbacks(model, callbacks=None) -> list:
     For a callback that monitors a bound, such as `EarlyStopping("val_elbo")`, the mode "auto" becomes "max": Keras only
     knows the direction of metrics that it compiles. Epochs of the warm start are not best epochs: see `BestEpochs`.
 
-    There are warnings for aggressive training without an end, and for callbacks that store the logs (Keras's loggers,
+    Names without a value in an epoch are not in its logs: see `epoch_logs`. There are warnings for aggressive training
+    without an end, and for callbacks that store the logs (Keras's loggers,
     or with `keeps_logs`) before a later callback, with `adds_to_logs`, adds to them.
 
     Args:
@@ -119,7 +122,49 @@ def prepared_callbacks(model, callbacks=None) -> list:
     for text in (_endless(model, callbacks), _too_early(callbacks)):
         if text:
             warnings.warn(text, stacklevel=3)  # at the call of `fit`
-    return [FitCallback(callbacks), *callbacks, MixtureAtTheEnd()]
+    names = log_names(model, callbacks)
+    for index, callback in enumerate(callbacks):
+        if isinstance(callback, StopAggressive):
+            callback.may_wait = callback.monitor in log_names(model, callbacks[:index])
+    columns = [
+        [CompleteColumns(callback, names), callback] if isinstance(callback, keras.callbacks.CSVLogger) else callback
+        for callback in callbacks
+    ]
+    history = [] if _has(callbacks, keras.callbacks.History) else [CompleteHistory(names)]
+    ours = [MixtureAtTheEnd(), *history]
+    return [FitCallback(callbacks), *printing_callbacks(model, [*keras.tree.flatten(columns), *ours], names)]
+
+
+def printing_callbacks(model, callbacks=None, names=None):
+    """Returns callbacks with `EpochLines`, unless one of them prints the progress.
+
+    Args:
+        model: `VAE` in training or evaluation.
+        callbacks: callbacks of a `fit` or an `evaluate`.
+        names: names of the library's logs; None is the model's.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
+    if _has(callbacks, keras.callbacks.ProgbarLogger):
+        return callbacks
+    return [*callbacks, EpochLines(log_names(model) if names is None else names)]
+
+
+def log_names(model, callbacks=()) -> list[str]:
+    """Returns the names of the library's logs of an epoch, without `val_`.
+
+    Args:
+        model: `VAE` in training.
+        callbacks: callbacks, of which some have `log_names(model)`, the names that they add to the logs.
+    """
+    added = (callback.log_names(model) for callback in callbacks if hasattr(callback, "log_names"))
+    return [*model.metrics_names, *(name for names in added for name in names)]
+
+
+def _has(callbacks, kind: type) -> bool:
+    """Returns whether a callback is of a class."""
+    return any(isinstance(callback, kind) for callback in callbacks)
 
 
 def _endless(model, callbacks) -> str:
@@ -158,6 +203,7 @@ class FitCallback(keras.callbacks.Callback):
 
     def __init__(self, callbacks=()):
         super().__init__()
+        self.callbacks = callbacks
         self.best_epochs = BestEpochs(callbacks)
         self._first = 0
 
@@ -175,11 +221,19 @@ class FitCallback(keras.callbacks.Callback):
         if logs is not None:
             where = f"at batch {batch}" if batch == self._first else f"at one of the batches {self._first} to {batch}"
             stop_if_not_finite(self.model, logs["loss"], where)
+            drop_missing(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Counts the completed epoch."""
+        """Counts the epoch, and removes missing values from its logs."""
         self.model.epochs_trained.assign_add(1)
+        drop_missing(logs)
 
     def close(self):
-        """Restores the user's callbacks after `fit`, or after its error."""
+        """Restores the user's callbacks after `fit`, and calls their `after_fit`.
+
+        An error in `fit` does not prevent it.
+        """
         self.best_epochs.release()
+        for callback in self.callbacks:
+            if hasattr(callback, "after_fit"):
+                callback.after_fit()

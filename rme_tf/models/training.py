@@ -23,15 +23,13 @@ from rme_tf.models.fit_callbacks import (
     check_compiled,
     first_non_finite,
     prepared_callbacks,
+    printing_callbacks,
     refuse_weights,
     refuse_weights_in,
 )
-from rme_tf.models.running_means import RunningMeans, all_named
+from rme_tf.models.running_means import LOGGED, LOGGED_COMPONENTS, RunningMeans, all_named
 from rme_tf.models.single_batches import BatchwiseModel
 from rme_tf.models.step_groups import GroupedModel
-
-LOGGED = ("loss", "elbo", "reconstruction", "kl")
-LOGGED_COMPONENTS = 16  # largest number of components with lines in the epoch log
 
 
 class TrainableModel(GroupedModel, BatchwiseModel):
@@ -76,7 +74,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     @property
     def num_logged(self) -> int:
-        """Number of components with lines in the epoch log, all or none."""
+        """Number of components with values in the epoch log, all or none."""
         return self.num_components if self.num_components <= LOGGED_COMPONENTS else 0
 
     @property
@@ -146,8 +144,8 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         """Trains like Keras without labels, and returns the `History`.
 
         Arrays are checked against the likelihood's support before the training, `tf.data` batches when they are read.
-        Infinite data need `steps_per_epoch` or `validation_steps`; the length of a generator is not checked. All
-        arguments are described in `keras.Model.fit`.
+        Infinite data need `steps_per_epoch` or `validation_steps`; the length of a generator is not checked. The
+        console has a line an epoch, see `EpochLines`. All arguments are described in `keras.Model.fit`.
 
         Raises:
             ValueError: if the data are empty or infinite, have a wrong shape, or have values outside of the support.
@@ -185,12 +183,14 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             **kwargs: further arguments of `keras.Model.evaluate`.
         """
         refuse_weights(**kwargs)
+        printing = callbacks = kwargs.pop("callbacks", None)
         if not is_validation(kwargs):  # otherwise `fit` has checked x
+            printing = printing_callbacks(self, callbacks)
             x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
             refuse_weights_in(x)
             x, y = as_batches(x, y, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
-        with self.groups_of_evaluation(kwargs.get("callbacks")), data_errors_as_value_errors():
-            return super().evaluate(x, y, **kwargs)
+        with self.groups_of_evaluation(callbacks), data_errors_as_value_errors():
+            return super().evaluate(x, y, callbacks=printing, **kwargs)
 
     def predict(self, x, **kwargs):
         """Returns arrays `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
