@@ -72,6 +72,10 @@ DOCS_REQUIREMENTS = [
     "ipykernel>=7.0",
 ]
 
+# Trackers of runs, for `rme_tf.callbacks.MLflowLogger` and `WandbLogger`.
+MLFLOW_REQUIREMENTS = ["mlflow>=2.20"]
+WANDB_REQUIREMENTS = ["wandb>=0.19"]
+
 # The training steps that the library's are compared with, in `rme_tf.benchmark.jax_steps`.
 BENCHMARK_REQUIREMENTS = ["jax>=0.10,<0.11"]
 
@@ -136,6 +140,7 @@ setup(
     extras_require={
         "benchmark": BENCHMARK_REQUIREMENTS,
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "mlflow": MLFLOW_REQUIREMENTS,
         "onnx": ONNX_REQUIREMENTS,
         "table": TABLE_REQUIREMENTS,
         "text": TEXT_REQUIREMENTS,
@@ -143,5 +148,6 @@ setup(
         "test": TEST_REQUIREMENTS,
         "dev": TEST_REQUIREMENTS + LINT_REQUIREMENTS + DOCS_REQUIREMENTS + PACKAGE_REQUIREMENTS,
         "docs": DOCS_REQUIREMENTS,
+        "wandb": WANDB_REQUIREMENTS,
     },
 )

@@ -169,7 +169,7 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
 
 
 def test_where_a_run_is_kept_does_not_make_it_another():
-    elsewhere = {"overwrite": True, "data_dir": None, "download": False, "tensorboard": True}
+    elsewhere = {"overwrite": True, "data_dir": None, "download": False, "tensorboard": True, "loggers": ("mlflow",)}
     changes = [
         {"out": "a"},
         {"out": "b"},

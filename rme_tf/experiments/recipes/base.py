@@ -21,6 +21,7 @@ from rme_tf.experiments.recipes.part_checks import check_parts
 from rme_tf.experiments.recipes.places import PLACES
 from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
 from rme_tf.experiments.recipes.task import Task
+from rme_tf.experiments.recipes.trackers import TRACKERS
 
 EVALUATION_SEED = 2020  # of binarized images and of importance samples, independent of the run's own seed
 POLICIES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
@@ -70,7 +71,9 @@ class Recipe(ScheduleFields):
             time. The results do not depend on it.
         importance_samples: samples of the reported log-likelihood, over all components.
         more_importance_samples: samples of a second log-likelihood, of the test set only; None for no second one.
-        tensorboard: whether `out`/tensorboard gets the curves too.
+        loggers: trackers that get the curves, samples and fields: "tensorboard" (in `out`/tensorboard), "mlflow",
+            "wandb".
+        tensorboard: whether "tensorboard" is one of the loggers.
         out: directory of the run; a run that is there is resumed.
         overwrite: whether the run in `out` is deleted first; refused where the directory holds anything else.
         smoke: whether the run is one of seconds, on at most a few hundred observations.
@@ -91,7 +94,7 @@ class Recipe(ScheduleFields):
     # Fields that do not identify a run.
     ELSEWHERE: ClassVar[tuple[str, ...]] = (
         *("out", "overwrite", "data_dir", "download"),
-        *("tensorboard", "steps_per_execution"),
+        *("loggers", "tensorboard", "steps_per_execution"),
     )
     # Path fields: only the file name identifies a run, so data may be moved.
     PATHS: ClassVar[tuple[str, ...]] = ()
@@ -120,6 +123,7 @@ class Recipe(ScheduleFields):
     steps_per_execution: int | None = None
     importance_samples: int = 5000
     more_importance_samples: int | None = None
+    loggers: tuple[str, ...] = ()
     tensorboard: bool = False
     out: str = "runs/run"
     overwrite: bool = False
@@ -133,6 +137,8 @@ class Recipe(ScheduleFields):
         for least, names in NEVER_LESS.items():
             self.check_at_least(least, *names)
         check_choice("policy", self.policy, POLICIES)
+        for name in self.loggers:
+            check_choice("loggers", name, tuple(TRACKERS))
         self.check_positive("later_width", "train_minutes")
         self.check_schedule()
         parts = {name: self.choice(name) for name in self.PARTS}

@@ -31,14 +31,15 @@ _FILES = re.compile(
     | (report|comparison)\.html(\.partial)?
     | encoding\.json | (completed|imputed|samples)(_[^/]+)?\.csv
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
-    | tensorboard/(train|validation)/events\.out\.tfevents\.[^/]+
+    | tensorboard/(train|validation|samples)/events\.out\.tfevents\.[^/]+ | (mlflow|wandb)_run\.json(\.partial)?
+    | tensorboard/codes/((codes|labels)\.tsv | sprite\.png | projector_config\.pbtxt)
     | samples/(grid|\d+)\.png | samples/sentences\.txt | encode\.(onnx|tflite)
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?
     | saved_model/((saved_model|fingerprint)\.pb | variables/variables\.{_SHARD} | assets\.extra/tokenizer\.model)""",
     re.VERBOSE,
 )
 _FOLDERS = re.compile(
-    r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation))? | results | samples
+    r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation|samples|codes))? | results | samples
     | saved_model(/(variables|assets|assets\.extra))?""",
     re.VERBOSE,
 )

@@ -23,6 +23,7 @@ from rme_tf.experiments.recipes.factories import make_model
 from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
+from rme_tf.experiments.recipes.trackers import trackers
 from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run, describes_run, read_config, refuse_foreign
 from rme_tf.experiments.runs.time_limits import StopAfter
 from rme_tf.models.vae import VAE
@@ -121,8 +122,8 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     plateau = make_plateau(recipe, model, checkpoint.history, out)
     if plateau is not None:
         callbacks.append(plateau)
-    if recipe.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    names = [*recipe.loggers, *(["tensorboard"] if recipe.tensorboard else [])]
+    callbacks += trackers(names, task, out, recipe.config, checkpoint.history) if names else []
     stop = StopAfter(recipe.train_minutes, checkpoint.history)
     begun = checkpoint.epoch
     for epochs, steps in legs_of(recipe, task.steps_per_epoch):
