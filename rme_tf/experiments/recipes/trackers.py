@@ -32,21 +32,24 @@ def trackers(names: Iterable[str], task: Task, out: pathlib.Path, config: Mappin
         sentences = {"to_text": tokenizer.decode, "choices": {"max_length": task.export_options["max_length"]}}
     showcase = Showcase(task.example, **sentences)
     options = {"params": config, "directory": out, "history": history}
-    return [TRACKERS[name](showcase, task.example, out, options) for name in dict.fromkeys(names)]
+    return [TRACKERS[name](showcase, task, out, options) for name in dict.fromkeys(names)]
 
 
-def _tensorboard(showcase, example, out, options):
+def _tensorboard(showcase, task, out, options):
     del options
-    return TensorBoardLogger(out / "tensorboard", example, showcase=showcase)
+    labels = None
+    if task.labels is not None:
+        labels = [task.labels.names[label] if label >= 0 else "" for label in task.labels.values]
+    return TensorBoardLogger(out / "tensorboard", task.example, labels=labels, showcase=showcase)
 
 
-def _mlflow(showcase, example, out, options):
-    del example
+def _mlflow(showcase, task, out, options):
+    del task
     return MLflowLogger(showcase, experiment=PROJECT, run_name=out.name, **options)
 
 
-def _wandb(showcase, example, out, options):
-    del example
+def _wandb(showcase, task, out, options):
+    del task
     return WandbLogger(showcase, project=PROJECT, name=out.name, **options)
 
 
