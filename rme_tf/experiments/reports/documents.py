@@ -28,6 +28,7 @@ DOCUMENTS = (
     "docs/gaussian.md",
     "docs/gpu.md",
     "docs/images.md",
+    "docs/missing.md",
     "docs/results/digits.md",
     "docs/results/equal_time.md",
     "docs/results/mnist.md",
