@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from rme_tf.core.types import EOS, PAD
+from rme_tf.data.tables import TableEncoding
 from rme_tf.experiments.pages import facts, final_numbers, latent_space, settings
 from rme_tf.experiments.pages.charts import shortened
 from rme_tf.experiments.pages.comparison import difference_text, distinct_names
 from rme_tf.experiments.pages.model_verdicts import COPY
 from rme_tf.experiments.pages.neighbors import ArraySearch, SentenceSearch, stacked
+from rme_tf.experiments.recipes import table_files
 
 # Neighbors.
 
@@ -100,6 +102,20 @@ def test_the_rarest_labels_share_a_color():
     assert len(set(groups)) == 10
     assert groups.count("other") == sum(20 - index for index in range(9, 15))
     assert latent_space.grouped([3, 3, 7]) == ["3", "3", "7"]
+
+
+# Rows of a table.
+
+
+def test_rows_of_a_table_are_words_in_their_own_units():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"age": [20.5, 30.5, None], "color": ["red", "<blue>", "red"]})
+    encoding = TableEncoding.of_frame(frame)
+    texts = table_files.row_texts(encoding, encoding.encode(frame))
+    assert texts == ["age: 20.5, color: red", "age: 30.5, color: <blue>", "age: missing, color: red"]
+    wide = pandas.DataFrame({f"x{index}": [0.5, 1.5] for index in range(10)})
+    encoding = TableEncoding.of_frame(wide)
+    assert table_files.row_texts(encoding, encoding.encode(wide))[0].endswith("x7: 0.5, and 2 more")
 
 
 # Numbers.

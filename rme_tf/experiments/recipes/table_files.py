@@ -132,3 +132,23 @@ def _listed(names) -> str:
     names = list(names)
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + more
+
+
+def row_texts(encoding, x) -> list[str]:
+    """Returns the first cells of each row in words.
+
+    Args:
+        encoding: encoding of the table.
+        x: observations, or their means. Shape [N, F].
+    """
+    frame = encoding.decode(x)
+    more = len(frame.columns) - LISTED
+    ending = f", and {more:,} more" if more > 0 else ""
+    cells = frame.iloc[:, :LISTED].to_dict("records")
+    return [", ".join(f"{name}: {_cell_text(value)}" for name, value in row.items()) + ending for row in cells]
+
+
+def _cell_text(value) -> str:
+    if value is None or str(value) == "nan":
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

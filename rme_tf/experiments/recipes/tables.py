@@ -195,6 +195,7 @@ class TableRecipe(Recipe, ProbeFields):
             export_options={},
             keep=lambda out: keep_encoding(data.encoding, out),
             show=functools.partial(table_files.show, data=data),
+            describe=functools.partial(table_files.row_texts, data.encoding),
             labels=None if labels is None else labels.first({"test": len(example)}).of("test"),
         )
 
