@@ -9,7 +9,7 @@ import yaml
 from built import kind_of
 from rme_tf import ELBO, ImportanceWeighted
 from rme_tf.algorithms import ALGORITHMS
-from rme_tf.experiments import ImageRecipe, Part, TextRecipe, parse, with_fields
+from rme_tf.experiments import IMAGE_RECIPES, ImageRecipe, Part, TextRecipe, parse, with_fields
 from rme_tf.experiments.cli import from_yaml
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.recipes.growth import check_growth
@@ -121,3 +121,15 @@ def test_recorded_runs_grow():
         if not path.name.startswith("benchmark"):
             for record in load_study(path):
                 check_growth({str(path): kind_of(record["config"]).of_config(record["config"])})
+
+
+def test_recipes_of_five_components_draw_one_and_the_paper_s_loop_is_two_arguments_away():
+    drawing = {name for name, recipe in IMAGE_RECIPES.items() if recipe.option("algorithm.components_per_step") == 1}
+    assert drawing == {name for name, recipe in IMAGE_RECIPES.items() if recipe.components == 5} > {"mnist", "folder"}
+    assert all(IMAGE_RECIPES[name].trunk.name == "shared" for name in drawing)
+    with pytest.raises(ValueError, match=r"The paper's loop, .* Expected None for `algorithm.components_per_step`"):
+        with_fields(IMAGE_RECIPES["mnist"], {"algorithm.update": "sequential"})
+    loop = with_fields(
+        IMAGE_RECIPES["mnist"], {"algorithm.update": "sequential", "algorithm.components_per_step": None}
+    )
+    assert loop.option("algorithm.update") == "sequential"

@@ -3,8 +3,17 @@
 The script of the same name in `recipes/` has the purpose of each, and the numbers to expect.
 """
 
+from typing import Any
+
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.recipes.images import ImageRecipe
+
+# One trunk, and one component drawn for each image: ahead of a step with all components at equal time, see
+# docs/results/equal_time.md. `--algorithm.components-per-step None` draws all of them.
+DRAWN: dict[str, Any] = {
+    "trunk": Part("shared"),
+    "algorithm": Part("recursive_mixture", components_per_step=1),
+}
 
 IMAGE_RECIPES: dict[str, ImageRecipe] = {
     "celeba": ImageRecipe(
@@ -16,6 +25,7 @@ IMAGE_RECIPES: dict[str, ImageRecipe] = {
         decoder=Part("dcgan"),
         latent_dim=64,
         components=5,
+        **DRAWN,
         epochs=50,
         optimizer=Part("adam", learning_rate=5e-4, global_clipnorm=500.0),
         test_size=1_000,
@@ -30,6 +40,7 @@ IMAGE_RECIPES: dict[str, ImageRecipe] = {
         decoder=Part("resnet"),
         latent_dim=128,
         components=5,
+        **DRAWN,
         epochs=200,
         optimizer=Part("adam", learning_rate=5e-4, global_clipnorm=200.0),
         test_size=1_000,
@@ -42,6 +53,7 @@ IMAGE_RECIPES: dict[str, ImageRecipe] = {
         decoder=Part("gated_conv"),
         latent_dim=40,
         components=5,
+        **DRAWN,
         epochs=100,
         out="runs/fashion_mnist",
     ),
@@ -56,18 +68,20 @@ IMAGE_RECIPES: dict[str, ImageRecipe] = {
         decoder=Part("dcgan"),
         latent_dim=64,
         components=5,
+        **DRAWN,
         epochs=50,
         optimizer=Part("adam", learning_rate=5e-4, global_clipnorm=500.0),
         importance_samples=500,
         out="runs/folder",
     ),
-    "mnist": ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, out="runs/mnist"),
+    "mnist": ImageRecipe(dataset="mnist", latent_dim=20, components=5, epochs=50, **DRAWN, out="runs/mnist"),
     "omniglot": ImageRecipe(
         dataset="omniglot",
         encoder=Part("gated_conv"),
         decoder=Part("gated_conv"),
         latent_dim=64,
         components=5,
+        **DRAWN,
         epochs=200,
         optimizer=Part("adam", learning_rate=5e-4),
         out="runs/omniglot",
@@ -109,6 +123,7 @@ IMAGE_RECIPES: dict[str, ImageRecipe] = {
         decoder=Part("resnet"),
         latent_dim=64,
         components=5,
+        **DRAWN,
         epochs=100,
         optimizer=Part("adam", learning_rate=5e-4, global_clipnorm=200.0),
         test_size=1_000,

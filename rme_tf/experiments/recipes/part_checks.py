@@ -38,7 +38,7 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
         part = fitting_algorithm(slot, parts[name], components) if name == "algorithm" else parts[name]
         slot.check(part, **supplied)
         if part.options.get("components_per_step") is not None:
-            check_count("algorithm.components_per_step", part.options["components_per_step"], most=components)
+            check_drawn(part, components)
     refining = sorted(name for name, kind in ALGORITHMS.items() if "refinement" in kind.honors)
     if parts["refinement"].name is not None and parts["algorithm"].name not in refining:
         raise ValueError(f"`refinement` needs an algorithm of {refining}. Received: {parts['algorithm'].name!r}.")
@@ -46,6 +46,16 @@ def check_parts(slots: Mapping[str, Slot], parts: Mapping[str, Part], latent_dim
     if groups is not None and latent_dim % groups:
         raise ValueError(
             f"`algorithm.free_bits.groups` must divide the latent dimensions. Received: {groups} of {latent_dim}."
+        )
+
+
+def check_drawn(algorithm: Part, components: int) -> None:
+    """Checks the number of components of a step."""
+    drawn = check_count("algorithm.components_per_step", algorithm.options["components_per_step"], most=components)
+    if algorithm.options.get("update") == "sequential" and drawn < components:
+        raise ValueError(
+            "The paper's loop, `algorithm.update` 'sequential', trains every component in each step. Expected None for "
+            f"`algorithm.components_per_step`. Received: {drawn}."
         )
 
 
