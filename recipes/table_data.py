@@ -14,7 +14,7 @@ The run's directory receives `encoding.json` (columns, units and levels), the me
 
 from rme_tf import experiments
 
-TABLE_DATA = experiments.TableRecipe(out="runs/table_data")
+TABLE_DATA = experiments.TABLE_RECIPES["table_data"]
 
 if __name__ == "__main__":
     experiments.main(TABLE_DATA, __doc__)

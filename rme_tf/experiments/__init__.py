@@ -12,6 +12,7 @@ from rme_tf.experiments.recipes.image_settings import IMAGE_RECIPES
 from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.published import HE_2019, HE_2019_DOCUMENTS, he_2019
 from rme_tf.experiments.recipes.run import Run
+from rme_tf.experiments.recipes.table_settings import TABLE_RECIPES
 from rme_tf.experiments.recipes.tables import TableRecipe
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
@@ -35,6 +36,7 @@ __all__ = [
     "Recipe",
     "Run",
     "StudyFields",
+    "TABLE_RECIPES",
     "TEXT_RECIPES",
     "TableRecipe",
     "TextRecipe",

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rme_tf.core.registry import lookup
-from rme_tf.experiments.commands.samples import write_images, write_sentences
+from rme_tf.experiments.commands.samples import write_images, write_rows, write_sentences
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.image_settings import IMAGE_RECIPES
 from rme_tf.experiments.recipes.images import ImageRecipe
+from rme_tf.experiments.recipes.table_settings import TABLE_RECIPES
+from rme_tf.experiments.recipes.tables import TableRecipe
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
 
@@ -41,6 +43,18 @@ KINDS: dict[str, Kind] = {
         by_size=True,
         sample=write_images,
         examples=("--path photos", "--dataset mnist --components 5 --epochs 50", "--recipe fashion_mnist --smoke"),
+    ),
+    "table": Kind(
+        title="the rows of a table, a CSV or Parquet file",
+        recipe=TableRecipe,
+        recipes=TABLE_RECIPES,
+        path="path",
+        of_path="table_data",
+        dataset="table",
+        elsewhere=(),
+        by_size=False,
+        sample=write_rows,
+        examples=("--path table.csv --label class", "--table wine --latent-dim 2", "--table iris --smoke"),
     ),
     "text": Kind(
         title="sentences, one a line",

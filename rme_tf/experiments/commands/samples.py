@@ -8,6 +8,8 @@ from PIL import Image
 
 from rme_tf import plots
 from rme_tf.data import text
+from rme_tf.data.tables import TableEncoding
+from rme_tf.experiments.recipes.table_files import ENCODING, samples
 from rme_tf.experiments.recipes.tokenizers import KEPT
 from rme_tf.models.vae import VAE
 
@@ -42,6 +44,26 @@ def write_images(model: VAE, run: pathlib.Path, recipe, *, count: int, seed: int
             Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(paths[-1])
     plots.save(plots.image_grid(np.stack(first), min(COLUMNS, count)), paths[0])
     return paths
+
+
+def write_rows(model: VAE, run: pathlib.Path, recipe, *, count: int, seed: int, out: pathlib.Path) -> list:
+    """Writes rows drawn from p(x), in the original levels and units.
+
+    Args:
+        model: trained model.
+        run: directory of the run, with its encoding.
+        recipe: recipe of the run.
+        count: number of rows.
+        seed: seed of the draws.
+        out: directory of the file.
+
+    Returns:
+        paths: path of the file, in a list.
+    """
+    del recipe
+    path = out / "samples.csv"
+    samples(model, TableEncoding.load(run / ENCODING), count, seed).to_csv(path, index=False)
+    return [path]
 
 
 def write_sentences(model: VAE, run: pathlib.Path, recipe, *, count: int, seed: int, out: pathlib.Path) -> list:

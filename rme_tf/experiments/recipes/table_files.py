@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import plots
-from rme_tf.data.tables import TableData
+from rme_tf.data.tables import TableData, TableEncoding
 from rme_tf.data.tables.frames import import_pandas
 from rme_tf.evaluation.imputation import impute, impute_mean
 from rme_tf.experiments.recipes.code_figures import codes_by_label
@@ -16,6 +16,7 @@ from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.run_names import plain_name
 
+ENCODING = "encoding.json"  # in the directory of a run
 NUM_SAMPLES = 1000
 SEED = 2020
 LISTED = 8  # columns in a line
@@ -61,7 +62,9 @@ def show(runs: Mapping[str, Run], out: pathlib.Path, *, data: TableData) -> None
     out.mkdir(parents=True, exist_ok=True)
     for name, run in runs.items():
         end = f"_{plain_name(name)}.csv" if len(runs) > 1 else ".csv"
-        samples(run.model, data, 10 if run.recipe.smoke else NUM_SAMPLES).to_csv(out / f"samples{end}", index=False)
+        samples(run.model, data.encoding, 10 if run.recipe.smoke else NUM_SAMPLES).to_csv(
+            out / f"samples{end}", index=False
+        )
         if data.has_missing:
             numbers = {
                 "num_draws": getattr(run.recipe, "draws", 1),
@@ -78,18 +81,18 @@ def show(runs: Mapping[str, Run], out: pathlib.Path, *, data: TableData) -> None
         plots.save(figure, out / f"{name}.png")
 
 
-def samples(model, data: TableData, num_samples: int, seed: int = SEED):
+def samples(model, encoding: TableEncoding, num_samples: int, seed: int = SEED):
     """Returns draws from p(x) as a data frame, in the original units.
 
     Args:
         model: trained `VAE`.
-        data: table of the model.
+        encoding: encoding of the model's table.
         num_samples: number of draws.
         seed: seed of the draws.
     """
     of_z, of_x = tf.unstack(tf.random.split([seed, 0], 2))
     z = model.prior.distribution().sample(num_samples, seed=of_z)
-    return data.encoding.decode(model.decode(z).sample(seed=of_x).numpy())
+    return encoding.decode(model.decode(z).sample(seed=of_x).numpy())
 
 
 def imputations(model, data: TableData, *, num_draws: int, importance_samples: int, seed: int = SEED):

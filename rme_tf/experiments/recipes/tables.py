@@ -33,7 +33,6 @@ from rme_tf.experiments.recipes.task import Task
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.networks import DECODERS, ENCODERS
 
-ENCODING = "encoding.json"  # in the directory of a run
 EMBEDDED_LABEL = "class"
 EVALUATION_BATCH = 256
 MOST_CLASSES = 50  # of a label in figures and probes; a label of more values is no class
@@ -240,7 +239,7 @@ def keep_encoding(encoding: TableEncoding, out: pathlib.Path) -> None:
     Raises:
         ValueError: if the directory has another encoding, whose entries stand for other cells.
     """
-    path = out / ENCODING
+    path = out / table_files.ENCODING
     if path.exists() and TableEncoding.load(path) != encoding:
         raise ValueError(f"The table gives another encoding than {path}. Choose another `out`, or pass `overwrite`.")
     encoding.save(path)
