@@ -91,9 +91,9 @@ def use(programs: pathlib.Path, folder: pathlib.Path) -> None:
     """Trains, evaluates, draws and exports in a folder, by the commands of the wheel."""
     rme = programs / "rme"
     printed, _ = run(programs / "python", "-c", IMPORTED, cwd=folder)
-    for line in printed.splitlines()[-2:]:
-        if not line.startswith(str(programs.parent)):
-            raise SystemExit(f"Expected the package of the wheel. Received: {line}")
+    packages = [line for line in printed.splitlines() if line.endswith("__init__.py")]
+    if len(packages) != 2 or not all(line.startswith(str(programs.parent)) for line in packages):
+        raise SystemExit(f"Expected the packages of the wheel. Received: {packages}")
     answered = [run(rme, "--help", cwd=folder), run(rme, "train", "images", "--help", cwd=folder, quiet=True)]
     answered += [run(rme, "train", "images", "--epohcs", "3", cwd=folder, status=2), run(rme, "datasets", cwd=folder)]
     slow = [seconds for _, seconds in answered if seconds > SECONDS]
