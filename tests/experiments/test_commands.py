@@ -18,6 +18,7 @@ from rme_tf.experiments.commands import training
 from rme_tf.experiments.commands.finished import recipe_of
 from rme_tf.experiments.commands.kinds import KINDS
 from rme_tf.experiments.runs import side_by_side
+from rme_tf.experiments.runs.run_folder import contents
 
 NETWORKS = ["--encoder", "mlp", "--decoder", "mlp", "--encoder.units", "8", "--decoder.units", "8"]
 TINY = [*NETWORKS, "--components", "2", "--latent-dim", "3", "--optimizer", "sgd", "--algorithm.warm-start-epochs", "0"]
@@ -76,7 +77,8 @@ def test_a_finished_run_is_evaluated_as_it_was(run, rme):
 def test_more_importance_samples_tighten_the_bound(rme, run):
     values = {}
     for count in (2, 200):
-        rme("evaluate", "run", "--samples", str(count), "--out", "numbers.json")
+        printed = rme("evaluate", "run", "--samples", str(count), "--out", "numbers.json")
+        assert f"log p(x), {count} samples" in printed
         values[count] = json.loads((run.parent / "numbers.json").read_text(encoding="utf-8"))["metrics"]["test"]
     assert values[200]["log_likelihood"] > values[2]["log_likelihood"]
     (run.parent / "numbers.json").unlink()
@@ -95,6 +97,16 @@ def test_samples_are_images_that_the_seed_decides(run, rme, tmp_path):
     model = keras.saving.load_model(run / "model.keras", compile=False)
     expected = np.rint(255 * np.asarray(model.sample(3, seed=(0, 0)))[..., 0])
     np.testing.assert_allclose(images["a"], expected, atol=1)
+
+
+@pytest.mark.slow
+def test_samples_belong_to_the_run_that_overwrite_deletes(run, rme):
+    rme("sample", "run", "--count", "2")
+    assert (run / "samples" / "grid.png").exists()
+    assert not contents(run).foreign
+    for name in ("samples.csv", "sentences.txt"):  # of other data
+        (run / "samples" / name).touch()
+    assert not contents(run).foreign
 
 
 @pytest.mark.slow

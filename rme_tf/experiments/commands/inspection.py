@@ -43,6 +43,7 @@ def evaluate(
         task = recipe.load()
         metrics = assess(dataclasses.replace(recipe, importance_samples=count), model, task)
     record = {**read_json(pathlib.Path(run) / "metrics.json"), "metrics": metrics}
+    record["config"] = {**record["config"], "importance_samples": count}
     print(
         f"\n{summary_table({recipe.model_name: record})}\n\nBounds in nats, log p(x) by {count:,} importance samples."
     )

@@ -33,7 +33,7 @@ _FILES = re.compile(
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation|samples)/events\.out\.tfevents\.[^/]+ | (mlflow|wandb)_run\.json(\.partial)?
     | tensorboard/codes/((codes|labels)\.tsv | sprite\.png | projector_config\.pbtxt)
-    | samples/(grid|\d+)\.png | samples/sentences\.txt | encode\.(onnx|tflite)
+    | samples/((grid|\d+)\.png|samples\.csv|sentences\.txt) | encode\.(onnx|tflite)
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?
     | saved_model/((saved_model|fingerprint)\.pb | variables/variables\.{_SHARD} | assets\.extra/tokenizer\.model)""",
     re.VERBOSE,
