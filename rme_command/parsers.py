@@ -74,6 +74,7 @@ def unknown(kind: str, name: str, known: Iterable[str], shown: Iterable[str] | N
     """
     known = list(known)
     last = {re.sub(r"^(-*).*\.", r"\1", option): option for option in known if "." in option}
+    last |= {option: option for option in last.keys() & set(known)}  # which is meant before an option of that name
     close = difflib.get_close_matches(name, [*known, *last], n=NEAREST, cutoff=0.5)
     nearest = list(dict.fromkeys(last.get(match, match) for match in close))
     expected = ", ".join(nearest or (known if shown is None else shown))

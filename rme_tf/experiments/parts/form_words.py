@@ -96,6 +96,7 @@ def _check_known(flag: str, flags: Mapping[str, Any]) -> None:
         return
     known = [*flags, *(_negated(flag) for flag, hint in flags.items() if hint is bool)]
     leaves = {f"--{dotted.rpartition('.')[2]}": dotted for dotted in known if "." in dotted}
+    leaves |= {leaf: leaf for leaf in leaves.keys() & set(known)}  # which is meant before an option of that name
     close = difflib.get_close_matches(name, [*known, *leaves], n=NEAREST, cutoff=0.5)
     nearest = list(dict.fromkeys(leaves.get(match, match) for match in close))
     expected = nearest or [name for name in flags if "." not in name]
