@@ -17,7 +17,6 @@ from rme_tf.core.validation import check_count, check_counts, optional, require
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.likelihood_bounds import draws_per_component
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
-from rme_tf.likelihoods.observed import seen_entries
 
 OF_PIXELS, OF_CHOICE = 1, 2  # folded into a seed; components fold in their number
 
@@ -158,7 +157,7 @@ def completed(model, x, z, seed):
         imputed: Shape [S, B, *event_shape].
     """
     draws = model.decode(z).sample(seed=tf.random.fold_in(seed, OF_PIXELS))
-    return tf.where(seen_entries(x), x, tf.cast(draws, x.dtype))
+    return tf.where(tf.math.is_nan(x), tf.cast(draws, x.dtype), x)
 
 
 # Graph code.
@@ -228,7 +227,7 @@ def _mean(model, x, seed, num_draws: int, chunk: int):
 
     state = (tf.constant(0), tf.zeros_like(x))
     _, mean = tf.while_loop(lambda start, _: start < num_draws, add, state, parallel_iterations=1)
-    return tf.where(seen_entries(x), x, mean)
+    return tf.where(tf.math.is_nan(x), mean, x)
 
 
 def _scores(model, both, seed, num_draws: int, chunk: int):

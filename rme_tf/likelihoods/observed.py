@@ -1,18 +1,11 @@
 """The likelihood of the seen entries of data with missing values."""
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.validation import check_flag, require
 from rme_tf.likelihoods.base import Likelihood
-
-
-def seen_entries(x):
-    """Returns which entries of a floating tensor are seen: all but NaN."""
-    return x <= math.inf  # an operation of other formats, too
 
 
 @keras.saving.register_keras_serializable("rme_tf")
@@ -75,11 +68,12 @@ class Observed(Likelihood):
     def encoder_input(self, x):
         """Returns x filled, and the mask on the last axis. Shape [B, *encoder_shape]."""
         inputs = self.likelihood.encoder_input(self.filled(x))
-        return tf.concat([inputs, tf.cast(seen_entries(x), inputs.dtype)], axis=-1) if self.mask else inputs
+        return tf.concat([inputs, 1.0 - tf.cast(tf.math.is_nan(x), inputs.dtype)], axis=-1) if self.mask else inputs
 
     def filled(self, x):
         """Returns x with `fill` in the missing entries."""
-        return tf.where(seen_entries(x), x, tf.constant(self.fill, x.dtype))
+        # In this order: tf2onnx writes `tf.where(~missing, x, fill)` as a sum of products, and 0 * NaN is NaN.
+        return tf.where(tf.math.is_nan(x), tf.constant(self.fill, x.dtype), x)
 
     def bind(self, decoder):
         """Shares weights of the complete likelihood with the decoder."""
@@ -109,22 +103,22 @@ class Observed(Likelihood):
 
     def _by_entry(self, x):
         """Returns the function from params to the log-probability of each entry."""
-        seen, likely = self._split(tf.cast(x, tf.float32))
+        missing, likely = self._split(tf.cast(x, tf.float32))
 
         def log_prob(params):
             """Returns log p(x_i|z) [..., *event_shape]; the gradient of a missing entry is exactly 0."""
             values = self.likelihood.entry_log_prob(params, likely)
-            return tf.where(seen, values, tf.zeros_like(values))
+            return tf.where(missing, tf.zeros_like(values), values)
 
         return log_prob
 
     def _split(self, x):
-        """Returns which entries are seen, and x with values of the support in the others.
+        """Returns which entries are missing, and x with values of the support there.
 
         An invalid value would have the gradient 0 * NaN.
         """
-        seen = seen_entries(x)
-        return seen, tf.where(seen, x, tf.cast(self.likelihood.example()[0], x.dtype))
+        missing = tf.math.is_nan(x)
+        return missing, tf.where(missing, tf.cast(self.likelihood.example()[0], x.dtype), x)
 
     def example(self, batch_size: int = 1):
         """Returns a complete batch in the support, [batch_size, *event_shape]."""
@@ -135,8 +129,8 @@ class Observed(Likelihood):
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_floating:
             return self.likelihood.in_support(x)
-        seen, likely = self._split(x)
-        return tf.logical_or(tf.logical_not(seen), self.likelihood.in_support(likely))
+        missing, likely = self._split(x)
+        return tf.logical_or(missing, self.likelihood.in_support(likely))
 
     def of_pixel(self):
         """Raises ValueError: pixels drawn one by one cannot be missing."""

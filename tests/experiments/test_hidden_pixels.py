@@ -71,19 +71,6 @@ def test_the_scores_of_each_image_are_recorded(tiny_model, binary_data):
         assert metrics[name] < 0.0 < metrics[f"{name}_standard_error"]
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("eagerly")
-def test_a_run_scores_and_draws_its_imputations(tmp_path):
-    recipe = image_recipe(**TINY, **SHORT, hidden="half", out=str(tmp_path / "run"), importance_samples=4)
-    finished = rme_tf.experiments.run(recipe)
-    scores = finished.record["metrics"]["test"]["imputation"]
-    assert len(scores["of_each"]["drawn"]) == 6
-    assert np.isfinite([scores["drawn"], scores["weighted"]]).all()
-    assert "imputation" not in finished.record["metrics"]["train"]
-    finished.task.show({"RME": finished}, tmp_path / "shown")
-    assert (tmp_path / "shown" / "imputations.png").exists()
-
-
 def scored(method, seed, drawn, components=2):
     """A record of a run with scores of three images."""
     made = copy.deepcopy(record(method, components=components))

@@ -164,10 +164,10 @@ def test_the_study_of_pixelcnns_records_what_it_runs(run_here, tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_study_of_hidden_pixels_scores_imputations(run_here, tmp_path):
-    small = ["--methods", "vae", "rme5", "--encoder.units", "8", "--decoder.units", "8", "--importance-samples", "4"]
+    small = ["--methods", "vae", "miwae", "--encoder.units", "8", "--decoder.units", "8", "--importance-samples", "4"]
     printed = run_here("missing.py", "--smoke", *small, *AT_ONCE)
     assert (tmp_path / "runs" / "missing" / "shown" / "imputations.png").exists()
-    for word in ("vae", "rme5", "Hidden pixels given the seen ones", "drawn from Q, less vae's", "log p(seen)"):
+    for word in ("vae", "miwae", "Hidden pixels given the seen ones", "drawn from Q, less vae's", "log p(seen)"):
         assert word in printed
 
 
