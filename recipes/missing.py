@@ -8,8 +8,8 @@ compares the posteriors, and by importance weights, which compares the models.
     python recipes/missing.py --seeds 3
 
 The settings are from the table of digits (docs/results/digits.md): they were not chosen on these numbers. A few minutes
-on 2 CPU cores; no network is needed. The methods vae and rme5 are recorded in recipes/results/missing.jsonl, with
-imputations in docs/missing.md; `--out` receives the figures of the first seed, in its folder `shown`.
+on 2 CPU cores; no network is needed. Recorded in recipes/results/missing.jsonl, with imputations in docs/missing.md;
+`--out` receives the figures of the first seed, in its folder `shown`.
 """
 
 import dataclasses
