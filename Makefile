@@ -15,6 +15,7 @@ PLAIN_TESTS := $(addprefix tests/,\
 	algorithms/test_warm_start.py \
 	benchmark/test_benchmark_inference.py \
 	callbacks/test_checkpoints.py \
+	command/test_command_line.py \
 	core/test_pipelines.py \
 	data/test_text_batches.py \
 	evaluation/test_endless.py \
@@ -92,7 +93,7 @@ nightly: $(INSTALLED)  ## run the quick tests on the next releases of TensorFlow
 lint: $(INSTALLED)  ## check style, formatting and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy rme_tf rme_command recipes
+	$(PY) -m mypy rme_tf recipes
 
 format: $(INSTALLED)  ## reformat the sources and apply ruff's safe fixes
 	$(PY) -m ruff check --fix .

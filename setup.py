@@ -126,9 +126,13 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
-    # `rme_command` is apart: it reads command lines before rme_tf, which imports TensorFlow, is imported.
-    packages=[*find_packages(include=["rme_command", "rme_tf", "rme_tf.*"]), "rme_tf.recipes"],
-    package_dir={"rme_tf.recipes": "recipes"},  # for `rme study`
+    # The package of `rme` is installed apart: it reads command lines before rme_tf, hence TensorFlow, is imported.
+    packages=[
+        *find_packages(include=["rme_tf", "rme_tf.*"], exclude=["rme_tf.command"]),
+        "rme_command",
+        "rme_tf.recipes",
+    ],
+    package_dir={"rme_command": "rme_tf/command", "rme_tf.recipes": "recipes"},  # recipes for `rme study`
     package_data={
         "rme_command": ["py.typed", "flags.json"],
         "rme_tf": ["py.typed"],

@@ -19,7 +19,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 # A folder imports from earlier layers, and from within itself; folders of one layer do not know each other. A new
 # module goes where its imports allow.
 LAYERS = [
-    {"core", "version"},
+    {"command", "core", "version"},
     {"networks", "posteriors", "likelihoods", "priors", "objectives"},
     {"algorithms", "generation", "refinements"},
     {"models"},

@@ -8,7 +8,7 @@ import pytest
 from prose import count_words, entries_of, faults_of, identifiers
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [path for folder in ("rme_tf", "rme_command", "recipes") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [path for folder in ("rme_tf", "recipes") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 # Identifiers that stay: aliases of public names, and names that files have.
 ALLOWED = frozenset(

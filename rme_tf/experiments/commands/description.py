@@ -2,8 +2,8 @@
 
     python -m rme_tf.experiments.commands.description
 
-Writes rme_command/flags.json, from which help is answered without TensorFlow. The sources are the classes of recipes,
-the library's tables, the scripts in recipes/ and data/README.md.
+Writes rme_tf/command/flags.json, from which help is answered without TensorFlow. The sources are the classes of
+recipes, the library's tables, the scripts in recipes/ and data/README.md.
 """
 
 import ast
@@ -30,7 +30,7 @@ from rme_tf.experiments.recipes.tokenizers import TokenizerFields
 from rme_tf.experiments.runs.study_fields import StudyFields
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-TARGET = ROOT / "rme_command" / "flags.json"
+TARGET = ROOT / "rme_tf" / "command" / "flags.json"
 TYPES = {int: "int", float: "float", bool: "bool", type(None): "none"}
 # Groups of the help, in order, by the fields of every recipe; `DATA` has the fields of a kind.
 DATA, MODEL, TRAINING, EVALUATION, RUN = "Data", "Model", "Training", "Evaluation", "Run"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rme_command.parsers import Parser, count, name_of
-from rme_command.places import existing, run_folder
+from .parsers import Parser, count, name_of
+from .places import existing, run_folder
 
 DATA_DIR = "directory of data sets (default: the run's)"
 PATH = "data of the run, if they have been moved (default: the run's)"

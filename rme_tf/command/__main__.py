@@ -1,5 +1,5 @@
 """The program `rme`, as `python -m rme_command`."""
 
-from rme_command.program import main
+from .program import main
 
 main()

@@ -7,10 +7,10 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
-from rme_command.commands import ACTIONS, COMMANDS
-from rme_command.descriptions import description, kind_of_data, start_of, study_of
-from rme_command.parsers import USER_ERROR, Parser, refuse, unknown
-from rme_command.recipe_flags import study_parser, train_parser
+from .commands import ACTIONS, COMMANDS
+from .descriptions import description, kind_of_data, start_of, study_of
+from .parsers import USER_ERROR, Parser, refuse, unknown
+from .recipe_flags import study_parser, train_parser
 
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ends
 HELP = ("-h", "--help")

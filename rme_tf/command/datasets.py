@@ -2,7 +2,7 @@
 
 from tabulate import tabulate
 
-from rme_command.descriptions import description
+from .descriptions import description
 
 WIDTHS = (24, 16, 26, 22, 40)  # of the columns, in characters
 NOTE = "One of them: rme train images --dataset NAME. Your own: rme train KIND --path PATH."

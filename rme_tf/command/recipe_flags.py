@@ -4,9 +4,9 @@ import argparse
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
-from rme_command.descriptions import Described, Start, chosen, settings_of
-from rme_command.parsers import Parser, is_word_of, unknown
-from rme_command.places import existing
+from .descriptions import Described, Start, chosen, settings_of
+from .parsers import Parser, is_word_of, unknown
+from .places import existing
 
 GROUPS = ("Study", "Data", "Tokenizer", "Model", "Training", "Evaluation", "Run")
 METAVARS = {"int": "INT", "float": "NUMBER", "bool": "BOOL", "text": "TEXT"}
