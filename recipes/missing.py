@@ -32,7 +32,6 @@ class Study(experiments.ImageRecipe, experiments.StudyFields):
 
     SEVERAL: ClassVar[bool] = True
     methods: tuple[str, ...] = tuple(METHODS)
-    results: str = "runs/results/missing"
     dataset: str = "digits"
     hidden: str = "half"
     encoder: experiments.Part = experiments.Part("mlp", units=(100, 100), activation="tanh")
@@ -50,5 +49,5 @@ if __name__ == "__main__":
     recipes = experiments.method_recipes(
         study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
     )
-    experiments.run_study(recipes, seeds=study.seeds, out=study.out, results=study.results)
+    experiments.run_study(recipes, seeds=study.seeds, **study.folders())
     experiments.show_study(recipes, out=study.out)

@@ -13,6 +13,7 @@ STUDIES = {
     "collapse": ("runs/collapse", "runs/results/collapse"),
     "equal_time": ("runs/equal_time", "runs/results/equal_time"),
     "gaussian": ("runs/gaussian_d10", "runs/results/gaussian_d10"),
+    "missing": ("runs/missing", "runs/results/missing"),
     "mnist_study": ("runs/mnist_study_d20", "runs/results/mnist_study_d20"),
     "pixelcnn": ("runs/pixelcnn", "runs/results/pixelcnn"),
     "table": ("runs/table_mnist_d20", "runs/results/table_mnist_d20"),
