@@ -50,6 +50,15 @@ def allocations():
 
 
 @pytest.mark.slow
+def test_the_import_of_the_library_does_not_start_tensorflow():
+    """A process that is forked after a start would hang, and a GPU would be taken."""
+    in_new_process(tf.config.threading.set_inter_op_parallelism_threads, 1)  # refused after a start
+    tf.zeros([])
+    with pytest.raises(RuntimeError, match="after initialization"):
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+@pytest.mark.slow
 def test_the_peak_of_tensors_is_counted_from_where_it_begins():
     """And so does not depend on what was held, or freed, before.
 

@@ -1,5 +1,6 @@
-"""Settings of recipes of tables, by name."""
+"""Named recipes of tables."""
 
+from rme_tf.experiments.recipes.named import NamedRecipes
 from rme_tf.experiments.recipes.tables import TableRecipe
 
-TABLE_RECIPES = {"table_data": TableRecipe(out="runs/table_data")}
+TABLE_RECIPES = NamedRecipes(TableRecipe, {"table_data": {"out": "runs/table_data"}})
