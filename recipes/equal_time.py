@@ -31,7 +31,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "vae_5_samples": {**ONE, "algorithm.num_samples": 5},
 }
 CONTRASTS = [("rme5_one", other) for other in ("vae", "me5_one", "rme5", "iaf4", "vae_annealed")]
-CONTRASTS.append(("rme5_iaf4_one", "iaf4"))  # one flow for all components
+OF_FLOWS = [("rme5_iaf4_one", "iaf4")]  # one flow for all components
 MLP = experiments.Part("mlp", units=(200, 200), activation="tanh")
 
 
@@ -55,4 +55,4 @@ if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
     base = experiments.with_fields(study, {"algorithm.kl_weight.steps": max(1, study.steps // 5)})
     recipes = experiments.method_recipes(study.methods, experiments.ImageRecipe, base, methods=METHODS)
-    experiments.run_at_equal_time(recipes, CONTRASTS, **study.budget)
+    experiments.run_at_equal_time(recipes, CONTRASTS + OF_FLOWS, **study.budget)

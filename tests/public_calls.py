@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
-from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, summarize
+from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, posterior_moments, summarize
 from rme_tf.refinements import elbo_gradient
 
 PIXELS, D, ROWS = 4, 2, 6
@@ -48,6 +48,7 @@ WALKED = {
     "CollapseMonitor": lambda model, x: watch(model, x),
     "impute": lambda model, x: rme_tf.impute(model, x, batch_size=2),
     "impute_mean": lambda model, x: rme_tf.impute_mean(model, x, batch_size=2),
+    "posterior_moments": lambda model, x: posterior_moments(model, x),
 }
 OBSERVED = {
     **STREAMED,

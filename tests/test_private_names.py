@@ -16,8 +16,14 @@ ALLOWED = PACKAGE / "core" / "keras_compat.py"
 PRIVATE_MODULES = {PACKAGE / "core" / "determinism.py": {"tensorflow.python.framework.config"}}  # which may be missing
 PRIVATE = re.compile(r"_[a-zA-Z]\w*")
 NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}  # public, by Python's documentation
-PUBLIC_OF_PYTHON = {*NAMED_TUPLES, "_exit"}  # `os._exit`
-MADE_BY_METACLASSES = {"_abc_impl", "_convert_variables_to_tensors", "_type_spec", *NAMED_TUPLES}
+PUBLIC_OF_PYTHON = {*NAMED_TUPLES, "_exit", "_option_string_actions"}  # `os._exit`; argparse lists flags there alone
+MADE_BY_METACLASSES = {
+    "_abc_impl",
+    "_sklearn_auto_wrap_output_keys",
+    "_convert_variables_to_tensors",
+    "_type_spec",
+    *NAMED_TUPLES,
+}
 EXTENSION_POINTS = {name for names in keras_compat.EXTENSION_POINTS.values() for name in names}
 INSTANCES = (
     keras.layers.Dense(1),

@@ -4,6 +4,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "logging.md"
@@ -15,6 +16,7 @@ def test_the_snippets_run(tmp_path, monkeypatch, capfd):
     pytest.importorskip("tensorboard")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_SILENT", "true")
+    keras.utils.enable_interactive_logging()  # other tests may have switched it off
     assert len(SNIPPETS) == 4
     names = {}
     for snippet in SNIPPETS:

@@ -20,8 +20,14 @@ HAND_WRITTEN = re.compile(
     r"must (not )?be (None or )?(an? |of |sizes )*(at least|at most|positive|negative|integer|number|finite|odd)"
     r"|must (not )?be (None or )?(in [\[(]|from|one of|greater|less than|above|below)"
 )
-# An error within a graph, which is no exception of Python; and messages that name a method of a study, or a file.
-OTHER_FORMS = {"core/invalid_inputs.py", "experiments/recipes/growth.py", "experiments/recipes/tokenizers.py"}
+# Command lines are read before TensorFlow is imported; an error within a graph is no exception of Python; the others'
+# messages name a method of a study, or a file.
+OTHER_FORMS = {
+    "command/parsers.py",
+    "core/invalid_inputs.py",
+    "experiments/recipes/growth.py",
+    "experiments/recipes/tokenizers.py",
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

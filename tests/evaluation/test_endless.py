@@ -16,6 +16,9 @@ ENDS = {
     "bounds": r"`x\.take\(number of batches\)`",
     "log_likelihood": r"`x\.take\(number of batches\)`",
     "summarize": r"`x\.take\(number of batches\)`",
+    "impute": r"`x\.take\(number of batches\)`",
+    "impute_mean": r"`x\.take\(number of batches\)`",
+    "posterior_moments": r"`x\.take\(number of batches\)`",
 }
 
 

@@ -18,7 +18,20 @@ SCRIPTS = [path.name for path in sorted((ROOT / "recipes").glob("*.py"))]
 CANDIDATES = ("no such value", 3, 2.5, True, ("no such value",), (3,))
 TYPES = {int: (int,), float: (int, float), str: (str,), bool: (bool,), type(None): (type(None),)}
 # Text that is no name in a table.
-FREE = {"data_dir", "out", "path", "corpus", "train", "validation", "test", "tfds", "field", "results", "reference"}
+FREE = {
+    "data_dir",
+    "out",
+    "path",
+    "corpus",
+    "train",
+    "validation",
+    "test",
+    "tfds",
+    "field",
+    "label_field",
+    "results",
+    "reference",
+}
 
 
 def studies():

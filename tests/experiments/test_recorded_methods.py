@@ -22,7 +22,14 @@ STUDIES = [
     for path in sorted((ROOT / "recipes" / "results").glob("*.jsonl"))
     if not path.stem.startswith(("benchmark", "photos", "quickstart"))  # whose names are those of models
 ]
-SCRIPTS = {"captions": "collapse", "gaussian": "gaussian", "mnist": "mnist_study", "pixelcnn": "pixelcnn"}
+SCRIPTS = {
+    "captions": "collapse",
+    "equal": "equal_time",
+    "gaussian": "gaussian",
+    "missing": "missing",
+    "mnist": "mnist_study",
+    "pixelcnn": "pixelcnn",
+}
 
 
 @functools.cache

@@ -170,13 +170,14 @@ def test_the_same_encoder_twice_is_refused():
 @pytest.mark.parametrize(
     ("kind", "choice"),
     [
-        ("encoder", "'constant', 'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
-        ("decoder", "'conv', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'pixelcnn', 'resnet'"),
+        ("encoder", "'constant', 'conv', 'conv1d', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'resnet'"),
+        ("decoder", "'conv', 'conv1d', 'dcgan', 'gated_conv', 'lstm', 'mlp', 'pixelcnn', 'resnet'"),
         ("posterior", "'diag_normal'"),
         (
             "likelihood",
-            "'bernoulli', 'categorical_pixels', 'categorical_sequence', 'continuous_bernoulli', "
-            "'discretized_logistic', 'discretized_logistic_mixture', 'normal'",
+            "'bernoulli', 'categorical_pixels', 'categorical_sequence', 'columns', "
+            "'continuous_bernoulli', 'discretized_logistic', 'discretized_logistic_mixture', 'negative_binomial', "
+            "'normal', 'poisson', 'student_t'",
         ),
         ("prior", "'standard_normal'"),
         ("mixing", "'learned', 'uniform'"),
