@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 import yaml
 from PIL import Image
-from rme_command import main
 
 import rme_tf.experiments
+from rme_command import main
 from rme_tf.experiments.commands import training
 from rme_tf.experiments.commands.finished import recipe_of
 from rme_tf.experiments.commands.kinds import KINDS
