@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import warnings
 from pathlib import Path
 
 import keras
@@ -10,6 +9,7 @@ import pytest
 
 import rme_tf
 from conftest import build_tiny_model
+from page_snippets import run_as_a_user, snippets_of
 from rme_tf.callbacks.collapse_monitor import COMPONENT_SCALARS, SCALARS
 from rme_tf.evaluation import CollapseReport
 from rme_tf.models.training import LOGGED
@@ -18,7 +18,6 @@ from rme_tf.serving.saved_model import _signatures
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 CHAINS = [["start.md", "serving.md"], ["networks.md"], ["diagnostics.md"], ["reliability.md"], ["from_keras.md"]]
-SNIPPET = re.compile(r"```python\n(.*?)```", re.DOTALL)
 STAGE = runpy.run_path(str(DOCS / "site" / "stage.py"))
 
 
@@ -44,11 +43,9 @@ def test_the_snippets_of_a_page_run_and_print_the_shapes_that_stand_beside_them(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rme_tf.VAE, "fit", on_few_rows(rme_tf.VAE.fit))
-    program = "\n".join(snippet for page in pages for snippet in SNIPPET.findall(text_of(page)))
+    program = "\n".join(snippet for page in pages for snippet in snippets_of(DOCS / page))
     assert program
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")  # as for a user, not errors: so short a training collapses
-        exec(program, {})
+    run_as_a_user(program)
     printed = capsys.readouterr().out
     for line in re.findall(r"^print\(.*\)  # (.*)$", program, flags=re.MULTILINE):
         for shape in re.findall(r"\[(\d+(?:, \d+)*)\]", line):
@@ -58,7 +55,7 @@ def test_the_snippets_of_a_page_run_and_print_the_shapes_that_stand_beside_them(
 def test_every_page_with_snippets_is_named_by_a_test():
     """Of docs/training.md the two lines are no program."""
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
-    unnamed = [page.name for page in DOCS.glob("*.md") if SNIPPET.search(text_of(page.name)) and page.name not in tests]
+    unnamed = [page.name for page in DOCS.glob("*.md") if snippets_of(page) and page.name not in tests]
     assert not unnamed
 
 

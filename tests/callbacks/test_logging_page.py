@@ -2,13 +2,13 @@
 
 import importlib.util
 import re
-from pathlib import Path
 
 import keras
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "logging.md"
-SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+from page_snippets import snippets_of
+
+SNIPPETS = snippets_of("docs/logging.md")
 
 
 @pytest.mark.slow

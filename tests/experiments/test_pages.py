@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from page_runs import Structure, image_run, text_run
+from page_snippets import snippets_of
 from rme_tf.core.files import read_json, write_json
 from rme_tf.data import RowLabels
 from rme_tf.data.labels import UNLABELED
@@ -183,7 +184,7 @@ def test_the_snippet_of_the_document_runs(images, tmp_path, monkeypatch):
         shutil.copytree(images.recipe.out, tmp_path / "runs" / name)
         (tmp_path / "runs" / name / "report.html").unlink()
     monkeypatch.chdir(tmp_path)
-    (snippet,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (snippet,) = snippets_of(DOCUMENT)
     exec(snippet, {})
     page = Structure((tmp_path / "runs" / "mnist" / "report.html").read_text(encoding="utf-8"))
     assert page.sections == NAMES

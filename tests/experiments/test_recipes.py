@@ -6,7 +6,6 @@ import importlib.util
 import inspect
 import json
 import pathlib
-import re
 import runpy
 import sys
 import warnings
@@ -18,6 +17,7 @@ from PIL import Image
 
 import processes
 import rme_tf
+from page_snippets import run_as_a_user, snippets_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Most of the time of runs so short goes into tracing: few weights, plain gradient steps.
@@ -190,12 +190,10 @@ def test_the_snippets_of_a_document_run(document, count, tmp_path, monkeypatch, 
         pytest.importorskip("tensorflow_text")
     if document == "docs/tuning.md":
         pytest.importorskip("keras_tuner")
-    snippets = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL)
+    snippets = snippets_of(document)
     assert len(snippets) == count
     monkeypatch.chdir(tmp_path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")  # as of `run_here`
-        exec("\n".join(snippets).replace(" epochs=30,", " epochs=1,"), {})
+    run_as_a_user("\n".join(snippets).replace(" epochs=30,", " epochs=1,"))
     assert capsys.readouterr().out
 
 

@@ -1,18 +1,17 @@
 """The recipe of tables: a CSV file with holes to imputations, samples and a record; resumed, and refused."""
 
 import json
-import re
-import warnings
 
 import numpy as np
 import pytest
 
 import rme_tf
+from page_snippets import run_as_a_user, snippets_of
 from rme_tf.data.tables import TableEncoding, encode_table
 from rme_tf.experiments import Part, TableRecipe, run
 from rme_tf.experiments.recipes import hidden_cells
 from rme_tf.experiments.recipes.table_files import description
-from test_recipes import ROOT, run_here  # noqa: F401  a fixture
+from test_recipes import run_here  # noqa: F401  a fixture
 
 pandas = pytest.importorskip("pandas")
 
@@ -97,12 +96,9 @@ def test_the_snippets_of_the_page_run(tmp_path, monkeypatch, capsys):
         rme_tf.VAE, "fit", lambda *args, epochs, **options: fit(*args, epochs=min(epochs, 2), **options)
     )
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
-    snippets = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    snippets = snippets_of("docs/tables.md")
     assert len(snippets) == 4
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")  # so short a training may have collapsed
-        exec("\n".join(snippets), {})
+    run_as_a_user("\n".join(snippets))
     assert "('real', 1)" in capsys.readouterr().out
 
 
