@@ -1,5 +1,6 @@
 """The documents: the length of the README, anchors, paths and commands. Rendered tables: see test_documents.py."""
 
+import ast
 import re
 import runpy
 import shlex
@@ -12,6 +13,7 @@ from prose import BRITISH, PHRASES
 from rme_tf.core.registry import argument_names
 from rme_tf.experiments.runs.methods import METHODS
 from rme_tf.likelihoods import LIKELIHOODS
+from rme_tf.networks import DECODERS, ENCODERS
 from rme_tf.posteriors import POSTERIORS
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +87,18 @@ def test_the_table_of_likelihoods_has_every_likelihood_and_its_options():
     )
     options = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
     assert options == {name: {*argument_names(kind)} - {"event_shape"} for name, kind in LIKELIHOODS.items()}
+
+
+def test_the_readme_names_every_extra():
+    settings = ast.walk(ast.parse(text_of(ROOT / "setup.py")))
+    (extras,) = (node.value for node in settings if isinstance(node, ast.keyword) and node.arg == "extras_require")
+    (paragraph,) = re.findall(r"^Extras, as in `.*?`: (.*?)\. `rme train`", text_of(ROOT / "README.md"), re.M | re.S)
+    assert set(re.findall(r"`(\w+)`", paragraph)) == {key.value for key in extras.keys}
+
+
+def test_the_first_page_names_every_network_that_encodes_and_decodes():
+    (names,) = re.findall(r"^Networks by name are (.*?);", text_of(ROOT / "docs" / "start.md"), re.M | re.S)
+    assert set(re.findall(r"`(\w+)`", names)) == ENCODERS.keys() & DECODERS.keys()
 
 
 @every_document
