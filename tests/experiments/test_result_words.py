@@ -1,0 +1,63 @@
+"""Sentences beside the rendered tables: their numbers and orders are the records' own."""
+
+import pathlib
+
+import numpy as np
+
+from rme_tf.experiments.reports.configuration import field
+from rme_tf.experiments.reports.records import load_study
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def words_of(document):
+    return " ".join((ROOT / document).read_text(encoding="utf-8").split())
+
+
+def of_each_method(study, read):
+    """The number of each record, {method: array over seeds}."""
+    numbers = {}
+    for record in sorted(load_study(ROOT / "recipes" / "results" / f"{study}.jsonl"), key=lambda it: field(it, "seed")):
+        numbers.setdefault(record["method"], []).append(read(record))
+    return {method: np.array(values) for method, values in numbers.items()}
+
+
+def ranked(numbers):
+    """The methods, from the greatest mean over seeds to the least."""
+    return sorted(numbers, key=lambda method: -numbers[method].mean())
+
+
+def test_the_words_on_hidden_halves():
+    words = words_of("docs/missing.md")
+    drawn = of_each_method("missing", lambda record: record["metrics"]["test"]["imputation"]["drawn"])
+    gaps = drawn["rme5"] - drawn["vae"]
+    assert "by {:+.2f}, {:+.2f} and {:+.2f} nats under the three seeds".format(*gaps) in words
+    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
+    assert f"three seeds: {gaps.mean():+.2f} ± {error:.2f} over seeds" in words
+    assert abs(gaps.mean()) < error  # no difference
+    assert (ranked(drawn)[0], ranked(drawn)[-1]) == ("miwae", "rme5")
+    seen = of_each_method("missing", lambda record: record["metrics"]["test"]["log_likelihood"])
+    assert ((seen["vae"] < seen["rme5"]) & (seen["rme5"] < seen["vae_5_samples"])).all()
+    assert ranked(seen)[0] == "miwae"
+
+
+def test_the_words_on_equal_time():
+    words = words_of("docs/results/equal_time.md")
+    assert "In the ELBO IAF leads, just before the VAE with a rising KL weight, and RME is third" in words
+    elbo = of_each_method("equal_time", lambda record: record["metrics"]["test"]["elbo"])
+    assert ranked(elbo)[:3] == ["iaf4", "vae_annealed", "rme5_one"]
+    validation = of_each_method("equal_time", lambda record: record["history"]["val_elbo"][-1])
+    assert ranked(validation) == ranked(elbo)
+    steps = of_each_method("equal_time", lambda record: field(record, "train_steps"))
+    assert (2 * steps["rme5"] < steps["rme5_one"]).all()  # fewer than half of the steps
+
+
+def test_the_words_on_steps_next_to_jax():
+    assert "**JAX is faster** in every row with it, most for the VAE" in words_of("docs/benchmark.md")
+    (record,) = load_study(ROOT / "recipes" / "results" / "benchmark_steps.jsonl")
+    ratios = {row["step of"]: [] for row in record["table"]}
+    for row in record["table"]:
+        if "JAX" in row["next to"]:
+            ratios[row["step of"]].append(row["times its time"])
+    of_vae, of_rme = (ratios[name] + ratios[f"{name}, XLA"] for name in ("VAE", "RME(5)"))
+    assert min(of_vae) > max(of_rme) > min(of_rme) > 1.0
