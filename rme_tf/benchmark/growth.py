@@ -2,8 +2,8 @@
 
     python -m rme_tf.benchmark.growth --cores 1
 
-Every size is measured in a new process. The last two columns compare a row with the row before: they are 1 where time
-and memory grow in proportion to the size, and smaller where they grow less.
+Every size is measured in a new process. The last column compares the time of a row with the row before: it is 1 where
+time grows in proportion to the size, and smaller where it grows less.
 """
 
 import dataclasses
