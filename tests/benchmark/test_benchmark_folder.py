@@ -38,9 +38,8 @@ def test_the_first_start_reads_the_files_and_the_next_ones_what_was_kept(files, 
     warm = folder.start(files, tmp_path, TINY)
     assert cold.seconds > 0 < warm.seconds
     if sys.platform.startswith("linux"):
-        assert (
-            cold.peak_mib >= cold.mib_before - 1.0 > 50
-        )  # TensorFlow alone is more; the system counts pages in batches
+        # TensorFlow alone is more than 50 MiB; the system counts pages in batches.
+        assert cold.peak_mib >= cold.mib_before - 1.0 > 50
 
 
 @pytest.mark.slow
