@@ -68,7 +68,7 @@ class Options:
     axes: tuple[str, ...] = tuple(AXES)
     trainings: tuple[str, ...] = tuple(TRAININGS)
     most: int | None = None
-    steps: int = 4
+    steps: int = 16
     rounds: int = 5
     cores: int | None = None
     out: str | None = None
