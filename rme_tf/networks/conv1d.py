@@ -3,8 +3,8 @@
 import keras
 
 from rme_tf.core.validation import check_count
-from rme_tf.networks.images import PARAMS_DTYPE
-from rme_tf.networks.signals import check_signal_shape, check_strided, cut, short_signal, shortened
+from rme_tf.networks.images import PARAMS_DTYPE, cropped, small_map
+from rme_tf.networks.signals import check_signal_shape, check_strided
 
 
 def conv1d_encoder(
@@ -70,12 +70,11 @@ def conv1d_decoder(
     shape = check_signal_shape(output_shape, "conv1d")
     options = {"kernel_size": kernel_size, "strides": strides}
     check_strided(shape, filters, **options, hidden=hidden, network="conv1d", empty=False)
-    steps, channels = shape
     inputs = keras.layers.Input((latent_dim,))
     outputs = keras.layers.Dense(hidden, activation="relu")(inputs)
-    outputs = short_signal(outputs, shortened(steps, strides, len(filters)), filters[-1])
+    outputs = small_map(outputs, shape, strides ** len(filters), filters[-1])
     arguments = {**options, "padding": "same"}
     for size in reversed(filters[:-1]):
         outputs = keras.layers.Conv1DTranspose(size, activation="relu", **arguments)(outputs)
-    outputs = keras.layers.Conv1DTranspose(channels, dtype=PARAMS_DTYPE, **arguments)(outputs)
-    return keras.Model(inputs, cut(outputs, steps), name=name)
+    outputs = keras.layers.Conv1DTranspose(shape[-1], dtype=PARAMS_DTYPE, **arguments)(outputs)
+    return keras.Model(inputs, cropped(outputs, shape), name=name)

@@ -25,19 +25,35 @@ def check_image_shape(shape, network: str) -> tuple[int, int, int]:
     Raises:
         ValueError: if the shape is not three positive integers.
     """
+    remedies = ("Add a channel axis, or choose the 'mlp' networks.", "")
+    height, width, channels = check_axes(shape, network, "images", ("height", "width", "channels"), remedies)
+    return height, width, channels
+
+
+def check_axes(shape, network: str, kind: str, axes: Sequence[str], remedies: tuple[str, str]) -> tuple[int, ...]:
+    """Returns the sizes of a checked shape.
+
+    Args:
+        shape: sizes of the axes.
+        network: name of the network, for the message.
+        kind: observations with these axes, in the plural, for the message.
+        axes: names of the axes.
+        remedies: sentences on what to do about another number of axes, and about an invalid size.
+
+    Raises:
+        ValueError: if the shape is not one positive integer for each axis.
+    """
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    if len(sizes) != 3:
+    if len(sizes) != len(axes):
         raise ValueError(
-            f"The {network} network needs images of shape (height, width, channels). Received: {shape}. "
-            "Add a channel axis, or choose the 'mlp' networks."
+            f"The {network} network needs {kind} of shape ({', '.join(axes)}). Received: {shape}. {remedies[0]}"
         )
     if not all(map(is_size, sizes)):
         raise ValueError(
-            f"The {network} network needs images whose height, width and channels are known, integers of at least 1. "
-            f"Received: {shape}."
+            f"The {network} network needs {kind} whose {', '.join(axes[:-1])} and {axes[-1]} are known, integers of at "
+            f"least 1. Received: {shape}. {remedies[1]}".rstrip()
         )
-    height, width, channels = map(int, sizes)
-    return height, width, channels
+    return tuple(map(int, sizes))
 
 
 def check_weights(count: int, shape, network: str, remedy: str) -> None:
@@ -59,21 +75,22 @@ def check_weights(count: int, shape, network: str, remedy: str) -> None:
         )
 
 
-def check_last_map(image_shape, filters, size: int, network: str) -> None:
+def check_last_map(shape, filters, size: int, network: str, *, stride: int = 2, remedy: str = MORE_HALVINGS) -> None:
     """Checks the number of weights from last map to dense layer.
 
     Args:
-        image_shape: (H, W, C).
-        filters: number of filters of each convolution of stride 2.
+        shape: (H, W, C), or (T, C).
+        filters: number of filters of each convolution.
         size: units of the dense layer next to the last map.
         network: name of the network, for the message.
+        stride: stride of each convolution.
+        remedy: another choice, for the message.
 
     Raises:
         ValueError: if there are more than `MAX_WEIGHTS`.
     """
-    rows, columns = (math.ceil(side / 2 ** len(filters)) for side in image_shape[:2])
-    count = rows * columns * [image_shape[-1], *filters][-1] * size
-    check_weights(count, image_shape, network, MORE_HALVINGS)
+    positions = math.prod(math.ceil(side / stride ** len(filters)) for side in shape[:-1])
+    check_weights(positions * [shape[-1], *filters][-1] * size, shape, network, remedy)
 
 
 def small_map(inputs, output_shape, stride: int, filters: int, activation="relu"):
@@ -81,18 +98,26 @@ def small_map(inputs, output_shape, stride: int, filters: int, activation="relu"
 
     Args:
         inputs: vectors. Shape [N, D].
-        output_shape: (H, W, C).
-        stride: ratio of the image's sides to the map's sides.
+        output_shape: (H, W, C), or (T, C) for a map with one axis of steps.
+        stride: ratio of the output's sides to the map's sides.
         filters: number of filters of the map.
         activation: activation of the dense layer.
     """
-    rows, columns = (math.ceil(size / stride) for size in output_shape[:2])
-    flat = keras.layers.Dense(rows * columns * filters, activation=activation)(inputs)
-    return keras.layers.Reshape((rows, columns, filters))(flat)
+    sides = [math.ceil(size / stride) for size in output_shape[:-1]]
+    flat = keras.layers.Dense(math.prod(sides) * filters, activation=activation)(inputs)
+    return keras.layers.Reshape((*sides, filters))(flat)
 
 
 def cropped(outputs, output_shape):
-    """Returns the map cropped to the rows and columns of `output_shape`."""
-    surplus = [outputs.shape[axis + 1] - output_shape[axis] for axis in (0, 1)]
-    crop = keras.layers.Cropping2D([(0, size) for size in surplus], dtype=PARAMS_DTYPE)
-    return crop(outputs) if any(surplus) else outputs
+    """Returns the map cropped to the sides of `output_shape`.
+
+    Args:
+        outputs: map. Shape [N, H', W', C] or [N, T', C].
+        output_shape: (H, W, C), or (T, C).
+    """
+    crops = [(0, outputs.shape[axis + 1] - size) for axis, size in enumerate(output_shape[:-1])]
+    if len(crops) == 1:
+        crop = keras.layers.Cropping1D(crops[0], dtype=PARAMS_DTYPE)
+    else:
+        crop = keras.layers.Cropping2D(crops, dtype=PARAMS_DTYPE)
+    return crop(outputs) if any(surplus for _, surplus in crops) else outputs

@@ -1,12 +1,7 @@
-"""Shape checks and first and last layers of networks for signals [T, C]."""
+"""Checks of networks for signals [T, C]."""
 
-import math
-from collections.abc import Sequence
-
-import keras
-
-from rme_tf.core.validation import check_counts, check_sizes, is_size, require
-from rme_tf.networks.images import PARAMS_DTYPE, check_weights
+from rme_tf.core.validation import check_counts, check_sizes, require
+from rme_tf.networks.images import check_axes, check_last_map
 
 MORE_STRIDES = "Give `filters` more entries, each of which shortens the signal, or take larger `strides`"
 
@@ -21,18 +16,9 @@ def check_signal_shape(shape, network: str) -> tuple[int, int]:
     Raises:
         ValueError: if the shape is not two positive integers.
     """
-    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    if len(sizes) != 2:
-        raise ValueError(
-            f"The {network} network needs signals of shape (steps, channels). Received: {shape}. Add a channel axis, "
-            "(steps, 1), or choose the 'mlp' networks, or 'conv' for images."
-        )
-    if not all(map(is_size, sizes)):
-        raise ValueError(
-            f"The {network} network needs signals whose steps and channels are known, integers of at least 1. "
-            f"Received: {shape}. Cut or pad the signals to one length."
-        )
-    steps, channels = map(int, sizes)
+    of_rank = "Add a channel axis, (steps, 1), or choose the 'mlp' networks, or 'conv' for images."
+    remedies = (of_rank, "Cut or pad the signals to one length.")
+    steps, channels = check_axes(shape, network, "signals", ("steps", "channels"), remedies)
     return steps, channels
 
 
@@ -55,22 +41,4 @@ def check_strided(shape, filters, *, kernel_size, strides, hidden, network: str,
     check_counts(kernel_size=kernel_size, strides=strides, hidden=hidden)
     remedy = "A convolution with a longer stride would skip steps."
     require(strides <= kernel_size, "strides", f"be at most `kernel_size`, {kernel_size}", repr(strides), remedy)
-    count = shortened(shape[0], strides, len(filters)) * [shape[-1], *filters][-1] * hidden
-    check_weights(count, shape, network, MORE_STRIDES)
-
-
-def shortened(steps: int, strides: int, times: int) -> int:
-    """Returns the steps of a signal after some convolutions with a stride."""
-    return math.ceil(steps / strides**times)
-
-
-def short_signal(inputs, steps: int, filters: int):
-    """Returns a signal [N, steps, filters] from a dense layer with ReLU."""
-    flat = keras.layers.Dense(steps * filters, activation="relu")(inputs)
-    return keras.layers.Reshape((steps, filters))(flat)
-
-
-def cut(outputs, steps: int):
-    """Returns the first `steps` steps of a signal [N, T, C]."""
-    surplus = outputs.shape[1] - steps
-    return keras.layers.Cropping1D((0, surplus), dtype=PARAMS_DTYPE)(outputs) if surplus else outputs
+    check_last_map(shape, filters, hidden, network, stride=strides, remedy=MORE_STRIDES)
