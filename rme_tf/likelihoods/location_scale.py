@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_choice, check_number, is_number, require
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.support import LARGEST
@@ -51,7 +52,7 @@ class LocationScale(Likelihood):
         self.support, self.values, self.bits_offset = _described(self.interval)
         self.scale_kind = scale
         self.unconstrained = self._unconstrained()
-        self._raw_initial = math.log(math.expm1(initial_scale - min_scale))
+        self._raw_initial = softplus_inverse(initial_scale - min_scale)
         if scale in ("shared", "per_pixel", "fixed"):
             self.raw_scale = self.add_weight(
                 name="raw_scale",

@@ -1,11 +1,10 @@
 """Negative binomial likelihood of counts with more variance than a Poisson distribution."""
 
-import math
-
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_choice, check_number
 from rme_tf.likelihoods.count_densities import negative_binomial_log_prob_of
 from rme_tf.likelihoods.counts import Counts
@@ -70,8 +69,7 @@ class NegativeBinomial(Counts):
         decoded = dispersion == "decoded"
         self.num_params = 2 if decoded else 1
         self.unconstrained = "log-means and raw dispersions" if decoded else "log-means"
-        start = self.initial_dispersion - self.min_dispersion
-        self._raw_initial = start + math.log(-math.expm1(-start))
+        self._raw_initial = softplus_inverse(self.initial_dispersion - self.min_dispersion)
         if not decoded:
             self.raw_dispersion = self.add_weight(
                 name="raw_dispersion",

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.polar_student_t import PolarStudentT
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_flag, check_number
 from rme_tf.likelihoods.location_scale import LocationScale
 
@@ -58,8 +59,7 @@ class StudentT(LocationScale):
         self.initial_df = check_number("df", df, above=LEAST_DF, remedy="The mean does not exist for smaller `df`.")
         self.learned_df = check_flag("learned_df", learned_df)
         if self.learned_df:
-            start = df - LEAST_DF
-            initializer = keras.initializers.Constant(start + math.log(-math.expm1(-start)))
+            initializer = keras.initializers.Constant(softplus_inverse(df - LEAST_DF))
             self.raw_df = self.add_weight(name="raw_df", shape=(), initializer=initializer)
 
     @property

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_count, check_number
 from rme_tf.posteriors.draws import Draws
 from rme_tf.posteriors.noise import pushed_forward
@@ -220,7 +221,7 @@ class PosteriorFamily(keras.layers.Layer):
 
     def positive(self, raw):
         """Returns positive numbers above `MIN_SCALE`: `initial_scale` where `raw` is zero."""
-        return tf.math.softplus(raw + math.log(math.expm1(self.initial_scale))) + MIN_SCALE
+        return tf.math.softplus(raw + softplus_inverse(self.initial_scale)) + MIN_SCALE
 
     def get_config(self):
         """Returns the arguments of the constructor."""

@@ -1,12 +1,11 @@
 """A hierarchical prior of two stochastic layers."""
 
-import math
-
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_count, check_sizes
 from rme_tf.priors.base import Prior
 
@@ -96,7 +95,7 @@ class Hierarchical(Prior):
             outputs = layer(outputs)
         shape = tf.concat([tf.shape(upper)[:-1], [outputs.shape[-1]]], axis=0)
         mean, raw = tf.split(tf.reshape(outputs, shape), 2, axis=-1)
-        return mean, tf.math.softplus(raw + math.log(math.expm1(1.0 - MIN_SCALE))) + MIN_SCALE  # 1 where raw is 0
+        return mean, tf.math.softplus(raw + softplus_inverse(1.0 - MIN_SCALE)) + MIN_SCALE  # 1 where raw is 0
 
     def distribution(self):
         """Returns `Layers`, batch [], event [D]."""

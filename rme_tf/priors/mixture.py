@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from rme_tf.core.gaussian import DiagonalNormal
+from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_count
 from rme_tf.priors.base import Prior
 
@@ -38,7 +39,7 @@ class Mixture(Prior):
         self.num_components = check_count("num_components", num_components)
         shape = (self.num_components, self.latent_dim)
         apart = keras.initializers.RandomNormal(0.0, SPREAD)
-        wide = keras.initializers.Constant(math.log(math.expm1(math.sqrt(1.0 - SPREAD**2) - MIN_SCALE)))
+        wide = keras.initializers.Constant(softplus_inverse(math.sqrt(1.0 - SPREAD**2) - MIN_SCALE))
         self.logits = self.add_weight(name="logits", shape=shape[:1], initializer="zeros")
         self.means = self.add_weight(name="means", shape=shape, initializer=apart)
         self.raw_scales = self.add_weight(name="raw_scales", shape=shape, initializer=wide)

@@ -27,9 +27,10 @@ def scales_of(likelihood, params):
 
 
 @every_scale
-def test_it_starts_at_its_initial_scale(scale):
-    likelihood = Normal(SHAPE, initial_scale=0.3, scale=scale)
-    np.testing.assert_allclose(scales_of(likelihood, tf.zeros([B, *likelihood.params_shape])), 0.3, rtol=1e-5)
+@pytest.mark.parametrize("initial", [0.3, 1e4])
+def test_it_starts_at_its_initial_scale(scale, initial):
+    likelihood = Normal(SHAPE, initial_scale=initial, scale=scale, interval=None)
+    np.testing.assert_allclose(scales_of(likelihood, tf.zeros([B, *likelihood.params_shape])), initial, rtol=1e-5)
 
 
 @every_scale

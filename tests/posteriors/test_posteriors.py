@@ -212,6 +212,12 @@ def test_params_of_zero_mean_the_initial_scale(name, initial_scale):
 
 
 @every_posterior
+def test_params_of_zero_mean_a_large_initial_scale(name):
+    family = POSTERIORS[name](2, initial_scale=1e4)
+    np.testing.assert_allclose(family.distribution(tf.zeros([family.num_params])).stddev(), 1e4, rtol=1e-3)
+
+
+@every_posterior
 @pytest.mark.parametrize("extra", [-1, 1, 2])
 def test_a_model_refuses_encoders_of_another_number_of_params(name, extra):
     family = POSTERIORS[name](2)
