@@ -38,14 +38,11 @@ class CategoricalPixels(Levels):
         return tf.reshape(params, shape)
 
     def _log_prob_of_pixels(self, params, x):
-        return -tf.reduce_sum(self._entry_losses(params, x), axis=self.event_axes)
+        return tf.reduce_sum(self.entry_log_prob(params, x), axis=self.event_axes)
 
     def entry_log_prob(self, params, x):
         """Returns log p(x_i|z) of each entry. See `Likelihood`."""
-        return -self._entry_losses(params, tf.cast(x, tf.float32))
-
-    def _entry_losses(self, params, x):
-        """Returns -log p(x_i|z) of each entry [..., *event_shape]."""
+        x = tf.cast(x, tf.float32)
         logits = self._logits(params)
         level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
         static = tf.broadcast_static_shape(logits.shape[:-1], level.shape)
@@ -53,7 +50,7 @@ class CategoricalPixels(Levels):
         logits = tf.reshape(tf.broadcast_to(logits, tf.concat([shape, [LEVELS]], axis=0)), [-1, LEVELS])
         # Only the logits have an axis of levels.
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(tf.broadcast_to(level, shape), [-1]), logits)
-        return tf.ensure_shape(tf.reshape(losses, shape), static)
+        return -tf.ensure_shape(tf.reshape(losses, shape), static)
 
     def _mean(self, params):
         levels = tf.range(LEVELS, dtype=tf.float32) / (LEVELS - 1)
