@@ -98,7 +98,7 @@ class LocationScale(Likelihood):
         mean, raw = tf.split(params, 2, axis=-1)
         if self.scale_kind == "per_image":
             raw = tf.reduce_mean(raw, axis=self.event_axes, keepdims=True)
-            raw += tf.zeros_like(mean) if spread else 0.0
+            raw = raw + tf.zeros_like(mean) if spread else raw
         return mean, self._positive(raw + self._raw_initial)
 
     def of_pixel(self):
