@@ -12,6 +12,7 @@ import tensorflow as tf
 from rme_tf.core.validation import check_choice, is_size, require
 from rme_tf.likelihoods.base import Likelihood
 from rme_tf.likelihoods.bernoulli import Bernoulli
+from rme_tf.likelihoods.counts import log_one_plus
 from rme_tf.likelihoods.levels import LevelDistribution
 from rme_tf.likelihoods.negative_binomial import NegativeBinomial
 from rme_tf.likelihoods.normal import Normal
@@ -119,7 +120,7 @@ class Columns(Likelihood):
         counts = np.array([kind == "count" for kind, width in self.kinds for _ in range(width)])
         if not counts.any():
             return x
-        return tf.where(counts.reshape(self.event_shape), tf.math.log(1.0 + tf.nn.relu(x)), x)
+        return tf.where(counts.reshape(self.event_shape), log_one_plus(tf.nn.relu(x)), x)
 
     def distribution(self, params):
         """Returns the distribution of all columns, batch [...], event `event_shape`."""

@@ -126,7 +126,7 @@ class Counts(Likelihood):
 
     def encoder_input(self, x):
         """Returns log(1 + x), the encoders' input for counts x [B, *event_shape]."""
-        return tf.math.log(1.0 + tf.cast(x, tf.float32))
+        return log_one_plus(tf.cast(x, tf.float32))
 
     def as_observed(self, mean, x):
         """Returns means [B, *event_shape] with the totals of x, with a size factor."""
@@ -173,7 +173,11 @@ class Counts(Likelihood):
         return {**super().get_config(), **options}
 
 
+def log_one_plus(x):
+    """Returns log(1 + x), by operations that ONNX has."""
+    return tf.math.log(1.0 + x)
+
+
 def _bounded(log_mean):
     """Returns log-means that are finite as means: the mean is linear in the params from `LINEAR_FROM` on."""
-    # ONNX has no `log1p`, here and in `encoder_input`.
-    return tf.minimum(log_mean, LINEAR_FROM) + tf.math.log(1.0 + tf.nn.relu(log_mean - LINEAR_FROM))
+    return tf.minimum(log_mean, LINEAR_FROM) + log_one_plus(tf.nn.relu(log_mean - LINEAR_FROM))
