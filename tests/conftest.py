@@ -28,6 +28,28 @@ def _same_random_numbers_in_every_test():
     keras.utils.set_random_seed(SEED)
 
 
+@pytest.fixture(autouse=True)
+def _settings_stay():
+    """Fails a test that leaves a setting of the whole process changed, for the tests after it."""
+    before = process_settings()
+    yield
+    assert process_settings() == before
+
+
+def process_settings():
+    """Returns the settings of Keras and TensorFlow for the whole process."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "dtype policy": keras.config.dtype_policy().name,
+        "floatx": keras.config.floatx(),
+        "image data format": keras.config.image_data_format(),
+        "interactive logging": keras.config.is_interactive_logging_enabled(),
+        "functions run eagerly": tf.config.functions_run_eagerly(),
+    }
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _accelerated():
     with accelerations.patched() as missing:

@@ -5,7 +5,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 from rme_tf.algorithms import ELBO, RecursiveMixture
@@ -98,7 +97,6 @@ def training(contender: Contender, sizes: Sizes) -> Callable[[], object]:
 
     An epoch has `sizes.steps` steps, and a new order of the images.
     """
-    keras.utils.disable_interactive_logging()
     x = images(sizes.side, sizes.batch_size * sizes.steps)
     model = model_of(contender, sizes)
     if not contender.in_jax:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tyro
@@ -158,7 +157,6 @@ def main() -> None:
     """Print the table, and write the record."""
     options = tyro.cli(Options, description=__doc__)
     check_out(options.out)
-    keras.utils.disable_interactive_logging()
     runs: dict[str, Callable[[], object]] = {}
     for name in options.models:
         runs |= trainings(name, options)

@@ -14,7 +14,6 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tyro
 from tabulate import tabulate
@@ -106,7 +105,6 @@ def start(folder, data_dir, options: Options) -> Start:
 
 def timings(folder, data_dir, options: Options) -> dict[str, list[float]]:
     """Returns the images a second of the pipeline and of training."""
-    keras.utils.disable_interactive_logging()
     images = load_folder(path=folder, data_dir=data_dir, size=options.size).train
     model = VAE.from_names(input_shape=images.shape[1:], num_components=options.components, **MODEL)
     model.compile("adam", RecursiveMixture(warm_start_epochs=0))

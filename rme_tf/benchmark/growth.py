@@ -11,7 +11,6 @@ import functools
 import itertools
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tyro
 from tabulate import tabulate
@@ -88,7 +87,6 @@ def seconds_of_a_step(contender: Contender, sizes: Sizes, steps: int, rounds: in
 
     A first round, which compiles, is left out.
     """
-    keras.utils.disable_interactive_logging()
     x = images(sizes.side, sizes.batch_size * steps)
     fit = functools.partial(model_of(contender, sizes).fit, x, batch_size=sizes.batch_size, verbose=0)
     return (turns({"fit": fit}, rounds)["fit"][:, 1] / steps).tolist()
@@ -99,7 +97,6 @@ def memory_of(contender: Contender, sizes: Sizes) -> tuple[float, float]:
 
     Both are NaN on other systems than Linux.
     """
-    keras.utils.disable_interactive_logging()
     x = images(sizes.side, sizes.batch_size)
     return memory_of_a_step(model_of(contender, sizes), x[:2], x)
 

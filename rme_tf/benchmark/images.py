@@ -10,7 +10,6 @@ import dataclasses
 import functools
 from typing import Any
 
-import keras
 import numpy as np
 import tyro
 from tabulate import tabulate
@@ -79,7 +78,6 @@ def build(name: str, options: Options) -> VAE:
 
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the milliseconds of a step of each model, in every round."""
-    keras.utils.disable_interactive_logging()
     # Not the array, whose order `fit` draws again in each epoch.
     batches = evaluation_dataset(images(options.side, options.batch_size * options.steps), options.batch_size)
     fits = {name: functools.partial(build(name, options).fit, batches, verbose=0) for name in MODELS}
@@ -95,7 +93,6 @@ def training_memory(name: str, options: Options) -> tuple[float, float]:
 
 
 def _training_memory(name: str, options: Options) -> tuple[float, float]:
-    keras.utils.disable_interactive_logging()
     x = images(options.side, options.batch_size)
     return memory_of_a_step(build(name, options), x[:2], x)
 

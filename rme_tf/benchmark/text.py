@@ -117,7 +117,6 @@ def build(name: str, options: Options) -> keras.Model:
 
 def timings(options: Options) -> dict[str, np.ndarray]:
     """Returns the tokens a second of each model and of the pipeline."""
-    keras.utils.disable_interactive_logging()
     tokens = sentences(options, options.batch_size * options.steps)
 
     def batches():
@@ -145,7 +144,6 @@ def training_memory(name: str, options: Options) -> float:
 
 def _training_memory(name: str, options: Options) -> float:
     """Returns the MiB that a training step adds to this process."""
-    keras.utils.disable_interactive_logging()
     model = build(name, dataclasses.replace(options, vocabulary_size=options.memory_vocabulary_size))
     rng = np.random.default_rng(0)
     shape = (options.memory_batch_size, options.memory_length)

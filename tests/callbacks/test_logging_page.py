@@ -3,7 +3,6 @@
 import importlib.util
 import re
 
-import keras
 import pytest
 
 from page_snippets import snippets_of
@@ -16,7 +15,6 @@ def test_the_snippets_run(tmp_path, monkeypatch, capfd):
     pytest.importorskip("tensorboard")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_SILENT", "true")
-    keras.utils.enable_interactive_logging()  # other tests may have switched it off
     assert len(SNIPPETS) == 4
     names = {}
     for snippet in SNIPPETS:
