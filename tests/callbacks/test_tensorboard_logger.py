@@ -17,13 +17,17 @@ __all__ = ["image_model", "images"]  # fixtures
 
 @pytest.fixture
 def accumulated():
-    """Returns a reader of the events in a directory."""
+    """Returns a reader of the events in a directory, in the order of their steps.
+
+    The files of one second are read in the order of their names, in which 10 comes before 9.
+    """
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
     def read(path):
         reader = accumulator.EventAccumulator(str(path), size_guidance={"tensors": 0})
         reader.Reload()
-        return {tag: reader.Tensors(tag) for tag in reader.Tags()["tensors"]}
+        events = {tag: reader.Tensors(tag) for tag in reader.Tags()["tensors"]}
+        return {tag: sorted(values, key=lambda event: event.step) for tag, values in events.items()}
 
     return read
 
