@@ -84,5 +84,7 @@ def test_a_document_has_the_contrasts_before_their_records_and_the_figure_after(
 
 def test_the_page_has_the_contrasts_of_the_recipe():
     text = (ROOT / "docs" / "results" / "equal_time.md").read_text(encoding="utf-8")
-    (block,) = documents.BLOCK.finditer(text)
-    assert read_contrasts(block["reference"].split()) == module_of("equal_time.py").CONTRASTS
+    first, second = documents.BLOCK.finditer(text)
+    recipe = module_of("equal_time.py")
+    assert read_contrasts(first["reference"].split()) == recipe.CONTRASTS
+    assert read_contrasts(second["reference"].split()) == recipe.OF_FLOWS

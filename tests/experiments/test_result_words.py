@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import pytest
 
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.records import load_study
@@ -50,6 +51,16 @@ def test_the_words_on_equal_time():
     assert ranked(validation) == ranked(elbo)
     steps = of_each_method("equal_time", lambda record: field(record, "train_steps"))
     assert (2 * steps["rme5"] < steps["rme5_one"]).all()  # fewer than half of the steps
+
+
+@pytest.mark.parametrize("bound", ["log_likelihood", "elbo"])
+def test_the_words_on_one_flow_at_equal_time(bound):
+    assert "Five components through one flow are level with one Gaussian through it, in both bounds." in words_of(
+        "docs/results/equal_time.md"
+    )
+    values = of_each_method("equal_time_flow", lambda record: record["metrics"]["test"][bound])
+    gaps = values["rme5_iaf4_one"] - values["iaf4"]
+    assert abs(gaps.mean()) < 2.0 * gaps.std(ddof=1) / np.sqrt(len(gaps))
 
 
 def test_the_words_on_steps_next_to_jax():
