@@ -19,19 +19,21 @@ from rme_tf.experiments.recipes.schedule_fields import Schedule
 
 ONE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 DRAWN: dict[str, Any] = {"components": 5, "algorithm.components_per_step": 1}
+FLOW: dict[str, Any] = {"posterior": "iaf", "posterior.num_steps": 4}
+SHARED: dict[str, Any] = {**DRAWN, **FLOW, "posterior.shared": True}  # one flow for all components
 METHODS: dict[str, dict[str, Any]] = {
     "vae": ONE,
     "vae_annealed": {**ONE, "algorithm.kl_weight": "linear"},  # over a fifth of the VAE's steps
     "rme5_one": DRAWN,  # one component an image
     "me5_one": {**DRAWN, "algorithm": "elbo"},
-    "iaf4": {**ONE, "posterior": "iaf", "posterior.num_steps": 4},
-    "rme5_iaf4_one": {**DRAWN, "posterior": "iaf", "posterior.num_steps": 4, "posterior.shared": True},
+    "iaf4": {**ONE, **FLOW},
+    **{f"rme{number}_iaf4_one": {**SHARED, "components": number} for number in (5, 2, 10)},
     "rme5": {"components": 5},
     "me5": {"components": 5, "algorithm": "elbo"},
     "vae_5_samples": {**ONE, "algorithm.num_samples": 5},
 }
 CONTRASTS = [("rme5_one", other) for other in ("vae", "me5_one", "rme5", "iaf4", "vae_annealed")]
-OF_FLOWS = [("rme5_iaf4_one", "iaf4")]  # one flow for all components
+OF_FLOWS = [("rme5_iaf4_one", "iaf4")]
 MLP = experiments.Part("mlp", units=(200, 200), activation="tanh")
 
 
