@@ -1,6 +1,7 @@
 """The tree is the architecture: who may import whom, and how large things may grow."""
 
 import ast
+import functools
 import graphlib
 import importlib
 import sys
@@ -31,12 +32,15 @@ LAYERS = [
 LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}, {"commands"}, {"__init__"}]
 # Modules that need arrays alone, and would serve other models as well.
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
+# Packages that few calls need: imported there. (Keras imports most of them, where they are installed.)
+LATE = {"jinja2", "pandas", "pyarrow", "sklearn"}
 ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
+@functools.cache
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -53,9 +57,19 @@ def part_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_names(path):
-    """Every module that the file imports, anywhere in it, by its absolute dotted name."""
-    for node in ast.walk(tree_of(path)):
+def run_at_import(tree):
+    """The nodes that importing a module runs: those outside of its functions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def imported_names(path, nodes=ast.walk):
+    """Every module that the file imports, anywhere in it or in some nodes, by its absolute dotted name."""
+    for node in nodes(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -145,6 +159,12 @@ def test_what_works_on_arrays_knows_no_model(part):
 
 def test_diagnostics_know_no_model():
     assert not set(imported_modules(PACKAGE / "evaluation" / "diagnostics.py"))
+
+
+def test_packages_that_few_calls_need_are_imported_there():
+    for path in SOURCES:
+        if part_of(path) != "sklearn":
+            assert not LATE & {name.split(".")[0] for name in imported_names(path, run_at_import)}, path
 
 
 def test_networks_know_nothing_of_probability():
@@ -262,6 +282,13 @@ def test_the_checker_sees_imports_of_every_kind(text, parts, monkeypatch):
     path = PACKAGE / "priors" / "new.py"
     monkeypatch.setattr(sys.modules[__name__], "tree_of", lambda path: ast.parse(text))
     assert set(imported_parts(path)) == parts
+
+
+def test_the_checker_tells_late_imports_from_others(monkeypatch):
+    text = "import a\nif True:\n    import b\nclass C:\n    import c\n    def f(self):\n        import d"
+    monkeypatch.setattr(sys.modules[__name__], "tree_of", lambda path: ast.parse(text))
+    assert set(imported_names(PACKAGE, run_at_import)) == {"a", "b", "c"}
+    assert set(imported_names(PACKAGE)) == {"a", "b", "c", "d"}
 
 
 def test_the_checker_sees_a_cycle():

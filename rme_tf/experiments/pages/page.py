@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
@@ -22,8 +21,10 @@ class Rendered(NamedTuple):
 
 
 @functools.cache
-def environment() -> jinja2.Environment:
-    """Returns the environment of the templates; it escapes all text."""
+def environment():
+    """Returns Jinja's environment of the templates; it escapes all text."""
+    import jinja2  # imported here: only a page needs it
+
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
