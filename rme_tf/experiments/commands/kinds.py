@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rme_tf.core.registry import lookup
-from rme_tf.experiments.commands.samples import write_images, write_rows, write_sentences
+from rme_tf.experiments.commands.samples import Draws, write_images, write_rows, write_sentences
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.image_settings import IMAGE_RECIPES
 from rme_tf.experiments.recipes.images import ImageRecipe
@@ -22,13 +22,13 @@ class Kind(NamedTuple):
     title: str  # in the help
     recipe: type[Recipe]
     recipes: Mapping[str, Recipe]  # settings by name
-    path: str  # field that `--path` sets
     of_path: str  # name of the settings for a path
-    dataset: str | None  # field of a data set by name, which decides the settings
-    elsewhere: tuple[str, ...]  # other fields that name data
-    by_size: bool  # whether few observations have defaults of their own, with the settings for a path
-    sample: Callable[..., list[pathlib.Path]]  # writes draws from the model of a run
+    sample: Callable[[Draws], list[pathlib.Path]]  # writes draws from the model of a run
     examples: tuple[str, ...]  # flags
+    path: str = "path"  # field that `--path` sets
+    dataset: str | None = None  # field of a data set by name, which decides the settings
+    elsewhere: tuple[str, ...] = ()  # other fields that name data
+    by_size: bool = True  # whether few observations have defaults of their own, with the settings for a path
 
 
 KINDS: dict[str, Kind] = {
@@ -36,11 +36,8 @@ KINDS: dict[str, Kind] = {
         title="images",
         recipe=ImageRecipe,
         recipes=IMAGE_RECIPES,
-        path="path",
         of_path="folder",
         dataset="dataset",
-        elsewhere=(),
-        by_size=True,
         sample=write_images,
         examples=("--path photos", "--dataset mnist --components 5 --epochs 50", "--recipe fashion_mnist --smoke"),
     ),
@@ -48,10 +45,8 @@ KINDS: dict[str, Kind] = {
         title="the rows of a table, a CSV or Parquet file",
         recipe=TableRecipe,
         recipes=TABLE_RECIPES,
-        path="path",
         of_path="table_data",
         dataset="table",
-        elsewhere=(),
         by_size=False,
         sample=write_rows,
         examples=("--path table.csv --label class", "--table wine --latent-dim 2", "--table iris --smoke"),
@@ -62,9 +57,7 @@ KINDS: dict[str, Kind] = {
         recipes=TEXT_RECIPES,
         path="corpus",
         of_path="text",
-        dataset=None,
         elsewhere=("train", "tfds"),
-        by_size=True,
         sample=write_sentences,
         examples=("--path sentences.txt", "--path corpus --components 3 --epochs 20", "--recipe docs_text --smoke"),
     ),

@@ -8,6 +8,7 @@ from rme_tf.core.files import check_writable
 from rme_tf.core.registry import lookup
 from rme_tf.data import text
 from rme_tf.experiments.commands.finished import load_model, recipe_of
+from rme_tf.experiments.commands.samples import Draws
 from rme_tf.experiments.recipes.tokenizers import KEPT
 from rme_tf.serving.saved_model import export_saved_model
 
@@ -32,7 +33,7 @@ def sample(run: str, *, count: int, seed: int = 0, out: str | None = None) -> No
     kind, recipe = recipe_of(run)
     model = load_model(run)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = kind.sample(model, pathlib.Path(run), recipe, count=count, seed=seed, out=folder)
+    paths = kind.sample(Draws(model, pathlib.Path(run), recipe, count, seed, folder))
     print(f"{count:,} draws: {paths[0] if len(paths) == 1 else folder}")
 
 
