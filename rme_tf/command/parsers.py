@@ -127,6 +127,7 @@ def name_of(kind: str, names: Iterable[str]) -> Callable[[str], str]:
     """
 
     def read(word: str) -> str:
+        """Returns a word that is one of the names."""
         if word not in names:
             raise argparse.ArgumentTypeError(unknown(kind, word, names))
         return word
@@ -143,6 +144,7 @@ def count(flag: str, least: int = 1) -> Callable[[str], int]:
     """
 
     def read(word: str) -> int:
+        """Returns the integer of a word."""
         if not is_word_of(word, "int") or int(word) < least:
             raise argparse.ArgumentTypeError(f"`{flag}` must be an integer of at least {least}. Received: {word!r}.")
         return int(word)

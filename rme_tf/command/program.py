@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .commands import ACTIONS, COMMANDS
 from .descriptions import description, kind_of_data, start_of, study_of
@@ -58,15 +58,10 @@ def _answer(words: list[str]) -> None:
 
 def _train(words: list[str]) -> None:
     """Checks the words of a training, and runs it."""
-    kinds = description()["kinds"]
-    if not words or words[0] in HELP:
-        titles = "\n".join(f"  rme train {name:8} {kind['title']}" for name, kind in kinds.items())
-        print(f"usage: rme train KIND [flags]\n\nTrain a mixture posterior on your data:\n\n{titles}\n")
-        print("rme train KIND --help has the flags.")
+    titles = {name: kind["title"] for name, kind in description()["kinds"].items()}
+    kind, *flags = words or ["--help"]
+    if not _chosen(kind, titles, "train KIND", "Train a mixture posterior on your data", "kind of data"):
         return
-    kind, *flags = words
-    if kind not in kinds:
-        refuse(unknown("kind of data", kind, kinds))
     described = kind_of_data(kind)
     start = start_of(described, flags)
     train_parser(kind, described, start, flags).read(flags)
@@ -79,18 +74,38 @@ def _train(words: list[str]) -> None:
 def _study(words: list[str]) -> None:
     """Checks the words of a study, and runs it."""
     studies = description()["studies"]
-    if not words or words[0] in HELP:
-        width = max(map(len, studies))
-        lines = "\n".join(f"  {name:{width}}  {study['summary']}" for name, study in studies.items())
-        print(f"usage: rme study NAME [flags]\n\nCompare methods over seeds:\n\n{lines}\n")
-        print("rme study NAME --help has the flags.")
+    summaries = {name: study["summary"] for name, study in studies.items()}
+    name, *flags = words or ["--help"]
+    if not _chosen(name, summaries, "study NAME", "Compare methods over seeds", "study"):
         return
-    name, *flags = words
-    if name not in studies:
-        refuse(unknown("study", name, studies))
     if studies[name]["kind"]:
         study_parser(name, study_of(name), flags).read(flags)
     _call(f"{ACTIONS}.scripts:run_script", name, flags)
+
+
+def _chosen(word: str, texts: Mapping[str, str], usage: str, purpose: str, kind: str) -> bool:
+    """Returns whether a word is one of the names; prints these for a flag of help, and refuses another word.
+
+    Args:
+        word: first word after the command.
+        texts: names to choose from, with a text each.
+        usage: command, and a word for the names.
+        purpose: sentence above the names.
+        kind: kind of the names, for the message.
+    """
+    if word in HELP:
+        print(f"usage: rme {usage} [flags]\n\n{purpose}:\n\n{_columns(texts)}\n")
+        print(f"rme {usage} --help has the flags.")
+        return False
+    if word not in texts:
+        refuse(unknown(kind, word, texts))
+    return True
+
+
+def _columns(texts: Mapping[str, str]) -> str:
+    """Returns indented lines, one for each name with its text."""
+    width = max(map(len, texts))
+    return "\n".join(f"  {name:{width}}  {text}" for name, text in texts.items())
 
 
 def _without(words: Sequence[str], flag: str) -> list[str]:
@@ -139,12 +154,11 @@ def _warning_line(message, category, filename, lineno, line=None) -> str:
 def _overview() -> str:
     """Returns the help of the program."""
     kinds = "|".join(description()["kinds"])
-    rows = [(f"train {kinds}", "train a model on your data, or on a data set by name")]
-    rows += [(f"{name} {command.words}".strip(), command.summary) for name, command in COMMANDS.items()]
-    rows.append(("study NAME", "run several methods over several seeds, with tables"))
-    width = max(len(name) for name, _ in rows)
-    lines = "\n".join(f"  {name:{width}}  {summary}" for name, summary in rows)
-    return f"usage: rme COMMAND [flags]\n\nVariational autoencoders with mixture posteriors.\n\n{lines}\n\n{NOTE}"
+    rows = {f"train {kinds}": "train a model on your data, or on a data set by name"}
+    rows |= {f"{name} {command.words}".strip(): command.summary for name, command in COMMANDS.items()}
+    rows["study NAME"] = "run several methods over several seeds, with tables"
+    purpose = "Variational autoencoders with mixture posteriors."
+    return f"usage: rme COMMAND [flags]\n\n{purpose}\n\n{_columns(rows)}\n\n{NOTE}"
 
 
 def _print_version() -> None:

@@ -149,6 +149,7 @@ def _reader(name: str, flag: Described) -> Callable[[str], str]:
     types += ["none"] if flag.get("optional") else []
 
     def read(word: str) -> str:
+        """Returns a word whose parts are all valid."""
         for part in word.split(",") if flag.get("several") else [word]:
             if part in choices or any(is_word_of(part, kind) for kind in types):
                 continue
