@@ -9,7 +9,7 @@ from rme_tf.evaluation.collapse_advice import advise
 
 MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z): codes with less carry no information
 MIN_RELIANCE = 0.1  # nats: with less, the decoder does as well with the code of another observation
-MIN_USAGE = 0.02  # mean alpha, or half of 1 / M if smaller
+MIN_USAGE = 0.02  # mean alpha, see `lowest_usage`
 MIN_COMPONENT_KL = 0.01  # nats: with less, two components are equal
 SURE = 2.0  # standard errors between a value and its threshold
 
@@ -97,7 +97,7 @@ def reliance(report) -> Measure:
 
 def usage(report) -> list[Measure]:
     """Returns the mean weights of the components."""
-    floor = min(MIN_USAGE, 0.5 / len(report.usage))
+    floor = lowest_usage(len(report.usage))
     errors = report.usage_standard_error
     errors = [math.nan] * len(report.usage) if errors is None else errors
     pairs = zip(report.usage, errors, strict=True)
@@ -105,6 +105,17 @@ def usage(report) -> list[Measure]:
         Measure(f"The mean weight of component {m}", float(value), float(error), floor, "")
         for m, (value, error) in enumerate(pairs)
     ]
+
+
+def lowest_usage(num_components: int) -> float:
+    """Returns the mean weight below which a component is unused.
+
+    It is `MIN_USAGE`, or half of 1 / M if smaller.
+
+    Args:
+        num_components: number of components M.
+    """
+    return min(MIN_USAGE, 0.5 / num_components)
 
 
 def closest(report) -> Measure:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from rme_tf.evaluation.collapse_signs import MIN_KL, MIN_RELIANCE, lowest_usage
 from rme_tf.experiments.pages.verdict import (
     BAD,
     GOOD,
@@ -17,9 +18,6 @@ from rme_tf.experiments.pages.verdict import (
     number,
 )
 
-MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z), as in the warnings of `CollapseMonitor`
-MIN_RELIANCE = 0.1  # nats
-MIN_USAGE = 0.02  # mean alpha, or half of 1 / M if smaller
 FEW_OBSERVATIONS = 100  # with fewer, no verdict on codes is sure
 FEW_UNITS = 0.25  # share of active dimensions below which much of the code is unused
 EQUAL = 0.05  # I(m; z|x) / H(alpha) below which components are equal
@@ -89,7 +87,7 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
 def component_use(test: Mapping, components: int) -> Verdict:
     """Returns the verdict on the use of the components.
 
-    A component is unused if its mean weight is below `MIN_USAGE` (or half of 1 / M). Components are equal if
+    A component is unused if its mean weight is below `lowest_usage`. Components are equal if
     I(m; z|x), which is at most the entropy H(alpha) of the weights, is below `EQUAL` of it. One has left the posterior
     if its own ELBO is below the best one's by `FAR` of it and 10 nats.
 
@@ -104,7 +102,7 @@ def component_use(test: Mapping, components: int) -> Verdict:
     information, entropy = number(test, "component_information"), number(test, "mixing_entropy")
     if not all(map(math.isfinite, (*usage, information, entropy))):
         return Verdict(QUESTION_MIXTURE, "not measured", NONE, "The record has no weights of the components.")
-    floor = min(MIN_USAGE, 0.5 / components)
+    floor = lowest_usage(components)
     distinct = math.exp(max(0.0, information))
     threshold = (
         f"Unused is a mean weight below {floor:.2g}; equal is I(m; z|x) below {EQUAL:.0%} of the entropy of the "
