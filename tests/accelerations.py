@@ -180,6 +180,13 @@ def end_iterators_at_once(patch):
     patch.setattr(tf.data.Dataset, "__iter__", lambda dataset: iterate(untuned(dataset)))
 
 
+def write_no_pages(patch):
+    """The page of a run takes a second or more; the tests of pages write them."""
+    runner = sys.modules.get("rme_tf.experiments.runs.runner")
+    if runner is not None:
+        patch.setattr(runner, "write_page", lambda run: None)
+
+
 def collect_no_garbage_of_imports():
     """A million objects, none of which is garbage, are walked again and again: a quarter of the time of an import."""
     gc.disable()
@@ -215,12 +222,13 @@ PATCHES = (
     share_one_stack_trace,
     write_no_messages_for_finite_values,
     write_no_messages_for_right_types,
+    write_no_pages,
 )
 
 
 @contextlib.contextmanager
 def patched(variables=os.environ):
-    """Patches TensorFlow for the tests of a session; yields the names that are missing."""
+    """Patches TensorFlow and the library for the tests of a session; yields the names that are missing."""
     missing: list[str] = []
     if plain(variables):
         yield missing

@@ -3,7 +3,6 @@
 import collections
 import gc
 import os
-import sys
 import warnings
 
 import numpy as np
@@ -55,16 +54,6 @@ def _accelerated():
     with accelerations.patched() as missing:
         for name in missing:
             warnings.warn(f"The tests take longer without {name}.", stacklevel=1)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _without_pages():
-    """Leaves out the page of each run, which takes a second or more; the tests of pages write them."""
-    runner = sys.modules.get("rme_tf.experiments.runs.runner")
-    with pytest.MonkeyPatch.context() as patch:
-        if runner is not None:
-            patch.setattr(runner, "write_page", lambda run: None)
         yield
 
 

@@ -18,6 +18,8 @@ from tensorflow.python.framework import op_def_library, random_seed
 from tensorflow.python.util import tf_stack
 
 import accelerations
+from rme_tf.experiments.pages import write_page
+from rme_tf.experiments.runs import runner
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Private functions of TensorFlow, each with what it is a name of.
@@ -111,7 +113,8 @@ def test_the_check_of_types_still_refuses_others(undone):
 
 
 def patched_names():
-    names = [getattr(owner, name) for owner, name in [*PRIVATE, (inspect, "ast"), (tf.data.Dataset, "__iter__")]]
+    others = [(inspect, "ast"), (tf.data.Dataset, "__iter__"), (runner, "write_page")]
+    names = [getattr(owner, name) for owner, name in [*PRIVATE, *others]]
     return *names, getattr(typing, "_get_protocol_attrs", None), tf.config.optimizer.get_experimental_options()
 
 
@@ -188,6 +191,13 @@ def test_iterators_are_not_tuned(undone):
     with accelerations.patched({}):
         assert list(tf.data.Dataset.range(3)) == []
     assert seen == [False]
+
+
+def test_runs_leave_no_pages(undone):
+    undone.setattr(runner, "write_page", write_page)
+    with accelerations.patched({}):
+        assert runner.write_page(run=None) is None
+    assert runner.write_page is write_page
 
 
 @pytest.mark.parametrize("value", ["1", "yes"])
