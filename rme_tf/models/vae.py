@@ -3,18 +3,17 @@
 import keras
 import tensorflow as tf
 
-from rme_tf import objectives
 from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.registry import OF_KERAS, argument_names, check_names
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
 from rme_tf.generation.codes import codes_of, ends_of
 from rme_tf.generation.sequences import check_image_choices, generate, interpolate
-from rme_tf.models import building, compatibility, missing_inputs, named_parts, pseudo_inputs
+from rme_tf.models import building, compatibility, missing_inputs, named_parts, passes, pseudo_inputs
 from rme_tf.models.artifacts import ArtifactModel
 from rme_tf.models.stored_state import StoredModel
 from rme_tf.models.training import TrainableModel
-from rme_tf.networks import component_params, copies
+from rme_tf.networks import copies
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.refinements import as_refinement
 
@@ -73,7 +72,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
         self.mixing = parts["mixing"]
-        self.mixing_network = mixing_network if self.mixing.learned and self.num_components > 1 else None
+        mixes = self.mixing.learned and self.num_components > 1
+        self.mixing_network = mixing_network if mixes else None
         self.refinement = as_refinement(refinement, self.posterior_family.num_params)
         self._create_training_state(seed)
         missing_inputs.check_missing(self)
@@ -105,7 +105,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     @property
     def generative_variables(self) -> list:
         """The trainable variables theta of p(x, z): decoder, likelihood and prior."""
-        return [v for part in (self.decoder, self.likelihood, self.prior) for v in part.trainable_variables]
+        parts = (self.decoder, self.likelihood, self.prior)
+        return [variable for part in parts for variable in part.trainable_variables]
 
     @property
     def active_variables(self) -> list:
@@ -133,20 +134,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
             mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
             **options: further arguments of `networks.component_params`, `read` and `merged`.
         """
-        count = num_components or self.num_components
-        options["num_shared"] = self.posterior_family.num_shared
-        inputs = self.likelihood.encoder_input(x)
-        params, features, read = component_params(self.trunk, self.encoders, inputs, count, training, **options)
-        if self.mixing_network is not None and count > 1:
-            features = features if mixing_moves_trunk else tf.stop_gradient(features)
-            logits = tf.cast(read(self.mixing_network, features), tf.float32)[:, : count - 1]
-        else:
-            logits = tf.zeros([tf.shape(x)[0], count - 1])
-        log_alpha = self.mixing.log_alpha(logits)
-        if num_components is None:
-            joined = tf.range(count, dtype=tf.int64) < self.num_active.value
-            log_alpha = tf.nn.log_softmax(tf.where(joined, log_alpha, objectives.LOG_ZERO))
-        return Encoding(tf.cast(params, tf.float32), log_alpha)
+        return passes.encoded(self, x, num_components, training, mixing_moves_trunk=mixing_moves_trunk, **options)
 
     amortised = amortized  # the British spelling of earlier releases
 
@@ -184,15 +172,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         """
         if self.autoregressive and x is None:
             raise ValueError("An autoregressive decoder needs `x` beside z; `render(z)` generates one. Received: None.")
-        lead = tf.shape(z)[:-1]
-        inputs = tf.reshape(z, [-1, self.latent_dim])
-        if self.autoregressive:
-            event = tf.shape(x)[-len(self.likelihood.event_shape) :]
-            observed = tf.broadcast_to(x, tf.concat([lead, event], axis=0))
-            inputs = [inputs, tf.reshape(observed, tf.concat([[-1], event], axis=0))]
-        outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
-        shape = [size or tf.shape(outputs)[i + 1] for i, size in enumerate(self.likelihood.params_shape)]
-        return tf.reshape(outputs, tf.concat([lead, shape], axis=0))
+        return passes.decoded(self, z, x, training)
 
     @checks_inputs(lead=True)
     def decode(self, z, x=None, *, training=False):
@@ -296,5 +276,6 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     @checks_inputs
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
-        z = self.prior.distribution().sample(num_samples, seed=(seed := as_seed(seed)))
+        seed = as_seed(seed)
+        z = self.prior.distribution().sample(num_samples, seed=seed)
         return self.render(z, tf.random.fold_in(seed, 1), **choices)
