@@ -1,6 +1,7 @@
 """Chunk sizes that bound the memory of an evaluation."""
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import keras
@@ -19,6 +20,21 @@ class Chunks(NamedTuple):
     rows: int  # observations
     components: int  # components that draw, a divisor of M
     draws: int  # draws from each component
+
+
+def parts_of(batches: Iterable, likelihood, rows: int) -> Iterator[tuple[int, tf.Tensor]]:
+    """Yields parts of batches, each with the number of its first observation.
+
+    Args:
+        batches: batches of observations. Shape [B, *event_shape] each.
+        likelihood: `Likelihood` of the observations.
+        rows: largest number of observations in a part.
+    """
+    start = 0
+    for batch in batches:
+        for first in range(0, len(batch), rows):
+            yield start + first, likelihood.cast(batch[first : first + rows])
+        start += len(batch)
 
 
 def codes_at_once(model) -> int:

@@ -258,14 +258,12 @@ def _sizes(model, batch_size: int, importance_samples: int) -> tuple[int, int, i
 
 def _in_batches(model, x, batch_size: int, seed, function, *options, axis: int = 0) -> np.ndarray:
     """Returns the results of a graph function (model, x, seed, *options) for batches, joined along an axis."""
-    seed, parts, start = as_seed(seed), [], 0
-    call = compiled(function, model, *options)
+    seed, call = as_seed(seed), compiled(function, model, *options)
     with InnerCalls(), data_errors_as_value_errors():
-        for batch in batches(x, batch_size):
-            for first in range(0, len(batch), batch_size):
-                part = model.likelihood.cast(batch[first : first + batch_size])
-                parts.append(call(part, seed + tf.constant([0, start + first], seed.dtype)).numpy())
-            start += len(batch)
+        parts = [
+            call(part, seed + tf.constant([0, first], seed.dtype)).numpy()
+            for first, part in chunking.parts_of(batches(x, batch_size), model.likelihood, batch_size)
+        ]
     return np.concatenate(parts, axis=axis)
 
 

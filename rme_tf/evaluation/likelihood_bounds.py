@@ -144,14 +144,11 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         return compiled(_bounds_in_chunks, model, num_draws, chunk, block, fused, signature=signature)(part, batch_seed)
 
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
-    parts, start = [], 0
+    parts = []
     with InnerCalls(), data_errors_as_value_errors():
-        for batch in tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False):
-            for index in range(0, len(batch), rows):
-                part = model.likelihood.cast(batch[index : index + rows])
-                batch_seed = tf.constant([seed, start + index], tf.int32)
-                parts.append([value.numpy() for value in evaluate(part, batch_seed)])
-            start += len(batch)
+        shown = tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False)
+        for first, part in chunking.parts_of(shown, model.likelihood, rows):
+            parts.append([value.numpy() for value in evaluate(part, tf.constant([seed, first], tf.int32))])
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
