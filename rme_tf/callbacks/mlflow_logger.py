@@ -1,8 +1,7 @@
 """MLflow: parameters, numbers of each epoch, images at the end."""
 
-import numpy as np
-
 from rme_tf.callbacks.run_logger import RunLogger
+from rme_tf.callbacks.showcase import levels_of
 
 MOST_PARAMS = 100  # of one call, a limit of MLflow
 MOST_METRICS = 500
@@ -66,8 +65,7 @@ class MLflowLogger(RunLogger):
 
     def log_image(self, name, image):
         """Logs an image [H, W, C] in [0, 1]."""
-        levels = np.rint(255.0 * np.asarray(image)).astype(np.uint8)
-        self.client.log_image(levels, artifact_file=f"{name}.png")
+        self.client.log_image(levels_of(image), artifact_file=f"{name}.png")
 
     def log_lines(self, name, lines):
         """Logs lines of text."""

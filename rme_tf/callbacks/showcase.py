@@ -96,6 +96,11 @@ def is_image(x) -> bool:
     return np.ndim(x) == 4 and np.shape(x)[-1] in (1, 3)
 
 
+def levels_of(image) -> np.ndarray:
+    """Returns an image of floats in [0, 1] in 8-bit levels."""
+    return np.rint(255.0 * np.asarray(image)).astype(np.uint8)
+
+
 def grid(images, columns: int):
     """Returns a grid [H, W, C] of floats in [0, 1].
 

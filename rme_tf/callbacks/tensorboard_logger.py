@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.callbacks.showcase import Showcase, first_rows, is_image
+from rme_tf.callbacks.showcase import Showcase, first_rows, is_image, levels_of
 from rme_tf.core.validation import check_count, require
 
 MOST_SPRITE = 8192  # pixels of a side of the sprite that the projector shows
@@ -130,7 +130,7 @@ def sprite(images) -> tuple[np.ndarray, tuple[int, int]]:
         scale = most / max(height, width)
         height, width = max(1, round(scale * height)), max(1, round(scale * width))
         images = tf.image.resize(tf.cast(images, tf.float32), [height, width], antialias=True).numpy()
-    levels = np.rint(255.0 * np.clip(np.nan_to_num(images), 0.0, 1.0)).astype(np.uint8)
+    levels = levels_of(np.clip(np.nan_to_num(images), 0.0, 1.0))
     levels = np.pad(levels, [(0, columns**2 - len(levels)), (0, 0), (0, 0), (0, 0)])
     tiles = levels.reshape(columns, columns, height, width, -1).transpose(0, 2, 1, 3, 4)
     return tiles.reshape(columns * height, columns * width, -1), (width, height)

@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from rme_tf.callbacks.run_logger import RunLogger
+from rme_tf.callbacks.showcase import levels_of
 
 
 class WandbLogger(RunLogger):
@@ -74,8 +73,7 @@ class WandbLogger(RunLogger):
 
     def log_image(self, name, image):
         """Logs an image [H, W, C] in [0, 1]."""
-        levels = np.rint(255.0 * np.asarray(image)).astype(np.uint8)
-        self.run.log({name: self.client.Image(levels)})
+        self.run.log({name: self.client.Image(levels_of(image))})
 
     def log_lines(self, name, lines):
         """Logs lines of text."""
