@@ -1,12 +1,12 @@
 """New decoder weights during training, against posterior collapse."""
 
-import contextlib
 import random
 from collections.abc import Callable
 
 import keras
 
 from rme_tf.core.optimizer_state import forget
+from rme_tf.core.seeds import seeded_initializers
 from rme_tf.core.validation import check_count
 from rme_tf.models.compatibility import decoder_example
 from rme_tf.networks.copies import fresh_copy, renew
@@ -55,7 +55,7 @@ class ResetDecoder(keras.callbacks.Callback):
         model, replaced = self.model, []
         example = decoder_example(model.decoder, model.latent_dim, model.likelihood)
         moved = state_moved(model.decoder, example)
-        with _initializers_seeded(int(model.seed_generator.next()[0])):
+        with seeded_initializers(int(model.seed_generator.next()[0])):
             decoder = fresh_copy(model.decoder)
             decoder(example)  # builds the copy
             new_parts = [decoder, fresh_copy(model.likelihood)]
@@ -65,14 +65,3 @@ class ResetDecoder(keras.callbacks.Callback):
             renew(part, new_part, moved)
             replaced += part.trainable_variables
         forget(model.optimizer, replaced)
-
-
-@contextlib.contextmanager
-def _initializers_seeded(seed: int):
-    """Seeds Keras's initializers, which draw their seeds from Python's generator, and restores its state."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -1,5 +1,9 @@
 """Seeds of random numbers: integers, stateless seeds, or none."""
 
+import contextlib
+import random
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -27,6 +31,23 @@ def as_seed(seed):
     if seed.dtype not in (tf.int32, tf.int64):
         seed = tf.cast(seed, tf.int64)
     return seed if shape else tf.stack([seed, tf.zeros_like(seed)])
+
+
+@contextlib.contextmanager
+def seeded_initializers(seed: int) -> Iterator[None]:
+    """Draws the seeds of Keras's initializers from a seed, within the context.
+
+    Keras draws them from the module `random`, whose state is restored.
+
+    Args:
+        seed: seed of the initial weights.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def _kind(seed) -> tuple:

@@ -1,14 +1,13 @@
 """Models of an estimator, with random numbers that depend on its seed."""
 
-import contextlib
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from rme_tf import algorithms
 from rme_tf.core.registry import argument_names, lookup
+from rme_tf.core.seeds import seeded_initializers
 from rme_tf.data.tables import training_dataset
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
 from rme_tf.models import VAE
@@ -53,23 +52,6 @@ def algorithm_of(algorithm, options: Mapping[str, Any] | None, epochs: int, num_
     build = lookup(algorithms.ALGORITHMS, algorithm, "algorithm")
     warm_start = 0 if num_components == 1 else min(MOST_WARM_START, epochs // WARM_START_SHARE)
     return build(**{"warm_start_epochs": warm_start, **(options or {})})
-
-
-@contextlib.contextmanager
-def seeded_initializers(seed: int) -> Iterator[None]:
-    """Draws the seeds of Keras's initializers from a seed, within the context.
-
-    Keras draws them from the module `random`, whose state is restored.
-
-    Args:
-        seed: seed of the initial weights.
-    """
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def fitted_model(estimator, x, *, seed: int) -> VAE:

@@ -1,11 +1,13 @@
 """Seeds in every form that a call takes: integers, pairs of them, tensors, or none."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from rme_tf.core.seeds import as_seed
+from rme_tf.core.seeds import as_seed, seeded_initializers
 
 
 @pytest.mark.parametrize("seed", [7, np.int32(7), np.int64(7), np.uint8(7), tf.constant(7), np.array(7)])
@@ -53,3 +55,16 @@ def test_tensors_in_graphs_are_seeds(jit_compile):
 def test_anything_else_is_refused(seed):
     with pytest.raises(ValueError, match="`seed` must be an integer, a stateless seed of two integers, or None"):
         as_seed(seed)
+
+
+def test_a_seed_of_initializers_is_for_its_context_alone():
+    random.seed(3)
+    expected, kernels = [random.random(), random.random()], []
+    random.seed(3)
+    drawn = [random.random()]
+    for seed in (5, 5, 6):
+        with seeded_initializers(seed):
+            kernels.append(keras.initializers.GlorotUniform()((2, 3)).numpy())
+    assert [*drawn, random.random()] == expected
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[0] != kernels[2]).all()
