@@ -48,7 +48,4 @@ class Study(experiments.TextRecipe, experiments.StudyFields):
 
 if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
-    recipes = experiments.method_recipes(
-        study.methods, experiments.TextRecipe, study, methods=METHODS, sweep=study.sweep
-    )
-    experiments.run_study(recipes, seeds=study.seeds, **study.folders())
+    experiments.run_methods(study, experiments.TextRecipe, METHODS)

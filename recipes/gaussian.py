@@ -48,8 +48,5 @@ if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
     for size in study.latent_dims:
         base = dataclasses.replace(study, latent_dim=size)
-        recipes = experiments.method_recipes(
-            study.methods, experiments.ImageRecipe, base, methods=METHODS, sweep=study.sweep
-        )
-        folders = study.folders(f"d{size}", several=len(study.latent_dims) > 1)
-        experiments.run_study(recipes, seeds=study.seeds, **folders)
+        several = len(study.latent_dims) > 1
+        experiments.run_methods(base, experiments.ImageRecipe, METHODS, setting=f"d{size}", several=several)

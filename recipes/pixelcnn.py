@@ -43,8 +43,4 @@ class Study(experiments.ImageRecipe, experiments.StudyFields):
 
 if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
-    recipes = experiments.method_recipes(
-        study.methods, experiments.ImageRecipe, study, methods=METHODS, sweep=study.sweep
-    )
-    experiments.run_study(recipes, seeds=study.seeds, **study.folders())
-    experiments.show_study(recipes, out=study.out)
+    experiments.run_methods(study, experiments.ImageRecipe, METHODS, show=True)

@@ -24,6 +24,7 @@ from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
 from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
 from rme_tf.experiments.runs.study_fields import EqualTimeFields, StudyFields
+from rme_tf.experiments.runs.study_script import run_methods
 from rme_tf.experiments.runs.time_limits import deadline_in
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "run",
     "run_at_equal_time",
     "run_comparison",
+    "run_methods",
     "run_study",
     "setting_name",
     "show_study",

@@ -9,6 +9,7 @@ import pytest
 from rme_tf import experiments
 from rme_tf.experiments import ImageRecipe, method_recipes
 from rme_tf.experiments.reports.run_names import check_file_names, file_name, method_name, method_of
+from rme_tf.experiments.runs import study_script
 from rme_tf.experiments.runs.methods import METHODS
 from rme_tf.experiments.runs.sweep_values import value_of, word_of
 from small_recipes import image_recipe
@@ -213,9 +214,9 @@ def test_methods_that_differ_in_case_alone_are_refused():
 @pytest.mark.parametrize("script", ["table", "collapse", "gaussian", "mnist_study", "pixelcnn"])
 def test_the_studies_take_sweeps(script, tmp_path, monkeypatch):
     made = {}
-    for name in ("run_study", "run_comparison"):
-        monkeypatch.setattr(experiments, name, lambda recipes, *args, **options: made.update(recipes))
-    monkeypatch.setattr(experiments, "show_study", lambda *args, **options: None)
+    for module, name in ((study_script, "run_study"), (experiments, "run_comparison")):
+        monkeypatch.setattr(module, name, lambda recipes, *args, **options: made.update(recipes))
+    monkeypatch.setattr(study_script, "show_study", lambda *args, **options: None)
     words = ["--methods", "vae", "--sweep", "num_samples=2,3", "--sweep=learning_rate=0.5"]
     monkeypatch.setattr(sys, "argv", [script, *words])
     runpy.run_path(str(ROOT / "recipes" / f"{script}.py"), run_name="__main__")
