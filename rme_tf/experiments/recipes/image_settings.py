@@ -16,14 +16,18 @@ DRAWN: dict[str, Any] = {
     "algorithm": Part("recursive_mixture", components_per_step=1),
 }
 
+# Pictures in the 256 levels of each color.
+LEVELS: dict[str, Any] = {"binarization": "none", "likelihood": Part("discretized_logistic_mixture")}
+DCGAN: dict[str, Any] = {"encoder": Part("dcgan"), "decoder": Part("dcgan")}
+GATED: dict[str, Any] = {"encoder": Part("gated_conv"), "decoder": Part("gated_conv")}
+RESNET: dict[str, Any] = {"encoder": Part("resnet"), "decoder": Part("resnet")}
+
 _SETTINGS: dict[str, dict[str, Any]] = {
     "celeba": {
         "dataset": "celeb_a",
         "size": 64,
-        "binarization": "none",
-        "likelihood": Part("discretized_logistic_mixture"),
-        "encoder": Part("dcgan"),
-        "decoder": Part("dcgan"),
+        **LEVELS,
+        **DCGAN,
         "latent_dim": 64,
         "components": 5,
         **DRAWN,
@@ -35,10 +39,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     },
     "cifar10": {
         "dataset": "cifar10",
-        "binarization": "none",
-        "likelihood": Part("discretized_logistic_mixture"),
-        "encoder": Part("resnet"),
-        "decoder": Part("resnet"),
+        **LEVELS,
+        **RESNET,
         "latent_dim": 128,
         "components": 5,
         **DRAWN,
@@ -50,8 +52,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     },
     "fashion_mnist": {
         "dataset": "fashion_mnist",
-        "encoder": Part("gated_conv"),
-        "decoder": Part("gated_conv"),
+        **GATED,
         "latent_dim": 40,
         "components": 5,
         **DRAWN,
@@ -63,10 +64,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "path": "data/images",
         "size": 64,
         "channels": 3,
-        "binarization": "none",
-        "likelihood": Part("discretized_logistic_mixture"),
-        "encoder": Part("dcgan"),
-        "decoder": Part("dcgan"),
+        **LEVELS,
+        **DCGAN,
         "latent_dim": 64,
         "components": 5,
         **DRAWN,
@@ -78,8 +77,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "mnist": {"dataset": "mnist", "latent_dim": 20, "components": 5, "epochs": 50, **DRAWN, "out": "runs/mnist"},
     "omniglot": {
         "dataset": "omniglot",
-        "encoder": Part("gated_conv"),
-        "decoder": Part("gated_conv"),
+        **GATED,
         "latent_dim": 64,
         "components": 5,
         **DRAWN,
@@ -91,10 +89,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "dataset": "folder",
         "size": 32,
         "channels": 3,
-        "binarization": "none",
-        "likelihood": Part("discretized_logistic_mixture"),
-        "encoder": Part("resnet"),
-        "decoder": Part("resnet"),
+        **LEVELS,
+        **RESNET,
         "latent_dim": 64,
         "components": 2,
         "epochs": 8,
@@ -118,10 +114,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     },
     "svhn": {
         "dataset": "svhn_cropped",
-        "binarization": "none",
-        "likelihood": Part("discretized_logistic_mixture"),
-        "encoder": Part("resnet"),
-        "decoder": Part("resnet"),
+        **LEVELS,
+        **RESNET,
         "latent_dim": 64,
         "components": 5,
         **DRAWN,
