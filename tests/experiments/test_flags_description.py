@@ -55,6 +55,12 @@ def test_every_flag_has_a_text_and_a_group(kind, described):
         assert re.search(r"\w+ \w+", field["help"]), field["name"]
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_trackers_of_a_run_are_in_one_group(kind, described):
+    groups = {field["name"]: field["group"] for field in described["kinds"][kind]["fields"]}
+    assert groups["loggers"] == groups["tensorboard"] == groups["out"]
+
+
 def test_the_groups_are_those_of_the_help():
     assert recipe_flags.GROUPS == GROUPS
 

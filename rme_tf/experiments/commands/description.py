@@ -40,7 +40,7 @@ OF_FIELDS = {
     **dict.fromkeys(("data_dir", "download", "train_size", "test_size"), DATA),
     **dict.fromkeys(("algorithm", "optimizer", "jit_compile", "steps_per_execution", "policy"), TRAINING),
     **dict.fromkeys(("importance_samples", "more_importance_samples", "diagnosed"), EVALUATION),
-    **dict.fromkeys(("seed", "tensorboard", "out", "overwrite", "smoke"), RUN),
+    **dict.fromkeys(("seed", "loggers", "tensorboard", "out", "overwrite", "smoke"), RUN),
     **dict.fromkeys(("weight_range", "embedding_range", "language_model"), MODEL),
 }
 Described = dict[str, Any]
