@@ -28,14 +28,19 @@ def ranked(numbers):
     return sorted(numbers, key=lambda method: -numbers[method].mean())
 
 
+def mean_and_error(gaps):
+    """The mean over seeds, and its standard error."""
+    return gaps.mean(), gaps.std(ddof=1) / np.sqrt(len(gaps))
+
+
 def test_the_words_on_hidden_halves():
     words = words_of("docs/missing.md")
     drawn = of_each_method("missing", lambda record: record["metrics"]["test"]["imputation"]["drawn"])
     gaps = drawn["rme5"] - drawn["vae"]
     assert "by {:+.2f}, {:+.2f} and {:+.2f} nats under the three seeds".format(*gaps) in words
-    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
-    assert f"three seeds: {gaps.mean():+.2f} ± {error:.2f} over seeds" in words
-    assert abs(gaps.mean()) < error  # no difference
+    mean, error = mean_and_error(gaps)
+    assert f"three seeds: {mean:+.2f} ± {error:.2f} over seeds" in words
+    assert abs(mean) < error  # no difference
     assert (ranked(drawn)[0], ranked(drawn)[-1]) == ("miwae", "rme5")
     seen = of_each_method("missing", lambda record: record["metrics"]["test"]["log_likelihood"])
     assert ((seen["vae"] < seen["rme5"]) & (seen["rme5"] < seen["vae_5_samples"])).all()
@@ -59,8 +64,26 @@ def test_the_words_on_one_flow_at_equal_time(bound):
         "docs/results/equal_time.md"
     )
     values = of_each_method("equal_time_flow", lambda record: record["metrics"]["test"][bound])
-    gaps = values["rme5_iaf4_one"] - values["iaf4"]
-    assert abs(gaps.mean()) < 2.0 * gaps.std(ddof=1) / np.sqrt(len(gaps))
+    mean, error = mean_and_error(values["rme5_iaf4_one"] - values["iaf4"])
+    assert abs(mean) < 2.0 * error
+
+
+def test_the_words_on_the_choice_of_a_method_at_equal_time():
+    words = words_of("docs/choosing.md")
+    bounds, elbo = (
+        of_each_method("equal_time", lambda record, name=name: record["metrics"]["test"][name])
+        for name in ("log_likelihood", "elbo")
+    )
+    assert "at equal time a VAE with a rising KL weight leads, IAF is level with RME of one component an image" in words
+    assert ranked(bounds)[0] == "vae_annealed"
+    mean, error = mean_and_error(bounds["iaf4"] - bounds["rme5_one"])
+    assert abs(mean) < error
+    assert "at equal time ahead of the VAE, and behind one with a rising KL weight" in words
+    assert bounds["vae"].mean() < bounds["rme5_one"].mean() < bounds["vae_annealed"].mean()
+    assert "at equal time IAF is ahead of the VAE" in words
+    for quantity in (bounds, elbo):
+        mean, error = mean_and_error(quantity["iaf4"] - quantity["vae"])
+        assert mean > 2 * error
 
 
 def test_the_words_on_steps_next_to_jax():
