@@ -1,5 +1,6 @@
 """Decoded codes of a model: reconstructions, components, interpolations, samples from the prior."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,12 +8,15 @@ import numpy as np
 from rme_tf.core.seeds import as_seed
 from rme_tf.experiments.pages.items import Items, items_of
 from rme_tf.experiments.recipes.run import Run
+from rme_tf.posteriors import MixturePosterior
 
 SEED = 2020
 TEMPERATURE = 0.8  # of sampled sentences
 MOST_COMPONENTS = 8  # whose decodings are shown
 MOST_DRAWS = 40  # from a component
 ALL_DRAWS = 240  # from all components of a posterior, about
+
+Moments = Mapping[str, np.ndarray]  # `MixturePosterior.moments`
 
 
 class Counts(NamedTuple):
@@ -81,7 +85,9 @@ def decode(run: Run, x) -> Decodings:
     """
     counts, model = counts_of(run), run.model
     x = np.asarray(x)[: counts.observations]
-    codes = codes_to_decode(model, x, counts)
+    q = model.infer(x)
+    moments = {name: value.numpy() for name, value in q.moments().items()}
+    codes = codes_to_decode(model.prior, q, moments, counts)
     is_text = "tokenizer" in run.task.export_options
     choices = {"max_length": run.task.export_options["max_length"]} if is_text else {}
     if is_text:
@@ -97,7 +103,7 @@ def decode(run: Run, x) -> Decodings:
     return Decodings(
         observations=items_of(run.task, x),
         reconstructions=items["reconstructions"],
-        views=views_of(model, x[: counts.views], draws_per_component(model.num_components), items["components"]),
+        views=views_of(q, moments, counts.views, items["components"]),
         lines=_rows(items["lines"], counts.steps),
         samples=items["samples"],
         raw_samples=parts["samples"],
@@ -111,45 +117,43 @@ def sampled(run: Run) -> Items:
     return items_of(run.task, tokens)
 
 
-def codes_to_decode(model, x, counts: Counts) -> dict[str, np.ndarray]:
+def codes_to_decode(prior, q, moments: Moments, counts: Counts) -> dict[str, np.ndarray]:
     """Returns latent codes [..., D] by the purpose of their decodings.
 
     Args:
-        model: trained `VAE`.
-        x: observations. Shape [N, *event_shape].
+        prior: `Prior` of the model.
+        q: posteriors of N observations.
+        moments: moments of their components.
         counts: numbers of codes.
     """
-    q = model.infer(x)
-    moments = {name: value.numpy() for name, value in q.moments().items()}
     means = moments["means"]
     heaviest = means[np.arange(len(means)), moments["weights"].argmax(axis=-1)]  # means of components, not of Q
-    firsts = [line for line in range(counts.lines) if line + 1 < len(x)]
+    firsts = [line for line in range(counts.lines) if line + 1 < len(means)]
     share = np.linspace(0.0, 1.0, counts.steps)[:, np.newaxis]
     lines = [(1.0 - share) * heaviest[line] + share * heaviest[line + 1] for line in firsts]
     return {
         "reconstructions": np.asarray(q.sample(seed=SEED)),
         "components": means[: counts.views, :MOST_COMPONENTS],
-        "lines": np.array(lines, np.float32).reshape(-1, model.latent_dim),
-        "samples": np.asarray(model.prior.distribution().sample(counts.samples, seed=as_seed(SEED))),
+        "lines": np.array(lines, np.float32).reshape(-1, q.latent_dim),
+        "samples": np.asarray(prior.distribution().sample(counts.samples, seed=as_seed(SEED))),
     }
 
 
-def views_of(model, x, num_draws: int, components: Items) -> list[PosteriorView]:
-    """Returns the posteriors of some observations, with draws from each component.
+def views_of(q, moments: Moments, most: int, components: Items) -> list[PosteriorView]:
+    """Returns the posteriors of the first observations, with draws from each component.
 
     Args:
-        model: trained `VAE`.
-        x: observations. Shape [N, *event_shape].
-        num_draws: number of draws S from each component.
+        q: posteriors of N observations.
+        moments: moments of their components.
+        most: largest number of observations.
         components: decoded means, component by component and observation by observation.
     """
-    q = model.infer(x)
-    moments = {name: value.numpy() for name, value in q.moments().items()}
-    draws = np.asarray(q.sample_components(num_draws, SEED))  # [S, N, M, D]
-    decoded = _rows(components, min(MOST_COMPONENTS, model.num_components))
+    first = MixturePosterior(q.family, q.params[:most], q.log_alpha[:most])
+    draws = np.asarray(first.sample_components(draws_per_component(q.num_components), SEED))  # [S, N, M, D]
+    decoded = _rows(components, min(MOST_COMPONENTS, q.num_components))
     return [
         PosteriorView(index, moments["weights"][index], moments["means"][index], draws[:, index], decoded[index])
-        for index in range(len(x))
+        for index in range(draws.shape[1])
     ]
 
 
