@@ -54,9 +54,13 @@ def sheet(images, most: int = 32) -> Sheet:
 
 
 def figure_uri(figure) -> str:
-    """Returns a figure of Matplotlib as a data URI."""
+    """Returns a figure of Matplotlib as a data URI.
+
+    Args:
+        figure: figure with a layout, such as "constrained", that keeps all of it inside.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, metadata={"Software": None})
     return _encoded(buffer)
 
 

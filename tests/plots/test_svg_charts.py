@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from rme_tf.plots import data_uris, svg, svg_charts
@@ -119,6 +120,15 @@ def test_an_image_is_kept_in_its_uri(rng, channels):
 
 def test_a_large_image_is_reduced_in_proportion():
     assert opened(data_uris.image_uri(np.zeros((300, 150, 1), np.float32), most=100)).shape == (100, 50, 3)
+
+
+def test_a_figure_with_a_layout_has_its_size_and_all_of_it_inside():
+    figure = Figure((3.0, 2.0), layout="constrained")
+    figure.add_subplot(title="a title", xlabel="below", ylabel="beside")
+    pixels = opened(data_uris.figure_uri(figure))
+    assert pixels.shape == (2 * data_uris.FIGURE_DPI, 3 * data_uris.FIGURE_DPI, 3)
+    assert (pixels[[0, -1]] == 255).all()
+    assert (pixels[:, [0, -1]] == 255).all()
 
 
 def test_a_sheet_has_its_thumbnails_row_by_row():
