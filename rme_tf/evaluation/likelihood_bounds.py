@@ -238,8 +238,12 @@ def _encode(model, x):
     return model.encode(x)
 
 
-def _compiled_encode(model):
-    """Returns a compiled `model.encode` for batches of any size."""
+def compiled_encode(model):
+    """Returns a compiled `model.encode` for batches of any size.
+
+    Args:
+        model: `VAE` with the encoders.
+    """
     return compiled(_encode, model, signature=(model.likelihood.spec(),))
 
 
@@ -250,7 +254,7 @@ def posterior_moments(model, x):
         model: `VAE` with the posterior.
         x: observations, see `bounds`.
     """
-    infer, x = _compiled_encode(model), checked_whole(x, model.likelihood)
+    infer, x = compiled_encode(model), checked_whole(x, model.likelihood)
     parts = []
     with InnerCalls(), data_errors_as_value_errors():
         for batch in batches(x, 256):
@@ -272,7 +276,7 @@ def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
     """
     x = np.asarray(model.likelihood.observations(x))
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
-    infer = _compiled_encode(model)
+    infer = compiled_encode(model)
     times = []
     for _ in range(repeats + 3):
         with InnerCalls():

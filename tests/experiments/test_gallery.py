@@ -5,6 +5,7 @@ import pytest
 import tensorflow_probability as tfp
 
 from rme_tf import plots
+from rme_tf.evaluation import grid_densities
 from rme_tf.experiments.recipes import image_gallery
 from rme_tf.posteriors import POSTERIORS
 from test_oracles import ORTHOGONAL, PIXELS, SHIFT, SIGMA, encoder_of, exact_posterior, linear_model, observations
@@ -58,7 +59,7 @@ def test_chunks_of_a_grid_change_nothing(monkeypatch):
     model = linear_model(FAMILY, ORTHOGONAL, [encoder_of(FAMILY, *exact_posterior(ORTHOGONAL)) for _ in range(2)])
     x = observations(ORTHOGONAL)[0]
     whole, kl = image_gallery.posterior_panel(model, x, num=20)
-    monkeypatch.setattr(image_gallery, "CODES_PER_CHUNK", 150)  # the last one is smaller
+    monkeypatch.setattr(grid_densities, "CODES_PER_CHUNK", 150)  # the last one is smaller
     cut, same = image_gallery.posterior_panel(model, x, num=20)
     np.testing.assert_allclose(cut.log_joint, whole.log_joint, rtol=1e-6)
     assert same == pytest.approx(kl, abs=1e-6)

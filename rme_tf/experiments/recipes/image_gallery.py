@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from rme_tf import objectives, plots
-from rme_tf.core.compiled import compiled
+from rme_tf import plots
+from rme_tf.evaluation.grid_densities import grid_densities
 from rme_tf.evaluation.imputation import impute
+from rme_tf.evaluation.likelihood_bounds import compiled_encode
 from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_names import plain_name
@@ -17,7 +18,6 @@ from rme_tf.experiments.reports.run_names import plain_name
 NUM_IMAGES = 10
 NUM_PANELS = 4
 NUM_IMPUTATIONS = 4  # of each image
-CODES_PER_CHUNK = 900  # codes of a grid decoded at a time, which bounds the memory; divides both grids
 
 
 def draw(runs: Mapping[str, Run], out, complete=None) -> list[pathlib.Path]:
@@ -85,40 +85,17 @@ def posterior_panel(model, image, num=120) -> tuple[plots.PosteriorPanel, float]
         num: number of grid points on a side.
     """
     x = tf.constant(image[np.newaxis])
-    inferred = {name: value.numpy()[0] for name, value in compiled(_inferred, model)(x).items()}
-    grid_x, grid_y = plots.grid_around(inferred["means"], inferred["scales"], num)
-    z = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 1, 1, 2).astype(np.float32)
-    chunks = (tf.constant(z[start : start + CODES_PER_CHUNK]) for start in range(0, len(z), CODES_PER_CHUNK))
-    log_densities = [compiled(_log_densities, model)(x, chunk) for chunk in chunks]
-    log_joint, log_q, log_q_all = (np.concatenate(parts) for parts in zip(*log_densities, strict=True))
-    area = (grid_x[1] - grid_x[0]) * (grid_y[1] - grid_y[0])
-    log_evidence = np.logaddexp.reduce(log_joint) + np.log(area)
-    kl = float(np.sum(np.exp(log_q) * (log_q - log_joint + log_evidence)) * area)
-    shapes = {"log_mixture": log_q.reshape(num, num), "log_components": log_q_all.T.reshape(-1, num, num)}
+    encoding = compiled_encode(model)(x)
+    inferred = {name: value.numpy()[0] for name, value in model.posterior_of(encoding).moments().items()}
+    grid = grid_densities(model, x, encoding, *plots.grid_around(inferred["means"], inferred["scales"], num))
+    shapes = {"log_mixture": grid.log_mixture, "log_components": grid.log_components}
     panel = plots.PosteriorPanel(
         image=image,
-        grid_x=grid_x,
-        grid_y=grid_y,
-        log_joint=log_joint.reshape(num, num),
-        title=f"KL(Q||p) = {kl:.2f} nats",
+        grid_x=grid.grid_x,
+        grid_y=grid.grid_y,
+        log_joint=grid.log_joint,
+        title=f"KL(Q||p) = {grid.kl:.2f} nats",
         **({} if model.posterior_family.diagonal_gaussian else shapes),
         **inferred,
     )
-    return panel, kl
-
-
-def _inferred(model, x):
-    return model.call(x)
-
-
-def _log_densities(model, x, z):
-    """Returns log p(x, z) and log Q(z|x) [C], and every log q_m(z|x) [C, M], of an observation and codes.
-
-    Args:
-        model: `VAE` with D = 2.
-        x: Shape [1, ...].
-        z: Shape [C, 1, 1, D].
-    """
-    q = model.infer(x)
-    log_q_all = q.family.component_log_probs(q.params, z[:, :, 0])[:, 0]
-    return sum(model.log_joint(x, z))[:, 0, 0], objectives.log_mixture(q.log_alpha, log_q_all), log_q_all
+    return panel, grid.kl
