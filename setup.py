@@ -29,6 +29,7 @@ REQUIREMENTS = [
     "h5py>=3.12",  # reads the files of weights that Keras writes with it
     "scipy>=1.14.1",
     "scikit-learn>=1.6",
+    "arviz-stats>=0.8",  # Pareto k-hat, of NumPy and SciPy alone; 0.8 is the last release for Python 3.11
     "threadpoolctl>=3.2",  # t-SNE of few points is faster on one thread
     "matplotlib>=3.10",
     "pillow>=11.0",

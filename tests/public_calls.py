@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
+from rme_tf.evaluation import proposal_quality
 from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, posterior_moments, summarize
 from rme_tf.refinements import elbo_gradient
 
@@ -49,6 +50,7 @@ WALKED = {
     "impute": lambda model, x: rme_tf.impute(model, x, batch_size=2),
     "impute_mean": lambda model, x: rme_tf.impute_mean(model, x, batch_size=2),
     "posterior_moments": lambda model, x: posterior_moments(model, x),
+    "proposal_quality": lambda model, x: proposal_quality(model, x, num_samples=25, progress=False),
 }
 OBSERVED = {
     **STREAMED,

@@ -1,4 +1,4 @@
-"""Evaluation of trained models: bounds on log p(x), collapse diagnostics."""
+"""Evaluation of trained models: bounds on log p(x), diagnostics of each part."""
 
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, impute, impute_mean
@@ -13,6 +13,7 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
+from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
 __all__ = [
     "Bounds",
@@ -20,6 +21,7 @@ __all__ = [
     "Estimate",
     "ImputationScores",
     "Probe",
+    "ProposalQuality",
     "bits_per_dimension",
     "bounds",
     "collapse_report",
@@ -29,6 +31,8 @@ __all__ = [
     "inference_milliseconds",
     "linear_probe",
     "log_likelihood",
+    "pareto_k",
     "perplexity",
+    "proposal_quality",
     "summarize",
 ]

@@ -25,7 +25,7 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.evaluation import collapse, imputation, likelihood_bounds
+from rme_tf.evaluation import collapse, imputation, likelihood_bounds, proposal
 from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
@@ -39,6 +39,7 @@ NOT_GATED = {
     "bounds_of_batch": "graph code",
     "checked_first": "what CollapseMonitor checks by",
     "completed": "graph code",
+    "draw_log_weights": "after a check",
     "weighted_draws": "graph code",
     "WeightedDraws": "holds what imputations are made of",
     "hide": "before a model",
@@ -201,7 +202,15 @@ def public_callables():
         *PRIORS.values(),
         *(
             module
-            for module in (collapse, imputation, likelihood_bounds, sequences, collapse_monitor, refinements.gradient)
+            for module in (
+                collapse,
+                imputation,
+                likelihood_bounds,
+                proposal,
+                sequences,
+                collapse_monitor,
+                refinements.gradient,
+            )
         ),
     ]
     for owner in [*owners, rme_tf]:

@@ -19,6 +19,7 @@ ENDS = {
     "impute": r"`x\.take\(number of batches\)`",
     "impute_mean": r"`x\.take\(number of batches\)`",
     "posterior_moments": r"`x\.take\(number of batches\)`",
+    "proposal_quality": r"`x\.take\(number of batches\)`",
 }
 
 

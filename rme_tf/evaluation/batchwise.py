@@ -1,0 +1,34 @@
+"""Results of graph functions for each observation of a data set."""
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from rme_tf.core.compiled import compiled
+from rme_tf.core.outer_calls import InnerCalls
+from rme_tf.core.seeds import as_seed
+from rme_tf.likelihoods.input_checks import batches, data_errors_as_value_errors
+
+
+def batchwise(function, model, x, *options, rows: int, seed=0, progress: str | None = None) -> list[np.ndarray]:
+    """Returns the results of a graph function, joined over batches.
+
+    Args:
+        function: graph function, (model, x [B, *event_shape], stateless seed, *options) -> tuple of tensors [B, ...].
+        model: `VAE` to evaluate.
+        x: result of `checked_whole`.
+        *options: hashable Python values.
+        rows: largest number of observations B in a batch.
+        seed: integer seed, or of shape [2]. Each batch has a seed of its own.
+        progress: text of a progress bar; None for no bar.
+    """
+    seed, start, parts = as_seed(seed), 0, []
+    call = compiled(function, model, *options)
+    with InnerCalls(), data_errors_as_value_errors():
+        for batch in tqdm(batches(x, rows), desc=progress, disable=progress is None, leave=False):
+            for first in range(0, len(batch), rows):
+                part = model.likelihood.cast(batch[first : first + rows])
+                results = call(part, seed + tf.constant([0, start + first], seed.dtype))
+                parts.append([result.numpy() for result in results])
+            start += len(batch)
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
