@@ -1,6 +1,7 @@
 """Evaluation of trained models: bounds on log p(x), diagnostics of each part."""
 
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
+from rme_tf.evaluation.components import component_distances
 from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, impute, impute_mean
 from rme_tf.evaluation.likelihood_bounds import (
     Bounds,
@@ -13,6 +14,7 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
+from rme_tf.evaluation.posterior_modes import PosteriorShape, posterior_shape
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "CollapseReport",
     "Estimate",
     "ImputationScores",
+    "PosteriorShape",
     "Probe",
     "ProposalQuality",
     "bits_per_dimension",
     "bounds",
     "collapse_report",
+    "component_distances",
     "imputation_scores",
     "impute",
     "impute_mean",
@@ -33,6 +37,7 @@ __all__ = [
     "log_likelihood",
     "pareto_k",
     "perplexity",
+    "posterior_shape",
     "proposal_quality",
     "summarize",
 ]

@@ -25,7 +25,7 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.evaluation import collapse, imputation, likelihood_bounds, proposal
+from rme_tf.evaluation import collapse, components, imputation, likelihood_bounds, posterior_modes, proposal
 from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
@@ -40,6 +40,7 @@ NOT_GATED = {
     "checked_first": "what CollapseMonitor checks by",
     "completed": "graph code",
     "draw_log_weights": "after a check",
+    "grid_around_mass": "after a check",
     "weighted_draws": "graph code",
     "WeightedDraws": "holds what imputations are made of",
     "hide": "before a model",
@@ -204,8 +205,10 @@ def public_callables():
             module
             for module in (
                 collapse,
+                components,
                 imputation,
                 likelihood_bounds,
+                posterior_modes,
                 proposal,
                 sequences,
                 collapse_monitor,

@@ -20,6 +20,8 @@ ENDS = {
     "impute_mean": r"`x\.take\(number of batches\)`",
     "posterior_moments": r"`x\.take\(number of batches\)`",
     "proposal_quality": r"`x\.take\(number of batches\)`",
+    "posterior_shape": r"`x\.take\(number of batches\)`",
+    "component_distances": r"`x\.take\(number of batches\)`",
 }
 
 
