@@ -2,6 +2,7 @@
 
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation.components import component_distances
+from rme_tf.evaluation.decoders import DecoderReport, decoder_report
 from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, impute, impute_mean
 from rme_tf.evaluation.likelihood_bounds import (
     Bounds,
@@ -20,6 +21,7 @@ from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quali
 __all__ = [
     "Bounds",
     "CollapseReport",
+    "DecoderReport",
     "Estimate",
     "ImputationScores",
     "PosteriorShape",
@@ -29,6 +31,7 @@ __all__ = [
     "bounds",
     "collapse_report",
     "component_distances",
+    "decoder_report",
     "imputation_scores",
     "impute",
     "impute_mean",

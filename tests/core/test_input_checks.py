@@ -25,7 +25,7 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.evaluation import collapse, components, imputation, likelihood_bounds, posterior_modes, proposal
+from rme_tf.evaluation import collapse, components, decoders, imputation, likelihood_bounds, posterior_modes, proposal
 from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
@@ -206,6 +206,7 @@ def public_callables():
             for module in (
                 collapse,
                 components,
+                decoders,
                 imputation,
                 likelihood_bounds,
                 posterior_modes,

@@ -22,6 +22,7 @@ ENDS = {
     "proposal_quality": r"`x\.take\(number of batches\)`",
     "posterior_shape": r"`x\.take\(number of batches\)`",
     "component_distances": r"`x\.take\(number of batches\)`",
+    "decoder_report": r"`x\.take\(number of batches\)`",
 }
 
 
