@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
-from rme_tf.evaluation import component_distances, decoder_report, posterior_shape, proposal_quality
+from rme_tf.evaluation import component_distances, decoder_report, find_modes, posterior_shape, proposal_quality
 from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, posterior_moments, summarize
 from rme_tf.refinements import elbo_gradient
 
@@ -52,6 +52,7 @@ WALKED = {
     "posterior_moments": lambda model, x: posterior_moments(model, x),
     "proposal_quality": lambda model, x: proposal_quality(model, x, num_samples=25, progress=False),
     "posterior_shape": lambda model, x: posterior_shape(model, x, num=10, progress=False),
+    "find_modes": lambda model, x: find_modes(model, x, num_starts=4, steps=10, progress=False),
     "component_distances": lambda model, x: component_distances(model, x, num_samples=2),
     "decoder_report": lambda model, x: decoder_report(model, x, num_samples=2, progress=False),
 }

@@ -15,6 +15,7 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
+from rme_tf.evaluation.mode_search import FoundModes, find_modes
 from rme_tf.evaluation.posterior_modes import PosteriorShape, posterior_shape
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
@@ -23,6 +24,7 @@ __all__ = [
     "CollapseReport",
     "DecoderReport",
     "Estimate",
+    "FoundModes",
     "ImputationScores",
     "PosteriorShape",
     "Probe",
@@ -32,6 +34,7 @@ __all__ = [
     "collapse_report",
     "component_distances",
     "decoder_report",
+    "find_modes",
     "imputation_scores",
     "impute",
     "impute_mean",

@@ -37,13 +37,13 @@ def basins_of(log_density, *, least_depth: float, drop: float, steps=(1.0, 1.0))
     full = np.full(log_density.shape, OUTSIDE)
     full[inside] = labels
     heights = log_density.ravel()[peaks]
-    merged = _merged(heights, _passes(log_density, full, len(peaks)), least_depth)
-    kept = np.unique(merged)
-    kept = kept[np.argsort(-heights[kept], kind="stable")]
+    merged = merged_modes(heights, _passes(log_density, full, len(peaks)), least_depth)
+    tops = np.unique(merged)
+    tops = tops[np.argsort(-heights[tops], kind="stable")]
     position = np.empty(len(peaks), int)
-    position[kept] = np.arange(len(kept))
+    position[tops] = np.arange(len(tops))
     full[inside] = position[merged[labels]]
-    return Basins(full, np.stack(np.unravel_index(peaks[kept], log_density.shape), axis=-1))
+    return Basins(full, np.stack(np.unravel_index(peaks[tops], log_density.shape), axis=-1))
 
 
 def _ascended(log_density, steps):
@@ -79,8 +79,17 @@ def _passes(log_density, labels, count: int):
     return np.maximum(passes, passes.T)
 
 
-def _merged(heights, passes, least_depth: float):
-    """Returns the mode [K] that each mode is a part of, the shallowest passes first."""
+def merged_modes(heights, passes, least_depth: float):
+    """Returns the group of each mode, joined over the shallowest passes first.
+
+    Args:
+        heights: log-densities of the modes, in nats. Shape [K].
+        passes: log-density of the highest pass between each two modes, -inf for none. Shape [K, K].
+        least_depth: least depth of a pass below the lower mode, in nats.
+
+    Returns:
+        merged: index of the highest mode of each mode's group. Shape [K].
+    """
     passes, merged = passes.copy(), np.arange(len(heights))
     while True:
         depths = np.minimum(heights[:, np.newaxis], heights) - passes

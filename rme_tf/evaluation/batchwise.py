@@ -1,5 +1,7 @@
 """Results of graph functions for each observation of a data set."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -22,13 +24,30 @@ def batchwise(function, model, x, *options, rows: int, seed=0, progress: str | N
         seed: integer seed, or of shape [2]. Each batch has a seed of its own.
         progress: text of a progress bar; None for no bar.
     """
-    seed, start, parts = as_seed(seed), 0, []
-    call = compiled(function, model, *options)
+    call, parts = compiled(function, model, *options), []
     with InnerCalls(), data_errors_as_value_errors():
-        for batch in tqdm(batches(x, rows), desc=progress, disable=progress is None, leave=False):
-            for first in range(0, len(batch), rows):
-                part = model.likelihood.cast(batch[first : first + rows])
-                results = call(part, seed + tf.constant([0, start + first], seed.dtype))
-                parts.append([result.numpy() for result in results])
-            start += len(batch)
+        for part in parts_of(model, x, rows, seed, progress):
+            parts.append([result.numpy() for result in call(*part)])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def parts_of(model, x, rows: int, seed=0, progress: str | None = None) -> Iterator[tuple]:
+    """Yields batches of at most `rows` observations, and a seed for each.
+
+    Args:
+        model: `VAE` to evaluate.
+        x: result of `checked_whole`.
+        rows: largest number of observations B in a batch.
+        seed: see `batchwise`.
+        progress: see `batchwise`.
+
+    Yields:
+        batch: tensor. Shape [B, *event_shape].
+        seed: stateless seed. Shape [2].
+    """
+    seed, start = as_seed(seed), 0
+    for batch in tqdm(batches(x, rows), desc=progress, disable=progress is None, leave=False):
+        for first in range(0, len(batch), rows):
+            part = model.likelihood.cast(batch[first : first + rows])
+            yield part, seed + tf.constant([0, start + first], seed.dtype)
+        start += len(batch)

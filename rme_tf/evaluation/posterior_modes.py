@@ -1,4 +1,4 @@
-"""Modes of the true posterior over two latent dimensions, and the modes that Q covers.
+"""Modes of true posteriors over two dimensions, and which Q covers.
 
 Letters: N observations, K modes of the observation with the most, M components.
 """
@@ -13,10 +13,11 @@ from rme_tf.core.estimates import short, with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_count, check_number, require
 from rme_tf.evaluation.basins import OUTSIDE, Basins, basins_of
+from rme_tf.evaluation.batchwise import parts_of
 from rme_tf.evaluation.diagnostics import standard_error
 from rme_tf.evaluation.grid_densities import GridDensities, grid_densities
 from rme_tf.evaluation.likelihood_bounds import compiled_encode
-from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
+from rme_tf.likelihoods.input_checks import checked_whole, data_errors_as_value_errors
 
 DROP = 15.0  # nats below the highest point: beyond, the posterior has less than 1e-6 of its mass
 COARSE = 60  # points on a side of the grids that find the mass
@@ -37,21 +38,7 @@ class PosteriorShape(NamedTuple):
 
     def summary(self) -> str:
         """Returns the modes in words, several lines."""
-        total, several = len(self.num_modes), self.num_modes > 1
-        lines = [
-            f"{total} observations; ± is one standard error.",
-            f"Modes of the true posterior: {with_error(float(self.num_modes.mean()), standard_error(self.num_modes))}; "
-            f"{int(several.sum())} observations, {100.0 * several.mean():.2g}%, have several, at most "
-            f"{int(self.num_modes.max())}.",
-        ]
-        if several.any():
-            num_covered = self.covered.sum(axis=1)
-            complete = several & (num_covered == self.num_modes)
-            missed = np.sum(np.where(self.covered, 0.0, self.mass), axis=1)[several]
-            lines.append(
-                f"Of these, Q covers every mode of {int(complete.sum())}; the modes that it misses have "
-                f"{with_error(float(missed.mean()), standard_error(missed))} of the mass."
-            )
+        lines = modes_in_words(self)
         coarse = int(np.sum(self.largest_cell > LARGEST_CELL))
         if coarse:
             lines.append(
@@ -93,19 +80,42 @@ def posterior_shape(
     check_number("least_depth", least_depth, least=0.0)
     check_number("covered_share", covered_share, above=0.0)
     parts = []
-    with InnerCalls(), data_errors_as_value_errors():
-        rows = (row for batch in batches(x, batch_size) for row in model.likelihood.cast(batch))
-        total = None if isinstance(x, tf.data.Dataset) else len(x)
-        for row in tqdm(rows, total=total, desc="Grids", disable=not progress, leave=False):
-            grid = grid_around_mass(model, row[tf.newaxis], num)
-            steps = grid.grid_y[1] - grid.grid_y[0], grid.grid_x[1] - grid.grid_x[0]
-            basins = basins_of(grid.log_joint, least_depth=least_depth, drop=DROP, steps=steps)
-            parts.append(_shape_of(grid, basins, least_mass))
+    bar = tqdm(desc="Grids", disable=not progress, leave=False)
+    with bar, InnerCalls(), data_errors_as_value_errors():
+        for batch, _ in parts_of(model, x, batch_size):
+            for row in batch:
+                grid = grid_around_mass(model, row[tf.newaxis], num)
+                steps = grid.grid_y[1] - grid.grid_y[0], grid.grid_x[1] - grid.grid_x[0]
+                basins = basins_of(grid.log_joint, least_depth=least_depth, drop=DROP, steps=steps)
+                parts.append(_shape_of(grid, basins, least_mass))
+                bar.update()
     return _joined(parts, covered_share)
 
 
+def modes_in_words(shape) -> list[str]:
+    """Returns lines on modes, and on the ones that Q covers.
+
+    Args:
+        shape: `PosteriorShape`, or another record with its `num_modes`, `mass` and `covered`.
+    """
+    counts, several = shape.num_modes, shape.num_modes > 1
+    lines = [
+        f"{len(counts)} observations; ± is one standard error.",
+        f"Modes of the true posterior: {with_error(float(counts.mean()), standard_error(counts))}; "
+        f"{int(several.sum())} observations, {100.0 * several.mean():.2g}%, have several, at most {int(counts.max())}.",
+    ]
+    if several.any():
+        complete = several & (shape.covered.sum(axis=1) == counts)
+        missed = np.sum(np.where(shape.covered, 0.0, shape.mass), axis=1)[several]
+        lines.append(
+            f"Of these, Q covers every mode of {int(complete.sum())}; the modes that it misses have "
+            f"{with_error(float(missed.mean()), standard_error(missed))} of the mass."
+        )
+    return lines
+
+
 def grid_around_mass(model, x, num: int) -> GridDensities:
-    """Returns the densities of one observation on a grid around the mass of p(z|x).
+    """Returns the densities of one observation around the mass of p(z|x).
 
     Args:
         model: `VAE` with D = 2.
@@ -145,24 +155,30 @@ def _shape_of(grid: GridDensities, basins: Basins, least_mass: float) -> tuple:
     )
     modes = np.stack([grid.grid_x[basins.peaks[:, 1]], grid.grid_y[basins.peaks[:, 0]]], axis=-1)
     order = np.argsort(-mass, kind="stable")
-    kept = order[mass[order] >= least_mass]
-    kept = order[:1] if len(kept) == 0 else kept
-    return modes[kept], mass[kept], q_mass[kept], grid.log_evidence, cells.max()
+    heavy = order[mass[order] >= least_mass]
+    heavy = order[:1] if len(heavy) == 0 else heavy
+    return modes[heavy], mass[heavy], q_mass[heavy], grid.log_evidence, cells.max()
+
+
+def padded_rows(values, fill) -> np.ndarray:
+    """Returns arrays of several lengths as one, [N, K, ...].
+
+    Args:
+        values: arrays [K_n, ...], K the largest K_n.
+        fill: value of missing rows.
+    """
+    counts = [len(part) for part in values]
+    result = np.full([len(counts), max(counts), *values[0].shape[1:]], fill)
+    for row, part in zip(result, values, strict=True):
+        row[: len(part)] = part
+    return result
 
 
 def _joined(parts: list[tuple], covered_share: float) -> PosteriorShape:
-    modes, mass, q_mass, log_evidence, largest = zip(*parts, strict=True)
-    counts = np.array([len(part) for part in mass])
-
-    def padded(values, fill):
-        """Returns the values of all observations, [N, K, ...]."""
-        result = np.full([len(counts), counts.max(), *values[0].shape[1:]], fill)
-        for row, part in zip(result, values, strict=True):
-            row[: len(part)] = part
-        return result
-
-    mass, q_mass = padded(mass, 0.0), padded(q_mass, 0.0)
-    covered = (q_mass >= covered_share * mass) & (np.arange(counts.max()) < counts[:, np.newaxis])
+    modes, masses, masses_of_q, log_evidence, largest = zip(*parts, strict=True)
+    counts = np.array([len(part) for part in masses])
+    mass, q_mass = padded_rows(masses, 0.0), padded_rows(masses_of_q, 0.0)
+    covered = (q_mass >= covered_share * mass) & (mass > 0.0)
     return PosteriorShape(
-        counts, padded(modes, np.nan), mass, q_mass, covered, np.array(log_evidence), np.array(largest)
+        counts, padded_rows(modes, np.nan), mass, q_mass, covered, np.array(log_evidence), np.array(largest)
     )

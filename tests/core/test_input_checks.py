@@ -1,5 +1,6 @@
 """Every public call that takes x or z: the same sentence for the same fault, whatever the container."""
 
+import importlib
 import inspect
 import re
 
@@ -25,11 +26,11 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.evaluation import collapse, components, decoders, imputation, likelihood_bounds, posterior_modes, proposal
 from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
 
+EVALUATIONS = "collapse components decoders imputation likelihood_bounds mode_search posterior_modes proposal"
 # Name -> why it does not check.
 NOT_GATED = {
     "amortized": "the networks alone, of pseudo-inputs too",
@@ -201,21 +202,10 @@ def public_callables():
         rme_tf.VAE,
         MixturePosterior,
         *PRIORS.values(),
-        *(
-            module
-            for module in (
-                collapse,
-                components,
-                decoders,
-                imputation,
-                likelihood_bounds,
-                posterior_modes,
-                proposal,
-                sequences,
-                collapse_monitor,
-                refinements.gradient,
-            )
-        ),
+        *(importlib.import_module(f"rme_tf.evaluation.{name}") for name in EVALUATIONS.split()),
+        sequences,
+        collapse_monitor,
+        refinements.gradient,
     ]
     for owner in [*owners, rme_tf]:
         for name, value in inspect.getmembers(owner, callable):
