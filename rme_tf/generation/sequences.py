@@ -7,14 +7,13 @@ N latent codes, T tokens, V entries of the vocabulary, W beams. Rows end with EO
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.argument_checks import as_codes
 from rme_tf.core.compiled import compiled
 from rme_tf.core.registry import check_names, lookup
 from rme_tf.core.seeds import as_seed
-from rme_tf.core.types import BOS, EOS, PAD
+from rme_tf.core.types import BOS, EOS, PAD, UNK
 from rme_tf.core.validation import check_count, check_number, optional, require
 from rme_tf.generation.pixels import generate_pixels
 from rme_tf.objectives import LOG_ZERO
@@ -32,6 +31,7 @@ class Generation:
         top_p: total probability of the likeliest tokens to sample from, for "sample"; 1 is all.
         num_beams: number of beams W, for "beam".
         length_penalty: exponent of the length that divides a score, for "beam".
+        unknown: whether the unknown token may be generated; if not, its probability goes to the other tokens.
 
     Raises:
         ValueError: if a number is out of range or the strategy is unknown.
@@ -47,6 +47,7 @@ class Generation:
     top_p: float = 1.0
     num_beams: int = 5
     length_penalty: float = 0.0
+    unknown: bool = True
 
     def __post_init__(self):
         lookup(STRATEGIES, self.strategy, "strategy of generation")
@@ -56,6 +57,7 @@ class Generation:
         check_number("length_penalty", self.length_penalty)
         check_number("temperature", self.temperature, above=0.0)
         check_number("top_p", self.top_p, above=0.0, most=1.0)
+        require(isinstance(self.unknown, bool), "unknown", "be True or False", self.unknown)
 
 
 def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choices):
@@ -130,11 +132,12 @@ def filtered_logits(logits, *, temperature=1.0, top_k=None, top_p=1.0):
     return logits
 
 
-def _next_logits(model, previous, state, z):
-    """Returns the logits [N, V] of the next token, which is neither PAD nor BOS, and the state after it."""
+def _next_logits(model, previous, state, z, options):
+    """Returns the logits [N, V] of the next token, `LOG_ZERO` for those that never follow, and the state after it."""
     features, state = model.decoder.step(previous, state, z)
     logits = model.likelihood.logits(tf.cast(features, tf.float32))
-    never = tf.reduce_sum(tf.one_hot([PAD, BOS], logits.shape[-1]), axis=0)
+    excluded = [PAD, BOS] if options.unknown else [PAD, BOS, UNK]
+    never = tf.reduce_sum(tf.one_hot(excluded, logits.shape[-1]), axis=0)
     return tf.where(never > 0.0, LOG_ZERO, logits), _in_32_bits(state)
 
 
@@ -151,7 +154,7 @@ def _one_by_one(model, z, options, choose: Callable):
 
     def body(step, previous, state, done, tokens):
         """Adds a token to every row, and PAD to rows that have ended."""
-        logits, state = _next_logits(model, previous, state, z)
+        logits, state = _next_logits(model, previous, state, z, options)
         chosen = tf.cast(choose(logits, step), tf.int32)
         last = tf.equal(step, options.max_length - 1)
         chosen = tf.where(last, EOS, chosen)
@@ -188,7 +191,7 @@ def _beam(model, z, seed, options):
 
     def body(step, tokens, scores, lengths, state, done):
         """Extends every hypothesis by every token, and keeps the W best of each code."""
-        logits, state = _next_logits(model, tokens[:, step], state, codes)
+        logits, state = _next_logits(model, tokens[:, step], state, codes, options)
         log_probs = tf.reshape(tf.nn.log_softmax(logits), [num_rows, width, size])
         closed = tf.one_hot(PAD, size, on_value=0.0, off_value=LOG_ZERO)
         only_eos = tf.one_hot(EOS, size, on_value=0.0, off_value=LOG_ZERO)
@@ -225,59 +228,3 @@ def _shaped_as(before, after):
 
 
 STRATEGIES = {"beam": _beam, "greedy": _greedy, "sample": _sample}
-
-
-def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices):
-    """Returns rendered codes on straight lines between pairs of codes.
-
-    Args:
-        model: `VAE` that renders the codes.
-        first: codes at the first ends. Shape [..., D].
-        second: codes at the second ends. Shape [..., D].
-        steps: number of codes on a line, both ends included.
-        seed: stateless seed, see `VAE.render`.
-        **choices: further arguments of `VAE.render`.
-
-    Returns:
-        rendered: token ids [..., steps, T], or images [..., steps, *event_shape].
-
-    Raises:
-        ValueError: if the shapes of the codes differ, `steps` is below 2, or `VAE.render` refuses an argument.
-
-    References:
-        Bowman et al. (2016), https://arxiv.org/abs/1511.06349
-    """
-    check_count("steps", steps, 2)
-    first, second = (as_codes(z, model.latent_dim, name) for name, z in (("first", first), ("second", second)))
-    if not first.shape.is_compatible_with(second.shape):
-        raise ValueError(f"`second` must have the shape of `first`, {first.shape}. Received: {second.shape}.")
-    share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
-    line = (1.0 - share) * first[..., tf.newaxis, :] + share * second[..., tf.newaxis, :]  # [..., steps, D]
-    rendered = model.render(tf.reshape(line, [-1, model.latent_dim]), seed, **choices)
-    return tf.reshape(rendered, tf.concat([tf.shape(line)[:-1], tf.shape(rendered)[1:]], axis=0))
-
-
-def nearest_neighbors(codes, queries, k: int = 5):
-    """Returns the indices of the k nearest codes of each query.
-
-    Args:
-        codes: latent codes to search. Shape [N, D].
-        queries: latent codes to search for. Shape [Q, D].
-        k: number of neighbors of a query.
-
-    Returns:
-        indices: row numbers in `codes`, the nearest first. Shape [Q, k].
-
-    Raises:
-        ValueError: if codes and queries have different sizes D, or there are fewer than k codes.
-    """
-    shape = codes.shape if hasattr(codes, "shape") else np.shape(codes)
-    require(len(shape) == 2, "codes", "be latent codes [N, D]", shape)
-    check_count("k", k, most=shape[0], remedy="It counts rows of `codes`.")
-    codes = as_codes(codes, shape[1], "codes", rank=2)
-    queries = as_codes(queries, codes.shape[1], "queries", rank=2)
-    squared = tf.reduce_sum(codes**2, axis=-1) - 2.0 * tf.matmul(queries, codes, transpose_b=True)
-    return tf.math.top_k(-squared, k).indices
-
-
-nearest_neighbours = nearest_neighbors  # earlier name

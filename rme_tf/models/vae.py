@@ -8,7 +8,8 @@ from rme_tf.core.registry import OF_KERAS, argument_names, check_names
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
 from rme_tf.generation.codes import codes_of, ends_of
-from rme_tf.generation.sequences import check_image_choices, generate, interpolate
+from rme_tf.generation.interpolation import interpolate
+from rme_tf.generation.sequences import check_image_choices, generate
 from rme_tf.models import building, compatibility, missing_inputs, named_parts, passes, pseudo_inputs
 from rme_tf.models.artifacts import ArtifactModel
 from rme_tf.models.stored_state import StoredModel

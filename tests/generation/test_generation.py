@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rme_tf.core.types import UNK
 from rme_tf.generation.sequences import Generation, filtered_logits, generate
 from test_lstm import D, V, build_text_model
 
@@ -94,6 +95,22 @@ def test_one_beam_is_greedy(model):
     np.testing.assert_array_equal(beam, generate(model, codes(), max_length=6))
 
 
+def test_the_probability_of_the_unknown_token_goes_to_the_others(model):
+    """The likeliest token is chosen, the best beam found, and samples drawn among the others."""
+    bias = model.likelihood.bias
+    before = np.asarray(bias.value)
+    bias.assign(before + 40.0 * np.eye(V)[UNK])
+    choices = [{"strategy": "greedy"}, {"strategy": "beam", "num_beams": 3}, {"strategy": "sample"}]
+    allowed = [np.asarray(generate(model, codes(), max_length=6, **each)) for each in choices]
+    others = [np.asarray(generate(model, codes(), max_length=6, unknown=False, **each)) for each in choices]
+    bias.assign(before - 40.0 * np.eye(V)[UNK])  # a model that never generates it
+    expected = [np.asarray(generate(model, codes(), max_length=6, **each)) for each in choices]
+    bias.assign(before)
+    assert all(np.mean(tokens == UNK) > 0.5 for tokens in allowed)
+    for tokens, never in zip(others, expected, strict=True):
+        np.testing.assert_array_equal(tokens, never)
+
+
 def test_the_length_penalty_favours_longer_sequences(model):
     bias = model.likelihood.bias
     before = np.asarray(bias.value)
@@ -157,6 +174,7 @@ def test_filters_leave_out_what_they_should():
         ({"strategy": "best"}, "Unknown strategy of generation"),
         ({"max_length": 0}, "`max_length`"),
         ({"num_beams": 0}, "`num_beams`"),
+        ({"unknown": "no"}, "`unknown`"),
         ({"top_k": 0}, "`top_k`"),
         ({"temperature": 0.0}, "`temperature`"),
         ({"top_p": 0.0}, "`top_p`"),

@@ -68,8 +68,9 @@ def write_rows(draws: Draws) -> list[pathlib.Path]:
 def write_sentences(draws: Draws) -> list[pathlib.Path]:
     """Writes and prints sentences; returns a list of one path."""
     tokenizer = text.load_tokenizer(draws.run / KEPT)
-    choices = {"strategy": "sample", "temperature": TEMPERATURE, "max_length": draws.recipe.max_length}
-    lines = [line for rows in draws.chunks(**choices) for line in tokenizer.decode(rows)]
+    choices = {"max_length": draws.recipe.max_length, "unknown": False}
+    rows = draws.chunks(strategy="sample", temperature=TEMPERATURE, **choices)
+    lines = [line for part in rows for line in tokenizer.decode(part)]
     path = draws.out / "sentences.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

@@ -1,7 +1,7 @@
 """Decoded codes of a model: reconstructions, components, interpolations, samples from the prior."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def decode(run: Run, x) -> Decodings:
     moments = {name: value.numpy() for name, value in q.moments().items()}
     codes = codes_to_decode(model.prior, q, moments, counts)
     is_text = "tokenizer" in run.task.export_options
-    choices = {"max_length": run.task.export_options["max_length"]} if is_text else {}
+    choices = _text_choices(run) if is_text else {}
     if is_text:
         codes.pop("samples")
     flat = np.concatenate([part.reshape(-1, model.latent_dim) for part in codes.values()])
@@ -112,9 +112,13 @@ def decode(run: Run, x) -> Decodings:
 
 def sampled(run: Run) -> Items:
     """Returns samples of a model without codes."""
-    choices = {"max_length": run.task.export_options["max_length"]}
-    tokens = run.model.sample(TEXTS.samples, seed=SEED, strategy="sample", temperature=TEMPERATURE, **choices)
-    return items_of(run.task, tokens)
+    sampling = {"strategy": "sample", "temperature": TEMPERATURE, **_text_choices(run)}
+    return items_of(run.task, run.model.sample(TEXTS.samples, seed=SEED, **sampling))
+
+
+def _text_choices(run: Run) -> dict[str, Any]:
+    """Returns options for generating sentences that are shown."""
+    return {"max_length": run.task.export_options["max_length"], "unknown": False}
 
 
 def codes_to_decode(prior, q, moments: Moments, counts: Counts) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.generation.codes import mixture_means
-from rme_tf.generation.sequences import generate, interpolate, nearest_neighbors
+from rme_tf.generation.interpolation import interpolate, nearest_neighbors
+from rme_tf.generation.sequences import generate
 
 NUM_SENTENCES = 8
 NUM_STEPS = 6
@@ -40,7 +41,7 @@ def examples(run: Run) -> str:
     """Returns samples, reconstructions, an interpolation and nearest neighbors, as text."""
     model, x = run.model, run.task.example
     options = run.task.export_options
-    tokenizer, choices = options["tokenizer"], {"max_length": options["max_length"]}
+    tokenizer, choices = options["tokenizer"], {"max_length": options["max_length"], "unknown": False}
     sampled = model.sample(NUM_SENTENCES, strategy="sample", temperature=0.8, **choices)
     parts = ["From the prior, at temperature 0.8:\n", *tokenizer.decode(np.asarray(sampled)), ""]
     if getattr(run.recipe, "language_model", False):
