@@ -58,6 +58,8 @@ def test_numbers_for_two_hundred_lines_and_five_hundred_photographs():
     text, photos = chosen(TEXT, 180, 2_900), chosen(FOLDER, 400)
     assert (text.batch_size, text.epochs, text.vocabulary_size, text.held_out) == (8, 60, 362, 10)
     assert (photos.batch_size, photos.epochs, photos.components, photos.size) == (16, 60, 3, 32)
+    assert photos.importance_samples == 100
+    assert chosen(with_fields(FOLDER, {"importance_samples": 50}), 400).importance_samples == 50
     assert chosen(FOLDER, 2000).size == FOLDER.size
 
 

@@ -18,6 +18,7 @@ BATCHES = 16  # steps of an epoch at least, as far as `LEAST_BATCH` allows
 STEPS = 1_500  # of training, at least
 MOST_EPOCHS = 60
 LEAST_VOCABULARY = 100
+IMPORTANCE_SAMPLES = 100  # of an image: 500 would take longer than the training
 WORD_KINDS = ("whitespace", "word")
 WORDS_PER_ENTRY = 8  # running words for each entry of the vocabulary: rarer words are unknown, in training too
 
@@ -95,6 +96,7 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
         return fields
     few = count < FEW // 5
     fields |= {"latent_dim": 16 if few else 32, "components": 3, **({"size": 32} if few else {})}
+    fields["importance_samples"] = min(recipe.importance_samples, IMPORTANCE_SAMPLES)
     return fields | dict.fromkeys(("encoder.filters", "decoder.filters"), 16 if few else 32)
 
 
