@@ -106,7 +106,7 @@ def test_the_messages_of_the_page_on_networks_are_the_librarys():
 def test_the_sources_of_the_site_are_written(tmp_path):
     STAGE["main"](tmp_path)
     settings = (tmp_path / "mkdocs.yml").read_text(encoding="utf-8")
-    for name in re.findall(r"^ +- (\S+\.md)$", settings, flags=re.MULTILINE):
+    for name in [*re.findall(r"^ +- (\S+\.md)$", settings, flags=re.MULTILINE), "site.css"]:
         assert (tmp_path / "source" / name).exists(), name
     for page, name in {**{page: page.relative_to(DOCS) for page in DOCS.rglob("*.md")}, **STAGE["COPIES"]}.items():
         sizes = [len(file.read_text(encoding="utf-8").splitlines()) for file in (page, tmp_path / "source" / name)]

@@ -49,6 +49,7 @@ def main(folder: Path) -> None:
     shutil.copytree(DOCS, folder / "source", ignore=shutil.ignore_patterns(*LEFT_OUT, ".ipynb_checkpoints"))
     settings = folder / "mkdocs.yml"
     folder = folder / "source"
+    shutil.copy(DOCS / "site" / "site.css", folder)
     places = {path: path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | COPIES
     for page, place in places.items():
         (folder / place).write_text(relinked(page, places), encoding="utf-8")
