@@ -1,4 +1,4 @@
-"""docs/extending.md: its files and lines in a copy of the library, its uses, and the tests that walk the tables."""
+"""docs/extending.md: its program, its files and lines in a copy of the library, and the tests that walk the tables."""
 
 import os
 import re
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
+
+from page_snippets import SNIPPET, run_as_a_user
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -165,6 +167,14 @@ def test_the_tests_that_walk_the_tables_pass_for_the_new_entry(section, outcomes
 def test_the_use_of_a_section_runs(section, outcomes):
     (kind,) = [block.kind for block in blocks_of(section) if not block.path]
     assert dict(outcomes)[f"test_use_of_{name_of(section)}_{kind}"] == ""
+
+
+@pytest.mark.slow
+def test_the_program_of_ones_own_code_runs(tmp_path, monkeypatch, capsys, eagerly):
+    (program,) = SNIPPET.findall(TEXT.split("## In your own code")[1].split("\n## ")[0])
+    monkeypatch.chdir(tmp_path)
+    run_as_a_user(program)
+    assert "(5, 64, 2) 0.5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("section", ["A posterior", "An algorithm"])
