@@ -62,7 +62,8 @@ def test_every_page_with_snippets_is_named_by_a_test():
 def test_the_signatures_of_a_saved_model_are_the_ones_of_the_page():
     rows = re.findall(r"^\| `(\w+)`.*? \| (`.*?`) \| ", text_of("serving.md"), flags=re.MULTILINE)
     page = {name: re.findall(r"`(\w+)`", inputs) for name, inputs in rows}
-    assert page == {name: [spec.name for spec in specs] for name, specs in _signatures(build_tiny_model()).items()}
+    model = build_tiny_model(missing=True)
+    assert page == {name: [spec.name for spec in specs] for name, specs in _signatures(model).items()}
 
 
 def test_the_glossary_has_every_name_of_a_log():
