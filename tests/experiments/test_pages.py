@@ -114,6 +114,14 @@ def test_special_characters_of_sentences_are_escaped(sentences):
     assert "<b>" in Structure(page).text  # as a reader sees it
 
 
+def test_a_smoke_run_has_no_good_verdict_and_its_reliance(sentences):
+    text = Structure(page_of(sentences)).text
+    assert "A smoke run: too early to say" in text
+    assert f"{sentences.record['epochs'] * sentences.task.steps_per_epoch:,} training steps show" in text
+    assert 'class="good"' not in page_of(sentences)
+    assert re.search(r"log p\(x\|z\) loses \S+ nats with the code of another observation", text)
+
+
 def test_names_and_settings_are_escaped(report):
     page = writing.page_of(dataclasses.replace(report, name="<i>&", facts=[("<u>", "</dl>")]))
     assert "u" not in Structure(page).tags
@@ -255,7 +263,7 @@ def test_the_class_of_recipes_is_found_in_the_configuration(images, sentences):
 
 
 def test_verdicts_come_from_the_record(report):
-    questions = [verdict.question for verdict in run_sections.verdicts_of(report)]
+    questions = [verdict.question for verdict in run_sections._verdicts(report)["verdicts"]]
     assert questions == [
         "Collapsed?",
         "Components used?",

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rme_tf.experiments.pages import model_verdicts, training_verdicts
 from rme_tf.experiments.pages.facts import facts_of
 from rme_tf.experiments.pages.final_numbers import Row, cost_rows, metric_rows, standard_error
 from rme_tf.experiments.pages.recorded_run import Files
+from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
 from rme_tf.experiments.pages.settings import Difference, differing
 from rme_tf.experiments.pages.verdict import Verdict
 from rme_tf.experiments.reports.configuration import field
@@ -59,7 +59,7 @@ def compared(runs: Sequence[Files], place: pathlib.Path) -> Comparison:
         differences=differing(configs),
         paired=[] if unpaired else paired_differences([run.folder for run in runs]),
         unpaired=unpaired,
-        verdicts=verdicts_by_question([verdicts_of(run) for run in runs]),
+        verdicts=verdicts_by_question([verdicts_from_files(run) for run in runs]),
         histories={letter: run.history for letter, run in zip(letters, runs, strict=True)},
     )
 
@@ -135,26 +135,18 @@ def difference_text(differences) -> str:
     return f"{mean:+.2f}" if len(differences) < 2 else f"{mean:+.2f} ± {standard_error(differences):.2f}"
 
 
-def verdicts_of(run: Files) -> list[Verdict]:
+def verdicts_from_files(run: Files) -> list[Verdict]:
     """Returns the verdicts that need the files of a run alone.
 
     Args:
         run: files of the run.
     """
-    metrics = run.record.get("metrics", {})
-    test = metrics.get("test", {})
-    components = int(field(run.record, "components", 1))
-    warm = int(field(run.record, "warm_start_epochs", 0) or 0)
-    verdicts = [
-        training_verdicts.overfitting(run.history, metrics, warm),
-        training_verdicts.length(run.history, metrics),
-    ]
-    if field(run.record, "language_model", False):
-        return verdicts
-    latent_dim = int(field(run.record, "latent_dim", 0))
-    collapse = model_verdicts.collapse(test, test.get("collapse", {}), latent_dim, components)
-    use = model_verdicts.component_use(test, components)
-    return [collapse, use, *verdicts, training_verdicts.warm_start(run.history, components, warm)]
+    record = run.record
+    diagnosed = record.get("metrics", {}).get("test", {}).get("collapse", {})
+    components = int(field(record, "components", 1))
+    latent_dim, warm = (int(field(record, name, 0) or 0) for name in ("latent_dim", "warm_start_epochs"))
+    has_codes = not field(record, "language_model", False)
+    return verdicts_of(Judged(record, run.history, diagnosed, components, latent_dim, warm, has_codes))
 
 
 def verdicts_by_question(verdicts: Sequence[list[Verdict]]) -> list[tuple[str, tuple[Verdict | None, ...]]]:

@@ -22,6 +22,7 @@ from rme_tf.experiments.recipes.image_gallery import posterior_panel
 from rme_tf.experiments.recipes.run import Run
 
 DIAGNOSED = 200  # test observations for a report on collapse, if the record has none
+DIAGNOSED_EARLY = 8  # ... of a smoke run: enough to see a decoder that ignores z
 GRID = 80  # points on a side, for true posteriors over two dimensions
 
 
@@ -43,6 +44,7 @@ class RunReport:
     components: int = 1
     latent_dim: int = 0
     warm_start_epochs: int = 0
+    steps: int | None = None  # of the training
     diagnosed: dict[str, float] = dataclasses.field(default_factory=dict)  # entries of a report on collapse
     has_codes: bool = True  # false for a language model
     latent: LatentSpace | None = None
@@ -85,6 +87,7 @@ def collect(run: Run, folder=None) -> RunReport:
     model = run.model
     report.components, report.latent_dim = model.num_components, model.latent_dim
     report.warm_start_epochs = run.recipe.option("algorithm.warm_start_epochs") or 0
+    report.steps = run.task.steps_per_epoch * int(run.record.get("epochs") or 0)
     report.has_codes = not getattr(run.recipe, "language_model", False)
     if report.has_codes:
         _collect_codes(report, run)
@@ -122,8 +125,9 @@ def _collect_codes(report: RunReport, run: Run) -> None:
     if report.decodings is not None:
         samples = report.decodings.raw_samples
         report.neighbors = report.part("nearest neighbors", _neighbors, run, samples, x)
-    if not report.diagnosed and not run.recipe.smoke:
-        report.diagnosed = report.part("report on collapse", _diagnosed, run.model, x) or {}
+    if not report.diagnosed:
+        count = DIAGNOSED_EARLY if run.recipe.smoke else DIAGNOSED
+        report.diagnosed = report.part("report on collapse", _diagnosed, run.model, x, count) or {}
     if run.model.latent_dim == 2 and report.decodings and report.decodings.observations.images is not None:
         report.panels = report.part("true posteriors", _panels, run, x)
 
@@ -145,8 +149,8 @@ def _neighbors(run: Run, samples, x) -> Neighbors:
     return nearest_in_training(run.task, samples, x, int(num_train))
 
 
-def _diagnosed(model, x) -> dict[str, float]:
-    return collapse_report(model, x, max_observations=DIAGNOSED, seed=EVALUATION_SEED).as_dict()
+def _diagnosed(model, x, count: int) -> dict[str, float]:
+    return collapse_report(model, x, max_observations=count, seed=EVALUATION_SEED).as_dict()
 
 
 def _panels(run: Run, x) -> list[Any]:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rme_tf import plots
-from rme_tf.experiments.pages import charts, model_verdicts, training_verdicts
+from rme_tf.experiments.pages import charts
 from rme_tf.experiments.pages.run_report import RunReport
+from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
 from rme_tf.experiments.pages.shown_items import Shown, shown
-from rme_tf.experiments.pages.verdict import Verdict
 from rme_tf.plots.data_uris import figure_uri, sheet
 
 MOST_SAMPLES = 24
@@ -22,38 +22,19 @@ class Section(NamedTuple):
     values: Callable[[RunReport], dict[str, Any] | None]  # None: the run has nothing to show here
 
 
-def verdicts_of(report: RunReport) -> list[Verdict]:
-    """Returns the verdicts on a run.
-
-    Args:
-        report: data of the run.
-    """
-    metrics, history = report.record.get("metrics", {}), report.history
-    test = metrics.get("test", {})
-    verdicts: list[Verdict | None] = [training_verdicts.finite(history)]
-    if report.has_codes:
-        collapse = model_verdicts.collapse(test, report.diagnosed, report.latent_dim, report.components)
-        verdicts += [collapse, model_verdicts.component_use(test, report.components)]
-    verdicts.append(training_verdicts.overfitting(history, metrics, report.warm_start_epochs))
-    if report.has_codes:
-        verdicts.append(training_verdicts.warm_start(history, report.components, report.warm_start_epochs))
-    verdicts.append(training_verdicts.length(history, metrics))
-    neighbors = report.neighbors
-    if neighbors is not None:
-        counts = (
-            neighbors.copies,
-            len(neighbors.distances),
-            neighbors.test_copies,
-            neighbors.tests,
-            neighbors.searched,
-            neighbors.of,
-        )
-        verdicts.append(model_verdicts.memorization(*counts))
-    return [verdict for verdict in verdicts if verdict is not None]
-
-
 def _verdicts(report: RunReport) -> dict[str, Any]:
-    return {"verdicts": verdicts_of(report)}
+    judged = Judged(
+        report.record,
+        report.history,
+        report.diagnosed,
+        report.components,
+        report.latent_dim,
+        report.warm_start_epochs,
+        report.has_codes,
+        report.steps,
+        report.neighbors,
+    )
+    return {"verdicts": verdicts_of(judged)}
 
 
 def _numbers(report: RunReport) -> dict[str, Any] | None:

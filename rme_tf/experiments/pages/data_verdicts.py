@@ -1,0 +1,58 @@
+"""Verdicts on what a model was trained for: steps, likelihood against noise, unknown tokens."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rme_tf.experiments.pages.verdict import BAD, SURE, UNSURE, Verdict, number
+from rme_tf.experiments.reports.configuration import field
+
+PIXEL_BITS = 8.0  # of a uniform distribution over the 256 levels of a pixel
+
+QUESTION_SMOKE, QUESTION_NOISE = "A smoke run:", "Better than uniform noise?"
+
+
+def smoke(record: Mapping[str, Any], steps: int | None = None) -> Verdict | None:
+    """Returns the verdict on a smoke run, None for others.
+
+    Args:
+        record: record of the run.
+        steps: number of training steps, if known.
+    """
+    if not field(record, "smoke"):
+        return None
+    count = f"{steps:,} training steps" if steps else f"{record.get('epochs', '')} epochs"
+    text = f"{count} show that everything runs, and nothing of what the model can learn."
+    return Verdict(QUESTION_SMOKE, "too early to say", UNSURE, text, remedy="Train without `smoke` for verdicts.")
+
+
+def noise(record: Mapping[str, Any]) -> Verdict | None:
+    """Returns the verdict on a model that is no better than a uniform distribution, or None.
+
+    Pixels are compared with the uniform distribution over their levels: 1 bit per dimension for binary ones, 8 for
+    256 levels, and for real numbers on pixels with added noise. Tokens are compared with the uniform distribution over
+    the vocabulary.
+
+    Args:
+        record: record of the run.
+    """
+    test = record.get("metrics", {}).get("test", {})
+    bits, perplexity = number(test, "bits_per_dimension"), number(test, "perplexity_per_token")
+    binary = likelihood_name(record) == "bernoulli"
+    most = 1.0 if binary else PIXEL_BITS
+    vocabulary = number(record.get("data") or {}, "vocabulary_size")
+    if math.isfinite(bits) and bits >= most:
+        over = "0 and 1" if binary else f"{2**most:.0f} levels"
+        text = f"log p(x) is {bits:.2f} bits per dimension; a uniform distribution over {over} has {most:g}."
+    elif math.isfinite(perplexity) and perplexity >= vocabulary:
+        text = f"The perplexity per token is {perplexity:,.0f}; a uniform distribution has {vocabulary:,.0f}."
+    else:
+        return None
+    remedy = "Train for more epochs, or with another learning rate."
+    return Verdict(QUESTION_NOISE, "no, worse than uniform noise", BAD, text, certainty=SURE, remedy=remedy)
+
+
+def likelihood_name(record: Mapping[str, Any]) -> str:
+    """Returns the name of the likelihood in a record, empty if it has none."""
+    name = record.get("config", {}).get("likelihood")
+    return str(name.get("name", "")) if isinstance(name, Mapping) else str(name or "")

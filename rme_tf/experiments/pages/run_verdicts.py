@@ -1,0 +1,68 @@
+"""All verdicts on a run, from its record, its history and a report on collapse."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rme_tf.experiments.pages import data_verdicts, model_verdicts, training_verdicts
+from rme_tf.experiments.pages.neighbors import Neighbors
+from rme_tf.experiments.pages.verdict import GOOD, NONE, Verdict
+
+
+class Judged(NamedTuple):
+    """What the verdicts on a run are based on."""
+
+    record: Mapping[str, Any]
+    history: Mapping[str, list]
+    diagnosed: Mapping[str, float]  # entries of a report on collapse
+    components: int
+    latent_dim: int
+    warm_start_epochs: int
+    has_codes: bool = True  # false for a language model
+    steps: int | None = None  # of the training
+    neighbors: Neighbors | None = None
+
+
+def verdicts_of(run: Judged) -> list[Verdict]:
+    """Returns the verdicts on a run.
+
+    A smoke run has no good ones: they are too early to say.
+
+    Args:
+        run: what the verdicts are based on.
+    """
+    metrics = run.record.get("metrics", {})
+    verdicts = [
+        training_verdicts.finite(run.history),
+        data_verdicts.noise(run.record),
+        *(_on_codes(run) if run.has_codes else ()),
+        training_verdicts.overfitting(run.history, metrics, run.warm_start_epochs),
+        training_verdicts.warm_start(run.history, run.components, run.warm_start_epochs) if run.has_codes else None,
+        training_verdicts.length(run.history, metrics),
+        None if run.neighbors is None else _memorization(run.neighbors),
+    ]
+    given = [verdict for verdict in verdicts if verdict is not None]
+    smoke = data_verdicts.smoke(run.record, run.steps)
+    return given if smoke is None else [smoke, *map(early, given)]
+
+
+def early(verdict: Verdict) -> Verdict:
+    """Returns a good verdict as one that is too early to say, and others as they are."""
+    return verdict._replace(answer="too early to say", tone=NONE, certainty="") if verdict.tone == GOOD else verdict
+
+
+def _on_codes(run: Judged) -> list[Verdict]:
+    """Returns the verdicts on collapse and on the components."""
+    test = run.record.get("metrics", {}).get("test", {})
+    collapse = model_verdicts.collapse(test, run.diagnosed, run.latent_dim, run.components)
+    return [collapse, model_verdicts.component_use(test, run.components)]
+
+
+def _memorization(neighbors: Neighbors) -> Verdict:
+    return model_verdicts.memorization(
+        neighbors.copies,
+        len(neighbors.distances),
+        neighbors.test_copies,
+        neighbors.tests,
+        neighbors.searched,
+        neighbors.of,
+    )

@@ -1,0 +1,56 @@
+"""Verdicts on a whole run: smoke runs, noise, and what one verdict says of another."""
+
+import pytest
+
+from rme_tf.experiments.pages import data_verdicts
+from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
+from rme_tf.experiments.pages.verdict import GOOD
+
+TEST = {"kl": 66.6, "active_units": 64, "bits_per_dimension": 3.1, "num_observations": 1000}
+MIXTURE = {"alpha_0": 0.5, "alpha_1": 0.5, "component_information": 0.69, "mixing_entropy": 0.693}
+REPORT = {"kl": 66.6, "mutual_information": 5.0, "reliance": 900.0, "active_units": 64, "num_observations": 1000}
+RISING = [-9.0, -8.0, -7.5, -7.4, -7.4, -7.4]
+
+
+def record_of(likelihood="discretized_logistic", data=None, smoke=False, **test):
+    config = {"smoke": smoke, "likelihood": {"name": likelihood}}
+    return {"config": config, "epochs": 2, "data": data or {}, "metrics": {"test": {**TEST, **MIXTURE, **test}}}
+
+
+def judged(record, **fields):
+    report = {**REPORT, **fields}
+    return {v.question: v for v in verdicts_of(Judged(record, {"val_elbo": RISING}, report, 2, 64, 0, steps=12))}
+
+
+def test_a_smoke_run_says_so_first_and_praises_nothing():
+    verdicts = judged(record_of(smoke=True))
+    first = next(iter(verdicts.values()))
+    assert (first.question, first.answer) == ("A smoke run:", "too early to say")
+    assert "12 training steps" in first.text
+    assert not [verdict for verdict in verdicts.values() if verdict.tone == GOOD]
+    assert judged(record_of(smoke=True), reliance=-1.6)["Collapsed?"].answer == "yes, z is ignored"
+    assert [verdict.answer for verdict in judged(record_of()).values() if verdict.tone == GOOD]
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "bits", "words"),
+    [
+        ("discretized_logistic", 8.59, "8.59 bits per dimension; a uniform distribution over 256 levels has 8."),
+        ("discretized_logistic", 7.99, None),
+        ("bernoulli", 1.0, "a uniform distribution over 0 and 1 has 1."),
+        ("bernoulli", 0.99, None),
+        ("normal", 8.1, "has 8."),
+        ("student_t", None, None),
+    ],
+)
+def test_pixels_are_compared_with_uniform_noise(likelihood, bits, words):
+    verdict = data_verdicts.noise(record_of(likelihood, bits_per_dimension=bits))
+    assert (verdict is None) == (words is None)
+    assert verdict is None or (words in verdict.text and verdict.answer == "no, worse than uniform noise")
+
+
+@pytest.mark.parametrize(("perplexity", "worse"), [(420.0, True), (400.0, False)])
+def test_tokens_are_compared_with_a_uniform_vocabulary(perplexity, worse):
+    data = {"vocabulary_size": 411}
+    test = {"bits_per_dimension": None, "perplexity_per_token": perplexity}
+    assert (data_verdicts.noise(record_of("categorical_sequence", data, **test)) is not None) == worse
