@@ -66,6 +66,7 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         **_codes(model, draws),
         **_mixture(draws),
         **_decoder(draws),
+        of_probabilities=getattr(getattr(model, "likelihood", None), "bits_offset", None) == 0.0,
         advice=advice_for(model),
     )
 

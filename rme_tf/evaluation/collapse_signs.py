@@ -9,6 +9,7 @@ from rme_tf.evaluation.collapse_advice import advise
 
 MIN_KL = 0.1  # nats, for KL(Q || p) and I(x; z): codes with less carry no information
 MIN_RELIANCE = 0.1  # nats: with less, the decoder does as well with the code of another observation
+RELATIVE_RELIANCE = 0.01  # of -log p(x|z), if it is a probability: with less, x is described nearly without its code
 MIN_USAGE = 0.02  # mean alpha, see `lowest_usage`
 MIN_COMPONENT_KL = 0.01  # nats: with less, two components are equal
 SURE = 2.0  # standard errors between a value and its threshold
@@ -92,7 +93,20 @@ def information(report) -> Measure:
 def reliance(report) -> Measure:
     """Returns the loss of log p(x|z) with the code of another observation."""
     name = "The loss of log p(x|z) with the code of another observation"
-    return Measure(name, report.reliance, report.reliance_standard_error, MIN_RELIANCE)
+    threshold = lowest_reliance(-report.reconstruction if report.of_probabilities else math.nan)
+    return Measure(name, report.reliance, report.reliance_standard_error, threshold)
+
+
+def lowest_reliance(nats: float) -> float:
+    """Returns the reliance on z below which the decoder ignores z, or nearly so.
+
+    It is `MIN_RELIANCE`, or `RELATIVE_RELIANCE` of all nats of an observation if larger. The nats of a density depend
+    on the units of the data and are no scale.
+
+    Args:
+        nats: -log p(x) or -E[log p(x|z)] of an observation; NaN for a density.
+    """
+    return max(MIN_RELIANCE, RELATIVE_RELIANCE * nats) if nats > 0.0 else MIN_RELIANCE
 
 
 def usage(report) -> list[Measure]:
@@ -142,8 +156,11 @@ def _signs_in_codes(report) -> dict[str, Sign]:
         return {"Posterior collapse": Sign(meaning, evidence, True, remedy)}
     measure = reliance(report)
     if measure.is_low:
-        meaning = "The codes of the observations differ, but the decoder does not use them"
-        return {"The decoder ignores z": Sign(meaning, measure.in_words(count), measure.is_certain, remedy)}
+        nearly = measure.value >= MIN_RELIANCE
+        uses = "hardly uses" if nearly else "does not use"
+        meaning = f"The codes of the observations differ, but the decoder {uses} them"
+        kind = "The decoder nearly ignores z" if nearly else "The decoder ignores z"
+        return {kind: Sign(meaning, measure.in_words(count), measure.is_certain, remedy)}
     return {}
 
 

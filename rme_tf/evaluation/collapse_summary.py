@@ -8,6 +8,7 @@ from rme_tf.evaluation.collapse_signs import (
     MIN_KL,
     MIN_RELIANCE,
     closest,
+    reliance,
     signs_of_collapse,
     usage,
 )
@@ -68,9 +69,11 @@ def _dimensions(report) -> str:
 
 def _decoder(report) -> str:
     loss = with_error(report.reliance, report.reliance_standard_error)
+    threshold = reliance(report).threshold
+    nearly = f", below {short(threshold)} nearly so" if threshold > MIN_RELIANCE else ""
     return (
         f"Decoder: with the code of another observation log p(x|z) loses {loss} nats. Below {MIN_RELIANCE} nats it "
-        "ignores the codes."
+        f"ignores the codes{nearly}."
     )
 
 

@@ -41,13 +41,14 @@ class CollapseReport:
     usage_standard_error: np.ndarray | None = None  # [M]
     component_kl_standard_error: np.ndarray | None = None  # [M, M]
     code_variance: np.ndarray | None = None  # Var_x(E_Q[z_d])  [D]
+    of_probabilities: bool = False  # whether p(x|z) are probabilities of pixels or tokens, and no densities
     advice: Advice = NO_ADVICE  # remedies that are off and on, and the state of the training
 
     def as_dict(self) -> dict[str, float]:
         """Returns a dict of floats, with an entry for each array entry.
 
-        The names of array entries are such as `usage_0` or `component_kl_0_1`. Values of None, the advice, the
-        variances of the codes and the standard errors of arrays are left out.
+        The names of array entries are such as `usage_0` or `component_kl_0_1`. Values of None, the advice, the kind of
+        p(x|z), the variances of the codes and the standard errors of arrays are left out.
         """
         flat = {}
         for field in dataclasses.fields(self):
@@ -63,4 +64,4 @@ class CollapseReport:
         return summary_of(self)
 
 
-OF_SUMMARY = ("usage_standard_error", "component_kl_standard_error", "code_variance", "advice")
+OF_SUMMARY = ("usage_standard_error", "component_kl_standard_error", "code_variance", "of_probabilities", "advice")

@@ -91,6 +91,27 @@ def test_means_that_cancel_are_no_collapse(healthy):
     assert signs_of_collapse(dataclasses.replace(healthy, active_units=0)) == {}
 
 
+@pytest.mark.parametrize(
+    ("reliance", "of_probabilities", "expected"),
+    [
+        (0.05, True, "The decoder ignores z"),
+        (0.49, True, "The decoder nearly ignores z"),  # below 1% of 50 nats
+        (0.51, True, None),
+        (0.49, False, None),  # nats of a density depend on the units
+    ],
+)
+def test_reliance_is_low_in_itself_or_next_to_the_nats_of_an_observation(healthy, reliance, of_probabilities, expected):
+    values = {"reliance": reliance, "reliance_standard_error": 0.001, "kl": 2.0, "reconstruction": -50.0}
+    report = dataclasses.replace(healthy, **values, of_probabilities=of_probabilities)
+    assert list(signs_of_collapse(report)) == ([] if expected is None else [expected])
+    assert ("below 0.50 nearly so" in report.summary()) == of_probabilities
+
+
+def test_pixels_and_tokens_have_probabilities(healthy):
+    assert healthy.of_probabilities  # Bernoulli
+    assert "of_probabilities" not in healthy.as_dict()
+
+
 @pytest.mark.parametrize(("value", "error", "certain"), [(0.05, 0.02, True), (0.05, 0.03, False), (0.05, 0.0, True)])
 def test_certain_is_two_standard_errors(value, error, certain):
     measure = Measure("I(x; z)", value, error, 0.1)

@@ -4,7 +4,7 @@ import pytest
 
 from rme_tf.experiments.pages import data_verdicts
 from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
-from rme_tf.experiments.pages.verdict import GOOD
+from rme_tf.experiments.pages.verdict import GOOD, LIKELY, WEAK
 
 TEST = {"kl": 66.6, "active_units": 64, "bits_per_dimension": 3.1, "num_observations": 1000}
 MIXTURE = {"alpha_0": 0.5, "alpha_1": 0.5, "component_information": 0.69, "mixing_entropy": 0.693}
@@ -54,3 +54,29 @@ def test_tokens_are_compared_with_a_uniform_vocabulary(perplexity, worse):
     data = {"vocabulary_size": 411}
     test = {"bits_per_dimension": None, "perplexity_per_token": perplexity}
     assert (data_verdicts.noise(record_of("categorical_sequence", data, **test)) is not None) == worse
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "reliance", "error", "expected"),
+    [
+        ("categorical_sequence", 0.236, 0.144, ("nearly", WEAK)),  # of 49.3 nats: 1% is 0.493
+        ("categorical_sequence", 0.236, 0.05, ("nearly", LIKELY)),
+        ("categorical_sequence", 0.48, 0.001, ("nearly", LIKELY)),
+        ("categorical_sequence", 0.50, 0.001, ("no", LIKELY)),
+        ("normal", 0.48, 0.001, ("no", LIKELY)),  # nats of a density have no scale
+    ],
+)
+def test_a_decoder_that_makes_little_of_the_code_is_nearly_collapsed(likelihood, reliance, error, expected):
+    record = record_of(likelihood, log_likelihood=-49.3)
+    verdicts = judged(record, reliance=reliance, reliance_standard_error=error)
+    verdict = verdicts["Collapsed?"]
+    assert (verdict.answer, verdict.certainty) == expected
+    assert ("of the 49.3 nats of an observation" in verdict.text) == (likelihood != "normal")
+
+
+def test_components_are_not_used_if_the_decoder_ignores_z():
+    assert judged(record_of())["Components used?"].answer == "yes"
+    verdict = judged(record_of(), reliance=0.01)["Components used?"]
+    assert (verdict.answer, verdict.certainty) == ("by the encoders alone", "")
+    equal = judged(record_of(component_information=0.001), reliance=0.01)
+    assert equal["Components used?"].answer == "no, they are equal"

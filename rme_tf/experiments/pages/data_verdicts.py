@@ -6,6 +6,7 @@ from typing import Any
 
 from rme_tf.experiments.pages.verdict import BAD, SURE, UNSURE, Verdict, number
 from rme_tf.experiments.reports.configuration import field
+from rme_tf.likelihoods import LIKELIHOODS
 
 PIXEL_BITS = 8.0  # of a uniform distribution over the 256 levels of a pixel
 
@@ -56,3 +57,14 @@ def likelihood_name(record: Mapping[str, Any]) -> str:
     """Returns the name of the likelihood in a record, empty if it has none."""
     name = record.get("config", {}).get("likelihood")
     return str(name.get("name", "")) if isinstance(name, Mapping) else str(name or "")
+
+
+def nats_of_probabilities(record: Mapping[str, Any]) -> float:
+    """Returns -log p(x) of a test observation, NaN if p(x|z) is a density.
+
+    Args:
+        record: record of the run.
+    """
+    kind = LIKELIHOODS.get(likelihood_name(record))
+    test = record.get("metrics", {}).get("test", {})
+    return -number(test, "log_likelihood") if kind is not None and kind.bits_offset == 0.0 else math.nan

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from rme_tf.evaluation.collapse_signs import MIN_KL, MIN_RELIANCE, lowest_usage
+from rme_tf.evaluation.collapse_signs import MIN_KL, MIN_RELIANCE, RELATIVE_RELIANCE, lowest_reliance, lowest_usage
+from rme_tf.evaluation.collapse_signs import SURE as ERRORS
 from rme_tf.experiments.pages.verdict import (
     BAD,
     GOOD,
@@ -34,17 +35,21 @@ QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
 QUESTION_MEMORY = "Memorized?"
 
 
-def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int = 1) -> Verdict:
+def collapse(
+    test: Mapping, diagnosed: Mapping, latent_dim: int, components: int = 1, total: float = math.nan
+) -> Verdict:
     """Returns the verdict on posterior collapse.
 
     The answer is yes if KL(Q || p) or I(x; z) is below `MIN_KL`, log p(x|z) loses less than `MIN_RELIANCE` with the
-    code of another observation, or a single component has no active dimension.
+    code of another observation, or a single component has no active dimension. It is "nearly" if log p(x|z) loses less
+    than `RELATIVE_RELIANCE` of -log p(x).
 
     Args:
         test: metrics of the test set: `kl` in nats and `active_units`.
         diagnosed: entries of the report on collapse: `kl`, `mutual_information`, `reliance`; empty without a report.
         latent_dim: number of latent dimensions D.
         components: number of components M.
+        total: -log p(x) of an observation, in nats; NaN for a density, whose nats depend on the units.
     """
     kl, information, reliance = (
         number(diagnosed, "kl") if "kl" in diagnosed else number(test, "kl"),
@@ -58,13 +63,13 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
     most = SURE if diagnosed and not count < FEW_OBSERVATIONS else LIKELY
     threshold = (
         f"Collapsed is KL(Q || p) or I(x; z) below {MIN_KL:g} nats, or reliance below {MIN_RELIANCE:g}: what "
-        "log p(x|z) loses with another code."
+        f"log p(x|z) loses with another code. Nearly collapsed is reliance below {RELATIVE_RELIANCE:.0%} of -log p(x)."
     )
     text = " ".join(
         [
             f"KL(Q || p) is {nats(kl)}.",
             f"I(x; z) is {nats(information)}." if math.isfinite(information) else "",
-            f"log p(x|z) loses {nats(reliance)} with the code of another observation."
+            f"log p(x|z) loses {nats(reliance)}{_share(reliance, total)} with the code of another observation."
             if math.isfinite(reliance)
             else "",
             f"{active:.0f} of {latent_dim} latent dimensions are active." if math.isfinite(active) else "",
@@ -77,11 +82,20 @@ def collapse(test: Mapping, diagnosed: Mapping, latent_dim: int, components: int
         return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
     if reliance < MIN_RELIANCE:
         return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
+    if reliance < lowest_reliance(total):
+        error = number(diagnosed, "reliance_standard_error")
+        sure = reliance + ERRORS * (error if math.isfinite(error) else 0.0) < lowest_reliance(total)
+        return Verdict(QUESTION_CODES, "nearly", BAD, text, threshold, LIKELY if sure else WEAK, REMEDIES)
     margin = min(value / MIN_KL for value in (kl, information, reliance) if math.isfinite(value))
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
         return Verdict(QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
     return Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
+
+
+def _share(reliance: float, total: float) -> str:
+    """Returns the share of the nats of an observation in words, or nothing."""
+    return f" of the {nats(total)} of an observation" if total > 0.0 and reliance < 0.1 * total else ""
 
 
 def component_use(test: Mapping, components: int) -> Verdict:
@@ -123,6 +137,18 @@ def component_use(test: Mapping, components: int) -> Verdict:
     if share < SIMILAR:
         return Verdict(QUESTION_MIXTURE, "in part", UNSURE, text, threshold, LIKELY)
     return Verdict(QUESTION_MIXTURE, "yes", GOOD, text, threshold, SURE if share > 2.0 * SIMILAR else LIKELY)
+
+
+def unheard(use: Verdict) -> Verdict:
+    """Returns the verdict on the components of a model whose decoder does not use its codes.
+
+    Args:
+        use: verdict on the use of the components.
+    """
+    if use.answer not in ("yes", "in part"):
+        return use
+    text = f"{use.text} But the codes tell the decoder next to nothing: components that differ decode to the same."
+    return use._replace(answer="by the encoders alone", tone=UNSURE, text=text, certainty="")
 
 
 def _broken_components(test: Mapping, usage: list[float], floor: float) -> tuple[str, str, str] | None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from rme_tf.experiments.pages import data_verdicts, model_verdicts, training_verdicts
 from rme_tf.experiments.pages.neighbors import Neighbors
-from rme_tf.experiments.pages.verdict import GOOD, NONE, Verdict
+from rme_tf.experiments.pages.verdict import BAD, GOOD, NONE, Verdict
 
 
 class Judged(NamedTuple):
@@ -53,8 +53,10 @@ def early(verdict: Verdict) -> Verdict:
 def _on_codes(run: Judged) -> list[Verdict]:
     """Returns the verdicts on collapse and on the components."""
     test = run.record.get("metrics", {}).get("test", {})
-    collapse = model_verdicts.collapse(test, run.diagnosed, run.latent_dim, run.components)
-    return [collapse, model_verdicts.component_use(test, run.components)]
+    total = data_verdicts.nats_of_probabilities(run.record)
+    collapse = model_verdicts.collapse(test, run.diagnosed, run.latent_dim, run.components, total)
+    use = model_verdicts.component_use(test, run.components)
+    return [collapse, model_verdicts.unheard(use) if collapse.tone == BAD else use]
 
 
 def _memorization(neighbors: Neighbors) -> Verdict:
