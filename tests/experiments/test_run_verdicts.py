@@ -80,3 +80,14 @@ def test_components_are_not_used_if_the_decoder_ignores_z():
     assert (verdict.answer, verdict.certainty) == ("by the encoders alone", "")
     equal = judged(record_of(component_information=0.001), reliance=0.01)
     assert equal["Components used?"].answer == "no, they are equal"
+
+
+@pytest.mark.parametrize(("test", "train", "many"), [(0.243, 0.14, True), (0.01, 0.06, True), (0.05, 0.01, False)])
+def test_many_unknown_tokens_are_named_with_a_flag(test, train, many):
+    record = record_of("categorical_sequence", {"test": {"unknown_rate": test}, "train": {"unknown_rate": train}})
+    verdict = data_verdicts.unknown_tokens(record)
+    assert (verdict is not None) == many
+    if verdict is not None:
+        assert f"{test:.0%} of the test tokens and {train:.0%} of the training tokens are unknown" in verdict.text
+        assert "`--tokenizer unigram`" in verdict.remedy
+    assert data_verdicts.unknown_tokens(record_of(data={"test": 30, "train": 240})) is None

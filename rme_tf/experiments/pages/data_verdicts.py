@@ -10,7 +10,10 @@ from rme_tf.likelihoods import LIKELIHOODS
 
 PIXEL_BITS = 8.0  # of a uniform distribution over the 256 levels of a pixel
 
-QUESTION_SMOKE, QUESTION_NOISE = "A smoke run:", "Better than uniform noise?"
+MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity says little
+OF_PIECES = ("unigram", "bpe", "char", "integers")  # tokenizers without unknown words
+
+QUESTION_SMOKE, QUESTION_NOISE, QUESTION_WORDS = "A smoke run:", "Better than uniform noise?", "Words known?"
 
 
 def smoke(record: Mapping[str, Any], steps: int | None = None) -> Verdict | None:
@@ -51,6 +54,28 @@ def noise(record: Mapping[str, Any]) -> Verdict | None:
         return None
     remedy = "Train for more epochs, or with another learning rate."
     return Verdict(QUESTION_NOISE, "no, worse than uniform noise", BAD, text, certainty=SURE, remedy=remedy)
+
+
+def unknown_tokens(record: Mapping[str, Any]) -> Verdict | None:
+    """Returns the verdict on many unknown tokens, None for few.
+
+    Args:
+        record: record of the run, with the share of unknown tokens of each split.
+    """
+    data = record.get("data") or {}
+    splits = {name: data.get(name) for name in ("test", "train")}
+    shares = {name: number(split, "unknown_rate") for name, split in splits.items() if isinstance(split, Mapping)}
+    if not any(share > MANY_UNKNOWN for share in shares.values()):
+        return None
+    shown = " and ".join(
+        f"{share:.0%} of the {'training' if name == 'train' else name} tokens" for name, share in shares.items()
+    )
+    text = f"{shown} are unknown. A perplexity counts <unk> as a word, which is easy to predict: it is too low."
+    threshold = f"Many is more than {MANY_UNKNOWN:.0%} of the tokens."
+    remedy = "Try a larger `--vocabulary-size`."
+    if field(record, "tokenizer") not in OF_PIECES:
+        remedy = "A tokenizer of pieces of words, `--tokenizer unigram` or `bpe`, has next to none."
+    return Verdict(QUESTION_WORDS, "many are not", UNSURE, text, threshold, SURE, remedy)
 
 
 def likelihood_name(record: Mapping[str, Any]) -> str:
