@@ -2,7 +2,7 @@
 
 import pytest
 
-from rme_tf.experiments.pages import data_verdicts
+from rme_tf.experiments.pages import data_verdicts, final_numbers
 from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
 from rme_tf.experiments.pages.verdict import GOOD, LIKELY, WEAK
 
@@ -91,3 +91,32 @@ def test_many_unknown_tokens_are_named_with_a_flag(test, train, many):
         assert f"{test:.0%} of the test tokens and {train:.0%} of the training tokens are unknown" in verdict.text
         assert "`--tokenizer unigram`" in verdict.remedy
     assert data_verdicts.unknown_tokens(record_of(data={"test": 30, "train": 240})) is None
+
+
+@pytest.mark.parametrize(
+    ("rmse", "wrong", "cells", "expected"),
+    [
+        (0.81, 0.583, 42, ("in part", WEAK)),
+        (0.81, 0.40, 420, ("yes", LIKELY)),
+        (0.95, 0.583, 420, ("no", LIKELY)),
+        (0.81, None, 420, ("yes", LIKELY)),  # no levels
+    ],
+)
+def test_imputed_cells_are_compared_with_constants(rmse, wrong, cells, expected):
+    scores = {"rmse_of_model": rmse, "rmse_of_constant": 0.912, "hidden_cells": cells}
+    if wrong is not None:
+        scores |= {"wrong_levels_of_model": wrong, "wrong_levels_of_constant": 0.5}
+    record = record_of("columns", imputation=scores)
+    verdict = data_verdicts.imputation(record)
+    assert (verdict.answer, verdict.certainty) == expected
+    assert f"the RMSE of numbers is {rmse:.2f} (0.91 with the column's mean)" in verdict.text
+    rows = {row.name: row for row in final_numbers.metric_rows(record)}
+    assert rows["RMSE of hidden cells"].values[0] == f"{rmse:.3f}"
+    assert "0.912 by the column's mean" in rows["RMSE of hidden cells"].meaning
+    assert ("wrong levels of hidden cells" in rows) == (wrong is not None)
+
+
+def test_scores_of_hidden_pixels_have_no_constant():
+    record = record_of(imputation={"drawn": -20.0, "weighted": -15.0, "hidden_pixels": 392.0})
+    assert data_verdicts.imputation(record) is None
+    assert "RMSE of hidden cells" not in {row.name for row in final_numbers.metric_rows(record)}

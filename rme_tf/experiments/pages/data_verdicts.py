@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rme_tf.experiments.pages.verdict import BAD, SURE, UNSURE, Verdict, number
+from rme_tf.experiments.pages.verdict import BAD, GOOD, LIKELY, SURE, UNSURE, WEAK, Verdict, number
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.likelihoods import LIKELIHOODS
 
@@ -13,6 +13,14 @@ PIXEL_BITS = 8.0  # of a uniform distribution over the 256 levels of a pixel
 MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity says little
 OF_PIECES = ("unigram", "bpe", "char", "integers")  # tokenizers without unknown words
 
+MANY_CELLS = 200  # hidden cells, with less of which a comparison of errors is weak evidence
+# Score of hidden cells -> name, constant.
+CONSTANTS = {
+    "rmse": ("the RMSE of numbers", "the column's mean"),
+    "wrong_levels": ("the share of wrong levels", "the most frequent level"),
+}
+
+QUESTION_CELLS = "Fills cells better than a constant?"
 QUESTION_SMOKE, QUESTION_NOISE, QUESTION_WORDS = "A smoke run:", "Better than uniform noise?", "Words known?"
 
 
@@ -76,6 +84,30 @@ def unknown_tokens(record: Mapping[str, Any]) -> Verdict | None:
     if field(record, "tokenizer") not in OF_PIECES:
         remedy = "A tokenizer of pieces of words, `--tokenizer unigram` or `bpe`, has next to none."
     return Verdict(QUESTION_WORDS, "many are not", UNSURE, text, threshold, SURE, remedy)
+
+
+def imputation(record: Mapping[str, Any]) -> Verdict | None:
+    """Returns the verdict on imputed cells against constants, None without their errors.
+
+    Args:
+        record: record of the run, with errors of hidden cells.
+    """
+    scores = record.get("metrics", {}).get("test", {}).get("imputation", {})
+    better, words = [], []
+    for key, (what, constant) in CONSTANTS.items():
+        model, other = number(scores, f"{key}_of_model"), number(scores, f"{key}_of_constant")
+        if math.isfinite(model) and math.isfinite(other):
+            better.append(model < other)
+            words.append(f"{what} is {model:.2f} ({other:.2f} with {constant})")
+    if not better:
+        return None
+    count = int(number(scores, "hidden_cells"))
+    text = f"On {count:,} hidden test cells, {', and '.join(words)}."
+    how_sure = LIKELY if count >= MANY_CELLS else WEAK
+    if all(better):
+        return Verdict(QUESTION_CELLS, "yes", GOOD, text, certainty=how_sure)
+    answer, tone = ("in part", UNSURE) if any(better) else ("no", BAD)
+    return Verdict(QUESTION_CELLS, answer, tone, text, certainty=how_sure, remedy="Train for more epochs.")
 
 
 def likelihood_name(record: Mapping[str, Any]) -> str:

@@ -33,6 +33,13 @@ DIAGNOSED = {
 }
 
 
+# Score of hidden cells -> name, meaning, constant.
+IMPUTED = {
+    "rmse": ("RMSE of hidden cells", "numbers, in standard deviations", "by the column's mean"),
+    "wrong_levels": ("wrong levels of hidden cells", "share of levels", "by the most frequent level"),
+}
+
+
 class Row(NamedTuple):
     """A row of the table of numbers."""
 
@@ -80,6 +87,7 @@ def metric_rows(record: Mapping[str, Any]) -> list[Row]:
         Row(name, meaning, tuple(with_error(values, key, decimals) for values in reports))
         for key, (name, meaning, decimals) in DIAGNOSED.items()
     ]
+    rows += imputation_rows(splits[0].get("imputation", {}))
     samples = field(record, "importance_samples")
     rows[0] = rows[0]._replace(meaning=f"{rows[0].meaning}, {samples:,} samples" if samples else rows[0].meaning)
     more = field(record, "more_importance_samples")
@@ -92,6 +100,19 @@ def metric_rows(record: Mapping[str, Any]) -> list[Row]:
         shown = f"{probe['accuracy']:.3f} ± {probe['standard_error']:.3f}"
         rows.append(Row("linear probe", meaning, (shown, "")))
     return [row for row in rows if any(row.values)]
+
+
+def imputation_rows(scores: Mapping[str, Any]) -> list[Row]:
+    """Returns the rows of errors of imputed cells, next to a constant's.
+
+    Args:
+        scores: errors of the model and of constants, see `imputation_errors`.
+    """
+    return [
+        Row(name, f"{meaning}; {scores[f'{key}_of_constant']:.3f} {of}", (f"{scores[f'{key}_of_model']:.3f}", ""))
+        for key, (name, meaning, of) in IMPUTED.items()
+        if f"{key}_of_model" in scores
+    ]
 
 
 def gaps_of(folder: pathlib.Path, record: Mapping[str, Any]) -> Gaps:

@@ -35,6 +35,7 @@ def verdicts_of(run: Judged) -> list[Verdict]:
         training_verdicts.finite(run.history),
         data_verdicts.noise(run.record),
         data_verdicts.unknown_tokens(run.record),
+        data_verdicts.imputation(run.record),
         *(_on_codes(run) if run.has_codes else ()),
         training_verdicts.overfitting(run.history, metrics, run.warm_start_epochs),
         training_verdicts.warm_start(run.history, run.components, run.warm_start_epochs) if run.has_codes else None,
