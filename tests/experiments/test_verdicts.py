@@ -123,7 +123,9 @@ def test_the_second_component_catches_up_or_stays_behind(behind, expected):
     ("validation", "error", "expected"),
     [
         (list(np.linspace(-100.0, -50.0, 20)), None, "no, it still rises"),
-        (list(np.linspace(-100.0, -50.0, 20)), 100.0, "yes"),  # within the error
+        (list(np.linspace(-100.0, -50.0, 20)), 100.0, "no, still improving"),  # within the error, with the best last
+        ([*np.linspace(-100.0, -50.0, 19), -50.001], 100.0, "yes"),
+        ([*np.linspace(-100.0, -50.0, 10), *([-50.0, -50.2] * 5), -49.9], None, "yes"),  # the best by noise
         ([*np.linspace(-100.0, -50.0, 10), *[-50.0] * 10], None, "yes"),
         (RISING[:2], None, "too early to say"),
     ],

@@ -189,7 +189,8 @@ def length(history: Mapping, metrics: Mapping) -> Verdict:
     """Returns the verdict on the number of epochs.
 
     The training was too short if the validation ELBO rose in the last fifth of the epochs by more than `STILL` of its
-    value, `FALL` times its noise, and half of the standard error of the test ELBO.
+    value, `FALL` times its noise, and half of the standard error of the test ELBO. A smaller rise above the noise, with
+    the best epoch last, is weak evidence.
 
     Args:
         history: metrics by epoch, with `val_elbo`, in nats.
@@ -211,6 +212,9 @@ def length(history: Mapping, metrics: Mapping) -> Verdict:
     if rise > least:
         how_sure = certainty(3.0 * rise / least)
         return Verdict(QUESTION_LONG, "no, it still rises", UNSURE, text, threshold, how_sure, "Add epochs.")
+    if held_out.argmax() == len(held_out) - 1 and rise > noise(held_out):
+        text = f"{text} The best epoch is the last one."
+        return Verdict(QUESTION_LONG, "no, still improving", UNSURE, text, threshold, WEAK, "Add epochs.")
     return Verdict(QUESTION_LONG, "yes", GOOD, text, threshold, LIKELY if len(held_out) >= 10 else WEAK)
 
 
