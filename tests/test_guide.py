@@ -71,7 +71,8 @@ def test_the_glossary_has_every_name_of_a_log():
     fields = set(re.findall(r"^\| `\w+` \| `(\w+)` \|", text_of("glossary.md"), flags=re.MULTILINE))
     indexed = {f"{name}_m" for name in ("elbo", "alpha", *COMPONENT_SCALARS)}
     assert {*LOGGED, *SCALARS, *indexed, "kl_per_dimension_m_d"} <= names
-    sizes, in_words = {"num_observations", "batch_size", "largest_share"}, {"code_variance", "advice"}
+    sizes = {"num_observations", "batch_size", "largest_share"}
+    in_words = {"code_variance", "of_probabilities", "advice"}
     measured = {name for name in CollapseReport.__annotations__ if not name.endswith("_standard_error")}
     assert measured - sizes - in_words == fields
 

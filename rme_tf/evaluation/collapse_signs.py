@@ -98,7 +98,7 @@ def reliance(report) -> Measure:
 
 
 def lowest_reliance(nats: float) -> float:
-    """Returns the reliance on z below which the decoder ignores z, or nearly so.
+    """Returns the reliance below which the decoder nearly ignores z.
 
     It is `MIN_RELIANCE`, or `RELATIVE_RELIANCE` of all nats of an observation if larger. The nats of a density depend
     on the units of the data and are no scale.

@@ -1,4 +1,4 @@
-"""Verdicts on what a model was trained for: steps, likelihood against noise, unknown tokens."""
+"""Verdicts on smoke runs, noise, unknown tokens and imputed cells."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from rme_tf.likelihoods import LIKELIHOODS
 
 PIXEL_BITS = 8.0  # of a uniform distribution over the 256 levels of a pixel
 
-MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity says little
+MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity is too low
 OF_PIECES = ("unigram", "bpe", "char", "integers")  # tokenizers without unknown words
 
 MANY_CELLS = 200  # hidden cells, with less of which a comparison of errors is weak evidence
@@ -39,7 +39,7 @@ def smoke(record: Mapping[str, Any], steps: int | None = None) -> Verdict | None
 
 
 def noise(record: Mapping[str, Any]) -> Verdict | None:
-    """Returns the verdict on a model that is no better than a uniform distribution, or None.
+    """Returns the verdict on a model no better than noise, or None.
 
     Pixels are compared with the uniform distribution over their levels: 1 bit per dimension for binary ones, 8 for
     256 levels, and for real numbers on pixels with added noise. Tokens are compared with the uniform distribution over
@@ -111,13 +111,13 @@ def imputation(record: Mapping[str, Any]) -> Verdict | None:
 
 
 def likelihood_name(record: Mapping[str, Any]) -> str:
-    """Returns the name of the likelihood in a record, empty if it has none."""
+    """Returns the name of the likelihood in a record, or nothing."""
     name = record.get("config", {}).get("likelihood")
     return str(name.get("name", "")) if isinstance(name, Mapping) else str(name or "")
 
 
 def nats_of_probabilities(record: Mapping[str, Any]) -> float:
-    """Returns -log p(x) of a test observation, NaN if p(x|z) is a density.
+    """Returns -log p(x) of a test observation, NaN for densities.
 
     Args:
         record: record of the run.

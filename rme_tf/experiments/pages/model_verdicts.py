@@ -140,7 +140,7 @@ def component_use(test: Mapping, components: int) -> Verdict:
 
 
 def unheard(use: Verdict) -> Verdict:
-    """Returns the verdict on the components of a model whose decoder does not use its codes.
+    """Returns the verdict on components whose codes are not used.
 
     Args:
         use: verdict on the use of the components.

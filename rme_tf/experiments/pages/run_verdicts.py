@@ -1,4 +1,4 @@
-"""All verdicts on a run, from its record, its history and a report on collapse."""
+"""All verdicts on a run."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from rme_tf.experiments.pages.verdict import BAD, GOOD, NONE, Verdict
 
 
 class Judged(NamedTuple):
-    """What the verdicts on a run are based on."""
+    """Evidence for the verdicts on a run."""
 
     record: Mapping[str, Any]
     history: Mapping[str, list]
@@ -42,13 +42,13 @@ def verdicts_of(run: Judged) -> list[Verdict]:
         training_verdicts.length(run.history, metrics),
         None if run.neighbors is None else _memorization(run.neighbors),
     ]
-    given = [verdict for verdict in verdicts if verdict is not None]
+    made = [verdict for verdict in verdicts if verdict is not None]
     smoke = data_verdicts.smoke(run.record, run.steps)
-    return given if smoke is None else [smoke, *map(early, given)]
+    return made if smoke is None else [smoke, *map(early, made)]
 
 
 def early(verdict: Verdict) -> Verdict:
-    """Returns a good verdict as one that is too early to say, and others as they are."""
+    """Returns a good verdict as one that is too early."""
     return verdict._replace(answer="too early to say", tone=NONE, certainty="") if verdict.tone == GOOD else verdict
 
 
