@@ -1,5 +1,6 @@
 """Commands of `rme` on runs of seconds: what they write and print."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -17,7 +18,7 @@ from rme_command import main
 from rme_tf.experiments.commands import training
 from rme_tf.experiments.commands.finished import recipe_of
 from rme_tf.experiments.commands.kinds import KINDS
-from rme_tf.experiments.runs import side_by_side
+from rme_tf.experiments.runs import command_lines, side_by_side
 from rme_tf.experiments.runs.run_folder import contents
 
 NETWORKS = ["--encoder", "mlp", "--decoder", "mlp", "--encoder.units", "8", "--decoder.units", "8"]
@@ -139,7 +140,10 @@ def test_a_run_is_exported(run, rme, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*IMAGES, "--out", "run", "--seed", "5"], r"another configuration \(seed: 0 there, 5 now\)"),
+        (
+            [*IMAGES, "--out", "run", "--seed", "5"],
+            r"another configuration \(--seed: 0 there, 5 now\)\. Choose another --out",
+        ),
         ([*IMAGES, "--algorithm", "elbo", "--algorithm.kl-bound", "3"], "Unknown options of the algorithm 'elbo'"),
         ([*IMAGES, "--binarization", "dequantized"], "need a density"),
         (["compare", "run", "--reference", "nobody"], "Unknown reference"),
@@ -175,13 +179,13 @@ def test_an_interrupted_run_is_named_with_the_remedy(run, monkeypatch, capsys):
 def test_a_fault_of_the_library_is_no_refusal(monkeypatch, tmp_path):
     """An error from elsewhere keeps its traceback."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "_run", lambda recipe: int("no number"))
+    monkeypatch.setattr(training, "_run", lambda recipe, words: int("no number"))
     with pytest.raises(ValueError, match="invalid literal"):
         main(IMAGES)
 
 
 def test_ctrl_c_says_how_to_resume(monkeypatch, capsys, tmp_path):
-    def interrupt(recipe):
+    def interrupt(recipe, words):
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
@@ -197,8 +201,8 @@ def recipe_from(monkeypatch, tmp_path):
     """Returns the recipe that a command line would run."""
     recipes = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "_run", recipes.append)
-    monkeypatch.setattr(training, "parse_by_size", training.parse)  # which reads the data
+    monkeypatch.setattr(training, "_run", lambda recipe, words: recipes.append(recipe))
+    monkeypatch.setattr(command_lines, "parse_by_size", command_lines.parse)  # which reads the data
 
     def call(*words):
         main(list(words))
@@ -227,9 +231,21 @@ def test_a_path_has_its_settings_and_a_folder_of_its_own(recipe_from, tmp_path):
     assert (recipe.dataset, recipe.out) == ("frey_faces", "mine")
 
 
+def test_a_run_of_seconds_has_a_folder_of_its_own(recipe_from, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "seconds.yaml").write_text("smoke: true\n", encoding="utf-8")
+    folder = ("train", "images", "--path", "photos")
+    assert recipe_from(*folder, "--smoke").out == "runs/photos_smoke"
+    assert recipe_from(*folder, "--config", "seconds.yaml").out == "runs/photos_smoke"
+    assert recipe_from(*folder, "--smoke", "--out", "runs/photos").out == "runs/photos"
+    assert recipe_from("train", "images", "--recipe", "mnist", "--smoke").out == "runs/mnist_smoke"
+
+
 def test_few_observations_of_your_own_have_defaults_of_their_own(recipe_from, tmp_path, monkeypatch):
     (tmp_path / "lines.txt").write_text("a b c\n", encoding="utf-8")
-    monkeypatch.setattr(training, "parse_by_size", lambda *_, args: training.parse(*_, args=[*args, "--epochs", "7"]))
+    monkeypatch.setattr(
+        command_lines, "parse_by_size", lambda *_: dataclasses.replace(command_lines.parse(*_), epochs=7)
+    )
     assert recipe_from("train", "text", "--path", "lines.txt").epochs == 7
     assert recipe_from("train", "text", "--recipe", "ptb").epochs == 60
 

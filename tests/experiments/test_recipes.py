@@ -119,7 +119,7 @@ def test_the_recipe_of_a_folder_trains_on_any_images(run_here, tmp_path):
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     small = ["--size", "8", "--latent-dim", "3", "--components", "2", "--encoder", "conv", "--decoder", "conv"]
     printed = run_here("folder.py", "--path", "photos", "--smoke", *small, *AT_ONCE)
-    out = tmp_path / "runs" / "folder"
+    out = tmp_path / "runs" / "folder_smoke"
     for name in ("metrics.json", "model.keras", "saved_model", "reconstructions.png", "samples_RME.png"):
         assert (out / name).exists(), name
     assert "bits/dim" in printed
@@ -177,7 +177,7 @@ def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
     sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
     run_here("mnist.py", "--smoke", *options, *sizes, *AT_ONCE)
     for name in ("reconstructions.png", "samples_RME.png", "saved_model"):
-        assert (tmp_path / "runs" / "mnist" / name).exists(), name
+        assert (tmp_path / "runs" / "mnist_smoke" / name).exists(), name
 
 
 @pytest.mark.slow

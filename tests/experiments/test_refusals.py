@@ -1,6 +1,7 @@
 """Refusals of command lines and configuration files, with what to write instead."""
 
 import dataclasses
+import pathlib
 import re
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import yaml
 from rme_tf.experiments import ImageRecipe, Part, StudyFields, main, method_recipes, parse
 from rme_tf.experiments.cli import from_yaml
 from rme_tf.experiments.reports import pack
+from rme_tf.experiments.runs.usable_folder import OtherRunError
 from small_recipes import image_recipe
 
 
@@ -75,7 +77,21 @@ def test_main_exits_with_a_line_for_the_directory_of_another_run(tmp_path, monke
     with pytest.raises(SystemExit) as exited:
         main(recipe, None)
     assert exited.value.code == 2
-    assert "another configuration (seed: 5 there, 0 now)" in capsys.readouterr().err
+    line = "another configuration (--seed: 5 there, 0 now). Choose another --out, or pass --overwrite"
+    assert line in capsys.readouterr().err
+
+
+def test_the_refusal_of_another_run_names_the_flags_of_the_command_line():
+    changed = {f"field_{index}": (index, 0) for index in range(1, 6)}
+    changed |= {"algorithm.kl_bound": (2.0, 3.0), "smoke": (True, False)}
+    error = OtherRunError(pathlib.Path("runs/a"), changed)
+    assert str(error) == (
+        "runs/a holds a run with another configuration (smoke: True there, False now; field_1: 1 there, 0 now; "
+        "field_2: 2 there, 0 now; and 4 more). Choose another `out`, or pass `overwrite`."
+    )
+    line = error.in_flags(["--kl-bound", "3", "--field-5=0"])
+    assert "(--field-5: 5 there, 0 now; --algorithm.kl-bound: 2.0 there, 3.0 now; and 5 more). Choose" in line
+    assert "(--smoke: True there, False now; --field-1: 1 there" in error.in_flags([])
 
 
 def test_pack_exits_with_a_line_for_wrong_paths(monkeypatch, capsys):

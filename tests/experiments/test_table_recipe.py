@@ -49,7 +49,7 @@ def test_the_recipe_of_tables_leaves_what_it_promises(run_here, people, tmp_path
     printed = run_here(*command)
     for words in ("Rows: 48 for train, 6 for validation, 6 for test.", "count: visits", "ignored: id", "city (8.3%)"):
         assert words in printed
-    out = tmp_path / "runs" / "table_data"
+    out = tmp_path / "runs" / "table_data_smoke"
     for name in ("metrics.json", "model.keras", "saved_model", "codes_RME.png", "samples.csv"):
         assert (out / name).exists(), name
     cells, completed = (pandas.read_csv(out / f"{name}.csv") for name in ("imputed", "completed"))

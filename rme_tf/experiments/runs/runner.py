@@ -12,7 +12,7 @@ import yaml
 
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.determinism import deterministic_operations
-from rme_tf.core.files import check_writable, read_json, write_json
+from rme_tf.core.files import read_json, write_json
 from rme_tf.core.memory import PeakMemory
 from rme_tf.core.provenance import commit, hardware
 from rme_tf.core.types import PAD
@@ -24,8 +24,9 @@ from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.trackers import trackers
-from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run, describes_run, read_config, refuse_foreign
+from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run
 from rme_tf.experiments.runs.time_limits import StopAfter
+from rme_tf.experiments.runs.usable_folder import refuse_unusable
 from rme_tf.models.vae import VAE
 
 
@@ -60,34 +61,6 @@ def prepare(recipe: Recipe) -> pathlib.Path:
         raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
     os.replace(partial, out / "config.yaml")
     return out
-
-
-def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
-    """Checks that a recipe can use the directory `out`.
-
-    Args:
-        recipe: recipe to run.
-        out: directory of the run.
-
-    Raises:
-        ValueError: if the directory cannot be written, or has other files or a run with another configuration.
-    """
-    config = out / "config.yaml"
-    if not (out / "metrics.json").exists():  # a finished run is only read
-        check_writable(out, "out")
-    if recipe.overwrite:
-        refuse_foreign(out)
-    if recipe.overwrite or not config.exists():
-        return
-    before = read_config(out)
-    if not describes_run(before):
-        raise ValueError(f"{config} does not describe a run. Choose another `out`.")
-    changed = [f"{name}: {there!r} there, {now!r} now" for name, (there, now) in recipe.differences(before).items()]
-    if changed:
-        raise ValueError(
-            f"{out} holds a run with another configuration ({'; '.join(changed)}). "
-            "Choose another `out`, or pass `overwrite`."
-        )
 
 
 def initialize_prior(model: VAE, task: Task) -> None:

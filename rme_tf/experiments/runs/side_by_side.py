@@ -5,16 +5,16 @@ import shutil
 from collections.abc import Mapping
 
 from rme_tf.core.files import check_writable, write_json
-from rme_tf.experiments.cli import parse, refusals
+from rme_tf.experiments.cli import refusals
 from rme_tf.experiments.pages.writing import write_comparison_page
 from rme_tf.experiments.recipes.base import Recipe
-from rme_tf.experiments.recipes.data_sizes import parse_by_size
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_files import COMPARISON, REPORT
 from rme_tf.experiments.reports.tables import summary_table
+from rme_tf.experiments.runs.command_lines import recipe_of_words, refuse_folder
 from rme_tf.experiments.runs.run_folder import CONFIG
-from rme_tf.experiments.runs.runner import refuse_unusable, run, write_record
+from rme_tf.experiments.runs.runner import run, write_record
 from rme_tf.serving.saved_model import export_saved_model
 
 
@@ -76,7 +76,7 @@ def main(defaults: Recipe, description: str | None, *, by_size: bool = False) ->
         description: text at the start of `--help`.
         by_size: whether few observations have defaults of their own, see `data_sizes`.
     """
-    recipe = (parse_by_size if by_size else parse)(defaults, description)
+    recipe = recipe_of_words(defaults, description, by_size=by_size)
     with refusals():
-        refuse_unusable(recipe.resolved(), pathlib.Path(recipe.out))
+        refuse_folder(recipe)
     compare({recipe.model_name: recipe}, out=recipe.out)
