@@ -21,8 +21,10 @@ The folder --out gets the configuration, checkpoints, metrics, figures, the
 model and a SavedModel. The same command resumes an interrupted run, and so does
 `rme resume RUN`.
 
-{choices} The defaults here are those of {start}.
+{choices} The defaults here are those of {start}.{sizes}
 """
+SIZES = """
+Small data sets get smaller defaults, printed at the start."""
 
 
 def train_parser(kind: str, described: Described, start: Start | None, words: Sequence[str]) -> Parser:
@@ -36,7 +38,9 @@ def train_parser(kind: str, described: Described, start: Start | None, words: Se
     """
     examples = "\n".join(f"    rme train {kind} {words}" for words in described["examples"])
     shown = f"--recipe {start.recipe}" if start is not None and start.recipe else "the recipe's class"
-    text = TRAIN.format(title=described["title"], examples=examples, choices=CHOICES, start=shown)
+    by_size = described["by_size"] and (start is None or start.recipe == described["of_path"])
+    sizes = SIZES if by_size else ""
+    text = TRAIN.format(title=described["title"], examples=examples, choices=CHOICES, start=shown, sizes=sizes)
     parser = Parser(f"rme train {kind}", text)
     flags = _Flags(parser, described, settings_of(described, start), words)
     names = sorted(described["recipes"])

@@ -159,6 +159,18 @@ def test_the_defaults_of_a_recipe_are_in_its_help(kind):
                 assert shown[2] == value, (name, dotted)
 
 
+def test_help_says_that_small_data_sets_have_smaller_defaults():
+    for kind, words, expected in (
+        ("images", "--path photos", True),
+        ("text", "--path lines.txt", True),
+        ("images", "", True),
+        ("images", "--dataset mnist", False),
+        ("table", "--path a.csv", False),
+    ):
+        text = parser_of(kind, start_of(KINDS[kind], words.split()), words.split()).format_help()
+        assert ("Small data sets get smaller defaults, printed at the start." in text) is expected
+
+
 @every_kind
 def test_a_flag_without_one_letter_is_refused_with_the_flag_that_was_meant(kind, capsys):
     known = parser_of(kind, None, []).known

@@ -75,12 +75,21 @@ def lines(tmp_path):
     return path
 
 
+@pytest.fixture
+def photos(tmp_path):
+    path = tmp_path / "photos"
+    path.mkdir()
+    for index in range(20):
+        Image.new("RGB", (4, 4), (index, 0, 0)).save(path / f"{index}.png")
+    return path
+
+
 def test_flags_and_files_win(lines, tmp_path, capsys):
     common = ["--corpus", str(lines), "--out", str(tmp_path / "run")]
     default = parse_by_size(TEXT, None, common)
     assert default.batch_size == 8
     assert default.epochs > TEXT.epochs
-    assert "where no flag says otherwise: batch_size 8, epochs" in capsys.readouterr().out
+    assert "training observations: batch_size 8, epochs" in capsys.readouterr().out
     flags = ["--batch-size", "16", "--epochs", "10", "--warm-start-epochs", "3", "--units", "24"]
     explicit = parse_by_size(TEXT, None, [*common, *flags])  # also where a flag has the default of many observations
     assert (explicit.batch_size, explicit.epochs) == (16, 10)
@@ -93,9 +102,24 @@ def test_flags_and_files_win(lines, tmp_path, capsys):
     assert of_file.option("algorithm.warm_start_epochs") == 1  # a tenth of the epochs
 
 
-def test_a_run_of_seconds_has_its_own_sizes(lines):
-    smoke = parse_by_size(TEXT, None, ["--corpus", str(lines), "--smoke"])
-    assert (smoke.batch_size, smoke.epochs) == (TEXT.batch_size, TEXT.epochs)
+def test_what_flags_and_networks_decide_is_not_printed(photos, tmp_path, capsys):
+    words = ["--path", str(photos), "--data-dir", str(tmp_path / "data"), "--encoder", "mlp", "--size", "4"]
+    recipe = parse_by_size(FOLDER, None, words)
+    printed = capsys.readouterr().out
+    for words in (f"epochs {recipe.epochs}", "latent_dim 16", "components 3", "decoder.filters 16"):
+        assert words in printed
+    for word in ("None", " size ", "encoder.filters "):
+        assert word not in printed.replace("decoder", "")
+
+
+def test_a_run_of_seconds_has_the_sizes_of_the_real_one(lines, capsys):
+    words = ["--corpus", str(lines)]
+    real, smoke = parse_by_size(TEXT, None, words), parse_by_size(TEXT, None, [*words, "--smoke"])
+    for name in ("batch_size", "vocabulary_size", "encoder.units", "decoder.units"):
+        assert smoke.option(name) == real.option(name)
+    _, printed = capsys.readouterr().out.splitlines()
+    assert "training observations: batch_size 8" in printed
+    assert "epochs" not in printed.replace("warm_start_epochs", "")  # two, as in every run of seconds
 
 
 def test_data_that_are_not_there_end_the_command(tmp_path, capsys):
@@ -105,7 +129,7 @@ def test_data_that_are_not_there_end_the_command(tmp_path, capsys):
     assert "missing.txt" in capsys.readouterr().err
 
 
-def test_the_size_is_of_the_training_split(lines, tmp_path):
+def test_the_size_is_of_the_training_split(lines, photos, tmp_path):
     recipe = with_fields(TEXT, {"corpus": str(lines)})
     size = size_of(recipe)
     assert 170 <= size.num_train < 190
@@ -113,8 +137,5 @@ def test_the_size_is_of_the_training_split(lines, tmp_path):
     assert size_of(with_fields(recipe, {"tokenizer": "char"})).num_words is None
     assert "vocabulary_size" not in sizes_for(DataSize(200), TEXT)  # as many pieces or integers as there are
     assert size_of(with_fields(recipe, {"train_size": 50})).num_train == 50
-    for index in range(20):
-        (tmp_path / "photos").mkdir(exist_ok=True)
-        Image.new("RGB", (4, 4), (index, 0, 0)).save(tmp_path / "photos" / f"{index}.png")
-    fields = {"path": str(tmp_path / "photos"), "data_dir": str(tmp_path / "data"), "size": 4}
+    fields = {"path": str(photos), "data_dir": str(tmp_path / "data"), "size": 4}
     assert size_of(with_fields(FOLDER, fields)) == DataSize(16)

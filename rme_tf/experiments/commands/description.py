@@ -87,6 +87,7 @@ def _of_kind(kind: Kind) -> Described:
         "path": kind.path,
         "elsewhere": list(kind.elsewhere),
         "of_path": kind.of_path,
+        "by_size": kind.by_size,
         "dataset": kind.dataset,
         "of_dataset": {} if kind.dataset is None else _by_dataset(kind),
         "fields": [_field(field, defaults) for field in dataclasses.fields(kind.recipe)],

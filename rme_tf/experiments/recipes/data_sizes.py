@@ -33,7 +33,8 @@ class DataSize(NamedTuple):
 def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -> Recipe:
     """Returns the recipe of a command line, with defaults by data size.
 
-    Flags and `--config` win over these defaults, which are printed. A run of seconds, `smoke`, has its own sizes.
+    Flags and `--config` win over these defaults, which are printed as far as they apply: a run of seconds, `smoke`, has
+    epochs of its own.
 
     Args:
         defaults: recipe without flags, for many observations.
@@ -41,17 +42,16 @@ def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -
         args: words of the command line; None for `sys.argv`.
     """
     recipe = parse(defaults, description, args)
-    if recipe.smoke:
-        return recipe
     with refusals():
         size = size_of(recipe)
         chosen: dict[str, Any] = {}
         for fields_for in (sizes_for, lengths_for):  # the lengths follow from sizes that flags may have set
             chosen |= fields_for(size, recipe if chosen else defaults)
             recipe = parse(with_fields(defaults, chosen), description, args)
-    if chosen:
-        values = ", ".join(f"{name} {recipe.option(name)}" for name in chosen)
-        print(f"For {size.num_train:,} training observations, where no flag says otherwise: {values}.")
+    applied = {name: value for name, value in chosen.items() if recipe.resolved().option(name) == value}
+    if applied:
+        values = ", ".join(f"{name} {value}" for name, value in applied.items())
+        print(f"For {size.num_train:,} training observations: {values}.")
     return recipe
 
 
