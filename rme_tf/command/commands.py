@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .parsers import Parser, count, name_of
-from .places import existing, run_folder
+from .places import existing, finished_run, finished_runs, run_folder
 
 DATA_DIR = "directory of data sets (default: the run's)"
 PATH = "data of the run, if they have been moved (default: the run's)"
@@ -20,7 +20,7 @@ class Command(NamedTuple):
 
 
 def _resume(parser: Parser) -> None:
-    _run(parser)
+    parser.add_argument("run", metavar="RUN", type=run_folder, help="folder of a run")
     _places(parser)
 
 
@@ -49,7 +49,7 @@ def _export(parser: Parser) -> None:
 
 
 def _report(parser: Parser) -> None:
-    parser.add_argument("runs", metavar="RUN", type=run_folder, nargs="+", help="folder of a run")
+    parser.add_argument("runs", metavar="RUN", type=finished_run, nargs="+", help="folder of a run")
     _places(parser)
     out = "file of the page (default: report.html in the run, comparison.html in the first of several)"
     parser.add_argument("--out", metavar="FILE", help=out)
@@ -68,11 +68,11 @@ def _nothing(parser: Parser) -> None:
 
 
 def _run(parser: Parser) -> None:
-    parser.add_argument("run", metavar="RUN", type=run_folder, help="folder of a run")
+    parser.add_argument("run", metavar="RUN", type=finished_run, help="folder of a run")
 
 
 def _runs(parser: Parser) -> None:
-    parser.add_argument("runs", metavar="RUN", type=existing, nargs="+", help="folder of a run, record, or study")
+    parser.add_argument("runs", metavar="RUN", type=finished_runs, nargs="+", help="folder of a run, record, or study")
 
 
 def _places(parser: Parser) -> None:

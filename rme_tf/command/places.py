@@ -5,7 +5,7 @@ import difflib
 import os
 import pathlib
 
-CONFIG = "config.yaml"
+CONFIG, METRICS = "config.yaml", "metrics.json"
 RUNS = "runs"  # folder of runs, unless `--out` is another one
 
 
@@ -22,6 +22,36 @@ def run_folder(word: str) -> str:
     meant = difflib.get_close_matches(folder.as_posix(), known, n=1)
     hint = f" Did you mean {meant[0]!r}?" if meant else f" Runs here: {', '.join(known)}." if known else ""
     raise argparse.ArgumentTypeError(f"Expected the folder of a run, with {CONFIG}. Received: {word!r}.{hint}")
+
+
+def finished_run(word: str) -> str:
+    """Returns the folder of a finished run.
+
+    Raises:
+        ArgumentTypeError: if the folder has no run, or one that was interrupted.
+    """
+    _refuse_unfinished(run_folder(word))
+    return word
+
+
+def finished_runs(word: str) -> str:
+    """Returns the path of a finished run, or of records.
+
+    Raises:
+        ArgumentTypeError: if there is none, or a run that was interrupted.
+    """
+    _refuse_unfinished(existing(word))
+    return word
+
+
+def _refuse_unfinished(word: str) -> None:
+    """Raises ArgumentTypeError for a run without the numbers at its end."""
+    folder = pathlib.Path(word)
+    if (folder / CONFIG).is_file() and not (folder / METRICS).is_file():
+        raise argparse.ArgumentTypeError(
+            f"Expected a finished run, with {METRICS}. Received: {word!r}, which was interrupted. "
+            f"To finish it: rme resume {word}"
+        )
 
 
 def _configs(base) -> list[pathlib.Path]:

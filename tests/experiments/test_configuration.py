@@ -63,7 +63,7 @@ def test_load_records_tells_nested_configurations_apart(tmp_path):
         load_records([tmp_path])
     second["config"]["data"]["dataset"] = "digits"
     write_json(tmp_path / "second.json", second)
-    with pytest.raises(ValueError, match="on one data set. Received: digits; mnist"):
+    with pytest.raises(ValueError, match="one data set. Received records of dataset mnist and digits"):
         load_records([tmp_path])
 
 

@@ -33,7 +33,7 @@ def test_what_is_no_finished_run_is_refused(tmp_path):
     (tmp_path / "run" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
     write_json(tmp_path / "other" / "table.json", {"table": []})
     for path, message in (
-        ("run", "a finished run, with metrics.json"),
+        ("run", "a finished run, with metrics.json.* rme resume .*run"),
         ("nowhere", "a record .* Received: .*nowhere"),
         ("other", "records of runs"),
     ):
@@ -47,8 +47,8 @@ def test_what_is_no_finished_run_is_refused(tmp_path):
     ("changes", "message"),
     [
         ({"latent_dim": 10}, "two records of 'vae' under seed 0, which differ in latent_dim"),
-        ({"seed": 7, "dataset": "digits"}, "on one data set. Received: digits, dynamic; mnist, dynamic"),
-        ({"seed": 7, "binarization": "static"}, "on one data set. Received: mnist, dynamic; mnist, static"),
+        ({"seed": 7, "dataset": "digits"}, "one data set. Received records of dataset mnist and digits.* rme report"),
+        ({"seed": 7, "binarization": "static"}, "one data set. Received records of binarization dynamic and static"),
     ],
 )
 def test_records_that_cannot_be_compared_are_refused(tmp_path, changes, message):

@@ -70,10 +70,12 @@ def load_records(paths: Iterable) -> list[Record]:
 
 def _of_one_comparison(records: list[Record]) -> list[Record]:
     """Returns each record once, checked to be comparable with the others: see `load_records`."""
-    data = {tuple(field(record, name) for name in DATA) for record in records}
-    if len(data) > 1:
-        shown = sorted(", ".join(str(value) for value in values if value is not None) for values in data)
-        raise ValueError(f"Expected records on one data set. Received: {'; '.join(shown)}.")
+    values = {name: list(dict.fromkeys(field(record, name) for record in records)) for name in DATA}
+    if different := [f"{name} {' and '.join(map(str, several))}" for name, several in values.items() if several[1:]]:
+        raise ValueError(
+            f"Expected records on one data set. Received records of {'; '.join(different)}. "
+            "A page of runs on different data: rme report RUN RUN."
+        )
     first: dict[tuple, Record] = {}
     for record in records:
         seed = field(record, "seed")
@@ -88,6 +90,9 @@ def _of_one_comparison(records: list[Record]) -> list[Record]:
 
 def _record_of_run(path: pathlib.Path) -> Record:
     if not (path / "metrics.json").exists():
-        raise ValueError(f"Expected a finished run, with metrics.json. Received: {path}.")
+        raise ValueError(
+            f"Expected a finished run, with metrics.json. Received: {path}, which was interrupted. "
+            f"To finish it: rme resume {path}"
+        )
     history = read_json(path / "checkpoints" / "history.json")
     return {"method": method_of(path.name), **read_json(path / "metrics.json"), "history": history}
