@@ -1,7 +1,6 @@
 """Parsers of command lines, with errors of one line."""
 
 import argparse
-import difflib
 import functools
 import re
 import shutil
@@ -9,7 +8,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
-NEAREST = 3  # names in the message for an unknown one
+from .suggestions import unknown
+
+FLAG = re.compile(r"--?[A-Za-z]")
 USER_ERROR = 2  # exit status
 
 
@@ -19,6 +20,9 @@ class Parser(argparse.ArgumentParser):
     Args:
         program: words before the flags, such as "rme evaluate".
         description: text at the top of `--help`.
+
+    Attributes:
+        stray: returns the flags that a word without one may have stood for, or "".
     """
 
     def __init__(self, program: str, description: str):
@@ -27,6 +31,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=program, description=description, allow_abbrev=False, add_help=False, formatter_class=formatter
         )
+        self.stray: Callable[[str], str] = lambda word: ""
 
     @property
     def known(self) -> Mapping[str, argparse.Action]:
@@ -48,12 +53,13 @@ class Parser(argparse.ArgumentParser):
         known = self.known
         for word in words:
             flag = word.partition("=")[0]
-            if word.startswith("--") and flag not in known:
+            if FLAG.match(word) and flag not in known:
                 shown = [name for name, action in known.items() if action.help != argparse.SUPPRESS]
                 refuse(unknown("flag", flag, list(known), shown))
         values, rest = self.parse_known_args(words)
         if rest:
-            refuse(f"Expected a flag. Received: {rest[0]!r}.")
+            meant = self.stray(rest[0])
+            refuse(f"Expected a flag. Received: {rest[0]!r}.{f' Did you mean {meant}?' if meant else ''}")
         return values
 
 
@@ -61,25 +67,6 @@ def refuse(message: str) -> NoReturn:
     """Exits with status 2 and a message of one line."""
     print(" ".join(message.split()), file=sys.stderr)
     raise SystemExit(USER_ERROR)
-
-
-def unknown(kind: str, name: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
-    """Returns the message for an unknown name.
-
-    Args:
-        kind: kind of the name, such as "flag".
-        name: name that is unknown.
-        known: names that may have been meant; of dotted ones, the last part counts too.
-        shown: names to list where none is near; None for all.
-    """
-    known = list(known)
-    last = {re.sub(r"^(-*).*\.", r"\1", option): option for option in known if "." in option}
-    last |= {option: option for option in last.keys() & set(known)}  # which is meant before an option of that name
-    close = difflib.get_close_matches(name, [*known, *last], n=NEAREST, cutoff=0.5)
-    nearest = list(dict.fromkeys(last.get(match, match) for match in close))
-    expected = ", ".join(nearest or (known if shown is None else shown))
-    meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    return f"Unknown {kind}. Expected one of: {expected}. Received: {name!r}.{meant}"
 
 
 def spelled(words: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from .commands import ACTIONS, COMMANDS
 from .descriptions import description, kind_of_data, start_of, study_of
-from .parsers import USER_ERROR, Parser, refuse, unknown
+from .parsers import USER_ERROR, Parser, refuse
 from .recipe_flags import study_parser, train_parser
+from .suggestions import refused_data, unknown
 
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ends
 HELP = ("-h", "--help")
@@ -64,10 +65,12 @@ def _train(words: list[str]) -> None:
         return
     described = kind_of_data(kind)
     start = start_of(described, flags)
-    train_parser(kind, described, start, flags).read(flags)
+    values = train_parser(kind, described, start, flags).read(flags)
     if start is None:
         field = described["dataset"] or described["path"]
         refuse(f"Expected data: --path, --{field} or --recipe. Received none. See: rme train {kind} --help")
+    if refusal := refused_data(kind, described, start.recipe, values.path):
+        refuse(refusal)
     _call(f"{ACTIONS}.training:train", kind, _without(flags, "recipe"), start=start.recipe, out=start.out)
 
 

@@ -5,8 +5,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from .descriptions import Described, Start, chosen, settings_of
-from .parsers import Parser, is_word_of, unknown
+from .parsers import Parser, is_word_of
 from .places import existing
+from .suggestions import unknown
 
 GROUPS = ("Study", "Data", "Tokenizer", "Model", "Training", "Evaluation", "Run")
 METAVARS = {"int": "INT", "float": "NUMBER", "bool": "BOOL", "text": "TEXT"}
@@ -49,6 +50,8 @@ def train_parser(kind: str, described: Described, start: Start | None, words: Se
     text = f"folder or file of your data{also}"
     flags.groups["Data"].add_argument("--path", metavar="PATH", type=existing, help=text)
     flags.add_all(without=("path",))
+    choices = next((field["choices"] for field in described["fields"] if field["name"] == described["dataset"]), ())
+    parser.stray = lambda word: f"--{described['dataset']} {word}" if word in choices else f"--path {word}"
     return parser
 
 

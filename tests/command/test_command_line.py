@@ -197,7 +197,16 @@ def test_a_choice_without_one_letter_is_refused_with_the_choice_that_was_meant(c
     ("words", "message"),
     [
         ("trian images", "Unknown command. .* Did you mean 'train'?"),
-        ("train image", "Unknown kind of data. .* Did you mean 'images'?"),
+        ("tran", "Unknown command. Expected one of: train, resume, .*study. Received: 'tran'. Did you mean 'train'?$"),
+        ("train image", "Unknown kind of data. Expected one of: images, table, text. .* Did you mean 'images'?$"),
+        ("train images --pth x", "^Unknown flag. Received: '--pth'. Did you mean '--path'?$"),
+        ("train images --lr 0.1", "^Unknown flag. Received: '--lr'. Did you mean '--optimizer.learning-rate'?$"),
+        ("train images --batch 8", "Did you mean '--batch-size'?$"),
+        ("train text -k 3", "Unknown flag. Received: '-k'. Did you mean '--components'?$"),
+        ("train table --Z_dim=3", "Unknown flag. Received: '--Z-dim'. Did you mean '--latent-dim'?$"),
+        ("train images photos", "Expected a flag. Received: 'photos'. Did you mean --path photos?$"),
+        ("train images mnist", "Expected a flag. Received: 'mnist'. Did you mean --dataset mnist?$"),
+        ("train images --path lines.txt", "a folder of images. .* For sentences: rme train text --path lines.txt$"),
         ("train images", "Expected data: --path, --dataset or --recipe"),
         ("train text --components 3", "Expected data: --path, --corpus or --recipe"),
         ("train images --epochs three", "`--epochs` must be an integer. Received: 'three'."),
@@ -212,13 +221,19 @@ def test_a_choice_without_one_letter_is_refused_with_the_choice_that_was_meant(c
         ("evaluate --sampels 3 x", "Received: '--sampels'. Did you mean '--samples'?"),
         ("sample x --count 0", "`--count` must be an integer of at least 1. Received: '0'."),
         ("export x --format onxx", "Unknown format. .*Did you mean 'onnx'?"),
+        ("compare x begun", "a finished run, .* 'begun', which was interrupted. To finish it: rme resume begun$"),
+        ("report begun", "which was interrupted. To finish it: rme resume begun$"),
         ("compare nowhere", "Expected a file or folder that is there. Received: 'nowhere'."),
     ],
 )
 def test_words_are_refused_on_one_line(words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "config.yaml").touch()
+    for name in ("config.yaml", "metrics.json"):
+        (tmp_path / "x" / name).touch()
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.yaml").touch()
+    (tmp_path / "lines.txt").touch()
     assert re.search(message.replace("?", r"\?"), refused(capsys, *words.split()))
 
 
@@ -226,7 +241,8 @@ def test_a_run_and_a_file_of_a_similar_name_are_suggested(capsys, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     for folder in ("runs/mnist", "photos"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "runs" / "mnist" / "config.yaml").touch()
+    for name in ("config.yaml", "metrics.json"):
+        (tmp_path / "runs" / "mnist" / name).touch()
     assert "Did you mean 'runs/mnist'?" in refused(capsys, "resume", "runs/mnits")
     assert "Did you mean 'runs/mnist'?" in refused(capsys, "evaluate", "mnist")
     assert "Did you mean 'photos'?" in refused(capsys, "train", "images", "--path", "fotos")
