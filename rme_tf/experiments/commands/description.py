@@ -51,7 +51,7 @@ def description() -> Described:
     return {
         "kinds": {name: _of_kind(kind) for name, kind in KINDS.items()},
         "studies": dict(_studies()),
-        "data": [_table(heading) for heading in ("name", "source")],
+        "data": _data_sets(),
     }
 
 
@@ -248,19 +248,16 @@ def word_of(value) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _table(heading: str) -> Described:
-    """Returns the table of data/README.md whose first column has a heading."""
+def _data_sets() -> Described:
+    """Returns the table of images in data/README.md, with their sources."""
     text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    rows = re.search(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = re.search(r"^\| name \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     if rows is None:
-        raise ValueError(f"Expected a table with the column {heading!r} in data/README.md.")
+        raise ValueError("Expected a table with the column 'name' in data/README.md.")
     lines = [[_plain(cell) for cell in line.strip("| ").split(" | ")] for line in rows[0].splitlines()]
-    columns, entries = lines[0], lines[2:]
-    if heading == "name":
-        sources = dict(re.findall(r"^## (\w+)\n\* \*\*Source\*\*: ((?:.*\n)+?)(?=\* \*\*|\n)", text, re.MULTILINE))
-        columns = [*columns, "source"]
-        entries = [[*row, _plain(re.split(r"[;.]\s", sources[row[0]])[0])] for row in entries]
-    return {"columns": columns, "rows": entries}
+    sources = dict(re.findall(r"^## (\w+)\n\* \*\*Source\*\*: ((?:.*\n)+?)(?=\* \*\*|\n)", text, re.MULTILINE))
+    entries = [[*row, _plain(re.split(r"[;.]\s", sources[row[0]])[0])] for row in lines[2:]]
+    return {"columns": [*lines[0], "source"], "rows": entries}
 
 
 def _plain(cell: str) -> str:
