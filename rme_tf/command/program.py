@@ -129,6 +129,8 @@ def _call(function: str, *args, **options) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     module, _, name = function.partition(":")
+    if module.startswith(ACTIONS) and "tensorflow" not in sys.modules:
+        print("Starting TensorFlow ...", file=sys.stderr, flush=True)
     warnings.formatwarning = _warning_line
     try:
         getattr(importlib.import_module(module), name)(*args, **options)

@@ -146,7 +146,9 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
     parts = []
     with InnerCalls(), data_errors_as_value_errors():
-        shown = tqdm(batches(x, batch_size), desc=f"{num_samples} samples", disable=not progress, leave=False)
+        shown = tqdm(
+            batches(x, batch_size), desc=f"log p(x) by {num_samples} samples", disable=not progress, leave=False
+        )
         for first, part in chunking.parts_of(shown, model.likelihood, rows):
             parts.append([value.numpy() for value in evaluate(part, tf.constant([seed, first], tf.int32))])
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable
 
 import keras
-from absl import logging
 
 from rme_tf.core.estimates import short
+from rme_tf.core.printing import print_line
 from rme_tf.models.phases import phase_of
 
 SHOWN = ("elbo", "reconstruction", "kl")  # of the quantities in the epoch log, in this order
@@ -51,7 +51,7 @@ class EpochLines(keras.callbacks.ProgbarLogger):
             header = f"Epoch {epoch + 1}/{self.epochs}" if self.epochs > 1 else ""
             header = ": ".join(filter(None, [header, phase]))
             if header:
-                _print(header)
+                print_line(header)
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the progress bar."""
@@ -109,7 +109,9 @@ class EpochLines(keras.callbacks.ProgbarLogger):
             self.progbar.update(self.target, list(self.shown(logs).items()), finalize=True)
         elif self.verbose:
             numbers = [f"{_title(name)} {_number(name, value)}" for name, value in self.shown(logs).items()]
-            _print(" | ".join([title, *numbers, f"{time.perf_counter() - self._start:.1f} s", *filter(None, [phase])]))
+            print_line(
+                " | ".join([title, *numbers, f"{time.perf_counter() - self._start:.1f} s", *filter(None, [phase])])
+            )
 
 
 def _title(name: str) -> str:
@@ -123,11 +125,3 @@ def _number(name: str, value) -> str:
         return short(float(value)) if name in (*SHOWN, VALIDATION) else f"{float(value):.3g}"
     except (TypeError, ValueError):
         return str(value)
-
-
-def _print(line: str) -> None:
-    """Prints a line, or writes it to absl's log, by Keras's setting."""
-    if keras.config.is_interactive_logging_enabled():
-        print(line, flush=True)
-    else:
-        logging.info(line)

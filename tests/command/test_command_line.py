@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -70,6 +71,17 @@ def test_help_and_mistyped_words_are_answered_without_tensorflow():
     assert not HEAVY & set(modules)
     assert seconds < SECONDS  # of all lines together
     assert "Did you mean '--epochs'?" in done.stderr
+
+
+def test_data_sets_are_listed_with_whole_addresses_and_what_to_type(capsys):
+    text = answered(capsys, "datasets")
+    assert "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/, in" in text
+    typed = re.findall(r"rme train (\w+) (--[\w-]+) (\S+)", text)
+    assert ("images", "--dataset", "NAME") in typed
+    assert ("text", "--path", "FILE") in typed
+    for kind, flag, _ in typed:
+        assert flag in parser_of(kind, None, []).known
+    assert "(" not in text[text.index("Other data") :]  # no call of Python
 
 
 def test_the_overview_has_every_command(capsys):
@@ -235,6 +247,22 @@ def test_words_are_refused_on_one_line(words, message, capsys, tmp_path, monkeyp
     (tmp_path / "begun" / "config.yaml").touch()
     (tmp_path / "lines.txt").touch()
     assert re.search(message.replace("?", r"\?"), refused(capsys, *words.split()))
+
+
+def test_the_start_of_tensorflow_is_said(capsys, tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    called = []
+    module = types.SimpleNamespace(train=lambda *words, **options: called.append(words))
+    monkeypatch.setattr("rme_command.program.importlib.import_module", lambda name: module)
+    for loaded, expected in ((False, "Starting TensorFlow ...\n"), (True, "")):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "tensorflow", types)
+            if not loaded:
+                patch.delitem(sys.modules, "tensorflow")
+            main(["train", "images", "--path", "photos"])
+        assert capsys.readouterr().err == expected
+    assert len(called) == 2
 
 
 def test_a_run_and_a_file_of_a_similar_name_are_suggested(capsys, tmp_path, monkeypatch):

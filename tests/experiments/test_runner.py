@@ -217,9 +217,11 @@ def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path,
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_a_run_leaves_its_files_and_is_not_repeated(tmp_path, monkeypatch):
+def test_a_run_leaves_its_files_and_is_not_repeated(tmp_path, monkeypatch, capsys):
     recipe = image_recipe(**TINY, mixing="learned", eps_min=0.05, out=str(tmp_path))
     first = rme_tf.experiments.run(recipe)
+    steps = [line for line in capsys.readouterr().out.splitlines() if line.endswith("...")]
+    assert [line.split()[0] for line in steps] == [*["Compiling"] * 2, *["Estimating"] * 2, "Writing"]  # the warm start
     assert {"config.yaml", "checkpoints", "model.keras", "metrics.json"} <= {path.name for path in tmp_path.iterdir()}
     record = files.read_json(tmp_path / "metrics.json")
     assert record["config"] == recipe.identity

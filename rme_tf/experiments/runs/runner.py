@@ -14,6 +14,7 @@ from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.determinism import deterministic_operations
 from rme_tf.core.files import read_json, write_json
 from rme_tf.core.memory import PeakMemory
+from rme_tf.core.printing import print_line
 from rme_tf.core.provenance import commit, hardware
 from rme_tf.core.types import PAD
 from rme_tf.evaluation import likelihood_bounds
@@ -24,6 +25,7 @@ from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.trackers import trackers
+from rme_tf.experiments.runs.compilation_lines import CompilationLines
 from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run
 from rme_tf.experiments.runs.time_limits import StopAfter
 from rme_tf.experiments.runs.usable_folder import refuse_unusable
@@ -98,6 +100,7 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     names = [*recipe.loggers, *(["tensorboard"] if recipe.tensorboard else [])]
     callbacks += trackers(names, task, out, recipe.config, checkpoint.history) if names else []
     stop = StopAfter(recipe.train_minutes, checkpoint.history)
+    callbacks.append(CompilationLines())
     begun = checkpoint.epoch
     for epochs, steps in legs_of(recipe, task.steps_per_epoch):
         if checkpoint.epoch < epochs and not stop.is_over and not (plateau and plateau.is_over):
@@ -163,6 +166,7 @@ def assess(recipe: Recipe, model: VAE, task: Task, out: pathlib.Path | None = No
     metrics: dict[str, Any] = {}
     of_each: dict[str, np.ndarray] = {}
     for split, x in task.evaluations.items():
+        print_line(f"Estimating log p(x) of the {split} set by {recipe.importance_samples:,} samples ...")
         bounds = likelihood_bounds.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
         of_each |= {f"{split}_{name}": getattr(bounds, name) for name in ("elbo", "log_likelihood")}
         metrics[split] = {
@@ -191,6 +195,7 @@ def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
         model: trained model.
         task: data of the run.
     """
+    print_line(f"Estimating log p(x) of the test set by {num_samples:,} samples ...")
     estimate = likelihood_bounds.log_likelihood(
         model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED
     )
@@ -263,5 +268,6 @@ def _run(recipe: Recipe, callbacks) -> Run:
     model.save(out / "model.keras")
     write_json(out / "metrics.json", record)
     finished = Run(recipe, model, read_json(out / "metrics.json"), history, task)
+    print_line("Writing the page of the run ...")
     write_page(finished)
     return finished

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 
 from rme_tf.core.files import check_writable, write_json
+from rme_tf.core.printing import print_line
 from rme_tf.experiments.cli import refusals
 from rme_tf.experiments.pages.writing import write_comparison_page
 from rme_tf.experiments.recipes.base import Recipe
@@ -43,6 +44,7 @@ def compare(recipes: Mapping[str, Recipe], out, results=None) -> dict[str, Run]:
     runs = {name: run(recipe) for name, recipe in recipes.items()}
     records = {name: finished.record for name, finished in runs.items()}
     last = list(runs.values())[-1]
+    print_line("Writing figures, samples and the SavedModel ...")
     last.task.show(runs, out)
     export_saved_model(last.model, out / "saved_model", **last.task.export_options)
     saved = pathlib.Path(last.recipe.out) / "model.keras"
