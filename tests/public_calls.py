@@ -8,7 +8,14 @@ import tensorflow as tf
 
 import rme_tf
 from conftest import build_tiny_model
-from rme_tf.evaluation import component_distances, decoder_report, find_modes, posterior_shape, proposal_quality
+from rme_tf.evaluation import (
+    annealed_importance,
+    component_distances,
+    decoder_report,
+    find_modes,
+    posterior_shape,
+    proposal_quality,
+)
 from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, posterior_moments, summarize
 from rme_tf.refinements import elbo_gradient
 
@@ -16,6 +23,7 @@ PIXELS, D, ROWS = 4, 2, 6
 X = np.random.default_rng(0).integers(0, 2, (ROWS, PIXELS)).astype("float32")
 Z = np.random.default_rng(0).normal(size=(ROWS, D)).astype("float32")
 SAMPLES = {"num_samples": 2, "progress": False}
+CHAINS = {"num_temperatures": 1, "num_chains": 1, "num_leapfrog_steps": 1, "progress": False}
 
 
 def fit(model, x, **options):
@@ -49,6 +57,7 @@ WALKED = {
     "CollapseMonitor": lambda model, x: watch(model, x),
     "impute": lambda model, x: rme_tf.impute(model, x, batch_size=2),
     "impute_mean": lambda model, x: rme_tf.impute_mean(model, x, batch_size=2),
+    "annealed_importance": lambda model, x: annealed_importance(model, x, batch_size=2, **CHAINS),
     "posterior_moments": lambda model, x: posterior_moments(model, x),
     "proposal_quality": lambda model, x: proposal_quality(model, x, num_samples=25, progress=False),
     "posterior_shape": lambda model, x: posterior_shape(model, x, num=10, progress=False),

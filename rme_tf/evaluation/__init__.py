@@ -1,5 +1,7 @@
 """Evaluation of trained models: bounds on log p(x), diagnostics of each part."""
 
+from rme_tf.evaluation.annealed_importance import AnnealedImportance, annealed_importance
+from rme_tf.evaluation.bidirectional import BidirectionalBounds, bidirectional_bounds
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation.components import component_distances
 from rme_tf.evaluation.decoders import DecoderReport, decoder_report
@@ -20,6 +22,8 @@ from rme_tf.evaluation.posterior_modes import PosteriorShape, posterior_shape
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
 __all__ = [
+    "AnnealedImportance",
+    "BidirectionalBounds",
     "Bounds",
     "CollapseReport",
     "DecoderReport",
@@ -29,6 +33,8 @@ __all__ = [
     "PosteriorShape",
     "Probe",
     "ProposalQuality",
+    "annealed_importance",
+    "bidirectional_bounds",
     "bits_per_dimension",
     "bounds",
     "collapse_report",

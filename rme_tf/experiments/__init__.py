@@ -19,6 +19,7 @@ from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
 from rme_tf.experiments.runs.equal_time import run_at_equal_time
+from rme_tf.experiments.runs.log_likelihoods import EstimatorFields, compare_estimators
 from rme_tf.experiments.runs.methods import method_recipes, setting_name
 from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
@@ -29,6 +30,7 @@ from rme_tf.experiments.runs.time_limits import deadline_in
 
 __all__ = [
     "EqualTimeFields",
+    "EstimatorFields",
     "HE_2019",
     "HE_2019_DOCUMENTS",
     "IMAGE_RECIPES",
@@ -42,6 +44,7 @@ __all__ = [
     "TableRecipe",
     "TextRecipe",
     "compare",
+    "compare_estimators",
     "deadline_in",
     "he_2019",
     "load_records",

@@ -30,7 +30,9 @@ from rme_tf.generation import sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
 
-EVALUATIONS = "collapse components decoders imputation likelihood_bounds mode_search posterior_modes proposal"
+EVALUATIONS = (
+    "annealed_importance collapse components decoders imputation likelihood_bounds mode_search posterior_modes proposal"
+)
 # Name -> why it does not check.
 NOT_GATED = {
     "amortized": "the networks alone, of pseudo-inputs too",

@@ -172,6 +172,21 @@ def test_the_study_of_hidden_pixels_scores_imputations(run_here, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
+def test_estimators_of_log_p_are_compared(run_here, tmp_path):
+    small = ["--dataset", "digits", "--encoder.units", "8", "--decoder.units", "8", "--optimizer", "sgd"]
+    command = ["log_likelihoods.py", "--smoke", *small, "--record", "records/table.json"]
+    printed = run_here(*command)
+    record = json.loads((tmp_path / "records" / "table.json").read_text(encoding="utf-8"))
+    names = [row["estimator"].partition(",")[0] for row in record["table"]]
+    both = [f"{method} from the {start}" for method in ("AIS", "BDMC") for start in ("prior", "posterior")]
+    assert names == ["ELBO", "importance weighting", *both]
+    assert all(name in printed for name in names)
+    assert record["config"]["chains"] == 2
+    assert run_here(*command).split() == printed[printed.index("| images") :].split()  # all batches are finished
+
+
+@pytest.mark.slow
 def test_the_figures_of_a_pixelcnn_are_drawn(run_here, tmp_path):
     options = ["--dataset", "digits", "--decoder", "pixelcnn", "--latent-dim", "3", "--components", "2"]
     sizes = ["--pixelcnn-layers", "2", "--pixelcnn-filters", "4"]
