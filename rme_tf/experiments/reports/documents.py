@@ -25,6 +25,7 @@ from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_
 DOCUMENTS = (
     "docs/benchmark.md",
     "docs/collapse.md",
+    "docs/diagnostics.md",
     "docs/gaussian.md",
     "docs/gpu.md",
     "docs/images.md",
