@@ -16,6 +16,8 @@ import tensorflow as tf
 
 from rme_tf.core.validation import check_number
 
+LEAST_SHARE = 1e-6  # distance of a sigmoid from 0 and 1 at which float32 still has its logit
+
 
 class Mixing(keras.layers.Layer):
     """A map from the logits of the mixing network to mixing weights.
@@ -25,6 +27,10 @@ class Mixing(keras.layers.Layer):
         * `log_alpha(logits)`: logits [B, M-1] -> log weights [B, M].
         * `penalty(log_alpha)`: [B, M] -> [B], in nats, subtracted from the objective of the weights in training. Zero
           by default.
+
+    May be overridden:
+        * `logits(log_alpha)`, the inverse of `log_alpha`, if the weights are learned: a search for the best posterior
+          of an observation (`rme_tf.evaluation.inference_gaps`) needs it.
     """
 
     learned = False
@@ -35,6 +41,10 @@ class Mixing(keras.layers.Layer):
 
     def log_alpha(self, logits):
         """Returns the log mixing weights [B, M] for logits [B, M-1]."""
+        raise NotImplementedError
+
+    def logits(self, log_alpha):
+        """Returns logits [B, M-1] with the log weights [B, M]."""
         raise NotImplementedError
 
     def penalty(self, log_alpha):
@@ -91,6 +101,20 @@ class RecursiveMixing(Mixing):
         log_eps = tf.pad(log_eps, [[0, 0], [1, 0]])  # eps_0 = 1
         later = tf.cumsum(log_rest, axis=-1, reverse=True)  # sum over j >= m of log(1 - eps_j)
         return log_eps + tf.pad(later, [[0, 0], [0, 1]])
+
+    def logits(self, log_alpha):
+        """Returns the logits [B, M-1] of log weights [B, M], without a gradient.
+
+        Weights at the bounds get the logits of weights just inside of them.
+        """
+        log_before = tf.math.cumulative_logsumexp(log_alpha, axis=-1)[:, :-1]
+        logits = log_alpha[:, 1:] - log_before  # log(eps / (1 - eps))
+        if self.eps_min > 0.0:
+            share = (tf.math.sigmoid(logits) - self.eps_min) / (1.0 - 2.0 * self.eps_min)
+            share = tf.clip_by_value(share, LEAST_SHARE, 1.0 - LEAST_SHARE)
+            logits = tf.math.log(share) - tf.math.log1p(-share)
+        order = tf.range(1, log_alpha.shape[-1], dtype=log_alpha.dtype)
+        return tf.stop_gradient(logits + tf.math.log(order))
 
     def penalty(self, log_alpha):
         """Returns uniform_pull * KL(uniform || alpha), shape [B]."""

@@ -189,3 +189,18 @@ def test_a_uniform_pull_outside_its_range_raises(uniform_pull):
 def test_a_model_refuses_a_mixing_network_of_another_size(tiny_model, size):
     with pytest.raises(ValueError, match="mixing network must turn"):
         tiny_model(3, mixing="learned", mixing_network=mlp_encoder((5,), size, units=(3,)))
+
+
+@pytest.mark.parametrize("mode", ["learned", "bounded", "bounded and pulled"])
+def test_logits_are_found_from_the_weights(mode):
+    mixing, logits = MODES[mode](), random_logits(spread=2.0)
+    np.testing.assert_allclose(mixing.logits(mixing.log_alpha(logits)), logits, rtol=1e-4, atol=1e-4)  # float32
+
+
+def test_the_logits_of_weights_at_their_bounds_are_finite():
+    mixing = RecursiveMixing(eps_min=0.1)
+    for extreme in (-1e3, 1e3):
+        log_alpha = mixing.log_alpha(tf.fill([1, 2], extreme))
+        found = mixing.logits(log_alpha)
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(mixing.log_alpha(found), log_alpha, atol=1e-4)
