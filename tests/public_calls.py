@@ -9,10 +9,12 @@ import tensorflow as tf
 import rme_tf
 from conftest import build_tiny_model
 from rme_tf.evaluation import (
+    LocalSearch,
     annealed_importance,
     component_distances,
     decoder_report,
     find_modes,
+    inference_gaps,
     posterior_shape,
     proposal_quality,
 )
@@ -24,6 +26,7 @@ X = np.random.default_rng(0).integers(0, 2, (ROWS, PIXELS)).astype("float32")
 Z = np.random.default_rng(0).normal(size=(ROWS, D)).astype("float32")
 SAMPLES = {"num_samples": 2, "progress": False}
 CHAINS = {"num_temperatures": 1, "num_chains": 1, "num_leapfrog_steps": 1, "progress": False}
+QUICK = LocalSearch(steps=1, rounds=2, starts=1, num_samples=1)
 
 
 def fit(model, x, **options):
@@ -55,6 +58,7 @@ WALKED = {
     "summarize": lambda model, x: summarize(model, x, rme_tf.bounds(model, X, **SAMPLES)),
     "collapse_report": lambda model, x: rme_tf.collapse_report(model, x, batch_size=2),
     "CollapseMonitor": lambda model, x: watch(model, x),
+    "inference_gaps": lambda model, x: inference_gaps(model, x, batch_size=2, search=QUICK, **SAMPLES),
     "impute": lambda model, x: rme_tf.impute(model, x, batch_size=2),
     "impute_mean": lambda model, x: rme_tf.impute_mean(model, x, batch_size=2),
     "annealed_importance": lambda model, x: annealed_importance(model, x, batch_size=2, **CHAINS),

@@ -5,6 +5,8 @@ from rme_tf.evaluation.bidirectional import BidirectionalBounds, bidirectional_b
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation.components import component_distances
 from rme_tf.evaluation.decoders import DecoderReport, decoder_report
+from rme_tf.evaluation.gap_decomposition import InferenceGaps, inference_gaps
+from rme_tf.evaluation.gap_summary import gap_table
 from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, impute, impute_mean
 from rme_tf.evaluation.likelihood_bounds import (
     Bounds,
@@ -17,6 +19,7 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
+from rme_tf.evaluation.local_search import LocalSearch
 from rme_tf.evaluation.mode_search import FoundModes, find_modes
 from rme_tf.evaluation.posterior_modes import PosteriorShape, posterior_shape
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
@@ -30,6 +33,8 @@ __all__ = [
     "Estimate",
     "FoundModes",
     "ImputationScores",
+    "InferenceGaps",
+    "LocalSearch",
     "PosteriorShape",
     "Probe",
     "ProposalQuality",
@@ -41,9 +46,11 @@ __all__ = [
     "component_distances",
     "decoder_report",
     "find_modes",
+    "gap_table",
     "imputation_scores",
     "impute",
     "impute_mean",
+    "inference_gaps",
     "inference_milliseconds",
     "linear_probe",
     "log_likelihood",

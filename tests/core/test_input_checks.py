@@ -31,7 +31,8 @@ from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
 
 EVALUATIONS = (
-    "annealed_importance collapse components decoders imputation likelihood_bounds mode_search posterior_modes proposal"
+    "annealed_importance collapse components decoders gap_decomposition imputation likelihood_bounds mode_search "
+    "posterior_modes proposal"
 )
 # Name -> why it does not check.
 NOT_GATED = {
