@@ -13,7 +13,7 @@ from rme_tf.experiments.pages import write_page
 from rme_tf.experiments.runs import runner
 from small_recipes import image_recipe, text_recipe
 
-VOID = {"br", "hr", "img", "input", "link", "meta"}
+VOID = {"br", "hr", "img", "input", "link", "meta", "wbr"}
 WORDS = ("cat", "dog", "<b>", "</b>", "&amp;", "sat", "ran", "the", '"', "mat")
 
 

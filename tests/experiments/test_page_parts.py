@@ -10,6 +10,7 @@ from rme_tf.experiments.pages.charts import shortened
 from rme_tf.experiments.pages.comparison import difference_text, distinct_names
 from rme_tf.experiments.pages.model_verdicts import COPY
 from rme_tf.experiments.pages.neighbors import ArraySearch, SentenceSearch, stacked
+from rme_tf.experiments.pages.page import environment
 from rme_tf.experiments.recipes import table_files
 
 # Neighbors.
@@ -127,6 +128,7 @@ def test_rows_of_a_table_are_words_in_their_own_units():
         ({"elbo": -23.619, "elbo_standard_error": 0.241}, "-23.62 ± 0.24"),
         ({"elbo": -23.619, "elbo_standard_error": None}, "-23.62"),
         ({"elbo": -1234.5}, "-1,234.50"),
+        ({"elbo": -73127.46, "elbo_standard_error": 584.9}, "-73,127 ± 585"),
         ({"elbo": None}, ""),
         ({"elbo": float("nan"), "elbo_standard_error": 1.0}, ""),
         ({}, ""),
@@ -171,6 +173,29 @@ def test_a_linear_probe_has_its_error_and_the_majority_class():
 # Settings and circumstances.
 
 
+def test_numbers_break_before_their_error_and_names_at_their_dots():
+    macros = environment().get_template("macros.html.j2").module
+    row = final_numbers.Row("log p(x)", "", ("-73,127 ± 585", "-9.64 ± 0.12"))
+    cells = macros.rows([row], 3)
+    assert '<td class="number">-73,127 ±\u00a0585</td>' in cells
+    assert macros.name("algorithm.kl_weight.end").strip() == "<code>algorithm.<wbr>kl_weight.<wbr>end</code>"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("train_size", "512", "512 at most, 240 found"),
+        ("test_size", "64", "64 at most, 30 found"),
+        ("train_size", "200", "200"),
+        ("train_size", "none", "none"),
+        ("epochs", "512", "512"),
+    ],
+)
+def test_a_limit_above_the_data_has_their_size(name, value, text):
+    data = {"train": 240, "test": {"num_rows": 30}}
+    assert settings.with_found(settings.Setting(name, value, "none"), data).value == text
+
+
 def test_differing_settings_are_listed_with_all_values():
     configs = [{"a": 1, "b": {"c": 2, "d": None}}, {"a": 1, "b": {"c": 3.5, "d": None}}, {"a": 1, "e": True}]
     rows = {row.name: row.values for row in settings.differing(configs)}
@@ -194,6 +219,7 @@ def test_circumstances_are_words():
         "warnings": "skipped one file",
     }
     assert facts.facts_of({}) == []
+    assert facts.facts_of({"config": {"table": "breast_cancer", "path": "own.csv"}})[0] == ("data", "own.csv")
 
 
 def test_long_texts_are_cut():

@@ -76,6 +76,8 @@ def test_the_gap_has_its_direction_and_its_error():
         "test": {"elbo": -22.0, "elbo_standard_error": 0.4},
     }
     assert "2 ± 0.5 nats above the test" in training_verdicts.gap_text(metrics)
+    wide = {"train": {**metrics["train"], "elbo_standard_error": 176.0}, "test": metrics["test"]}
+    assert "2 ± 176 nats above the test data's" in training_verdicts.gap_text(wide)
     assert "below" in training_verdicts.gap_text({"train": {"elbo": -3.0}, "test": {"elbo": -2.0}})
     assert not training_verdicts.gap_text({})
 
@@ -213,6 +215,14 @@ def test_a_small_part_of_the_training_data_is_weak_evidence():
 )
 def test_copies_beyond_the_test_data_are_memorized(copies, test_copies, expected):
     assert answer(model_verdicts.memorization(copies, 24, test_copies, 24, 1000, 1000)) == expected
+
+
+def test_a_copy_is_told_in_the_words_of_the_data():
+    sentences, images = (model_verdicts.memorization(0, 24, 0, 24, 900, 1000, kind) for kind in ("sentence", "image"))
+    assert "equal to a training sentence" in sentences.threshold
+    assert "image" not in sentences.threshold
+    assert "the nearest training image" in images.threshold
+    assert "sentence" not in images.threshold
 
 
 def test_nothing_compared_is_not_measured():

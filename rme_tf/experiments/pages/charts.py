@@ -117,7 +117,7 @@ def latent_charts(report: RunReport) -> list[Chart]:
     legend = [Legend(name, index) for index, name in enumerate(names)]
     two = latent.codes.shape[-1] <= 2
     title = "The two latent dimensions" if two else "Principal components"
-    labels = ("z0", "z1") if two else ("first component", "second component")
+    labels = ("z0", "z1") if two else ("first principal component", "second")
     charts = []
     for name, positions, axes, note in (
         (title, latent.plane, labels, "" if two else f"{latent.explained:.0%} of the variance is in this plane."),
@@ -173,8 +173,8 @@ def usage_chart(report: RunReport) -> Chart | None:
     """Returns the bars of the components' mean weights, or None."""
     test = report.record.get("metrics", {}).get("test", {})
     weights = [test.get(f"alpha_{m}") for m in range(report.components)]
-    if report.components < 2 or None in weights:
-        return None
+    if report.components < 2 or None in weights or np.allclose(weights, 1 / len(weights), atol=1e-4):
+        return None  # equal weights, such as uniform ones, need no chart
     names = [f"component {m}" for m in range(report.components)]
     alt = f"Mean weights of {report.components} components; the line is at 1/M"
     return Chart("Mean weights of the components", svg_charts.bars(weights, names, alt, reference=1 / len(weights)))

@@ -28,7 +28,8 @@ def facts_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _data_name(config: Mapping[str, Any]) -> str:
     """Returns the name of the data and the file or the folder they come from."""
-    names = [config.get(name) for name in ("dataset", "tfds", "corpus", "table", "path") if config.get(name)]
+    table = () if config.get("path") else ("table",)  # a file of one's own replaces the named table
+    names = [config.get(name) for name in ("dataset", "tfds", "corpus", *table, "path") if config.get(name)]
     return ", ".join(dict.fromkeys(str(name) for name in names))
 
 

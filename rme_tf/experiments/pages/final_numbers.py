@@ -12,6 +12,7 @@ from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.run_files import BOUNDS
 
 SPLITS = ("test", "train")
+LARGE = 100.0  # standard error from which on decimals say nothing
 # Metric -> name, meaning, decimals.
 METRICS = {
     "log_likelihood": ("log p(x)", "importance-weighted lower bound, nats an observation", 2),
@@ -58,7 +59,7 @@ class Gaps(NamedTuple):
 def with_error(values: Mapping[str, Any], name: str, decimals: int) -> str:
     """Returns "value ± standard error" of a metric, or the value alone.
 
-    The text is empty for a value that is missing or not finite.
+    The text is empty for a value that is missing or not finite. With an error of `LARGE` or more there are no decimals.
 
     Args:
         values: metrics of a split.
@@ -68,7 +69,8 @@ def with_error(values: Mapping[str, Any], name: str, decimals: int) -> str:
     value, error = number(values, name), number(values, f"{name}_standard_error")
     if not math.isfinite(value):
         return ""
-    return f"{value:,.{decimals}f}" + (f" ± {error:.{decimals}f}" if math.isfinite(error) else "")
+    decimals = 0 if error >= LARGE else decimals
+    return f"{value:,.{decimals}f}" + (f" ± {error:,.{decimals}f}" if math.isfinite(error) else "")
 
 
 def metric_rows(record: Mapping[str, Any]) -> list[Row]:
@@ -154,7 +156,8 @@ def standard_error(values) -> float:
 
 
 def _signed(value: float, error: float) -> str:
-    return f"{value:+,.2f}" + (f" ± {error:.2f}" if math.isfinite(error) else "") + " nats"
+    decimals = 0 if error >= LARGE else 2
+    return f"{value:+,.{decimals}f}" + (f" ± {error:,.{decimals}f}" if math.isfinite(error) else "") + " nats"
 
 
 def cost_rows(record: Mapping[str, Any]) -> list[Row]:

@@ -25,6 +25,10 @@ EQUAL = 0.05  # I(m; z|x) / H(alpha) below which components are equal
 SIMILAR = 0.3  # ... and below which they overlap much
 FAR = 0.25  # relative distance of a component's ELBO from the best one's, 10 nats at least
 COPY = 1.0 / 3.0  # distance of the nearest training observation, relative to the second nearest, of a copy
+COPIES_OF_TEXT = "A copy is equal to a training sentence."
+COPIES_OF_ARRAYS = (
+    f"A copy is {COPY:.2f} times as far from the nearest training {{}} as from the second nearest, or less."
+)
 MOST_SEARCHED = 0.9  # share of the training observations, with less of which the evidence is weak
 MANY_COPIES = 0.1  # share of samples that are copies, above the share of test observations
 
@@ -63,7 +67,8 @@ def collapse(
     most = SURE if diagnosed and not count < FEW_OBSERVATIONS else LIKELY
     threshold = (
         f"Collapsed is KL(Q || p) or I(x; z) below {MIN_KL:g} nats, or reliance below {MIN_RELIANCE:g}: what "
-        f"log p(x|z) loses with another code. Nearly collapsed is reliance below {RELATIVE_RELIANCE:.0%} of -log p(x)."
+        "log p(x|z) loses with another code."
+        + (f" Nearly collapsed is reliance below {RELATIVE_RELIANCE:.0%} of -log p(x)." if total > 0.0 else "")
     )
     text = " ".join(
         [
@@ -171,7 +176,9 @@ def _named(indices: list[int]) -> str:
     return f"Component{'s' if len(indices) > 1 else ''} {', '.join(map(str, indices))} ha{'ve' if indices[1:] else 's'}"
 
 
-def memorization(copies: int, samples: int, test_copies: int, tests: int, searched: int, of: int) -> Verdict:
+def memorization(
+    copies: int, samples: int, test_copies: int, tests: int, searched: int, of: int, kind: str = "observation"
+) -> Verdict:
     """Returns the verdict on memorization.
 
     Args:
@@ -181,6 +188,8 @@ def memorization(copies: int, samples: int, test_copies: int, tests: int, search
         tests: number of test observations that were looked at.
         searched: number of training observations that were searched.
         of: number of training observations in all.
+        kind: "sentence" for observations that are copies if they are equal; else what an observation is, such as
+            "image".
 
     References:
         Yoon et al. (2023), https://openreview.net/forum?id=shciCbSk9h, for the ratio of distances
@@ -188,8 +197,7 @@ def memorization(copies: int, samples: int, test_copies: int, tests: int, search
     if not samples or not searched:
         return Verdict(QUESTION_MEMORY, "not measured", NONE, "No samples were compared with the training data.")
     threshold = (
-        f"An image is a copy if its nearest training image is {COPY:.2f} times as far as the second nearest, or "
-        f"nearer; a sentence, if it is one of the training sentences. Memorized is a share of copies "
+        f"{COPIES_OF_TEXT if kind == 'sentence' else COPIES_OF_ARRAYS.format(kind)} Memorized is a share of copies "
         f"{MANY_COPIES:.0%} above the test data's."
     )
     text = (

@@ -27,6 +27,7 @@ class Neighbors(NamedTuple):
     tests: int
     searched: int  # training observations
     of: int
+    kind: str = "observation"  # "sentence" or "image"
 
 
 def nearest_in_training(task: Task, samples, tests, num_train: int) -> Neighbors:
@@ -50,9 +51,9 @@ def nearest_in_training(task: Task, samples, tests, num_train: int) -> Neighbors
         if searched * rows[0].size > MOST_VALUES:
             break
     copies = search.copies()
-    count = len(samples)
+    count, shown = len(samples), items_of(task, samples[:SHOWN])
     return Neighbors(
-        samples=items_of(task, samples[:SHOWN]),
+        samples=shown,
         nearest=items_of(task, stacked(search.rows[:SHOWN])),
         distances=search.distances[:count],
         copies=int(copies[:count].sum()),
@@ -60,6 +61,7 @@ def nearest_in_training(task: Task, samples, tests, num_train: int) -> Neighbors
         tests=len(queries) - count,
         searched=searched,
         of=max(num_train, searched),
+        kind="sentence" if is_text else "observation" if shown.images is None else "image",
     )
 
 

@@ -7,6 +7,7 @@ from rme_tf import plots
 from rme_tf.experiments.pages import charts
 from rme_tf.experiments.pages.run_report import RunReport
 from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
+from rme_tf.experiments.pages.settings import with_found
 from rme_tf.experiments.pages.shown_items import Shown, shown
 from rme_tf.plots.data_uris import figure_uri, sheet
 
@@ -45,7 +46,8 @@ def _numbers(report: RunReport) -> dict[str, Any] | None:
 
 
 def _setup(report: RunReport) -> dict[str, Any]:
-    return {"facts": report.facts, "settings": report.settings}
+    data = report.record.get("data") or {}
+    return {"facts": report.facts, "settings": [with_found(setting, data) for setting in report.settings]}
 
 
 def _curves(report: RunReport) -> dict[str, Any] | None:
@@ -126,7 +128,6 @@ def _gaps(report: RunReport) -> dict[str, Any] | None:
 SECTIONS = (
     Section("verdicts", "Verdict", _verdicts),
     Section("numbers", "Final numbers", _numbers),
-    Section("setup", "What was run", _setup),
     Section("curves", "Learning curves", _curves),
     Section("reconstructions", "Reconstructions", _reconstructions),
     Section("posteriors", "Posteriors", _posteriors),
@@ -135,4 +136,5 @@ SECTIONS = (
     Section("interpolations", "Interpolations", _interpolations),
     Section("latent", "Latent space", _latent),
     Section("gaps", "Gaps", _gaps),
+    Section("setup", "What was run", _setup),
 )

@@ -69,4 +69,5 @@ def _memorization(neighbors: Neighbors) -> Verdict:
         neighbors.tests,
         neighbors.searched,
         neighbors.of,
+        neighbors.kind,
     )

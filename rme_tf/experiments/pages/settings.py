@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.reports.configuration import fields
 
+SIZES = {"train_size": "train", "test_size": "test"}  # limit of observations -> split
+
 
 class Setting(NamedTuple):
     """A field of a configuration, as text."""
@@ -55,6 +57,20 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value))
     return str(value)
+
+
+def with_found(setting: Setting, data: Mapping[str, Any]) -> Setting:
+    """Returns a setting, with the size found where a limit was larger.
+
+    Args:
+        setting: setting of a run, such as `train_size`.
+        data: facts about the data, with the sizes of the splits.
+    """
+    split = data.get(SIZES.get(setting.name, ""))
+    count = split.get("num_rows") if isinstance(split, Mapping) else split
+    if not isinstance(count, int) or not setting.value.isdecimal() or int(setting.value) <= count:
+        return setting
+    return setting._replace(value=f"{setting.value} at most, {count} found")
 
 
 class Difference(NamedTuple):

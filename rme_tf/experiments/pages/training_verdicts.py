@@ -19,6 +19,7 @@ from rme_tf.experiments.pages.verdict import (
     nats,
     number,
     series,
+    shortest,
 )
 
 FEWEST_EPOCHS = 4  # with validation, for verdicts on curves
@@ -110,9 +111,9 @@ def gap_text(metrics: Mapping) -> str:
     error = np.hypot(number(train, "elbo_standard_error"), number(test, "elbo_standard_error"))
     if not np.isfinite(gap):
         return ""
-    known = f" ± {error:.2g}" if np.isfinite(error) else ""
+    known = f" ± {shortest(error)}" if np.isfinite(error) else ""
     place = "above" if gap >= 0.0 else "below"
-    return f"The ELBO of training observations is {abs(gap):,.3g}{known} nats {place} the test observations'."
+    return f"The training data's ELBO is {shortest(abs(gap))}{known} nats {place} the test data's."
 
 
 def warm_start(history: Mapping, components: int, warm_start_epochs: int) -> Verdict:

@@ -46,7 +46,12 @@ def certainty(margin: float, *, most: str = SURE) -> str:
 
 def nats(value: float) -> str:
     """Returns a number of nats in words."""
-    return f"{value:,.3g} nats" if abs(value) < 100.0 else f"{value:,.0f} nats"
+    return f"{shortest(value)} nats"
+
+
+def shortest(value: float) -> str:
+    """Returns a number with three digits, and no exponent from 100 on."""
+    return f"{value:,.3g}" if abs(value) < 100.0 else f"{value:,.0f}"
 
 
 def below(difference: float) -> str:
