@@ -29,6 +29,7 @@ def test_a_smoke_run_says_so_first_and_praises_nothing():
     assert "12 training steps" in first.text
     assert not [verdict for verdict in verdicts.values() if verdict.tone == GOOD]
     assert judged(record_of(smoke=True), reliance=-1.6)["Collapsed?"].answer == "yes, z is ignored"
+    assert not judged(record_of(smoke=True), reliance=-1.6)["Collapsed?"].remedy
     assert [verdict.answer for verdict in judged(record_of()).values() if verdict.tone == GOOD]
 
 
@@ -72,6 +73,13 @@ def test_a_decoder_that_makes_little_of_the_code_is_nearly_collapsed(likelihood,
     verdict = verdicts["Collapsed?"]
     assert (verdict.answer, verdict.certainty) == expected
     assert ("of the 49.3 nats of an observation" in verdict.text) == (likelihood != "normal")
+
+
+@pytest.mark.parametrize(("test", "advised"), [({}, False), ({"perplexity_per_token": 30.0}, True)])
+def test_word_dropout_is_a_remedy_of_texts(test, advised):
+    remedy = judged(record_of(**test), reliance=0.01)["Collapsed?"].remedy
+    assert "free bits" in remedy
+    assert ("word dropout" in remedy) == advised
 
 
 def test_components_are_not_used_if_the_decoder_ignores_z():

@@ -32,7 +32,8 @@ COPIES_OF_ARRAYS = (
 MOST_SEARCHED = 0.9  # share of the training observations, with less of which the evidence is weak
 MANY_COPIES = 0.1  # share of samples that are copies, above the share of test observations
 
-REMEDIES = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
+REMEDIES = "Try KL annealing, free bits, or aggressive training of the encoders."
+REMEDIES_OF_TEXT = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
 MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
 
 QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
@@ -70,27 +71,20 @@ def collapse(
         "log p(x|z) loses with another code."
         + (f" Nearly collapsed is reliance below {RELATIVE_RELIANCE:.0%} of -log p(x)." if total > 0.0 else "")
     )
-    text = " ".join(
-        [
-            f"KL(Q || p) is {nats(kl)}.",
-            f"I(x; z) is {nats(information)}." if math.isfinite(information) else "",
-            f"log p(x|z) loses {nats(reliance)}{_share(reliance, total)} with the code of another observation."
-            if math.isfinite(reliance)
-            else "",
-            f"{active:.0f} of {latent_dim} latent dimensions are active." if math.isfinite(active) else "",
-        ]
-    )
-    text = " ".join(text.split())
+    text = _measured(kl, information, reliance, total)
+    if math.isfinite(active):
+        text += f" {active:.0f} of {latent_dim} latent dimensions are active."
+    remedies = REMEDIES_OF_TEXT if "perplexity_per_token" in test else REMEDIES
     lowest = min(value for value in (kl, information) if math.isfinite(value))
     if lowest < MIN_KL or (active == 0 and components == 1):
         margin = MIN_KL / max(lowest, 1e-12) if lowest < MIN_KL else 1.0
-        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), REMEDIES)
+        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), remedies)
     if reliance < MIN_RELIANCE:
-        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, REMEDIES)
+        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, remedies)
     if reliance < lowest_reliance(total):
         error = number(diagnosed, "reliance_standard_error")
         sure = reliance + ERRORS * (error if math.isfinite(error) else 0.0) < lowest_reliance(total)
-        return Verdict(QUESTION_CODES, "nearly", BAD, text, threshold, LIKELY if sure else WEAK, REMEDIES)
+        return Verdict(QUESTION_CODES, "nearly", BAD, text, threshold, LIKELY if sure else WEAK, remedies)
     margin = min(value / MIN_KL for value in (kl, information, reliance) if math.isfinite(value))
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
@@ -98,9 +92,15 @@ def collapse(
     return Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
 
 
-def _share(reliance: float, total: float) -> str:
-    """Returns the share of the nats of an observation in words, or nothing."""
-    return f" of the {nats(total)} of an observation" if total > 0.0 and reliance < 0.1 * total else ""
+def _measured(kl: float, information: float, reliance: float, total: float) -> str:
+    """Returns the measures of collapse in words, with those that are known."""
+    text = f"KL(Q || p) is {nats(kl)}."
+    if math.isfinite(information):
+        text += f" I(x; z) is {nats(information)}."
+    if math.isfinite(reliance):
+        share = f" of the {nats(total)} of an observation" if total > 0.0 and reliance < 0.1 * total else ""
+        text += f" log p(x|z) loses {nats(reliance)}{share} with the code of another observation."
+    return text
 
 
 def component_use(test: Mapping, components: int) -> Verdict:

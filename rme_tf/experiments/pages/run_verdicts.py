@@ -25,7 +25,7 @@ class Judged(NamedTuple):
 def verdicts_of(run: Judged) -> list[Verdict]:
     """Returns the verdicts on a run.
 
-    A smoke run has no good ones: they are too early to say.
+    A smoke run has no good ones, which are too early to say, and no remedies but a longer training.
 
     Args:
         run: what the verdicts are based on.
@@ -44,7 +44,7 @@ def verdicts_of(run: Judged) -> list[Verdict]:
     ]
     made = [verdict for verdict in verdicts if verdict is not None]
     smoke = data_verdicts.smoke(run.record, run.steps)
-    return made if smoke is None else [smoke, *map(early, made)]
+    return made if smoke is None else [smoke, *(early(verdict)._replace(remedy="") for verdict in made)]
 
 
 def early(verdict: Verdict) -> Verdict:
