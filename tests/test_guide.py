@@ -96,6 +96,11 @@ def test_the_messages_of_the_page_on_networks_are_the_librarys():
     with pytest.warns(UserWarning, match="decoder ends in") as warned:
         rme_tf.VAE(head, sigmoid, **options)
     found.append(str(warned[0].message))
+    with pytest.raises(ValueError, match="event_shape") as error:
+        rme_tf.VAE(
+            keras.layers.Dense(4), keras.layers.Dense(3), **{**options, "posterior": rme_tf.posteriors.DiagNormal(2)}
+        )
+    assert messages[8] in str(error.value)
     assert found[0] == messages[1]
     assert found[1].endswith(messages[2])
     assert found[2].startswith(messages[5])

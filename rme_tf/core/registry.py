@@ -53,6 +53,13 @@ def argument_names(build: Callable) -> list[str] | None:
     return list(arguments.named) if arguments.complete else None
 
 
+def missing_arguments(build: Callable, names: Iterable[str]) -> list[str]:
+    """Return the arguments of a class without a default, except given ones."""
+    arguments = inspect.signature(build).parameters.values()
+    needed = {part.name for part in arguments if part.default is part.empty and part.kind is not part.VAR_KEYWORD}
+    return sorted(needed - set(names))
+
+
 def check_options(
     build: Callable, options: Iterable[str], kind: str, *, first: int = 2, also: tuple = (), without: Iterable[str] = ()
 ) -> None:

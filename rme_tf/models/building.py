@@ -1,14 +1,14 @@
 """Construction of the networks and other parts of a VAE from names."""
 
-import inspect
 from collections.abc import Iterable, Mapping
 
 import keras
 
-from rme_tf.core.registry import check_options, instantiate, lookup
+from rme_tf.core.registry import check_options, instantiate, lookup, missing_arguments
 from rme_tf.core.validation import check_count, optional
 from rme_tf.likelihoods import LIKELIHOODS, Likelihood
-from rme_tf.models.compatibility import check_network, check_weights_apart, input_shapes, is_autoregressive, named
+from rme_tf.models import network_sizes
+from rme_tf.models.compatibility import check_network, check_weights_apart, named
 from rme_tf.networks import (
     COMPONENT_NETWORKS,
     DECODERS,
@@ -54,17 +54,12 @@ def choose_part(kind: str, choice, sizes: Mapping, options: Mapping | None = Non
     if not isinstance(choice, base):
         build = lookup(table, choice, kind)
         check_options(build, options, f"{kind} {choice!r}", first=0, without=sizes)
-        missing = _missing(build, {*sizes, *options})
+        missing = missing_arguments(build, {*sizes, *options})
         if missing:
-            raise ValueError(f"The {kind} {choice!r} needs {missing} in `{kind}_options`. Received: {dict(options)}.")
+            raise ValueError(
+                f"The {kind} {choice!r} needs {_quoted(missing)} in `{kind}_options`. Received: {dict(options)}."
+            )
     return instantiate(table, choice, kind, base=base, **sizes, **options)
-
-
-def _missing(build, names) -> str:
-    """Returns the arguments without a default that are not among the names, quoted."""
-    arguments = inspect.signature(build).parameters.values()
-    needed = {part.name for part in arguments if part.default is part.empty and part.kind is not part.VAR_KEYWORD}
-    return ", ".join(f"`{name}`" for name in sorted(needed - set(names)))
 
 
 def parts_beside(networks: Mapping, choices: Mapping) -> dict:
@@ -85,44 +80,48 @@ def parts_beside(networks: Mapping, choices: Mapping) -> dict:
         if isinstance(choices[kind], str):
             lookup(KINDS[kind][0], choices[kind], kind)
     if isinstance(choices["posterior"], str):
-        known = choices["prior"].latent_dim if isinstance(choices["prior"], Prior) else _code_size(networks["decoder"])
-        choices["posterior"] = _by_name("posterior", choices["posterior"], latent_dim=known)
+        prior, decoder = choices["prior"], networks["decoder"]
+        known = prior.latent_dim if isinstance(prior, Prior) else network_sizes.code_size(decoder)
+        remedy = network_sizes.remedy_for("decoder", decoder, "z[:1]")
+        choices["posterior"] = _by_name("posterior", choices["posterior"], remedy, latent_dim=known)
     if isinstance(choices["prior"], str) and isinstance(choices["posterior"], PosteriorFamily):
         choices["prior"] = _by_name("prior", choices["prior"], latent_dim=choices["posterior"].latent_dim)
     if isinstance(choices["likelihood"], str):
-        shape = _observation_shape(networks["trunk"], networks["encoders"])
-        choices["likelihood"] = _by_name("likelihood", choices["likelihood"], event_shape=shape)
+        choices["likelihood"] = _likelihood(choices["likelihood"], networks)
     return {kind: choose_part(kind, choices[kind], {}) for kind in KINDS}
 
 
-def _by_name(kind: str, name: str, **known):
+def _likelihood(name: str, networks: Mapping):
+    """Returns the named likelihood of the encoder's input shape, or of the decoder's output shape."""
+    shape = network_sizes.observation_shape(networks)
+    likelihood = None if shape else network_sizes.likelihood_of_output(LIKELIHOODS[name], networks["decoder"])
+    reader, network = network_sizes.reader(networks)
+    remedy = network_sizes.remedy_for(reader, network, "x[:1]")
+    return likelihood or _by_name("likelihood", name, remedy, event_shape=shape)
+
+
+def _by_name(kind: str, name: str, remedy: str = "", **known):
     """Returns the named part; raises ValueError if it needs an argument that is not known."""
     build = KINDS[kind][0][name]
     known = {argument: value for argument, value in known.items() if value is not None}
-    missing = _missing(build, known)
+    missing = missing_arguments(build, known)
     if missing:
         raise ValueError(
-            f"The {kind} {name!r} needs {missing}, which the networks do not say. Expected an instance of "
-            f"{build.__name__}, or `VAE.from_names`, which takes sizes and `{kind}_options`. Received: its name alone."
+            f"The {kind} {name!r} needs {_quoted(missing)}, which the networks do not say.{remedy} Expected an "
+            f"instance, `{kind}={_call(build, missing)}`, or `VAE.from_names`, which takes sizes and "
+            f"`{kind}_options`. Received: its name alone."
         )
     return build(**known)
 
 
-def _code_size(decoder) -> int | None:
-    """Returns D, the size of a decoder's first input, or None if unknown."""
-    named_size = getattr(decoder, "config", {}).get("latent_dim")  # of an autoregressive decoder of the library
-    shapes = input_shapes(decoder)
-    fits = len(shapes) == 1 + is_autoregressive(decoder) and len(shapes[0]) == 1
-    return named_size or (shapes[0][0] if fits else None)
+def _quoted(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
-def _observation_shape(trunk, encoders) -> tuple | None:
-    """Returns the input shape of the trunk or the first encoder, or None if unknown."""
-    network = getattr(trunk, "network", trunk)  # inside of a `ComponentNetwork`
-    if network is None:
-        network = encoders[0] if isinstance(encoders, list | tuple) and encoders else encoders
-    shapes = input_shapes(network)
-    return shapes[0] if len(shapes) == 1 else None
+def _call(build, names) -> str:
+    """Returns a call of a class of the library in Python, without the values of its arguments."""
+    arguments = ", ".join(f"{name}=..." for name in names)
+    return f"{build.__module__.rpartition('.')[0]}.{build.__name__}({arguments})"
 
 
 def as_encoders(encoders, num_components=None, trunk=None) -> list:

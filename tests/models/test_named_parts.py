@@ -94,14 +94,18 @@ def test_decoders_that_go_part_by_part_say_the_size_of_codes():
     ("kind", "choices", "needed"),
     [
         ("posterior", {"decoder": keras.Sequential([keras.layers.Dense(5)])}, "`latent_dim`"),
-        ("likelihood", {"encoders": keras.Sequential([keras.layers.Dense(4)])}, "`event_shape`"),
+        (
+            "likelihood",
+            {"encoders": keras.Sequential([keras.layers.Dense(4)]), "likelihood": "discretized_logistic"},
+            "`event_shape`",
+        ),
         ("likelihood", {"likelihood": "categorical_sequence"}, "`vocabulary_size`"),
     ],
     ids=["codes", "observations", "vocabulary"],
 )
 def test_names_that_need_more_than_the_networks_say_are_refused(kind, choices, needed):
     encoders, decoder = networks()
-    with pytest.raises(ValueError, match=f"The {kind} .* needs {needed}, .* an instance of .*from_names"):
+    with pytest.raises(ValueError, match=f"The {kind} .* needs {needed}, .* an instance, .*from_names"):
         VAE(**{"encoders": encoders, "decoder": decoder, **BY_NAME, **choices})
 
 
