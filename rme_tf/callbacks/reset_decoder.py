@@ -56,9 +56,9 @@ class ResetDecoder(keras.callbacks.Callback):
         example = decoder_example(model.decoder, model.latent_dim, model.likelihood)
         moved = state_moved(model.decoder, example)
         with seeded_initializers(int(model.seed_generator.next()[0])):
-            decoder = fresh_copy(model.decoder)
+            decoder = fresh_copy(model.decoder, "decoder")
             decoder(example)  # builds the copy
-            new_parts = [decoder, fresh_copy(model.likelihood)]
+            new_parts = [decoder, fresh_copy(model.likelihood, "likelihood")]
             if self.initialize is not None:
                 self.initialize(new_parts, random.randrange(2**31))
         for new_part, part in zip(new_parts, (model.decoder, model.likelihood), strict=True):

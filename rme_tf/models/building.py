@@ -141,7 +141,8 @@ def as_encoders(encoders, num_components=None, trunk=None) -> list:
             )
         return []
     if isinstance(encoders, keras.Layer):
-        return [encoders, *copies_of(encoders, (num_components or 1) - 1)]
+        name, remedy = f"encoder for {num_components} components", "pass a list of encoders"
+        return [encoders, *copies_of(encoders, (num_components or 1) - 1, name, remedy)]
     if isinstance(encoders, str | Mapping) or not isinstance(encoders, Iterable):
         check_network(encoders, "encoder, or each of a list of them,")
     encoders = list(encoders)

@@ -150,19 +150,25 @@ def check_weights_apart(parts: dict) -> None:
                 )
 
 
+def check_before_copies(model, encoder) -> None:
+    """Builds and checks the encoder of a `VAE` before it is copied.
+
+    Raises:
+        ValueError: if the outputs of the network do not fit the posterior.
+    """
+    if not isinstance(model.trunk, ComponentNetwork):  # which has no encoders
+        _check_encoders(named([encoder]), _features(model), model.posterior_family)
+
+
 def check_parts(model) -> None:
     """Builds the networks of a `VAE` and checks that all parts fit.
 
     Raises:
         ValueError: if a network does not fit the distributions or another network.
     """
-    dummy = model.likelihood.encoder_input(model.likelihood.example())
-    parts = named(model.encoders)
+    parts, features = named(model.encoders), _features(model)
     if isinstance(model.trunk, ComponentNetwork):
-        _check_component_network(model.trunk, dummy, model.posterior_family)
-        features = dummy
-    else:
-        features = dummy if model.trunk is None else features_of(model.trunk, dummy)
+        _check_component_network(model.trunk, features, model.posterior_family)
     _check_encoders(parts, features, model.posterior_family)
     check_network(model.decoder, "decoder")
     inputs = decoder_example(model.decoder, model.latent_dim, model.likelihood)
@@ -194,6 +200,13 @@ def check_parts(model) -> None:
     check_weights_apart(parts)  # late: some have been built just now
     if model.refinement is not None:
         model.refinement.check(model.posterior_family)
+
+
+def _features(model):
+    """Returns the input of the encoders for a batch of one."""
+    dummy = model.likelihood.encoder_input(model.likelihood.example())
+    with_heads = model.trunk is not None and not isinstance(model.trunk, ComponentNetwork)
+    return features_of(model.trunk, dummy) if with_heads else dummy
 
 
 def _check_component_network(trunk: ComponentNetwork, dummy, family) -> None:

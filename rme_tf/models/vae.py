@@ -70,6 +70,9 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         )
         self.posterior_family, self.likelihood = parts["posterior"], parts["likelihood"]
         self.prior, self.trunk = parts["prior"], trunk
+        building.check_num_components(num_components)
+        if isinstance(encoders, keras.Layer) and num_components and not self.likelihood.missing:
+            compatibility.check_before_copies(self, encoders)
         self.encoders = building.as_encoders(encoders, num_components, trunk)
         self.decoder = decoder
         self.mixing = parts["mixing"]

@@ -1,21 +1,48 @@
 """Copies of networks: configuration, weights, and other state of layers."""
 
+import re
 import tempfile
+import textwrap
 
 import keras
 import numpy as np
 
 from rme_tf.core.keras_compat import layers_of, own_variables
 
+COPY_ERRORS = (AttributeError, NotImplementedError, TypeError, ValueError)  # of `get_config` and `from_config`
+LONGEST = 200  # characters of such an error in a message
 NOISE = 0.01  # on a copied weight, relative to the root mean square of the weight
 
 
-def fresh_copy(network):
-    """Returns a Keras layer with the same configuration and new weights."""
-    return type(network).from_config(network.get_config())
+def fresh_copy(network, name: str = "network", remedy: str = ""):
+    """Returns a Keras layer with the same configuration and new weights.
+
+    Args:
+        network: Keras layer.
+        name: name of the network and purpose of the copy, for the message of an error.
+        remedy: end of that message, after "or".
+
+    Raises:
+        ValueError: if the layer has no configuration, or classes in it are not registered.
+    """
+    try:
+        return type(network).from_config(network.get_config())
+    except COPY_ERRORS as error:
+        text, others = str(error).strip(), f", or {remedy}" if remedy else ""
+        unknown = re.search(r"Could not locate (class|function) '(\w+)'", text)
+    if unknown:  # Keras's message has the whole configuration
+        raise ValueError(
+            f"To copy the {name}, its classes must be registered: decorate `{unknown[2]}` with "
+            f'`@keras.saving.register_keras_serializable("my_package")`{others}.'
+        )
+    received = textwrap.shorten(text.partition("\n")[0], LONGEST).rstrip(".")
+    raise ValueError(
+        f"To copy the {name}, `get_config` and `from_config` must work: write them for {type(network).__name__}"
+        f"{others}. Received: {received}."
+    )
 
 
-def copies_of(network, count: int) -> list:
+def copies_of(network, count: int, name: str = "network", remedy: str = "") -> list:
     """Returns copies with the state of all built layers.
 
     Copies of adapted layers, such as `keras.layers.Normalization`, need no new adaptation.
@@ -23,8 +50,10 @@ def copies_of(network, count: int) -> list:
     Args:
         network: Keras layer.
         count: number of copies.
+        name: argument of `fresh_copy`.
+        remedy: argument of `fresh_copy`.
     """
-    copies = [fresh_copy(network) for _ in range(count)]
+    copies = [fresh_copy(network, name, remedy) for _ in range(count)]
     for copy in copies:
         copy_state(network, copy)
     return copies
