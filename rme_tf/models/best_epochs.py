@@ -4,6 +4,9 @@ import math
 import warnings
 
 import keras
+from absl import logging
+
+from rme_tf.core.printing import print_line
 
 SAVING = (keras.callbacks.ModelCheckpoint, keras.callbacks.OrbaxCheckpoint)
 
@@ -12,7 +15,8 @@ class BestEpochs:
     """Excludes the warm start from the best epochs of Keras's callbacks.
 
     During the warm start, an `EarlyStopping` is inactive, and a `ModelCheckpoint` or an `OrbaxCheckpoint` with
-    `save_best_only` does not save. `release` restores their attributes.
+    `save_best_only` does not save and prints nothing. One line, in absl's log if no such callback is verbose, has the
+    first epoch that counts. `release` restores their attributes.
 
     Args:
         callbacks: callbacks of a `fit`.
@@ -22,20 +26,32 @@ class BestEpochs:
         self._stopping = [callback for callback in callbacks if isinstance(callback, keras.callbacks.EarlyStopping)]
         self._saving = [callback for callback in callbacks if isinstance(callback, SAVING) and callback.save_best_only]
         self._originals: list[tuple] = []
+        self._announced = False
 
-    def begin(self, epoch: int, whole: bool) -> None:
+    def begin(self, epoch: int, left: int) -> None:
         """Prepares the callbacks for an epoch.
 
         Args:
             epoch: number of the epoch, counted from 0.
-            whole: whether all components are active.
+            left: number of epochs of the warm start from this one on, 0 if all components are active.
         """
         self.release()
-        if not whole:
-            for callback in self._stopping:
-                self._set(callback, "start_from_epoch", max(callback.start_from_epoch, epoch + 1))
-            for callback in self._saving:
-                self._set(callback, "best", math.nan)  # no value is better, for rising and for falling monitors
+        if left == 0:
+            return
+        self._announce(epoch + left)
+        for callback in self._stopping:
+            self._set(callback, "start_from_epoch", max(callback.start_from_epoch, epoch + 1))
+        for callback in self._saving:
+            self._set(callback, "best", math.nan)  # no value is better, for rising and for falling monitors
+            self._set(callback, "verbose", 0)  # else Keras prints that NaN has not been improved
+
+    def _announce(self, first: int) -> None:
+        callbacks = [*self._stopping, *self._saving]
+        if callbacks and not self._announced:
+            verbose = any(callback.verbose for callback in callbacks)
+            write = print_line if verbose else logging.info
+            write(f"Best weights count from epoch {first + 1} on, after the warm start.")
+            self._announced = True
 
     def release(self) -> None:
         """Restores the attributes of the callbacks."""

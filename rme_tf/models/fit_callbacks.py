@@ -210,7 +210,8 @@ class FitCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Applies the model's schedule for the epoch."""
         self.model.begin_epoch()
-        self.best_epochs.begin(epoch, is_whole(self.model))
+        left = self.model.algorithm.warm_start_epochs - int(self.model.epochs_trained.numpy())
+        self.best_epochs.begin(epoch, 0 if is_whole(self.model) else left)
 
     def on_train_batch_begin(self, batch, logs=None):
         """Records the first batch of an execution."""

@@ -69,6 +69,19 @@ def test_a_checkpoint_saves_the_best_epoch_of_the_whole_mixture(warming, tmp_pat
     assert int(loaded.epochs_trained) == WARM + 1
 
 
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_verbose_checkpoint_says_once_from_which_epoch_on_it_saves(warming, tmp_path, capsys, verbose):
+    options, score = worsening("max")
+    save = keras.callbacks.ModelCheckpoint(tmp_path / "a.keras", **options, save_best_only=True, verbose=verbose)
+    warming(score, save, epochs=8, initial_epoch=4)
+    printed = capsys.readouterr().out
+    assert printed.count(f"Best weights count from epoch {4 + WARM + 1} on, after the warm start.") == verbose
+    assert "nan" not in printed
+    saved = [line.partition(":")[0] for line in printed.splitlines() if "improve" in line]
+    assert saved == verbose * [f"Epoch {4 + WARM + 1}", f"Epoch {4 + WARM + 2}"]
+    assert save.verbose == verbose
+
+
 def test_a_threshold_still_counts(warming, tmp_path):
     options, path = {"monitor": "score", "mode": "min", "save_best_only": True}, tmp_path / "best.weights.h5"
     save = keras.callbacks.ModelCheckpoint(path, **options, save_weights_only=True, initial_value_threshold=-1.0)
