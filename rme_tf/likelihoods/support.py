@@ -11,6 +11,7 @@ from rme_tf.core.arrays import chunks_of
 LEAST_PIXEL = 16  # 8-bit pixels have a larger value, while labels and counts are mostly smaller
 LARGEST = 1e15  # size of an unbounded observation, whose square in units of a small scale is finite in float32
 PIXELS = " They look like 8-bit pixels, 0 to 255: divide them by 255."
+GRAY = ' Gray values between 0 and 1 have likelihood="continuous_bernoulli".'
 MISSING = " If NaN is a missing entry, build the model with `missing=True`."
 REMEDIES = {  # by the kind of the values
     "columns": "Encode the table with data.tables.TableEncoding, or choose another likelihood.",
@@ -36,7 +37,7 @@ def check_support(likelihood, x, name: str) -> None:
     Raises:
         ValueError: if an entry is outside of the support.
     """
-    outside, first, pixels = 0, None, True
+    outside, first, pixels, gray = 0, None, True, True
     for part in chunks_of(x):
         inside = likelihood.in_support(tf.convert_to_tensor(part))
         if tf.reduce_all(inside):
@@ -45,8 +46,9 @@ def check_support(likelihood, x, name: str) -> None:
         first = part[~inside].flat[0] if first is None else first
         outside += inside.size - int(np.count_nonzero(inside))
         pixels = pixels and bool(_looks_like_pixels(tf.convert_to_tensor(part)))
+        gray = gray and bool(np.all((part >= 0) & (part <= 1)))
     if first is not None:
-        hint = MISSING if math.isnan(first) else PIXELS if pixels else ""
+        hint = MISSING if math.isnan(first) else PIXELS if pixels else GRAY if gray else ""
         raise ValueError(_sentence(likelihood, name, first, outside / math.prod(x.shape), hint))
 
 
@@ -66,10 +68,12 @@ def guarded(likelihood, x, name: str):
         """Returns an operation that raises the error with the first value outside."""
         first = tf.boolean_mask(x, tf.logical_not(inside))[0]
         share = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
-        plain, pixels, missing = (
-            _sentence(likelihood, name, "{value}", "{share}", hint) for hint in ("", PIXELS, MISSING)
+        plain, pixels, gray, missing = (
+            _sentence(likelihood, name, "{value}", "{share}", hint) for hint in ("", PIXELS, GRAY, MISSING)
         )
+        values = tf.cast(x, tf.float32)
         text = tf.where(_looks_like_pixels(x), pixels, plain)
+        text = tf.where(tf.reduce_all((values >= 0.0) & (values <= 1.0)), gray, text)
         text = tf.where(tf.math.is_nan(tf.cast(first, tf.float32)), missing, text)
         for key, value in {"value": _printed(first), "share": tf.strings.as_string(100.0 * share, precision=2)}.items():
             text = tf.strings.regex_replace(text, rf"\{{{key}\}}", value)
@@ -89,15 +93,15 @@ def sentence_in(message: str) -> str | None:
 
 def _sentence(likelihood, name: str, value, share, hint: str) -> str:
     share = share if isinstance(share, str) else f"{100.0 * share:.2f}"
-    fits = _is_unit(likelihood) if hint == PIXELS else likelihood.observation_dtype.is_floating
+    fits = {
+        PIXELS: likelihood.interval == (0.0, 1.0),
+        GRAY: likelihood.support.startswith("binary"),
+        MISSING: likelihood.observation_dtype.is_floating,
+    }.get(hint, True)
     return (
         f"{type(likelihood).__name__} expects {likelihood.support}. Received: `{name}` with {value} among its values "
         f"({share}% of them outside).{hint if fits else ''} {REMEDIES.get(likelihood.values, REMEDIES['pixels'])}"
     )
-
-
-def _is_unit(likelihood) -> bool:
-    return likelihood.interval == (0.0, 1.0)
 
 
 def _looks_like_pixels(x):

@@ -65,10 +65,11 @@ OUTSIDE = (
 )
 BYTES = " They look like 8-bit pixels, 0 to 255: divide them by 255."
 MISSING = " If NaN is a missing entry, build the model with `missing=True`."
+GRAY = ' Gray values between 0 and 1 have likelihood="continuous_bernoulli".'
 FAULTS = {
     "NaN": (spoiled(np.nan), OUTSIDE.format("nan", "25.00", MISSING)),
     "infinity": (spoiled(-np.inf), OUTSIDE.format("-inf", "25.00", "")),
-    "grey": (spoiled(0.5), OUTSIDE.format("0.5", "25.00", "")),
+    "grey": (spoiled(0.5), OUTSIDE.format("0.5", "25.00", GRAY)),
     "a class": (spoiled(3.0), OUTSIDE.format("3.0", "25.00", "")),
     "bytes": (spoiled(255).astype("uint8"), OUTSIDE.format("255", "25.00", BYTES)),
     "floats of bytes": (spoiled(128.0).astype("float64"), OUTSIDE.format("128.0", "25.00", BYTES)),
