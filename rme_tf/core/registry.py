@@ -11,37 +11,42 @@ from rme_tf.core.arguments import OF_KERAS, arguments_of
 Function = TypeVar("Function", bound=Callable)
 
 
-def lookup(table: Mapping[str, Any], name: str | None, kind: str):
+def lookup(table: Mapping[str, Any], name: str | None, kind: str, *, base: type | None = None):
     """Return `table[name]`.
 
     Args:
         table: the choices by name.
         name: one of the table's keys.
         kind: kind of the choices, for the error message ("likelihood", for instance).
+        base: class whose instances the caller takes as well, for the error message.
 
     Raises:
         ValueError: for an unknown name; the message lists the choices.
     """
     if not isinstance(name, str) or name not in table:
         choices = ", ".join(repr(choice) for choice in sorted(table))
+        choices += f", or an instance of {base.__name__}" if base else ""
         raise ValueError(f"Unknown {kind}. Expected one of: {choices}. Received: {name!r}.{suggestion([name], table)}")
     return table[name]
 
 
-def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | tuple = (), **options):
+def instantiate(table: Mapping[str, type], choice, kind: str, *, base: type | None = None, **options):
     """Return an instance unchanged, else `table[choice](**options)`.
 
     Args:
         table: the choices, classes by name.
         choice: one of the table's keys, or an instance.
         kind: kind of the choices, for the error message.
-        base: class of the instances that are returned unchanged, including instances of a user's subclasses.
+        base: class of the instances that are returned unchanged, including instances of a user's subclasses; None for
+            names alone.
         **options: arguments of the class that is chosen by name.
 
     Raises:
         ValueError: if the choice is neither a name in the table nor an instance.
     """
-    return choice if isinstance(choice, base) else lookup(table, choice, kind)(**options)
+    if base is not None and isinstance(choice, base):
+        return choice
+    return lookup(table, choice, kind, base=base)(**options)
 
 
 def argument_names(build: Callable) -> list[str] | None:

@@ -52,7 +52,7 @@ def choose_part(kind: str, choice, sizes: Mapping, options: Mapping | None = Non
             f"{type(choice).__name__}."
         )
     if not isinstance(choice, base):
-        build = lookup(table, choice, kind)
+        build = lookup(table, choice, kind, base=base)
         check_options(build, options, f"{kind} {choice!r}", first=0, without=sizes)
         missing = missing_arguments(build, {*sizes, *options})
         if missing:
@@ -78,7 +78,7 @@ def parts_beside(networks: Mapping, choices: Mapping) -> dict:
     choices = {**choices, "prior": "standard_normal" if choices["prior"] is None else choices["prior"]}
     for kind in ("posterior", "likelihood", "prior"):
         if isinstance(choices[kind], str):
-            lookup(KINDS[kind][0], choices[kind], kind)
+            lookup(KINDS[kind][0], choices[kind], kind, base=KINDS[kind][1])
     if isinstance(choices["posterior"], str):
         prior, decoder = choices["prior"], networks["decoder"]
         known = prior.latent_dim if isinstance(prior, Prior) else network_sizes.code_size(decoder)

@@ -33,8 +33,9 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         decoder: Keras model [N, D] -> [N, *likelihood.params_shape].
         trunk: Keras model [B, *event_shape] -> features [B, ...], or None. Or a `networks.ComponentNetwork`, which
             computes the params of all components: then `encoders` is an empty list.
-        posterior: a `PosteriorFamily` or its name, for the size of the decoder's input.
-        likelihood: a `Likelihood` or its name, for the shape of the encoders' input.
+        posterior: a `PosteriorFamily`, or its name, for the size of the decoder's input; needed.
+        likelihood: a `Likelihood`, or its name, for the shape of the encoders' input, or else of the decoder's output;
+            needed.
         prior: a `Prior` or its name; None for the standard normal.
         mixing: a `Mixing` or its name, "uniform" (the default) or "learned".
         mixing_network: Keras model [B, *event_shape] -> [B, M-1]; needed when `mixing` is learned.
@@ -52,8 +53,8 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         decoder,
         *,
         trunk=None,
-        posterior,
-        likelihood,
+        posterior=None,
+        likelihood=None,
         prior=None,
         mixing="uniform",
         mixing_network=None,

@@ -41,7 +41,9 @@ def as_refinement(choice, num_params: int, options: dict | None = None) -> Refin
     if choice is None:
         return None
     if options:
-        check_options(lookup(REFINEMENTS, choice, "refinement"), options, f"refinement {choice!r}", first=0)
+        check_options(
+            lookup(REFINEMENTS, choice, "refinement", base=Refinement), options, f"refinement {choice!r}", first=0
+        )
     refinement = instantiate(REFINEMENTS, choice, "refinement", base=Refinement, **(options or {}))
     if not refinement.built:
         refinement.build((None, None, num_params))

@@ -106,7 +106,7 @@ def test_no_instance_of_an_unknown_name(name):
 @pytest.mark.parametrize("choice", [Bernoulli, 3, {"bernoulli": 1}, ["bernoulli"]])
 def test_what_is_neither_name_nor_instance_does_not_pass(choice):
     """`compile(algorithm=RecursiveMixture)`, parentheses forgotten, must not fail deep inside `fit`."""
-    with pytest.raises(ValueError, match="Unknown likelihood"):
+    with pytest.raises(ValueError, match="Unknown likelihood.*'student_t', or an instance of Likelihood. Received: "):
         instantiate(LIKELIHOODS, choice, "likelihood", base=Likelihood, event_shape=(3,))
 
 

@@ -190,6 +190,14 @@ def test_unknown_names_are_refused_with_the_choices(kind, choice):
     assert "'nope'" in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["posterior", "likelihood"])
+@pytest.mark.parametrize("choice", ["nope", None])
+def test_a_part_that_is_missing_or_unknown_is_told_with_the_names_and_the_class(kind, choice):
+    base = {"posterior": "PosteriorFamily", "likelihood": "Likelihood"}[kind]
+    with pytest.raises(ValueError, match=f"Unknown {kind}.*, or an instance of {base}. Received: {choice!r}"):
+        vae(sequential(), **{kind: choice})
+
+
 def test_learned_weights_without_a_network_are_refused():
     with pytest.raises(ValueError, match="mixing_network"):
         vae(sequential(), num_components=2, mixing="learned")
