@@ -11,7 +11,7 @@ from rme_tf.posteriors import as_draws
 
 
 @keras.saving.register_keras_serializable("rme_tf")
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class FreeBits(Configured):
     """Floor under each component's KL(q_m || p) in training, by groups of latent dimensions.
 
@@ -34,6 +34,7 @@ class FreeBits(Configured):
     """
 
     nats: float
+    _: dataclasses.KW_ONLY
     groups: int | None = None
 
     def __post_init__(self):

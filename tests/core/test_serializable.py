@@ -36,7 +36,7 @@ def test_what_is_no_number_is_refused(kind, choices, message):
     ("whole", "saved"),
     [
         (Aggressive(window=10, max_steps=30), {"window": 10.0, "max_steps": 30.0}),
-        (FreeBits(nats=2.0, groups=4), {"groups": 4.0}),
+        (FreeBits(2.0, groups=4), {"groups": 4.0}),
     ],
     ids=["aggressive", "free bits"],
 )
