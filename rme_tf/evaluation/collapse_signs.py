@@ -140,6 +140,11 @@ def closest(report) -> Measure:
     return Measure(f"KL between components {m} and {j}", divergence, error, MIN_COMPONENT_KL)
 
 
+def component_information(report) -> str:
+    """Returns I(m; z|x) in nats as text, "about 0" below 0."""
+    return short(report.component_information) if report.component_information >= 0.0 else "about 0"
+
+
 def _signs_in_codes(report) -> dict[str, Sign]:
     advice, count = report.advice, report.num_observations
     remedy = advise(advice.codes, advice.on, WEAKER_DECODER)
@@ -175,9 +180,7 @@ def _signs_in_components(report) -> dict[str, Sign]:
         signs["Component collapse"] = Sign(meaning, evidence, certain, remedy)
     measure = closest(report)
     if measure.is_low:
-        information_of = (
-            f"I(m; z|x) is {short(report.component_information)} nats of at most {short(report.mixing_entropy)}."
-        )
+        information_of = f"I(m; z|x) is {component_information(report)} nats of at most {short(report.mixing_entropy)}."
         evidence = f"{measure.in_words(count)} {information_of}"
         signs["Identical components"] = Sign("Two components are equal", evidence, measure.is_certain, remedy)
     return signs

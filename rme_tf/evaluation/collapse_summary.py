@@ -8,6 +8,7 @@ from rme_tf.evaluation.collapse_signs import (
     MIN_KL,
     MIN_RELIANCE,
     closest,
+    component_information,
     reliance,
     signs_of_collapse,
     usage,
@@ -15,6 +16,7 @@ from rme_tf.evaluation.collapse_signs import (
 from rme_tf.evaluation.diagnostics import ACTIVE_VARIANCE
 
 NEAR_LIMIT = 0.5  # nats below log N, where the estimate of I(x; z) is a lower bound
+ROUNDING = 1e-6  # of uniform weights and their entropy, in float32
 MOST_NAMED = 12  # dimensions or components named one by one
 
 
@@ -81,18 +83,24 @@ def _components(report) -> str:
     weights = usage(report)
     unused = [m for m, measure in enumerate(weights) if measure.is_low]
     number = f"{len(weights) - len(unused)} of {len(weights)}"
-    low, high = short(min(report.usage)), short(max(report.usage))
-    shares = f"mean weights {low}" if low == high else f"mean weights from {low} to {high}"
-    text = f"Components: {number} are in use ({shares})."
+    text = f"Components: {number} are in use ({_weights(report)})."
     if unused:
         text += f" Unused: {_named(unused)}, below {weights[0].threshold:.2g}."
     pair = closest(report)
     distance = with_error(pair.value, pair.standard_error)
     return (
         f"{text} {pair.name}, the closest two, is {distance} nats; below {MIN_COMPONENT_KL} they are equal. I(m; z|x) "
-        f"is {short(report.component_information)} nats, from 0 for equal components to "
+        f"is {component_information(report)} nats, from 0 for equal components to "
         f"{short(report.mixing_entropy)}."
     )
+
+
+def _weights(report) -> str:
+    low, high = min(report.usage), max(report.usage)
+    if high - low < ROUNDING and report.mixing_entropy > math.log(len(report.usage)) - ROUNDING:
+        return "uniform weights"  # which say nothing of the components
+    low, high = short(low), short(high)
+    return f"mean weights {low}" if low == high else f"mean weights from {low} to {high}"
 
 
 def _named(indices: list[int]) -> str:

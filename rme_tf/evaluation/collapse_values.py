@@ -5,16 +5,17 @@ import math
 
 import numpy as np
 
+from rme_tf.core.estimates import short
 from rme_tf.evaluation.collapse_advice import NO_ADVICE, Advice
 from rme_tf.evaluation.collapse_summary import summary_of
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class CollapseReport:
     """Information in the posterior, in its components, and in the decoder.
 
     All values are means over observations in nats, except counts, `usage` and `largest_share`. Standard errors are over
-    the observations, with the aggregate posterior held fixed. `summary()` has the report in words.
+    the observations, with the aggregate posterior held fixed. `print` shows `summary()`, the report in words.
     """
 
     num_observations: int  # N: also the size of the aggregate posterior q(z) = 1/N sum_n Q(z|x_n)
@@ -62,6 +63,14 @@ class CollapseReport:
     def summary(self) -> str:
         """Returns the report in words: parts in use, certainty, and remedies."""
         return summary_of(self)
+
+    def __str__(self):
+        return self.summary()
+
+    def __repr__(self):
+        numbers = ("kl", "mutual_information", "reliance", "component_information")
+        values = ", ".join(f"{name}={short(getattr(self, name))}" for name in numbers)
+        return f"CollapseReport({self.num_observations} observations, {values}, active_units={self.active_units})"
 
 
 OF_SUMMARY = ("usage_standard_error", "component_kl_standard_error", "code_variance", "of_probabilities", "advice")

@@ -27,12 +27,26 @@ def test_a_healthy_report_has_no_sign(healthy):
     for part in (
         "32 observations; ± is one standard error.",
         "5 of 5 are active",
-        "2 of 2 are in use (mean weights 0.50)",
+        "2 of 2 are in use (uniform weights)",
         "of at most log N = 3.47",
         "No sign of collapse.",
     ):
         assert part in summary
     assert "Try" not in summary
+    assert str(healthy) == summary
+    assert repr(healthy).startswith("CollapseReport(32 observations, kl=")
+    assert len(repr(healthy)) < 160
+
+
+def test_weights_that_differ_between_observations_are_not_uniform_if_their_means_are_equal(healthy):
+    varied = dataclasses.replace(healthy, mixing_entropy=0.5)
+    assert "2 of 2 are in use (mean weights 0.50)" in varied.summary()
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.0004, "about 0 nats"), (0.0, "0.00 nats"), (0.25, "0.25 nats")])
+def test_an_information_below_0_is_about_0(healthy, value, text):
+    report = dataclasses.replace(healthy, component_information=value, component_kl=np.zeros((2, 2)))
+    assert report.summary().count(f"I(m; z|x) is {text}") == 2  # of the components, and in the sign that two are equal
 
 
 @pytest.mark.usefixtures("eagerly")
