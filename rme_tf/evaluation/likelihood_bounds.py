@@ -34,7 +34,9 @@ class Bounds(NamedTuple):
 class Estimate(NamedTuple):
     """A mean over observations and its standard error, in nats.
 
-    It prints as "-23.62 ± 0.24 nats"; the fields have all digits.
+    The standard error is the spread over observations: it has neither the bias of a bound nor the noise of its samples.
+    Two models are compared on one test set by the differences of each observation, see docs/diagnostics.md. It prints
+    as "-23.62 ± 0.24 nats"; the fields have all digits.
     """
 
     mean: float
@@ -123,7 +125,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         num_samples: number of samples S M for one observation, over all components, rounded up.
         seed: integer seed of the draws.
         batch_size: number of observations B in a batch.
-        progress: whether to show a progress bar.
+        progress: whether to show a progress bar, which moves once a batch.
         jit_compile: whether XLA compiles all but the networks, which takes seconds for each size of a batch; None is
             True where it saves more, see `chunking.pays_to_compile`. The results differ by rounding.
 
@@ -158,7 +160,8 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
     """Returns the mean importance-weighted bound on log p(x), in nats.
 
     The bound is stratified over components: log sum_m alpha_m mean_s p(x, z_ms) / Q(z_ms|x). The standard error is
-    over observations x.
+    the spread over observations x. It contains neither the bias of the bound, which is below log p(x) on average, nor
+    the noise that another seed of the S samples has for the same observations.
 
     Args:
         model: `VAE` to evaluate.
