@@ -39,7 +39,9 @@ def fitted():
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
-    return small().fit(rows())
+    estimator = small().fit(rows())
+    tf.config.run_functions_eagerly(False)
+    return estimator
 
 
 def test_codes_means_scores_and_samples_have_their_shapes(fitted):
