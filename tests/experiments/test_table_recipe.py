@@ -10,7 +10,7 @@ from page_snippets import run_as_a_user, snippets_of
 from rme_tf.data.tables import TableEncoding, encode_table
 from rme_tf.experiments import Part, TableRecipe, run
 from rme_tf.experiments.recipes import hidden_cells
-from rme_tf.experiments.recipes.table_files import description
+from rme_tf.experiments.recipes.table_files import decimals_of, description
 from test_recipes import run_here  # noqa: F401  a fixture
 
 pandas = pytest.importorskip("pandas")
@@ -54,17 +54,19 @@ def test_the_recipe_of_tables_leaves_what_it_promises(run_here, people, tmp_path
         assert (out / name).exists(), name
     cells, completed = (pandas.read_csv(out / f"{name}.csv") for name in ("imputed", "completed"))
     assert cells["column"].value_counts().to_dict() == HOLES
-    assert list(cells)[2:] == ["mean_or_most_probable", "draw_1", "draw_2", "draw_3"]
+    assert list(cells) == ["row", "id", "column", "estimate", "draw_1", "draw_2", "draw_3"]
+    assert (cells["id"] == cells["row"]).all()
+    counts = cells[cells["column"] == "visits"].drop(columns=["row", "id", "column"])
+    assert counts.map(str.isdigit).all(axis=None)  # as text: no "1.99" and no "2.0"
+    assert pandas.api.types.is_integer_dtype(completed["visits"])
+    assert all(len(value.partition(".")[2]) == 1 for value in cells["estimate"][cells["column"] == "height"])
     for _, cell in cells.iterrows():
         assert people.isna().loc[cell["row"] - 1, cell["column"]]
-        assert str(completed.loc[cell["row"] - 1, cell["column"]]) == cell["mean_or_most_probable"]
+        assert str(completed.loc[cell["row"] - 1, cell["column"]]) == cell["estimate"]
     assert set(cells["draw_1"][cells["column"] == "city"]) <= {"Bath", "Ely", "York"}
     assert not completed.isna().any(axis=None)
-    seen = people.notna().to_numpy()
-    assert (
-        completed.astype(str).to_numpy()[seen]
-        == pandas.read_csv("people.csv").astype(object).astype(str).to_numpy()[seen]
-    ).mean() > 0.99
+    seen = people.notna()
+    assert (completed == pandas.read_csv("people.csv"))[seen].sum(axis=None) == seen.sum(axis=None)
     assert list(pandas.read_csv(out / "samples.csv")) == TableEncoding.load(out / "encoding.json").names
     record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert record["data"]["columns"] == {"height": "real", "visits": "count", "smoker": "binary", "city": "category"}
@@ -77,6 +79,13 @@ def test_the_recipe_of_tables_leaves_what_it_promises(run_here, people, tmp_path
     people.assign(height=people["height"].astype(float) + 1.0).to_csv("people.csv", index=False)
     with pytest.raises(ValueError, match=r"The table gives another encoding than .*encoding.json"):
         run(TableRecipe(**{**recipe_fields(), "out": str(out), "smoke": True}))
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"), [([1.0, 12.0, None], 0), ([1.5, 2.25], 2), ([10.0, 0.125], 3), ([1e-9, 1.0], None)]
+)
+def test_decimals_are_those_of_the_table(values, decimals):
+    assert decimals_of(pandas.Series(values)) == decimals
 
 
 def recipe_fields():
@@ -97,7 +106,7 @@ def test_the_snippets_of_the_page_run(tmp_path, monkeypatch, capsys):
     )
     monkeypatch.chdir(tmp_path)
     snippets = snippets_of("docs/tables.md")
-    assert len(snippets) == 4
+    assert len(snippets) == 5
     run_as_a_user("\n".join(snippets))
     assert "('real', 1)" in capsys.readouterr().out
 

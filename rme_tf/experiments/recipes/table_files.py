@@ -2,13 +2,15 @@
 
 import collections
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from rme_tf import plots
 from rme_tf.data.tables import TableData, TableEncoding
+from rme_tf.data.tables.cells import plain
 from rme_tf.data.tables.frames import import_pandas
 from rme_tf.evaluation.imputation import impute, impute_mean
 from rme_tf.experiments.recipes.code_figures import codes_by_label
@@ -106,8 +108,9 @@ def imputations(model, data: TableData, *, num_draws: int, importance_samples: i
         seed: seed of the draws.
 
     Returns:
-        cells: data frame with a line for each missing cell: number of the row, counted from 1, column, mean or most
-            probable level, and draws.
+        cells: data frame with a line for each missing cell: number of the row, counted from 1, its id if there is one,
+            column, estimate, and draws. An estimate is a mean, a rounded mean of counts, or the most probable level,
+            with the decimals of the column.
         table: data frame of all rows in the order of the file, without missing cells in encoded columns.
     """
     pandas = import_pandas()
@@ -116,19 +119,59 @@ def imputations(model, data: TableData, *, num_draws: int, importance_samples: i
     absent = np.isnan(x).any(axis=-1)
     incomplete, rows = x[absent], table.index[absent]
     options = {"importance_samples": importance_samples, "seed": seed}
-    means = data.encoding.decode(impute_mean(model, incomplete, **options), index=rows)
-    draws = [data.encoding.decode(draw, index=rows) for draw in impute(model, incomplete, num_draws, **options)]
+    arrays = [impute_mean(model, incomplete, **options), *impute(model, incomplete, num_draws, **options)]
+    means, *draws = (data.encoding.decode(array, index=rows) for array in arrays)
+    ids = _ids(table, data.encoding)
     cells = []
     for name, part in data.encoding.slices().items():
         missing = np.isnan(incomplete[:, part]).any(axis=-1)
         if missing.any():
-            values = {"mean_or_most_probable": means[name]}
+            written = _writer(data.encoding, name, table[name])
+            values = {"estimate": means[name]}
             values |= {f"draw_{number}": draw[name] for number, draw in enumerate(draws, 1)}
-            columns = {title: value[missing].astype(object) for title, value in values.items()}
-            cells.append(pandas.DataFrame({"row": rows[missing] + 1, "column": name, **columns}))
+            columns = {title: value[missing].astype(object).map(written) for title, value in values.items()}
+            at = {title: table.loc[rows[missing], title] for title in ids}
+            cells.append(pandas.DataFrame({"row": rows[missing] + 1, **at, "column": name, **columns}))
             table[name] = table[name].astype(object)
-            table.loc[rows[missing], name] = means[name][missing]
+            table.loc[rows[missing], name] = columns["estimate"]
+            table[name] = table[name].map(written)
     return pandas.concat(cells).sort_values("row", kind="stable"), table
+
+
+def _ids(table, encoding: TableEncoding) -> list[str]:
+    """Returns the name of the first ignored column of unique cells, if any."""
+    taken = {"row", "column", "estimate"}
+    names = [name for name in encoding.ignored if name not in taken and table[name].notna().all()]
+    return [name for name in names if table[name].is_unique][:1]
+
+
+def _writer(encoding: TableEncoding, name: str, values) -> Callable[[Any], Any]:
+    """Returns the function that rounds an imputed cell as its column is written.
+
+    Args:
+        encoding: encoding of the table.
+        name: name of the column.
+        values: series of its cells.
+    """
+    kind = next(column.kind for column in encoding.columns if column.name == name)
+    places = {"count": lambda: 0, "real": lambda: decimals_of(values)}.get(kind, lambda: None)()
+    if places is None:
+        return lambda cell: cell
+    return lambda cell: plain(round(float(cell), 0)) if places == 0 else round(float(cell), places)
+
+
+def decimals_of(values) -> int | None:
+    """Returns the most decimals of a number in a column.
+
+    None stands for numbers with an exponent.
+
+    Args:
+        values: series of cells, which are numbers or missing.
+    """
+    texts = [repr(float(value)) for value in values.dropna()]
+    if any("e" in text for text in texts):
+        return None
+    return max((len(text.partition(".")[2].removesuffix("0")) for text in texts), default=0)
 
 
 def _listed(names) -> str:
