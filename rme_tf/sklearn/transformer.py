@@ -14,6 +14,14 @@ from rme_tf.sklearn.pickled_model import PickledModel
 
 ROWS = 4096  # rows decoded at a time
 MOST_SEED = 2**31 - 1
+# What helps, by the words of scikit-learn's errors.
+HINTS = {
+    "contains NaN": "X has NaN. Where it is a missing value, pass missing=True.",
+    "could not convert string to float": (
+        "X has text. Pass the arrays of rme_tf.data.tables.encode_table, with likelihood='columns' and "
+        "likelihood_options={'kinds': data.encoding.kinds}."
+    ),
+}
 
 
 class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -237,7 +245,13 @@ class MixtureVAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Returns checked rows, float64 or float32. Shape [N, F]."""
         finite = "allow-nan" if self.missing else True
         dtypes = [np.float64, np.float32]
-        return validate_data(self, X, dtype=dtypes, ensure_all_finite=finite, reset=reset)
+        try:
+            return validate_data(self, X, dtype=dtypes, ensure_all_finite=finite, reset=reset)
+        except ValueError as error:
+            hint = next((hint for words, hint in HINTS.items() if words in str(error)), None)
+            if hint is None:
+                raise
+            raise ValueError(f"{hint} scikit-learn: {error}") from error
 
     def _moments(self, X):  # noqa: N803
         """Returns the mean and the scale of each column; 0 and 1 without standardization."""

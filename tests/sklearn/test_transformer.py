@@ -160,7 +160,7 @@ def test_encoded_tables_are_columns():
 def test_missing_values_are_refused_or_imputed():
     x = rows()
     x[0, 1] = x[5, 2] = np.nan
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match="pass missing=True.*contains NaN"):
         small().fit(x)
     estimator = small(missing=True).fit(x)
     np.testing.assert_allclose(estimator.mean_, np.nanmean(x, axis=0))
@@ -172,6 +172,11 @@ def test_missing_values_are_refused_or_imputed():
     estimator.importance_samples = 4000
     empty = np.full((1, F), np.nan)
     assert estimator.score_samples(empty)[0] == pytest.approx(0.0, abs=0.1)  # of an integral that is one
+
+
+def test_text_is_refused_with_the_way_to_encode_it():
+    with pytest.raises(ValueError, match="encode_table, with likelihood='columns'"):
+        small().fit(np.array([["a", "1"], ["b", "2"]], dtype=object))
 
 
 @pytest.mark.parametrize(
