@@ -1,12 +1,15 @@
 """Evaluation of trained models: bounds on log p(x), diagnostics of each part."""
 
-from rme_tf.evaluation.annealed_importance import AnnealedImportance, annealed_importance
-from rme_tf.evaluation.bidirectional import BidirectionalBounds, bidirectional_bounds
+from rme_tf.evaluation.annealing import (
+    AnnealedImportance,
+    BidirectionalBounds,
+    annealed_importance,
+    bidirectional_bounds,
+)
 from rme_tf.evaluation.collapse import CollapseReport, collapse_report
 from rme_tf.evaluation.components import component_distances
 from rme_tf.evaluation.decoders import DecoderReport, decoder_report
-from rme_tf.evaluation.gap_decomposition import InferenceGaps, inference_gaps
-from rme_tf.evaluation.gap_summary import gap_table
+from rme_tf.evaluation.gaps import InferenceGaps, LocalSearch, gap_table, inference_gaps
 from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, impute, impute_mean
 from rme_tf.evaluation.likelihood_bounds import (
     Bounds,
@@ -19,9 +22,7 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
-from rme_tf.evaluation.local_search import LocalSearch
-from rme_tf.evaluation.mode_search import FoundModes, find_modes
-from rme_tf.evaluation.posterior_modes import PosteriorShape, posterior_shape
+from rme_tf.evaluation.modes import FoundModes, PosteriorShape, find_modes, posterior_shape
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
 __all__ = [

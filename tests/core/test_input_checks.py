@@ -26,13 +26,13 @@ from public_calls import (
 )
 from rme_tf import refinements
 from rme_tf.callbacks import collapse_monitor
-from rme_tf.generation import sequences
+from rme_tf.generation import interpolation, sequences
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.priors import PRIORS
 
 EVALUATIONS = (
-    "annealed_importance collapse components decoders gap_decomposition imputation likelihood_bounds mode_search "
-    "posterior_modes proposal"
+    "annealing.importance collapse components decoders gaps.decomposition imputation likelihood_bounds modes.search "
+    "modes.posterior_modes proposal"
 )
 # Name -> why it does not check.
 NOT_GATED = {
@@ -208,6 +208,7 @@ def public_callables():
         *PRIORS.values(),
         *(importlib.import_module(f"rme_tf.evaluation.{name}") for name in EVALUATIONS.split()),
         sequences,
+        interpolation,
         collapse_monitor,
         refinements.gradient,
     ]

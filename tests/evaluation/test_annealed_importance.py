@@ -9,11 +9,13 @@ import tensorflow as tf
 import reference
 import rme_tf
 from linear_gaussian import linear_gaussian
-from rme_tf.evaluation import annealed_importance, annealed_settings, weights
-from rme_tf.evaluation.annealed_chains import Chains, interpolated
-from rme_tf.evaluation.annealed_settings import Annealing
-from rme_tf.evaluation.annealing import AnnealedTarget
-from rme_tf.evaluation.temperatures import SCHEDULES, inverse_temperatures
+from rme_tf.evaluation import annealed_importance
+from rme_tf.evaluation.annealing import settings as annealed_settings
+from rme_tf.evaluation.annealing import weights
+from rme_tf.evaluation.annealing.chains import Chains, interpolated
+from rme_tf.evaluation.annealing.settings import Annealing
+from rme_tf.evaluation.annealing.temperatures import SCHEDULES, inverse_temperatures
+from rme_tf.evaluation.annealing.transitions import AnnealedTarget
 from rme_tf.likelihoods import LIKELIHOODS
 from rme_tf.priors import PRIORS
 
@@ -145,7 +147,7 @@ def test_missing_entries_are_left_out():
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_data_set_of_batches_gives_what_the_array_gives(tiny_model, binary_data, monkeypatch):
-    monkeypatch.setattr("rme_tf.evaluation.annealed_chains.NUM_FIRST", 2)
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.NUM_FIRST", 2)
     monkeypatch.setattr(annealed_settings, "LEAST_PILOT", 4)
     model, x = tiny_model(2), binary_data(5)
     expected = annealed_importance(model, x, batch_size=2, **FEW)
@@ -157,7 +159,7 @@ def test_a_data_set_of_batches_gives_what_the_array_gives(tiny_model, binary_dat
 
 @pytest.mark.usefixtures("eagerly")
 def test_many_chains_run_in_groups(tiny_model, binary_data, monkeypatch):
-    monkeypatch.setattr("rme_tf.evaluation.annealed_chains.codes_at_once", lambda model: 16)
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.codes_at_once", lambda model: 16)
     model, x = tiny_model(2), binary_data(3)
     result = annealed_importance(model, x, **{**FEW, "num_chains": 40})
     assert result.log_weights.shape == (3, 40)

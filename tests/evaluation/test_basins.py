@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rme_tf.evaluation.basins import OUTSIDE, basins_of
+from rme_tf.evaluation.modes.basins import OUTSIDE, basins_of
 
 LINE = np.linspace(-6.0, 6.0, 121)
 X, Y = np.meshgrid(LINE, LINE)

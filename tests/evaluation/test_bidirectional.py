@@ -12,8 +12,9 @@ import rme_tf
 from linear_gaussian import linear_gaussian
 from public_calls import stepwise
 from rme_tf.core.types import EOS, PAD
-from rme_tf.evaluation import annealed_importance, annealed_settings, bidirectional_bounds
-from rme_tf.evaluation.joint_draws import joint_draws
+from rme_tf.evaluation import annealed_importance, bidirectional_bounds
+from rme_tf.evaluation.annealing import settings as annealed_settings
+from rme_tf.evaluation.annealing.joint_draws import joint_draws
 
 FEW = {"num_temperatures": 4, "num_chains": 3, "num_leapfrog_steps": 2, "progress": False}
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rme_tf.evaluation import annealed_importance, annealed_settings, bidirectional_bounds
-from rme_tf.evaluation.annealed_chains import Chains
+from rme_tf.evaluation import annealed_importance, bidirectional_bounds
+from rme_tf.evaluation.annealing import settings as annealed_settings
+from rme_tf.evaluation.annealing.chains import Chains
 from rme_tf.evaluation.finished_batches import FinishedBatches
 
 FEW = {"num_temperatures": 3, "num_chains": 3, "num_leapfrog_steps": 2, "batch_size": 2, "progress": False}
@@ -14,7 +15,7 @@ SETTINGS = {"kind": "test", "num_chains": 3}
 @pytest.fixture(autouse=True)
 def _short_pilot_runs(monkeypatch):
     monkeypatch.setattr(annealed_settings, "LEAST_PILOT", 3)
-    monkeypatch.setattr("rme_tf.evaluation.annealed_chains.NUM_FIRST", 2)
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.NUM_FIRST", 2)
 
 
 CALLS = {

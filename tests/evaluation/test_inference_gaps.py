@@ -9,7 +9,8 @@ import pytest
 import reference
 import rme_tf
 from definition import RealNormal
-from rme_tf.evaluation import LocalSearch, gap_decomposition, gap_table, inference_gaps
+from rme_tf.evaluation import LocalSearch, gap_table, inference_gaps
+from rme_tf.evaluation.gaps import decomposition as gap_decomposition
 from rme_tf.posteriors import POSTERIORS, MixturePosterior
 from test_oracles import (
     PIXELS,

@@ -7,7 +7,8 @@ import scipy.stats
 import tensorflow as tf
 
 from rme_tf.core.types import Encoding
-from rme_tf.evaluation import LocalSearch, inference_gaps, local_optimum, local_search, local_starts
+from rme_tf.evaluation import LocalSearch, inference_gaps
+from rme_tf.evaluation.gaps import local_optimum, local_search, local_starts
 from rme_tf.posteriors import IAF, POSTERIORS, RecursiveMixing, UniformMixing
 from test_lstm import ROWS, build_text_model
 from test_refined_families import family_of

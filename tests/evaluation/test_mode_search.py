@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import rme_tf
-from rme_tf.evaluation import FoundModes, find_modes, mode_search, posterior_shape
+from rme_tf.evaluation import FoundModes, find_modes, posterior_shape
+from rme_tf.evaluation.modes import search as mode_search
 from rme_tf.likelihoods import Normal
 from test_oracles import GENERAL, dense, encoder_of, exact_posterior, linear_model, observations, raw_scale
 from test_posterior_modes import X as X_2D

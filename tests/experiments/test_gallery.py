@@ -5,7 +5,7 @@ import pytest
 import tensorflow_probability as tfp
 
 from rme_tf import plots
-from rme_tf.evaluation import grid_densities
+from rme_tf.evaluation.modes import grid_densities
 from rme_tf.experiments.recipes import image_gallery
 from rme_tf.posteriors import POSTERIORS
 from test_oracles import ORTHOGONAL, PIXELS, SHIFT, SIGMA, encoder_of, exact_posterior, linear_model, observations

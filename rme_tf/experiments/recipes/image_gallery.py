@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import plots
-from rme_tf.evaluation.grid_densities import grid_densities
 from rme_tf.evaluation.imputation import impute
 from rme_tf.evaluation.likelihood_bounds import compiled_encode
+from rme_tf.evaluation.modes.grid_densities import grid_densities
 from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_names import plain_name

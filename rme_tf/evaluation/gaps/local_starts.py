@@ -6,7 +6,7 @@ Graph code. Letters: R starts, B observations, K components in use, P params, N 
 import tensorflow as tf
 
 from rme_tf.core.types import Encoding
-from rme_tf.evaluation.local_optimum import LocalPosterior, encoding_of, local_posterior
+from rme_tf.evaluation.gaps.local_optimum import LocalPosterior, encoding_of, local_posterior
 from rme_tf.posteriors import MixturePosterior
 from rme_tf.refinements.gradient import tied
 

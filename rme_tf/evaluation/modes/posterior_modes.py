@@ -12,11 +12,11 @@ from tqdm import tqdm
 from rme_tf.core.estimates import short, with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_count, check_number, require
-from rme_tf.evaluation.basins import OUTSIDE, Basins, basins_of
 from rme_tf.evaluation.batchwise import parts_of
 from rme_tf.evaluation.diagnostics import standard_error
-from rme_tf.evaluation.grid_densities import GridDensities, grid_densities
 from rme_tf.evaluation.likelihood_bounds import compiled_encode
+from rme_tf.evaluation.modes.basins import OUTSIDE, Basins, basins_of
+from rme_tf.evaluation.modes.grid_densities import GridDensities, grid_densities
 from rme_tf.likelihoods.input_checks import checked_whole, data_errors_as_value_errors
 
 DROP = 15.0  # nats below the highest point: beyond, the posterior has less than 1e-6 of its mass

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from rme_tf.core.validation import check_choice, check_count, check_counts
 from rme_tf.evaluation import chunking
+from rme_tf.evaluation.annealing.temperatures import SCHEDULES
 from rme_tf.evaluation.finished_batches import digest_of_weights
-from rme_tf.evaluation.temperatures import SCHEDULES
 
 STARTS = ("prior", "posterior")
 PILOT_CHAINS, PILOT_SHARE, LEAST_PILOT = 8, 4, 50  # a pilot run has a fourth of the temperatures, and at least 50

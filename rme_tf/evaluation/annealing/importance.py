@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.evaluation import chunking, weights
-from rme_tf.evaluation.annealed_chains import Chains
-from rme_tf.evaluation.annealed_settings import Annealing
+from rme_tf.evaluation import chunking
+from rme_tf.evaluation.annealing import weights
+from rme_tf.evaluation.annealing.chains import Chains
+from rme_tf.evaluation.annealing.settings import Annealing
 from rme_tf.evaluation.finished_batches import FinishedBatches
 from rme_tf.evaluation.proposal import effective_sample_size
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors

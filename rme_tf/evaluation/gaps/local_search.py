@@ -14,8 +14,9 @@ from rme_tf import objectives
 from rme_tf.core.compiled import compiled
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_counts, check_number, require
-from rme_tf.evaluation import chunking, local_optimum, sums
-from rme_tf.evaluation.local_starts import NUM_CANDIDATES, recombined, starts
+from rme_tf.evaluation import chunking, sums
+from rme_tf.evaluation.gaps import local_optimum
+from rme_tf.evaluation.gaps.local_starts import NUM_CANDIDATES, recombined, starts
 from rme_tf.posteriors import Mixing
 
 OF_ROUNDS, OF_CHOICE = 1, 2  # folded into a seed

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.validation import check_counts
-from rme_tf.evaluation import weights
-from rme_tf.evaluation.annealed_chains import Chains
-from rme_tf.evaluation.annealed_settings import Annealing
+from rme_tf.evaluation.annealing import weights
+from rme_tf.evaluation.annealing.chains import Chains
+from rme_tf.evaluation.annealing.joint_draws import check_can_be_drawn, joint_draws
+from rme_tf.evaluation.annealing.settings import Annealing
 from rme_tf.evaluation.finished_batches import FinishedBatches
-from rme_tf.evaluation.joint_draws import check_can_be_drawn, joint_draws
 
 OF_DRAWS = 7  # folded into the seed of a batch; `annealed_chains` has the others
 

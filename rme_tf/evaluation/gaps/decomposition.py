@@ -12,11 +12,10 @@ from tqdm import tqdm
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_count, check_counts, check_flag, require
-from rme_tf.evaluation import gap_summary
-from rme_tf.evaluation.balanced_bounds import terms_of
 from rme_tf.evaluation.finished_batches import FinishedBatches, digest, digest_of_weights
-from rme_tf.evaluation.likelihood_bounds import Estimate, draws_per_component, estimate
-from rme_tf.evaluation.local_search import (
+from rme_tf.evaluation.gaps import summary as gap_summary
+from rme_tf.evaluation.gaps.balanced_bounds import terms_of
+from rme_tf.evaluation.gaps.local_search import (
     LocalSearch,
     best_posteriors,
     check_search,
@@ -24,6 +23,7 @@ from rme_tf.evaluation.local_search import (
     mean_and_error,
     rows_at_once,
 )
+from rme_tf.evaluation.likelihood_bounds import Estimate, draws_per_component, estimate
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
 OF_VALUES = 3  # folded into the seed of a batch, see `local_search`

@@ -14,9 +14,9 @@ from rme_tf.core.gaussian import LOG_2_PI
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_count, check_number
 from rme_tf.evaluation import chunking
-from rme_tf.evaluation.basins import merged_modes
 from rme_tf.evaluation.batchwise import parts_of
-from rme_tf.evaluation.posterior_modes import modes_in_words, padded_rows
+from rme_tf.evaluation.modes.basins import merged_modes
+from rme_tf.evaluation.modes.posterior_modes import modes_in_words, padded_rows
 from rme_tf.likelihoods.input_checks import checked_whole, data_errors_as_value_errors
 
 LEAST_STARTS = 4

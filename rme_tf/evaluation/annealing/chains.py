@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
-from rme_tf.evaluation.annealed_settings import NUM_FIRST, PILOT_CHAINS, Annealing, codes_at_once
-from rme_tf.evaluation.annealing import anneal, start_of
-from rme_tf.evaluation.temperatures import inverse_temperatures
+from rme_tf.evaluation.annealing.settings import NUM_FIRST, PILOT_CHAINS, Annealing, codes_at_once
+from rme_tf.evaluation.annealing.temperatures import inverse_temperatures
+from rme_tf.evaluation.annealing.transitions import anneal, start_of
 
 STAGES = 10  # of temperatures, with one tuned step size each
 PILOT_RATE = 0.5  # of the adaptation of log step sizes
