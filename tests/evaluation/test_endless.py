@@ -24,6 +24,8 @@ ENDS = {
     "find_modes": r"`x\.take\(number of batches\)`",
     "component_distances": r"`x\.take\(number of batches\)`",
     "decoder_report": r"`x\.take\(number of batches\)`",
+    "annealed_importance": r"`x\.take\(number of batches\)`",
+    "inference_gaps": r"`x\.take\(number of batches\)`",
 }
 
 
