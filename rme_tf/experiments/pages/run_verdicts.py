@@ -39,7 +39,7 @@ def verdicts_of(run: Judged) -> list[Verdict]:
         *(_on_codes(run) if run.has_codes else ()),
         training_verdicts.overfitting(run.history, metrics, run.warm_start_epochs),
         training_verdicts.warm_start(run.history, run.components, run.warm_start_epochs) if run.has_codes else None,
-        training_verdicts.length(run.history, metrics),
+        training_verdicts.length(run.history),
         None if run.neighbors is None else _memorization(run.neighbors),
     ]
     made = [verdict for verdict in verdicts if verdict is not None]

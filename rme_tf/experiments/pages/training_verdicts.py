@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 from rme_tf.experiments.pages.verdict import (
     BAD,
@@ -28,7 +29,8 @@ FALL = 3.0  # times the noise of the curve that a fall or a rise must exceed
 LEAST_FALL = 1e-3  # relative to the best ELBO
 LEAST_GAP = 0.1  # of the fall, between training and test observations at the end of an overfitted training
 LAST = 0.2  # share of the epochs that is the end of a training
-STILL = 2e-3  # relative rise of the validation ELBO in the last fifth with which a training is not at its end
+STILL = 2e-3  # relative rise of the validation ELBO in a fifth of the epochs with which a training is not at its end
+ERRORS, SURELY = 2.0, 4.0  # standard errors that a rise must exceed, and exceeds if it is likely
 FLAT = 0.02  # share of the warm start's gain that an epoch without progress adds at most
 LATER = 0.1  # share of the warm start's gain by which a settled component 0 improves later at most
 LONG = 0.5  # share of all epochs that a warm start should not exceed
@@ -186,37 +188,51 @@ def _second_component(history: Mapping, warm: int, total: int, threshold: str) -
     return Verdict(QUESTION_WARM, "no", GOOD, text, threshold, LIKELY)
 
 
-def length(history: Mapping, metrics: Mapping) -> Verdict:
+def length(history: Mapping) -> Verdict:
     """Returns the verdict on the number of epochs.
 
-    The training was too short if the validation ELBO rose in the last fifth of the epochs by more than `STILL` of its
-    value, `FALL` times its noise, and half of the standard error of the test ELBO. A smaller rise above the noise, with
-    the best epoch last, is weak evidence.
+    A line is fitted to the validation ELBO of the last half of the epochs. The training was too short if the line rises
+    in a fifth of the epochs by more than `STILL` of the ELBO and `ERRORS` times the standard error of that rise. A
+    smaller rise above its error, with the best epoch last, is weak evidence. If the error is too large to see a rise of
+    `STILL`, the verdict is open.
 
     Args:
         history: metrics by epoch, with `val_elbo`, in nats.
-        metrics: metrics of the splits, with the standard error of the test ELBO.
     """
     held_out = series(history, "val_elbo")
     held_out = held_out[np.isfinite(held_out)]
     if len(held_out) < FEWEST_EPOCHS:
         return Verdict(QUESTION_LONG, "too early to say", NONE, TOO_FEW)
-    last = max(2, int(LAST * len(held_out)))
-    rise = float(held_out[-1] - held_out[-1 - last])
-    error = np.nan_to_num(number(metrics.get("test", {}), "elbo_standard_error"))
-    least = max(STILL * abs(held_out[-1]), FALL * noise(held_out), 0.5 * error)
+    half, last = max(3, len(held_out) // 2), max(2, int(LAST * len(held_out)))
+    rise, error = (last * value for value in slope(held_out[-half:]))
+    relevant, visible = STILL * abs(held_out[-half:].mean()), ERRORS * error
     threshold = (
-        f"Too short is a rise by more than {nats(least)} in the last {epochs(last)} (the largest of {STILL:.1%} of the "
-        f"ELBO, {FALL:g} times its noise, and half of the test ELBO's standard error)."
+        f"Too short is a rise by more than {nats(max(relevant, visible))} in {epochs(last)} (the larger of {STILL:.1%} "
+        f"of the ELBO and {ERRORS:g} standard errors)."
     )
-    text = f"The validation ELBO changed by {rise:+,.3g} nats in the last {epochs(last)} of {len(held_out)}."
-    if rise > least:
-        how_sure = certainty(3.0 * rise / least)
+    text = f"In the last {epochs(half)} of {len(held_out)} the validation ELBO changed by {rise:+,.3g} nats in {last}."
+    if rise > max(relevant, visible):
+        how_sure = LIKELY if rise > SURELY * error else WEAK
         return Verdict(QUESTION_LONG, "no, it still rises", UNSURE, text, threshold, how_sure, "Add epochs.")
-    if held_out.argmax() == len(held_out) - 1 and rise > noise(held_out):
+    if held_out.argmax() == len(held_out) - 1 and rise > error:
         text = f"{text} The best epoch is the last one."
         return Verdict(QUESTION_LONG, "no, still improving", UNSURE, text, threshold, WEAK, "Add epochs.")
+    if visible > relevant:
+        text = f"{text} The noise of the curve hides a slower rise."
+        return Verdict(QUESTION_LONG, "cannot say", UNSURE, text, threshold, remedy="Try more epochs.")
     return Verdict(QUESTION_LONG, "yes", GOOD, text, threshold, LIKELY if len(held_out) >= 10 else WEAK)
+
+
+def slope(values) -> tuple[float, float]:
+    """Returns the slope of a fitted line, and its standard error.
+
+    The errors of the values are taken as independent.
+
+    Args:
+        values: finite values by epoch, three or more. Shape [E].
+    """
+    fitted = stats.linregress(np.arange(len(values)), values)
+    return float(fitted.slope), float(fitted.stderr)
 
 
 def finite(history: Mapping) -> Verdict | None:
