@@ -29,6 +29,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
 
     Attributes:
         halvings: number of halvings so far.
+        best_epoch: epoch of the best `val_elbo`, counted from 1; None before `best_from`.
 
     References:
         He et al. (2019), https://arxiv.org/abs/1901.05534, whose code starts at epoch 15 and stops at 5 halvings
@@ -50,6 +51,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
         self.start_epoch, self.max_halvings, self.best_from = start_epoch, max_halvings, best_from
         self.directory = best
         self.halvings, self._wait = 0, 0
+        self.best_epoch: int | None = None
         self._reference = self._best = -math.inf
         for epoch, value in enumerate(history.get("val_elbo", [])):
             self._observe(epoch, value)
@@ -67,7 +69,8 @@ class HalveOnPlateau(keras.callbacks.Callback):
     def _observe(self, epoch: int, value: float) -> tuple[bool, bool]:
         """Returns whether an epoch is the best so far, and whether the learning rate is halved after it."""
         is_best = epoch >= self.best_from and value > self._best
-        self._best = value if is_best else self._best
+        if is_best:
+            self._best, self.best_epoch = value, epoch + 1
         rises = value > self._reference
         self._wait = 0 if rises else self._wait + 1
         halves = self._wait >= self.patience and epoch >= self.start_epoch

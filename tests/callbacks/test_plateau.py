@@ -149,6 +149,25 @@ def test_a_recipe_describes_it_and_a_training_that_has_ended_is_not_taken_up_aga
     runner.train(recipe, model, task, tmp_path)  # else it would read a checkpoint that is not there
 
 
+@pytest.mark.parametrize(
+    ("values", "choices", "expected"),
+    [
+        ([-3.0, -1.0, -2.0, -2.5], {"max_halvings": 2, "restore_best": True}, [2, 4]),
+        ([-3.0, -1.0, -2.0, -2.5], {"max_halvings": 2}, [4]),
+        ([-3.0, -1.0, -2.0, -2.5], {"max_halvings": 3, "restore_best": True}, [2]),
+        ([-3.0, -1.0, -2.0, -2.5], {}, []),
+    ],
+)
+def test_a_run_says_where_it_ended_and_what_it_restored(values, choices, expected, tmp_path):
+    recipe = image_recipe(**RECIPE, patience=1, components=1, algorithm="elbo", **choices)
+    model = factories.make_model(recipe, recipe.load().model_options)
+    plateau = runner.make_plateau(recipe, model, {"val_elbo": values}, tmp_path)
+    text = runner.end_of(recipe, plateau, len(values))
+    assert ("ended after epoch 4: 2 times" in text) == (4 in expected)
+    assert ("best epoch, 2." in text) == (2 in expected)
+    assert len(text.splitlines()) == len(expected)
+
+
 @pytest.mark.parametrize(("name", "value"), [("halve_from_epoch", 1), ("max_halvings", 1), ("restore_best", True)])
 def test_what_needs_patience_is_refused_without(name, value):
     with pytest.raises(ValueError, match=f"`{name}` needs `patience`"):

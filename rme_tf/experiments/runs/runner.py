@@ -115,7 +115,26 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
             )
     if checkpoint.epoch > begun:
         warn_if_unpolished(recipe, checkpoint.epoch)
+        if plateau is not None:
+            print(end_of(recipe, plateau, checkpoint.epoch), end="", flush=True)
     return checkpoint.history
+
+
+def end_of(recipe: Recipe, plateau: HalveOnPlateau, epoch: int) -> str:
+    """Returns lines on an early end of a training, and restored weights.
+
+    Args:
+        recipe: resolved recipe.
+        plateau: callback of the training.
+        epoch: number of epochs that were trained.
+    """
+    early = (
+        f"The training ended after epoch {epoch}: {plateau.max_halvings} times no better validation ELBO for "
+        f"{plateau.patience} epochs.\n"
+    )
+    restored = f"The weights are the ones of the best epoch, {plateau.best_epoch}.\n"
+    has_best = recipe.restore_best and plateau.best_epoch is not None
+    return (early if plateau.is_over else "") + (restored if has_best else "")
 
 
 def legs_of(recipe: Recipe, steps_per_epoch: int) -> list[tuple[int, int]]:
