@@ -4,7 +4,7 @@ import pytest
 
 from rme_tf.experiments.pages import data_verdicts, final_numbers
 from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
-from rme_tf.experiments.pages.verdict import GOOD, LIKELY, WEAK
+from rme_tf.experiments.pages.verdict import GOOD, LIKELY, UNSURE, WEAK
 
 TEST = {"kl": 66.6, "active_units": 64, "bits_per_dimension": 3.1, "num_observations": 1000}
 MIXTURE = {"alpha_0": 0.5, "alpha_1": 0.5, "component_information": 0.69, "mixing_entropy": 0.693}
@@ -88,6 +88,19 @@ def test_components_are_not_used_if_the_decoder_ignores_z():
     assert (verdict.answer, verdict.certainty) == ("by the encoders alone", "")
     equal = judged(record_of(component_information=0.001), reliance=0.01)
     assert equal["Components used?"].answer == "no, they are equal"
+
+
+def test_nothing_is_praised_without_the_reliance_on_z():
+    """The KL divergence of a decoder that ignores z may be large."""
+    bare = verdicts_of(Judged(record_of(log_likelihood=-4000.0), {"val_elbo": RISING}, {}, 2, 64, 0))
+    collapse, use = (next(v for v in bare if v.question == name) for name in ("Collapsed?", "Components used?"))
+    assert (collapse.answer, collapse.tone, collapse.certainty) == ("no sign in KL alone", UNSURE, "")
+    assert (use.answer, use.tone, use.certainty) == ("in the posterior, at least", UNSURE, "")
+    assert "reliance on z" in collapse.text
+    measured = judged(record_of(log_likelihood=-4000.0))
+    assert [measured[name].tone for name in ("Collapsed?", "Components used?")] == [GOOD, GOOD]
+    equal = verdicts_of(Judged(record_of(component_information=0.001), {}, {}, 2, 64, 0))
+    assert next(v for v in equal if v.question == "Components used?").answer == "no, they are equal"
 
 
 @pytest.mark.parametrize(("test", "train", "many"), [(0.243, 0.14, True), (0.01, 0.06, True), (0.05, 0.01, False)])

@@ -162,12 +162,13 @@ def test_numbers_that_are_not_finite_are_counted():
     ("test", "report", "components", "expected"),
     [
         (TEST, REPORT, 1, "no"),
-        (TEST, {}, 1, "no"),
+        (TEST, {}, 1, "no sign in KL alone"),
+        (TEST, {**REPORT, "reliance": None}, 1, "no sign in KL alone"),
         ({**TEST, "kl": 0.01}, {}, 1, "yes"),
         (TEST, {**REPORT, "mutual_information": 0.02}, 5, "yes"),
         (TEST, {**REPORT, "reliance": 0.01}, 1, "yes, z is ignored"),
         ({**TEST, "active_units": 0}, {}, 1, "yes"),
-        ({**TEST, "active_units": 0}, {}, 5, "no"),  # the mean of a mixture may be constant
+        ({**TEST, "active_units": 0}, {}, 5, "no sign in KL alone"),  # the mean of a mixture may be constant
         ({**TEST, "active_units": 1}, {}, 1, "in part"),
         ({}, {}, 1, "not measured"),
     ],
@@ -178,7 +179,7 @@ def test_collapse_needs_information_in_codes_and_reliance_on_them(test, report, 
 
 def test_only_a_report_of_many_observations_makes_sure():
     assert model_verdicts.collapse(TEST, REPORT, 8).certainty == SURE
-    assert model_verdicts.collapse(TEST, {}, 8).certainty == LIKELY
+    assert model_verdicts.collapse({**TEST, "kl": 0.001}, {}, 8).certainty == LIKELY
     assert model_verdicts.collapse(TEST, {**REPORT, "num_observations": 20}, 8).certainty == LIKELY
     assert model_verdicts.collapse(TEST, {**REPORT, "reliance": 0.15}, 8).certainty == WEAK
 

@@ -36,8 +36,11 @@ REMEDIES = "Try KL annealing, free bits, or aggressive training of the encoders.
 REMEDIES_OF_TEXT = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
 MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
 
+MEASURE = "`rme report RUN` measures it; a run with `--diagnosed 1000` records it."
+
 QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
 QUESTION_MEMORY = "Memorized?"
+UNTESTED = {QUESTION_CODES: "no sign in KL alone", QUESTION_MIXTURE: "in the posterior, at least"}
 
 
 def collapse(
@@ -47,7 +50,7 @@ def collapse(
 
     The answer is yes if KL(Q || p) or I(x; z) is below `MIN_KL`, log p(x|z) loses less than `MIN_RELIANCE` with the
     code of another observation, or a single component has no active dimension. It is "nearly" if log p(x|z) loses less
-    than `RELATIVE_RELIANCE` of -log p(x).
+    than `RELATIVE_RELIANCE` of -log p(x). Without a reliance it is never no: see `untested`.
 
     Args:
         test: metrics of the test set: `kl` in nats and `active_units`.
@@ -89,7 +92,8 @@ def collapse(
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
         return Verdict(QUESTION_CODES, "in part", UNSURE, text, threshold, certainty(margin, most=most), remedy)
-    return Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
+    no = Verdict(QUESTION_CODES, "no", GOOD, text, threshold, certainty(margin, most=most))
+    return no if math.isfinite(reliance) else untested(no)
 
 
 def _measured(kl: float, information: float, reliance: float, total: float) -> str:
@@ -154,6 +158,21 @@ def unheard(use: Verdict) -> Verdict:
         return use
     text = f"{use.text} But the codes tell the decoder next to nothing: components that differ decode to the same."
     return use._replace(answer="by the encoders alone", tone=UNSURE, text=text, certainty="")
+
+
+def untested(verdict: Verdict) -> Verdict:
+    """Returns the verdict on codes or components without a reliance on z.
+
+    A good one is unsure: a KL of many nats does not tell whether the decoder uses the code.
+
+    Args:
+        verdict: verdict on collapse, or on the use of the components.
+    """
+    if verdict.tone != GOOD:
+        return verdict
+    text = f"{verdict.text} Whether the decoder uses the codes is not known: the record has no reliance on z."
+    answer, remedy = UNTESTED[verdict.question], MEASURE
+    return verdict._replace(answer=answer, tone=UNSURE, text=text, certainty="", remedy=remedy)
 
 
 def _broken_components(test: Mapping, usage: list[float], floor: float) -> tuple[str, str, str] | None:

@@ -1,11 +1,12 @@
 """All verdicts on a run."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rme_tf.experiments.pages import data_verdicts, model_verdicts, training_verdicts
 from rme_tf.experiments.pages.neighbors import Neighbors
-from rme_tf.experiments.pages.verdict import BAD, GOOD, NONE, Verdict
+from rme_tf.experiments.pages.verdict import BAD, GOOD, NONE, Verdict, number
 
 
 class Judged(NamedTuple):
@@ -58,7 +59,9 @@ def _on_codes(run: Judged) -> list[Verdict]:
     total = data_verdicts.nats_of_probabilities(run.record)
     collapse = model_verdicts.collapse(test, run.diagnosed, run.latent_dim, run.components, total)
     use = model_verdicts.component_use(test, run.components)
-    return [collapse, model_verdicts.unheard(use) if collapse.tone == BAD else use]
+    if collapse.tone == BAD:
+        return [collapse, model_verdicts.unheard(use)]
+    return [collapse, use if math.isfinite(number(run.diagnosed, "reliance")) else model_verdicts.untested(use)]
 
 
 def _memorization(neighbors: Neighbors) -> Verdict:
