@@ -79,7 +79,7 @@ def compare(runs: Sequence[str], *, reference: str | None = None, out: str) -> N
         out: directory of the tables and figures.
 
     Raises:
-        ValueError: if a run has not been finished, the data sets differ, or the reference is unknown.
+        ValueError: if a run has not been finished, the data sets or tokens differ, or the reference is unknown.
     """
     check_writable(out, "out")
     records = load_records(runs)

@@ -14,7 +14,7 @@ from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
 from rme_tf.experiments.pages.settings import Difference, differing
 from rme_tf.experiments.pages.verdict import Verdict
 from rme_tf.experiments.reports.configuration import field
-from rme_tf.experiments.reports.records import DATA
+from rme_tf.experiments.reports.records import DATA, token_differences
 from rme_tf.experiments.reports.run_files import BOUNDS, REPORT
 
 BOUND_NAMES = {"test_log_likelihood": "log p(x)", "test_elbo": "ELBO"}
@@ -46,7 +46,7 @@ def compared(runs: Sequence[Files], place: pathlib.Path) -> Comparison:
     """
     names = distinct_names([run.folder for run in runs])
     records = [run.record for run in runs]
-    unpaired = "" if same_data(runs) else "The runs have other test data, or no bounds of single observations."
+    unpaired = unpaired_because(runs)
     configs = [{name: value for name, value in run.config.items() if name not in PLACES} for run in runs]
     letters = [chr(ord("A") + index) if index < 26 else str(index + 1) for index in range(len(runs))]
     return Comparison(
@@ -91,6 +91,20 @@ def _joined(tables: Sequence[list[Row]]) -> list[Row]:
     values = [{(row.name, row.meaning): row.values[0] for row in rows} for rows in tables]
     keys = dict.fromkeys(key for rows in values for key in rows)
     return [Row(*key, tuple(rows.get(key, "") for rows in values)) for key in keys]
+
+
+def unpaired_because(runs: Sequence[Files]) -> str:
+    """Returns the reason for which runs have no paired differences, or nothing.
+
+    Args:
+        runs: files of the runs.
+    """
+    if not same_data(runs):
+        return "The runs have other test data, or no bounds of single observations."
+    different = token_differences([run.record for run in runs])
+    if not different:
+        return ""
+    return f"The runs have other tokens ({'; '.join(different)}): their log p(x) are of different token strings."
 
 
 def same_data(runs: Sequence[Files]) -> bool:

@@ -14,6 +14,27 @@ DATA = (
     *("dataset", "path", "size", "channels", "bits", "binarization"),
     *("corpus", "train", "validation", "test", "tfds", "field"),
 )
+TOKENS = ("tokenizer", "vocabulary_size", "lowercase", "coverage", "max_length")  # fields that decide on the tokens
+
+
+def token_differences(records: Iterable[Record]) -> list[str]:
+    """Returns the differences of the tokens of records, in words.
+
+    Densities of different token strings cannot be compared. The size of the vocabulary is the one of the trained
+    tokenizer, where recorded.
+
+    Args:
+        records: records of runs. Those without sentences, or without a field, do not differ in it.
+    """
+    values: dict[str, dict] = {name: {} for name in TOKENS}
+    for record in records:
+        facts = record.get("data") or {}
+        for name in TOKENS:
+            value = facts.get(name) if name == "vocabulary_size" else None
+            value = field(record, name) if value is None else value
+            if value is not None:
+                values[name][value] = None
+    return [f"{name} {' and '.join(map(str, several))}" for name, several in values.items() if len(several) > 1]
 
 
 def load_study(path) -> list[Record]:
@@ -46,8 +67,8 @@ def load_records(paths: Iterable) -> list[Record]:
             them hold, such as a run and its record, is returned once.
 
     Raises:
-        ValueError: for another path, or a run that has not been finished; if the records are of several data sets, or
-            two of one method and seed differ in their configuration.
+        ValueError: for another path, or a run that has not been finished; if the records are of several data sets or
+            tokenizers, or two of one method and seed differ in their configuration.
     """
     records: list[Record] = []
     paths = [pathlib.Path(path) for path in paths]
@@ -75,6 +96,11 @@ def _of_one_comparison(records: list[Record]) -> list[Record]:
         raise ValueError(
             f"Expected records on one data set. Received records of {'; '.join(different)}. "
             "A page of runs on different data: rme report RUN RUN."
+        )
+    if different := token_differences(records):
+        raise ValueError(
+            f"Expected records with one kind of tokens. Received: {'; '.join(different)}. "
+            "Their log p(x) are of different token strings. A page of such runs: rme report RUN RUN."
         )
     first: dict[tuple, Record] = {}
     for record in records:
