@@ -6,11 +6,12 @@ import runpy
 import pytest
 from PIL import Image
 
-from rme_tf.experiments import with_fields
+from rme_tf.experiments import Part, with_fields
 from rme_tf.experiments.recipes.data_sizes import (
     FEW,
     DataSize,
     lengths_for,
+    networks_for,
     parse_by_size,
     power_of_two,
     size_of,
@@ -24,7 +25,8 @@ TEXT, FOLDER = (runpy.run_path(str(RECIPES / f"{name}.py"))[name.upper()] for na
 def chosen(recipe, *size):
     """The recipe with its fields for a size of the data."""
     size = DataSize(*size)
-    recipe = with_fields(recipe, sizes_for(size, recipe))
+    sizes = sizes_for(size, recipe)
+    recipe = with_fields(recipe, sizes | networks_for(size, with_fields(recipe, sizes)))
     return with_fields(recipe, lengths_for(size, recipe))
 
 
@@ -55,12 +57,15 @@ def test_many_observations_keep_the_defaults(recipe):
 
 
 def test_numbers_for_two_hundred_lines_and_five_hundred_photographs():
-    text, photos = chosen(TEXT, 180, 2_900), chosen(FOLDER, 400)
+    text, photos = chosen(TEXT, 180, 2_900), chosen(FOLDER, 400, None, True)
     assert (text.batch_size, text.epochs, text.vocabulary_size, text.held_out) == (8, 60, 362, 10)
     assert (photos.batch_size, photos.epochs, photos.components, photos.size) == (16, 60, 3, 32)
+    assert photos.encoder == photos.decoder == Part("resnet")
     assert photos.importance_samples == 100
     assert chosen(with_fields(FOLDER, {"importance_samples": 50}), 400).importance_samples == 50
     assert chosen(FOLDER, 2000).size == FOLDER.size
+    assert chosen(FOLDER, 400).encoder == Part("dcgan", filters=16)  # of gray images
+    assert chosen(FOLDER, 2000, None, True).encoder == Part("dcgan", filters=32)
 
 
 def test_a_training_of_other_length_has_no_end_of_its_own():
@@ -112,6 +117,23 @@ def test_what_flags_and_networks_decide_is_not_printed(photos, tmp_path, capsys)
         assert word not in printed.replace("decoder", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "encoder", "decoder"),
+    [
+        ([], ("resnet", {}), ("resnet", {})),
+        (["--encoder", "dcgan"], ("dcgan", {"filters": 16}), ("dcgan", {"filters": 16})),
+        (["--encoder", "resnet"], ("resnet", {}), ("dcgan", {"filters": 16})),
+        (["--decoder.filters", "24"], ("dcgan", {"filters": 16}), ("dcgan", {"filters": 24})),
+        (["--size", "48"], ("dcgan", {"filters": 16}), ("dcgan", {"filters": 16})),
+    ],
+)
+def test_few_photographs_have_residual_networks_where_no_flag_is_about_networks(
+    photos, tmp_path, words, encoder, decoder
+):
+    recipe = parse_by_size(FOLDER, None, ["--path", str(photos), "--data-dir", str(tmp_path / "data"), *words])
+    assert [(part.name, part.options) for part in (recipe.encoder, recipe.decoder)] == [encoder, decoder]
+
+
 def test_a_run_of_seconds_has_the_sizes_of_the_real_one(lines, capsys):
     words = ["--corpus", str(lines)]
     real, smoke = parse_by_size(TEXT, None, words), parse_by_size(TEXT, None, [*words, "--smoke"])
@@ -138,4 +160,15 @@ def test_the_size_is_of_the_training_split(lines, photos, tmp_path):
     assert "vocabulary_size" not in sizes_for(DataSize(200), TEXT)  # as many pieces or integers as there are
     assert size_of(with_fields(recipe, {"train_size": 50})).num_train == 50
     fields = {"path": str(photos), "data_dir": str(tmp_path / "data"), "size": 4}
-    assert size_of(with_fields(FOLDER, fields)) == DataSize(16)
+    assert size_of(with_fields(FOLDER, fields)) == DataSize(16, in_color=True)
+
+
+@pytest.mark.parametrize(("gray", "in_color"), [(0, True), (6, True), (14, False), (20, False)])
+def test_images_are_in_color_if_most_of_them_are(photos, tmp_path, gray, in_color):
+    for path in sorted(photos.iterdir()):
+        Image.new("RGB", (4, 4), (90, 80, 80)).save(path)
+    for path in sorted(photos.iterdir())[:gray]:
+        Image.new("L", (4, 4), 90).save(path)
+    fields = {"path": str(photos), "data_dir": str(tmp_path / "data"), "size": 4}
+    assert size_of(with_fields(FOLDER, fields)).in_color == in_color
+    assert not size_of(with_fields(FOLDER, {**fields, "channels": 1})).in_color

@@ -6,6 +6,8 @@ of steps, the warm start and the annealing would end too early or never, and lar
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rme_tf.experiments.cli import parse, refusals
 from rme_tf.experiments.parts.fields import with_fields
 from rme_tf.experiments.recipes.base import Recipe
@@ -19,15 +21,22 @@ STEPS = 1_500  # of training, at least
 MOST_EPOCHS = 60
 LEAST_VOCABULARY = 100
 IMPORTANCE_SAMPLES = 100  # of an image: 500 would take longer than the training
+SMALL = 32  # pixels on a side
+RESIDUAL: dict[str, Any] = {
+    f"{part}.{name}": value
+    for part in ("encoder", "decoder")
+    for name, value in (("name", "resnet"), ("filters", (32, 64)))
+}
 WORD_KINDS = ("whitespace", "word")
 WORDS_PER_ENTRY = 8  # running words for each entry of the vocabulary: rarer words are unknown, in training too
 
 
 class DataSize(NamedTuple):
-    """Numbers of training observations, and of their words."""
+    """Numbers of training observations and of their words, and color."""
 
     num_train: int
     num_words: int | None = None  # of sentences, for a tokenizer of words
+    in_color: bool = False  # most images, if they are few
 
 
 def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -> Recipe:
@@ -41,16 +50,24 @@ def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -
         description: text at the top of `--help`.
         args: words of the command line; None for `sys.argv`.
     """
-    recipe = parse(defaults, description, args)
+
+    def read(fields: dict[str, Any]) -> Recipe:
+        """Returns the recipe of the command line, with other defaults."""
+        return parse(with_fields(defaults, fields), description, args)
+
+    recipe = read({})
     with refusals():
         size = size_of(recipe)
-        chosen: dict[str, Any] = {}
-        for fields_for in (sizes_for, lengths_for):  # the lengths follow from sizes that flags may have set
-            chosen |= fields_for(size, recipe if chosen else defaults)
-            recipe = parse(with_fields(defaults, chosen), description, args)
+        chosen = sizes_for(size, defaults)
+        networks = networks_for(size, read(chosen))
+        both = (chosen, chosen | networks)
+        if networks and all(_same_networks(with_fields(defaults, fields), read(fields)) for fields in both):
+            chosen |= networks
+        chosen |= lengths_for(size, read(chosen))  # which follow from sizes that flags may have set
+        recipe = read(chosen)
     applied = {name: value for name, value in chosen.items() if recipe.resolved().option(name) == value}
     if applied:
-        values = ", ".join(f"{name} {value}" for name, value in applied.items())
+        values = ", ".join(f"{name.removesuffix('.name')} {value}" for name, value in applied.items())
         print(f"For {size.num_train:,} training observations: {values}.")
     return recipe
 
@@ -65,7 +82,8 @@ def size_of(recipe: Recipe) -> DataSize:
         lengths = [len(line.split()) for line in recipe.read().train][: recipe.train_size]
         return DataSize(len(lengths), sum(lengths) if recipe.tokenizer in WORD_KINDS else None)
     if isinstance(recipe, ImageRecipe):
-        return DataSize(len(recipe.splits()[0].train[: recipe.train_size]))
+        images = recipe.splits()[0].train[: recipe.train_size]
+        return DataSize(len(images), in_color=len(images) < FEW // 5 and _in_color(images))
     raise ValueError(f"Expected a recipe of images or of sentences. Received: {type(recipe).__name__}.")
 
 
@@ -100,6 +118,22 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
     return fields | dict.fromkeys(("encoder.filters", "decoder.filters"), 16 if few else 32)
 
 
+def networks_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
+    """Returns residual networks for few small images in color.
+
+    In the few steps of their training, the plain convolutions of "dcgan" may learn to ignore z. Gray strokes on a
+    uniform ground had the better bound with them.
+
+    Args:
+        size: size of the training split.
+        recipe: recipe with the fields of `sizes_for`.
+    """
+    if not isinstance(recipe, ImageRecipe) or size.num_train >= FEW // 5 or not size.in_color:
+        return {}
+    plain = recipe.encoder.name == recipe.decoder.name == "dcgan"
+    return RESIDUAL if plain and (recipe.size or SMALL) <= SMALL else {}
+
+
 def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
     """Returns the fields that follow from batch size and epochs.
 
@@ -119,6 +153,17 @@ def lengths_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
     if recipe.train_steps is None and recipe.schedule == "constant" and recipe.patience is None:
         fields |= {"patience": max(2, recipe.epochs // 10), "max_halvings": 2, "restore_best": True}
     return fields
+
+
+def _in_color(images: np.ndarray) -> bool:
+    """Returns whether most images [N, H, W, C] are in color."""
+    colored = np.any(images[..., :1] != images, axis=(1, 2, 3))
+    return float(np.mean(colored)) > 0.5
+
+
+def _same_networks(recipe: Recipe, other: Recipe) -> bool:
+    """Returns whether two recipes have the same encoder and decoder."""
+    return recipe.encoder == other.encoder and recipe.decoder == other.decoder
 
 
 def power_of_two(number: int) -> int:
