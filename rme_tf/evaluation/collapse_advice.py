@@ -7,6 +7,14 @@ from rme_tf.algorithms.kl_annealing import Annealing
 from rme_tf.algorithms.recursive_mixture import Recursion
 from rme_tf.models.phases import is_warming, unsettled
 
+# Remedies of posterior collapse: argument of an algorithm -> what it is, name of the class.
+SETTINGS = {
+    "kl_weight": ("a rising KL weight", "(`LinearAnnealing`)"),
+    "free_bits": ("free bits", "(`FreeBits`)"),
+    "aggressive": ("aggressive training of the encoders", "(`Aggressive`)"),
+}
+WORD_DROPOUT = "word dropout in the decoder"
+
 
 class Advice(NamedTuple):
     """Remedies for a model, and its state in training, in words."""
@@ -57,19 +65,15 @@ def _of_codes(algorithm: Algorithm | None, decoder) -> tuple[tuple[str, ...], tu
     bits, aggressive = (getattr(algorithm, name, None) for name in ("free_bits", "aggressive"))
     config = getattr(decoder, "config", None)  # of a decoder of sentences
     dropout = config.get("word_dropout") if isinstance(config, dict) else None
-    settings = [
-        ("kl_weight", isinstance(weight, Annealing), "a rising KL weight", "(`LinearAnnealing`)"),
-        ("free_bits", bits is not None, "free bits", "(`FreeBits`)"),
-        ("aggressive", aggressive is not None, "aggressive training of the encoders", "(`Aggressive`)"),
-    ]
-    honored = [setting for setting in settings if algorithm is None or setting[0] in algorithm.honors]
-    off = [f"{name} {how}" for _, is_on, name, how in honored if not is_on]
+    is_on = {"kl_weight": isinstance(weight, Annealing), "free_bits": bits is not None, "aggressive": bool(aggressive)}
+    honored = [setting for setting in SETTINGS if algorithm is None or setting in algorithm.honors]
+    off = [" ".join(SETTINGS[setting]) for setting in honored if not is_on[setting]]
     final = weight.end if isinstance(weight, Annealing) else weight
     if final is not None and final > 1.0:
         off.insert(0, f"a smaller KL weight than {final:.3g}")
-    on = [name for _, is_on, name, _ in honored if is_on]
+    on = [SETTINGS[setting][0] for setting in honored if is_on[setting]]
     if dropout is not None:
-        (on if dropout else off).append("word dropout in the decoder" + ("" if dropout else " (`word_dropout`)"))
+        (on if dropout else off).append(WORD_DROPOUT + ("" if dropout else " (`word_dropout`)"))
     return tuple(off), tuple(on)
 
 

@@ -9,6 +9,9 @@ from rme_tf.experiments.pages.verdict import GOOD, LIKELY, UNSURE, WEAK
 TEST = {"kl": 66.6, "active_units": 64, "bits_per_dimension": 3.1, "num_observations": 1000}
 MIXTURE = {"alpha_0": 0.5, "alpha_1": 0.5, "component_information": 0.69, "mixing_entropy": 0.693}
 REPORT = {"kl": 66.6, "mutual_information": 5.0, "reliance": 900.0, "active_units": 64, "num_observations": 1000}
+TEXT = {"perplexity_per_token": 30.0}
+RISING_WEIGHT, AGGRESSIVE = "a rising KL weight", "aggressive training of the encoders"
+DROPOUT = "word dropout in the decoder"
 RISING = [-9.0, -8.0, -7.5, -7.4, -7.4, -7.4]
 
 
@@ -80,6 +83,56 @@ def test_word_dropout_is_a_remedy_of_texts(test, advised):
     remedy = judged(record_of(**test), reliance=0.01)["Collapsed?"].remedy
     assert "free bits" in remedy
     assert ("word dropout" in remedy) == advised
+
+
+ALL_ON = {
+    "algorithm": {"name": "elbo", "kl_weight": {"name": "linear", "end": 1.0}, "free_bits": {"nats": 0.25}},
+    "decoder": {"name": "lstm", "word_dropout": 0.3},
+}
+FLAT = {"algorithm": "elbo", "annealing": "linear", "kl_weight": 1.0, "free_bits": 0.25, "word_dropout": 0.3}
+PLAIN = {"algorithm": {"name": "elbo", "kl_weight": {"name": None, "end": 1.0}, "free_bits": None, "aggressive": None}}
+
+
+@pytest.mark.parametrize(
+    ("config", "test", "expected"),
+    [
+        (ALL_ON, TEXT, f"Try {AGGRESSIVE}. Already on: {RISING_WEIGHT}, free bits and {DROPOUT}."),
+        (FLAT, TEXT, f"Try {AGGRESSIVE}. Already on: {RISING_WEIGHT}, free bits and {DROPOUT}."),
+        (PLAIN, TEXT, f"Try {RISING_WEIGHT}, free bits, {AGGRESSIVE} or {DROPOUT}."),
+        (PLAIN, {}, f"Try {RISING_WEIGHT}, free bits or {AGGRESSIVE}."),
+        ({"algorithm": {"name": "renyi", "kl_weight": {"name": None}}}, {}, f"Try {RISING_WEIGHT} or {AGGRESSIVE}."),
+        (
+            {**PLAIN, "binarization": "none"},
+            {},
+            f"Try {RISING_WEIGHT}, free bits, {AGGRESSIVE}, another network of the encoders or the decoder, another "
+            "likelihood or more epochs.",
+        ),
+    ],
+    ids=["all on", "flat", "text", "table", "refused", "images"],
+)
+def test_a_remedy_that_is_on_is_named_and_not_advised(config, test, expected):
+    record = record_of(**test)
+    record["config"] |= config
+    assert judged(record, reliance=0.01)["Collapsed?"].remedy == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"mixing": {"name": "uniform"}, "algorithm": {"name": "recursive_mixture", "warm_start_epochs": 3}}, (2, 3)),
+        ({"mixing": {"name": "learned"}, "algorithm": {"name": "recursive_mixture", "warm_start_epochs": 0}}, (0, 2)),
+        ({"mixing": "uniform", "algorithm": "subset_elbo", "warm_start_epochs": 0}, (1,)),
+        ({"mixing": "uniform", "algorithm": "recursive_mixture", "bound": "none", "warm_start_epochs": 0}, ()),
+    ],
+    ids=["uniform", "learned", "other", "none"],
+)
+def test_remedies_of_components_are_of_the_configuration(config, expected):
+    record = record_of(component_information=0.001)
+    record["config"] |= config
+    remedy = judged(record)["Components used?"].remedy
+    words = ("uniform weights", "`recursive_mixture`", "a larger `kl_bound`", "more noise")
+    assert tuple(index for index, word in enumerate(words) if word in remedy) == expected
+    assert remedy
 
 
 def test_components_are_not_used_if_the_decoder_ignores_z():

@@ -32,10 +32,6 @@ COPIES_OF_ARRAYS = (
 MOST_SEARCHED = 0.9  # share of the training observations, with less of which the evidence is weak
 MANY_COPIES = 0.1  # share of samples that are copies, above the share of test observations
 
-REMEDIES = "Try KL annealing, free bits, or aggressive training of the encoders."
-REMEDIES_OF_TEXT = "Try KL annealing, free bits, aggressive training of the encoders, or word dropout in the decoder."
-MIXTURE_REMEDIES = "Try uniform weights, a larger `kl_bound`, or more noise at the end of the warm start."
-
 MEASURE = "`rme report RUN` measures it; a run with `--diagnosed 1000` records it."
 
 QUESTION_CODES, QUESTION_MIXTURE = "Collapsed?", "Components used?"
@@ -77,17 +73,16 @@ def collapse(
     text = _measured(kl, information, reliance, total)
     if math.isfinite(active):
         text += f" {active:.0f} of {latent_dim} latent dimensions are active."
-    remedies = REMEDIES_OF_TEXT if "perplexity_per_token" in test else REMEDIES
     lowest = min(value for value in (kl, information) if math.isfinite(value))
     if lowest < MIN_KL or (active == 0 and components == 1):
         margin = MIN_KL / max(lowest, 1e-12) if lowest < MIN_KL else 1.0
-        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most), remedies)
+        return Verdict(QUESTION_CODES, "yes", BAD, text, threshold, certainty(margin, most=most))
     if reliance < MIN_RELIANCE:
-        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most, remedies)
+        return Verdict(QUESTION_CODES, "yes, z is ignored", BAD, text, threshold, most)
     if reliance < lowest_reliance(total):
         error = number(diagnosed, "reliance_standard_error")
         sure = reliance + ERRORS * (error if math.isfinite(error) else 0.0) < lowest_reliance(total)
-        return Verdict(QUESTION_CODES, "nearly", BAD, text, threshold, LIKELY if sure else WEAK, remedies)
+        return Verdict(QUESTION_CODES, "nearly", BAD, text, threshold, LIKELY if sure else WEAK)
     margin = min(value / MIN_KL for value in (kl, information, reliance) if math.isfinite(value))
     if components == 1 and active < FEW_UNITS * latent_dim:
         remedy = "A smaller `latent_dim` would do, or free bits."
@@ -142,7 +137,7 @@ def component_use(test: Mapping, components: int) -> Verdict:
     share = information / max(entropy, 1e-12)
     if share < EQUAL:
         how_sure = certainty(EQUAL / max(share, 1e-12) * 3.0)
-        return Verdict(QUESTION_MIXTURE, "no, they are equal", BAD, text, threshold, how_sure, MIXTURE_REMEDIES)
+        return Verdict(QUESTION_MIXTURE, "no, they are equal", BAD, text, threshold, how_sure)
     if share < SIMILAR:
         return Verdict(QUESTION_MIXTURE, "in part", UNSURE, text, threshold, LIKELY)
     return Verdict(QUESTION_MIXTURE, "yes", GOOD, text, threshold, SURE if share > 2.0 * SIMILAR else LIKELY)
@@ -176,11 +171,11 @@ def untested(verdict: Verdict) -> Verdict:
 
 
 def _broken_components(test: Mapping, usage: list[float], floor: float) -> tuple[str, str, str] | None:
-    """Returns a sentence, its certainty and a remedy for components without weight or far from the posterior."""
+    """Returns a sentence, its certainty and a remedy of its own for components without weight or far away."""
     unused = [m for m, weight in enumerate(usage) if weight < floor]
     if unused:
         margin = floor / max(max(usage[m] for m in unused), 1e-12)
-        return f"{_named(unused)} almost no weight.", certainty(3.0 * margin), MIXTURE_REMEDIES
+        return f"{_named(unused)} almost no weight.", certainty(3.0 * margin), ""
     bounds = [number(test, f"elbo_{m}") for m in range(len(usage))]
     best = max(bounds) if all(map(math.isfinite, bounds)) else math.nan
     left = [m for m, bound in enumerate(bounds) if best - bound > max(10.0, FAR * abs(best))]

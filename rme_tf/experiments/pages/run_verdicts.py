@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rme_tf.experiments.pages import data_verdicts, model_verdicts, training_verdicts
+from rme_tf.experiments.pages import data_verdicts, model_verdicts, remedies, training_verdicts
 from rme_tf.experiments.pages.neighbors import Neighbors
 from rme_tf.experiments.pages.verdict import BAD, GOOD, NONE, Verdict, number
 
@@ -59,8 +59,10 @@ def _on_codes(run: Judged) -> list[Verdict]:
     total = data_verdicts.nats_of_probabilities(run.record)
     collapse = model_verdicts.collapse(test, run.diagnosed, run.latent_dim, run.components, total)
     use = model_verdicts.component_use(test, run.components)
+    if use.tone == BAD and not use.remedy:
+        use = use._replace(remedy=remedies.components(run.record))
     if collapse.tone == BAD:
-        return [collapse, model_verdicts.unheard(use)]
+        return [collapse._replace(remedy=remedies.codes(run.record)), model_verdicts.unheard(use)]
     return [collapse, use if math.isfinite(number(run.diagnosed, "reliance")) else model_verdicts.untested(use)]
 
 
