@@ -183,7 +183,7 @@ def test_estimators_of_log_p_are_compared(run_here, tmp_path):
     assert names == ["ELBO", "importance weighting", *both]
     assert all(name in printed for name in names)
     assert record["config"]["chains"] == 2
-    assert run_here(*command).split() == printed[printed.index("| images") :].split()  # all batches are finished
+    assert run_here(*command).split() == printed[printed.index("| estimator") :].split()  # all batches are finished
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import rme_tf.experiments
+from rme_tf.experiments.runs import study_script
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES = {
@@ -24,11 +25,14 @@ STUDIES = {
 def folders_of(monkeypatch):
     """Returns the folders that a script passes on, without running it."""
     calls = []
-    for name in ("run_study", "run_comparison", "run_at_equal_time"):
-        monkeypatch.setattr(
-            rme_tf.experiments, name, lambda *args, **options: calls.append((options["out"], options["results"]))
-        )
-    monkeypatch.setattr(rme_tf.experiments, "show_study", lambda *args, **options: None)
+
+    def called(*args, **options):
+        calls.append((options["out"], options["results"]))
+
+    for module in (rme_tf.experiments, study_script):
+        for name in {"run_study", "run_comparison", "run_at_equal_time"} & set(dir(module)):
+            monkeypatch.setattr(module, name, called)
+        monkeypatch.setattr(module, "show_study", lambda *args, **options: None)
 
     def run(script, *flags):
         calls.clear()

@@ -15,8 +15,8 @@ from rme_tf.experiments.recipes.base import EVALUATION_SEED
 from rme_tf.experiments.recipes.run import Run
 
 OF_RECORD = ("config", "commit", "hardware", "data")  # of the run, in the record of the table
-OF_BOTH = ("images", "estimator", "log p(x)", "less importance weighting", "largest difference")
-COLUMNS = (*OF_BOTH, "acceptance", "effective chains", "BDMC's gap")
+OF_BOTH = ("estimator", "log p(x)", "less importance weighting", "largest difference")
+COLUMNS = (*OF_BOTH, "chains", "BDMC's gap")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,21 +65,18 @@ def compare_estimators(finished: Run) -> list[dict[str, str]]:
     check_counts(**{name: getattr(fields, name) for name in sorted(names)})
     if fields.record is not None:
         check_writable(pathlib.Path(fields.record).parent, "folder of record")
-    test = _Rows(finished, "test", finished.task.example[: fields.estimated])
+    test = _Rows(finished, finished.task.example[: fields.estimated])
     rows = [test.row("ELBO", test.weighted.elbo), test.row(test.name, test.weighted.log_likelihood)]
     for start, count in fields.starts.items():
         options = _annealing(fields, start, count)
         annealed = annealed_importance(finished.model, test.x, path=test.path("ais", start), **options)
-        more = {
-            "acceptance": f"{100.0 * annealed.acceptance.mean():.0f}%",
-            "effective chains": f"{annealed.effective_sample_size.mean():.1f} of {fields.chains}",
-        }
-        rows.append(test.row(f"AIS from the {start}, {count:,} temperatures", annealed.log_likelihood, **more))
+        chains = f"{_accepted(annealed)}, {annealed.effective_sample_size.mean():.1f} of {fields.chains} effective"
+        rows.append(test.row(f"AIS from the {start}, {count:,} temperatures", annealed.log_likelihood, chains=chains))
     for start, count in fields.starts.items():
         options = _annealing(fields, start, count)
         sandwich = bidirectional_bounds(finished.model, fields.estimated, path=test.path("bdmc", start), **options)
-        drawn = _Rows(finished, "from the model", sandwich.x)
-        more = {"acceptance": f"{100.0 * sandwich.acceptance.mean():.0f}%", "BDMC's gap": str(estimate(sandwich.gap))}
+        drawn = _Rows(finished, sandwich.x)
+        more = {"chains": _accepted(sandwich), "BDMC's gap": str(estimate(sandwich.gap))}
         rows.append(drawn.row(f"BDMC from the {start}, {count:,} temperatures", sandwich.lower, **more))
     print(f"\n{tabulate(rows, headers='keys', tablefmt='github')}")
     if fields.record is not None:
@@ -93,12 +90,17 @@ def _annealing(fields: EstimatorFields, start: str, count: int) -> dict:
     return {**sizes, "start": start, "seed": EVALUATION_SEED}
 
 
+def _accepted(annealed) -> str:
+    """Returns the share of accepted transitions in words."""
+    return f"{100.0 * annealed.acceptance.mean():.0f}% accepted"
+
+
 class _Rows:
     """Rows of a table for some images, with differences from importance weighting."""
 
-    def __init__(self, finished: Run, kind: str, x):
+    def __init__(self, finished: Run, x):
         fields: Any = finished.recipe
-        self.x, self.kind, self.name = x, kind, f"importance weighting, {fields.samples:,} samples"
+        self.x, self.name = x, f"importance weighting, {fields.samples:,} samples"
         self.out = pathlib.Path(finished.recipe.out)
         self.weighted = bounds(finished.model, x, num_samples=fields.samples, seed=EVALUATION_SEED)
 
@@ -110,5 +112,5 @@ class _Rows:
         """Returns the row of an estimator with values [N]."""
         difference = values - self.weighted.log_likelihood
         largest = f"{np.abs(difference).max():.2f} nats"
-        shown = (self.kind, estimator, str(estimate(values)), str(estimate(difference)), largest)
+        shown = (estimator, str(estimate(values)), str(estimate(difference)), largest)
         return {**dict.fromkeys(COLUMNS, ""), **dict(zip(OF_BOTH, shown, strict=True)), **more}
