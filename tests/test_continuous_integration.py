@@ -1,5 +1,6 @@
 """What the continuous integration and the Makefile run."""
 
+import collections
 import re
 import runpy
 import unittest.mock
@@ -58,3 +59,9 @@ def test_nightly_releases_replace_the_bounds_of_tensorflow_and_keras_alone():
 def test_each_nightly_release_is_installed():
     (packages,) = re.findall(r"^NIGHTLY \?= (.*)$", MAKEFILE, re.MULTILINE)
     assert set(packages.split()) == {"tf-nightly", "tf-keras-nightly", "keras-nightly", "tfp-nightly"}
+
+
+def test_every_module_of_the_tests_has_a_name_of_its_own():
+    """Pytest imports two files of one name as one module, and refuses the second."""
+    names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    assert not [name for name, count in names.items() if count > 1]

@@ -11,7 +11,7 @@ SHAPE, D = (2, 3, 1), 2
 PARTS = {"posterior": "diag_normal", "likelihood": "bernoulli", "num_components": 2}
 
 
-@keras.saving.register_keras_serializable("test_network_sizes")
+@keras.saving.register_keras_serializable("test_sizes_from_networks")
 class Network(keras.Model):
     """A subclassed model, whose shapes are unknown before its first call."""
 
