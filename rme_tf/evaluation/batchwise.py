@@ -9,6 +9,7 @@ from tqdm import tqdm
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.seeds import as_seed
+from rme_tf.evaluation import chunking
 from rme_tf.likelihoods.input_checks import batches, data_errors_as_value_errors
 
 
@@ -45,9 +46,6 @@ def parts_of(model, x, rows: int, seed=0, progress: str | None = None) -> Iterat
         batch: tensor. Shape [B, *event_shape].
         seed: stateless seed. Shape [2].
     """
-    seed, start = as_seed(seed), 0
-    for batch in tqdm(batches(x, rows), desc=progress, disable=progress is None, leave=False):
-        for first in range(0, len(batch), rows):
-            part = model.likelihood.cast(batch[first : first + rows])
-            yield part, seed + tf.constant([0, start + first], seed.dtype)
-        start += len(batch)
+    seed, shown = as_seed(seed), tqdm(batches(x, rows), desc=progress, disable=progress is None, leave=False)
+    for first, part in chunking.parts_of(shown, model.likelihood, rows):
+        yield part, seed + tf.constant([0, first], seed.dtype)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_count, check_counts, check_flag, require
+from rme_tf.evaluation import chunking
 from rme_tf.evaluation.finished_batches import FinishedBatches, digest, digest_of_weights
 from rme_tf.evaluation.gaps import summary as gap_summary
 from rme_tf.evaluation.gaps.balanced_bounds import terms_of
@@ -130,7 +131,8 @@ def inference_gaps(
     call = Call(rows_at_once(model, search, batch_size), num_samples, refined, seed, search)
     batches_done = FinishedBatches(path, _settings(model, call, known))
     with InnerCalls(), data_errors_as_value_errors():
-        _finish(model, _bar(_parts(model, x, call.rows), x, call.rows, progress), known, call, batches_done)
+        parts = chunking.parts_of(batches(x, call.rows), model.likelihood, call.rows)
+        _finish(model, _bar(parts, x, call.rows, progress), known, call, batches_done)
     return InferenceGaps(**batches_done.results())
 
 
@@ -173,15 +175,6 @@ def _gaps_of_batch(model, x, known, start: int, call: Call) -> InferenceGaps:
 
 
 # Data.
-
-
-def _parts(model, x, rows: int):
-    """Yields the index of the first observation of each part, and the part, at most `rows` observations."""
-    start = 0
-    for batch in batches(x, rows):
-        for index in range(0, len(batch), rows):
-            yield start + index, model.likelihood.cast(batch[index : index + rows])
-        start += len(batch)
 
 
 def _bar(parts, x, rows: int, progress: bool):
