@@ -15,7 +15,7 @@ from rme_tf.evaluation.annealing.joint_draws import check_can_be_drawn, joint_dr
 from rme_tf.evaluation.annealing.settings import Annealing
 from rme_tf.evaluation.finished_batches import FinishedBatches
 
-OF_DRAWS = 7  # folded into the seed of a batch; `annealed_chains` has the others
+OF_DRAWS = 7  # folded into the seed of a batch; `chains` has the others
 
 
 class BidirectionalBounds(NamedTuple):

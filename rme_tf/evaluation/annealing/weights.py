@@ -6,6 +6,7 @@ Letters: N observations, C chains.
 import math
 
 import numpy as np
+from scipy.special import logsumexp
 
 
 def log_mean(log_weights):
@@ -14,8 +15,7 @@ def log_mean(log_weights):
     Args:
         log_weights: log w_c. Shape [N, C].
     """
-    largest = np.max(log_weights, axis=-1)
-    return largest + np.log(np.mean(np.exp(log_weights - largest[:, np.newaxis]), axis=-1))
+    return logsumexp(log_weights, axis=-1) - math.log(log_weights.shape[-1])
 
 
 def log_mean_error(log_weights):
