@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from rme_tf.experiments.pages.final_numbers import IMPUTED
 from rme_tf.experiments.pages.verdict import BAD, GOOD, LIKELY, SURE, UNSURE, WEAK, Verdict, number
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.likelihoods import LIKELIHOODS
@@ -14,11 +15,7 @@ MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity is too l
 OF_PIECES = ("unigram", "bpe", "char", "integers")  # tokenizers without unknown words
 
 MANY_CELLS = 200  # hidden cells, with less of which a comparison of errors is weak evidence
-# Score of hidden cells -> name, constant.
-CONSTANTS = {
-    "rmse": ("the RMSE of numbers", "the column's mean"),
-    "wrong_levels": ("the share of wrong levels", "the most frequent level"),
-}
+COMPARED = {"rmse": "the RMSE of numbers", "wrong_levels": "the share of wrong levels"}  # scores of hidden cells
 
 QUESTION_CELLS = "Fills cells better than a constant?"
 QUESTION_SMOKE, QUESTION_NOISE, QUESTION_WORDS = "A smoke run:", "Better than uniform noise?", "Words known?"
@@ -94,11 +91,11 @@ def imputation(record: Mapping[str, Any]) -> Verdict | None:
     """
     scores = record.get("metrics", {}).get("test", {}).get("imputation", {})
     better, words = [], []
-    for key, (what, constant) in CONSTANTS.items():
+    for key, what in COMPARED.items():
         model, other = number(scores, f"{key}_of_model"), number(scores, f"{key}_of_constant")
         if math.isfinite(model) and math.isfinite(other):
             better.append(model < other)
-            words.append(f"{what} is {model:.2f} ({other:.2f} with {constant})")
+            words.append(f"{what} is {model:.2f} ({other:.2f} with {IMPUTED[key][-1]})")
     if not better:
         return None
     count = int(number(scores, "hidden_cells"))

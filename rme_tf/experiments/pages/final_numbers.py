@@ -36,8 +36,8 @@ DIAGNOSED = {
 
 # Score of hidden cells -> name, meaning, constant.
 IMPUTED = {
-    "rmse": ("RMSE of hidden cells", "numbers, in standard deviations", "by the column's mean"),
-    "wrong_levels": ("wrong levels of hidden cells", "share of levels", "by the most frequent level"),
+    "rmse": ("RMSE of hidden cells", "numbers, in standard deviations", "the column's mean"),
+    "wrong_levels": ("wrong levels of hidden cells", "share of levels", "the most frequent level"),
 }
 
 
@@ -111,8 +111,12 @@ def imputation_rows(scores: Mapping[str, Any]) -> list[Row]:
         scores: errors of the model and of constants, see `imputation_errors`.
     """
     return [
-        Row(name, f"{meaning}; {scores[f'{key}_of_constant']:.3f} {of}", (f"{scores[f'{key}_of_model']:.3f}", ""))
-        for key, (name, meaning, of) in IMPUTED.items()
+        Row(
+            name,
+            f"{meaning}; {scores[f'{key}_of_constant']:.3f} by {constant}",
+            (f"{scores[f'{key}_of_model']:.3f}", ""),
+        )
+        for key, (name, meaning, constant) in IMPUTED.items()
         if f"{key}_of_model" in scores
     ]
 
