@@ -8,10 +8,9 @@ import keras
 
 from rme_tf.experiments.commands.kinds import Kind, kind_of
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.reports.run_files import MODEL, check_finished
 from rme_tf.experiments.runs.run_folder import CONFIG, describes_run, read_config
 from rme_tf.models.vae import VAE
-
-MODEL = "model.keras"
 
 
 def recipe_of(run, *, data_dir: str | None = None, path: str | None = None) -> tuple[Kind, Recipe]:
@@ -41,10 +40,5 @@ def load_model(run) -> VAE:
     Raises:
         ValueError: if the run has not been finished.
     """
-    path = pathlib.Path(run) / MODEL
-    if not path.is_file():
-        raise ValueError(
-            f"Expected a finished run, with {MODEL}. Received: {run}, which was interrupted. "
-            f"To finish it: rme resume {run}"
-        )
-    return keras.saving.load_model(path, compile=False)
+    check_finished(run, MODEL)
+    return keras.saving.load_model(pathlib.Path(run) / MODEL, compile=False)

@@ -10,7 +10,15 @@ import keras
 from rme_tf.core.files import read_json
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.run import Run
-from rme_tf.experiments.reports.run_files import CONFIG, HISTORY, MODEL, RECORD, describes_run, read_config
+from rme_tf.experiments.reports.run_files import (
+    CONFIG,
+    HISTORY,
+    MODEL,
+    RECORD,
+    check_finished,
+    describes_run,
+    read_config,
+)
 
 
 class Files(NamedTuple):
@@ -35,11 +43,7 @@ def read_files(folder) -> Files:
     config = read_config(folder)
     if not describes_run(config):
         raise ValueError(f"Expected the folder of a run, with {CONFIG}. Received: {folder}.")
-    if not (folder / RECORD).is_file():
-        raise ValueError(
-            f"Expected a finished run, with {RECORD}. Received: {folder}, which was interrupted. "
-            f"To finish it: rme resume {folder}"
-        )
+    check_finished(folder)
     history = folder / HISTORY
     return Files(folder, config, read_json(folder / RECORD), read_json(history) if history.is_file() else {})
 

@@ -1,10 +1,11 @@
 """Records of finished runs, read from runs, folders and study files."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from rme_tf.core.files import read_json
 from rme_tf.experiments.reports.configuration import differences, field
+from rme_tf.experiments.reports.run_files import check_finished
 from rme_tf.experiments.reports.run_names import method_of
 from rme_tf.experiments.reports.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.reports.tables import Record
@@ -34,6 +35,11 @@ def token_differences(records: Iterable[Record]) -> list[str]:
             value = field(record, name) if value is None else value
             if value is not None:
                 values[name][value] = None
+    return _in_words(values)
+
+
+def _in_words(values: Mapping[str, Collection]) -> list[str]:
+    """Returns the fields with several values, in words."""
     return [f"{name} {' and '.join(map(str, several))}" for name, several in values.items() if len(several) > 1]
 
 
@@ -92,7 +98,7 @@ def load_records(paths: Iterable) -> list[Record]:
 def _of_one_comparison(records: list[Record]) -> list[Record]:
     """Returns each record once, checked to be comparable with the others: see `load_records`."""
     values = {name: list(dict.fromkeys(field(record, name) for record in records)) for name in DATA}
-    if different := [f"{name} {' and '.join(map(str, several))}" for name, several in values.items() if several[1:]]:
+    if different := _in_words(values):
         raise ValueError(
             f"Expected records on one data set. Received records of {'; '.join(different)}. "
             "A page of runs on different data: rme report RUN RUN."
@@ -115,10 +121,6 @@ def _of_one_comparison(records: list[Record]) -> list[Record]:
 
 
 def _record_of_run(path: pathlib.Path) -> Record:
-    if not (path / "metrics.json").exists():
-        raise ValueError(
-            f"Expected a finished run, with metrics.json. Received: {path}, which was interrupted. "
-            f"To finish it: rme resume {path}"
-        )
+    check_finished(path)
     history = read_json(path / "checkpoints" / "history.json")
     return {"method": method_of(path.name), **read_json(path / "metrics.json"), "history": history}

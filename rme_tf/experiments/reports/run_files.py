@@ -20,6 +20,23 @@ def describes_run(values) -> bool:
     return isinstance(values, dict) and values.keys() >= FIELDS
 
 
+def check_finished(run, name: str = RECORD) -> None:
+    """Checks that a run has a file of its end.
+
+    Args:
+        run: directory of the run.
+        name: name of the file.
+
+    Raises:
+        ValueError: if the file is missing.
+    """
+    if not (pathlib.Path(run) / name).is_file():
+        raise ValueError(
+            f"Expected a finished run, with {name}. Received: {run}, which was interrupted. "
+            f"To finish it: rme resume {run}"
+        )
+
+
 def read_config(out: pathlib.Path):
     """Returns the value in a run's config.yaml, or None.
 
