@@ -29,7 +29,11 @@ LAYERS = [
     {"benchmark", "experiments", "sklearn"},
     {"__init__"},
 ]
-LAYERS_OF_EXPERIMENTS = [{"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}, {"commands"}, {"__init__"}]
+LAYERS_OF_EXPERIMENTS = [
+    *({"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}),
+    {"commands", "studies"},
+    {"__init__"},
+]
 # Modules that need arrays alone, and would serve other models as well.
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
 # Packages that few calls need: imported there. (Keras imports most of them, where they are installed.)

@@ -1,7 +1,7 @@
 """Recipes, the runs of them, and reports on their records.
 
 `recipes` configure runs, `runs` execute them, one or many, `pages` show a run as HTML, and `reports` render tables,
-figures and documents from the records; `cli` parses the command line.
+figures and documents from the records; `studies` measure trained models; `cli` parses the command line.
 """
 
 from rme_tf.experiments.cli import parse
@@ -27,6 +27,9 @@ from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
 from rme_tf.experiments.runs.study_fields import EqualTimeFields, StudyFields
 from rme_tf.experiments.runs.study_script import run_methods
 from rme_tf.experiments.runs.time_limits import deadline_in
+from rme_tf.experiments.studies.instrumented import run_instrumented
+from rme_tf.experiments.studies.instruments import measure
+from rme_tf.experiments.studies.measurement import InstrumentFields, Measurement
 
 __all__ = [
     "EqualTimeFields",
@@ -35,6 +38,8 @@ __all__ = [
     "HE_2019_DOCUMENTS",
     "IMAGE_RECIPES",
     "ImageRecipe",
+    "InstrumentFields",
+    "Measurement",
     "Part",
     "Recipe",
     "Run",
@@ -50,11 +55,13 @@ __all__ = [
     "load_records",
     "load_study",
     "main",
+    "measure",
     "method_recipes",
     "parse",
     "run",
     "run_at_equal_time",
     "run_comparison",
+    "run_instrumented",
     "run_methods",
     "run_study",
     "setting_name",

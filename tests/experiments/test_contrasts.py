@@ -59,27 +59,33 @@ def test_a_word_that_is_no_contrast_is_refused(word):
         read_contrasts(["rme3:vae", word])
 
 
-def test_a_document_has_the_contrasts_before_their_records_and_the_figure_after(records, tmp_path, monkeypatch):
+def rendered_around(marks, records, tmp_path, monkeypatch):
+    """A page with marks on the study `some`, rendered before its records and after; the figure of the latter exists."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(documents, "DOCUMENTS", ("docs/some.md",))
     page = tmp_path / "docs" / "some.md"
     page.parent.mkdir()
-    page.write_text("<!-- contrasts: some rme3:vae rme3:iaf -->\n<!-- end of results -->\n", encoding="utf-8")
+    page.write_text("".join(f"<!-- {mark} -->\n<!-- end of results -->\n" for mark in marks), encoding="utf-8")
     documents.main()
     planned = page.read_text(encoding="utf-8")
-    assert planned.count("not recorded yet") == 2
     for record in records:
         name = f"{record['method']}-seed{record['config']['seed']}.json"
         write_json(tmp_path / documents.RESULTS / "some" / name, record)
     documents.main()
     rendered = page.read_text(encoding="utf-8")
-    assert "not recorded" not in rendered
-    assert "rme3 less iaf" in rendered
     (link,) = re.findall(r"!\[.*\]\((.*)\)", rendered)
     assert (page.parent / link).stat().st_size > 5_000
     documents.main()
     assert page.read_text(encoding="utf-8") == rendered
     assert documents.csv_files(rendered) == {}
+    return planned, rendered
+
+
+def test_a_document_has_the_contrasts_before_their_records_and_the_figure_after(records, tmp_path, monkeypatch):
+    planned, rendered = rendered_around(["contrasts: some rme3:vae rme3:iaf"], records, tmp_path, monkeypatch)
+    assert planned.count("not recorded yet") == 2
+    assert "not recorded" not in rendered
+    assert "rme3 less iaf" in rendered
 
 
 def test_the_page_has_the_contrasts_of_the_recipe():

@@ -11,8 +11,9 @@ from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.core.registry import lookup
+from rme_tf.experiments.reports.columns import values_of
 from rme_tf.experiments.reports.configuration import field
-from rme_tf.experiments.reports.paired_comparison import holm, numbers, observations, values_by_seed, values_of
+from rme_tf.experiments.reports.paired_comparison import holm, numbers, observations, values_by_seed
 from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
 
 Contrast = tuple[str, str]  # a method, and the method that is subtracted
@@ -39,7 +40,7 @@ def differences_of(records: Sequence[Record], contrast: Contrast, quantity: str)
     Args:
         records: records of the runs.
         contrast: names of the two methods.
-        quantity: column of a comparison, in `paired_comparison.COLUMNS`.
+        quantity: column of a comparison, in `columns.QUANTITIES`.
 
     Raises:
         ValueError: for a method without a record.

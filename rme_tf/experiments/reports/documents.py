@@ -13,13 +13,14 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from rme_tf.core.registry import lookup
-from rme_tf.experiments.reports.contrasts import contrast_text, draw_contrasts, name_of, read_contrasts
+from rme_tf.experiments.reports.contrasts import Contrast, contrast_text, draw_contrasts, name_of, read_contrasts
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.imputation_tables import imputation_page_tables, imputation_rows
 from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
 from rme_tf.experiments.reports.study_files import SUFFIX
+from rme_tf.experiments.reports.study_tables import OF, difference_text, draw_differences, method_text, read_quantities
 from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_rows, summary_rows
 
 DOCUMENTS = (
@@ -40,12 +41,13 @@ RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations): (?P<study>\S+)"
-    r"(?P<reference>( (?!-->)\S+)*) -->\n)"
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations|study|differences): "
+    r"(?P<study>\S+)(?P<reference>( (?!-->)\S+)*) -->\n)"
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
-WITHOUT_CSV = ("benchmark", "contrasts")
+CONTRASTED = ("contrasts", "differences")
+WITHOUT_CSV = ("benchmark", "study", *CONTRASTED)
 FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
 
 
@@ -58,7 +60,9 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
     holds the log-probabilities of hidden pixels, with such differences. These are shown in tables of at most six
     columns, with a link to the CSV of all columns, which `csv_files` returns; benchmarks have no CSV.
     `<!-- contrasts: STUDY METHOD:METHOD ... --> ...` holds paired differences and their figure, or the contrasts alone
-    before the study has records.
+    before the study has records. Of a study with instruments, `<!-- study: STUDY QUANTITY; QUANTITY --> ...` holds
+    quantities of its methods, see `columns.QUANTITIES`, and
+    `<!-- differences: STUDY METHOD:METHOD ... of QUANTITY; QUANTITY --> ...` contrasts in them, and their figure.
 
     Args:
         text: text of the document.
@@ -71,7 +75,9 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
         path = study_path(match["study"], results)
         if match["kind"] == "benchmark":
             rendered = _benchmark(path)
-        elif match["kind"] == "contrasts":
+        elif match["kind"] == "study":
+            rendered = _methods(path, match)
+        elif match["kind"] in CONTRASTED:
             rendered = _contrasts(path, match, document)
         else:
             link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
@@ -120,15 +126,28 @@ def _benchmark(path: pathlib.Path) -> str:
     return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
 
 
+def _methods(path: pathlib.Path, match: re.Match) -> str:
+    """Returns the table of a study's methods, or a sentence before there are records."""
+    quantities = read_quantities(match["reference"].strip())
+    return method_text(load_records([path]), quantities) if path.exists() else "Not measured yet."
+
+
 def _contrasts(path: pathlib.Path, match: re.Match, document) -> str:
     """Returns the tables of contrasts and the link to their figure, or the contrasts before there are records."""
-    contrasts = read_contrasts(match["reference"].split())
+    contrasts, quantities = _contrasts_of(match)
     if not path.exists():
         planned = [{"contrast": name_of(contrast), "difference": "not recorded yet"} for contrast in contrasts]
         return tabulate(planned, headers="keys", tablefmt="github")
     link = pathlib.Path(os.path.relpath(_figure_of(match), pathlib.Path(document).parent)).as_posix()
-    text = contrast_text(load_records([path]), contrasts)
+    records = load_records([path])
+    text = difference_text(records, contrasts, quantities) if quantities else contrast_text(records, contrasts)
     return f"{text}\n\n![Differences under each seed, and means ± 2 standard errors]({link})"
+
+
+def _contrasts_of(match: re.Match) -> tuple[list[Contrast], list[str]]:
+    """Returns the contrasts of a block, and their quantities; the kind `contrasts` has none."""
+    contrasts, _, quantities = match["reference"].strip().partition(f" {OF} ")
+    return read_contrasts(contrasts.split()), read_quantities(quantities)
 
 
 def _figure_of(match: re.Match) -> pathlib.Path:
@@ -140,8 +159,13 @@ def _draw_contrasts(text: str) -> None:
     """Draws the figures of the contrasts in a document that have records."""
     for match in BLOCK.finditer(text):
         path = study_path(match["study"])
-        if match["kind"] == "contrasts" and path.exists():
-            draw_contrasts(load_records([path]), read_contrasts(match["reference"].split()), _figure_of(match))
+        if match["kind"] not in CONTRASTED or not path.exists():
+            continue
+        records, (contrasts, quantities) = load_records([path]), _contrasts_of(match)
+        if quantities:
+            draw_differences(records, contrasts, quantities, _figure_of(match))
+        else:
+            draw_contrasts(records, contrasts, _figure_of(match))
 
 
 def _rows_and_tables(match: re.Match, path: pathlib.Path) -> tuple[list[dict], tuple[PageTable, ...]]:

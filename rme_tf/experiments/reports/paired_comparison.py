@@ -4,14 +4,15 @@ import csv
 import math
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
 from tabulate import tabulate
 
 from rme_tf import plots
+from rme_tf.experiments.reports.columns import COLUMNS, COST, values_of
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.growth import components_trained
 from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
@@ -19,60 +20,6 @@ from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
 LEVEL = 0.05  # of all tests of a table together
 SPLITS = ("test", "train")
 WHOLE = "of the process, all that it held"  # kind of the peak memory in older records
-
-
-class Column(NamedTuple):
-    """A quantity in a record, None where not recorded."""
-
-    read: Callable[[Record], float | None]
-    decimals: int  # shown in tables
-
-
-def _at(*path: str) -> Callable[[Record], float | None]:
-    """Returns the function that reads a number of a record."""
-
-    def read(record):
-        place: Any = record
-        for name in path:
-            place = (place or {}).get(name)
-        return place
-
-    return read
-
-
-def _component_elbo(record: Record) -> float | None:
-    """Returns mean_x sum_m alpha_m ELBO(q_m) = ELBO(Q) - I(m; z|x), of the test set and in nats."""
-    elbo, information = (record["metrics"]["test"].get(name) for name in ("elbo", "component_information"))
-    return None if elbo is None or information is None else elbo - information
-
-
-QUALITY: dict[str, Column] = {
-    "test log p(x)": Column(_at("metrics", "test", "log_likelihood"), 2),
-    "train log p(x)": Column(_at("metrics", "train", "log_likelihood"), 2),
-    "test bits/dim": Column(_at("metrics", "test", "bits_per_dimension"), 4),
-    "train bits/dim": Column(_at("metrics", "train", "bits_per_dimension"), 4),
-    "test ELBO": Column(_at("metrics", "test", "elbo"), 2),
-    "components' ELBO": Column(_component_elbo, 2),
-    "KL": Column(_at("metrics", "test", "kl"), 2),
-    "I(m; z given x)": Column(_at("metrics", "test", "component_information"), 2),
-    "H(alpha)": Column(_at("metrics", "test", "mixing_entropy"), 2),
-    "active units": Column(_at("metrics", "test", "active_units"), 1),
-}
-COST: dict[str, Column] = {
-    "epochs": Column(lambda record: len(record["history"]["seconds"]), 0),
-    "training s": Column(_at("seconds", "training"), 0),
-    "inference ms/128": Column(_at("inference_milliseconds_per_batch_of_128"), 1),
-    "inference parameters": Column(_at("metrics", "inference_parameters"), 0),
-    "generative parameters": Column(_at("metrics", "generative_parameters"), 0),
-    "peak MiB": Column(_at("peak_memory_mib"), 0),
-}
-COLUMNS = {**QUALITY, **COST}
-
-
-def values_of(records: Sequence[Record], column: str) -> np.ndarray:
-    """Returns a column's value in each record, NaN where not recorded."""
-    numbers = [COLUMNS[column].read(record) for record in records]
-    return np.array([math.nan if number is None else number for number in numbers], float)
 
 
 def values_by_seed(records: Sequence[Record], column: str) -> dict[str, dict[int, float]]:

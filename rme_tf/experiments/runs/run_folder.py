@@ -34,13 +34,14 @@ _FILES = re.compile(
     | tensorboard/(train|validation|samples)/events\.out\.tfevents\.[^/]+ | (mlflow|wandb)_run\.json(\.partial)?
     | tensorboard/codes/((codes|labels)\.tsv | sprite\.png | projector_config\.pbtxt)
     | samples/((grid|\d+)\.png|samples\.csv|sentences\.txt) | encode\.(onnx|tflite)
+    | instruments/(gaps|decoder|components|proposal|modes)_(test|train)\.npz(\.partial)?
     | {_FIGURES} | sentences\.txt | results/[^/]+\.json(\.partial)?
     | saved_model/((saved_model|fingerprint)\.pb | variables/variables\.{_SHARD} | assets\.extra/tokenizer\.model)""",
     re.VERBOSE,
 )
 _FOLDERS = re.compile(
     r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation|samples|codes))? | results | samples
-    | saved_model(/(variables|assets|assets\.extra))?""",
+    | instruments | saved_model(/(variables|assets|assets\.extra))?""",
     re.VERBOSE,
 )
 _NAMED = 5  # foreign files named in a message

@@ -1,0 +1,3 @@
+"""Studies of trained models by instruments, which follow the runs."""
+
+__all__: list[str] = []
