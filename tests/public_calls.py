@@ -17,6 +17,7 @@ from rme_tf.evaluation import (
     inference_gaps,
     posterior_shape,
     proposal_quality,
+    sampled_modes,
 )
 from rme_tf.evaluation.likelihood_bounds import inference_milliseconds, posterior_moments, summarize
 from rme_tf.refinements import elbo_gradient
@@ -26,6 +27,7 @@ X = np.random.default_rng(0).integers(0, 2, (ROWS, PIXELS)).astype("float32")
 Z = np.random.default_rng(0).normal(size=(ROWS, D)).astype("float32")
 SAMPLES = {"num_samples": 2, "progress": False}
 CHAINS = {"num_temperatures": 1, "num_chains": 1, "num_leapfrog_steps": 1, "progress": False}
+DRAWN = {"num_temperatures": 1, "num_chains": 2, "steps": 10, "progress": False}
 QUICK = LocalSearch(steps=1, rounds=2, starts=1, num_samples=1)
 
 
@@ -66,6 +68,7 @@ WALKED = {
     "proposal_quality": lambda model, x: proposal_quality(model, x, num_samples=25, progress=False),
     "posterior_shape": lambda model, x: posterior_shape(model, x, num=10, progress=False),
     "find_modes": lambda model, x: find_modes(model, x, num_starts=4, steps=10, progress=False),
+    "sampled_modes": lambda model, x: sampled_modes(model, x, batch_size=2, **DRAWN),
     "component_distances": lambda model, x: component_distances(model, x, num_samples=2),
     "decoder_report": lambda model, x: decoder_report(model, x, num_samples=2, progress=False),
 }

@@ -37,3 +37,12 @@ def short(value: float) -> str:
     if value == 0.0 or abs(value) >= 0.095:
         return f"{value:.2f}"
     return f"{value:.2g}"
+
+
+def percent(share: float) -> str:
+    """Returns a share as a percentage with few digits, "0.67%".
+
+    Args:
+        share: number from 0 to 1.
+    """
+    return f"{100.0 * share:.2g}%" if share < 0.995 else f"{100.0 * share:.0f}%"

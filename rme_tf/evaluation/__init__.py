@@ -22,7 +22,14 @@ from rme_tf.evaluation.likelihood_bounds import (
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
-from rme_tf.evaluation.modes import FoundModes, PosteriorShape, find_modes, posterior_shape
+from rme_tf.evaluation.modes import (
+    FoundModes,
+    PosteriorShape,
+    SampledModes,
+    find_modes,
+    posterior_shape,
+    sampled_modes,
+)
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
     "PosteriorShape",
     "Probe",
     "ProposalQuality",
+    "SampledModes",
     "annealed_importance",
     "bidirectional_bounds",
     "bits_per_dimension",
@@ -59,5 +67,6 @@ __all__ = [
     "perplexity",
     "posterior_shape",
     "proposal_quality",
+    "sampled_modes",
     "summarize",
 ]

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,24 @@ class FinishedBatches:
         """
         received = f"{self.path}, with {len(self)} batches"
         require(len(self) <= num_batches, "path", f"have results for these {num_batches} batches", received, REMEDY)
+
+    def unfinished(self, parts: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        """Yields the batches without results, which are to be added in turn.
+
+        Args:
+            parts: all batches, each with the number of its first observation.
+
+        Raises:
+            ValueError: if the results are of other observations.
+        """
+        num_batches = 0
+        for index, (first, part) in enumerate(parts):
+            num_batches = index + 1
+            if index < len(self):
+                self.check(index, part)
+            else:
+                yield first, part
+        self.check_end(num_batches)
 
     def add(self, observations, **results) -> None:
         """Keeps the results of the next batch, and writes the file.

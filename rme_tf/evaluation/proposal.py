@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from rme_tf import objectives
-from rme_tf.core.estimates import short, with_error
+from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.validation import check_count, check_counts
 from rme_tf.evaluation import chunking, densities
 from rme_tf.evaluation.batchwise import batchwise
@@ -50,11 +50,11 @@ class ProposalQuality(NamedTuple):
         mean = with_error(float(sizes.mean()), standard_error(sizes))
         lines = [
             f"{total} observations, {self.num_samples} draws from Q for each; ± is one standard error.",
-            f"Effective sample size: {mean} draws, {100.0 * sizes.mean() / self.num_samples:.2g}% of the draws; the "
+            f"Effective sample size: {mean} draws, {percent(sizes.mean() / self.num_samples)} of the draws; the "
             f"smallest is {short(float(sizes.min()))}.",
             f"Pareto k-hat: below {FINITE_VARIANCE} for {good} observations (good: weights of finite variance), below "
             f"{MOST_USABLE} for {usable} more (usable), and above for {total - good - usable}, "
-            f"{100.0 * self.share_unreliable:.2g}% of them.",
+            f"{percent(self.share_unreliable)} of them.",
         ]
         if self.share_unreliable > 0.0:
             lines.append("Importance-weighted estimates of observations above are not to be trusted.")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rme_tf.core.estimates import short, with_error
+from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.evaluation import Estimate
 
 
@@ -52,3 +52,10 @@ def test_an_estimate_prints_its_error_and_unit():
     assert repr(known) == "Estimate(-23.62 ± 0.24 nats)"
     assert str(alone) == "-23.62 nats (standard error unknown)"
     assert known == (-23.621334, 0.241287)  # the fields have all digits
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0%"), (0.0067, "0.67%"), (0.667, "67%"), (0.994, "99%"), (0.996, "100%"), (1.0, "100%")]
+)
+def test_a_percentage_is_never_in_powers_of_ten(share, text):
+    assert percent(share) == text

@@ -32,7 +32,7 @@ from rme_tf.priors import PRIORS
 
 EVALUATIONS = (
     "annealing.importance collapse components decoders gaps.decomposition imputation likelihood_bounds modes.search "
-    "modes.posterior_modes proposal"
+    "modes.posterior_modes modes.sampling proposal"
 )
 # Name -> why it does not check.
 NOT_GATED = {

@@ -21,6 +21,7 @@ ENDS = {
     "posterior_moments": r"`x\.take\(number of batches\)`",
     "proposal_quality": r"`x\.take\(number of batches\)`",
     "posterior_shape": r"`x\.take\(number of batches\)`",
+    "sampled_modes": r"`x\.take\(number of batches\)`",
     "find_modes": r"`x\.take\(number of batches\)`",
     "component_distances": r"`x\.take\(number of batches\)`",
     "decoder_report": r"`x\.take\(number of batches\)`",

@@ -8,6 +8,7 @@ import pytest
 
 import rme_tf
 from rme_tf.evaluation import FoundModes, find_modes, posterior_shape
+from rme_tf.evaluation.modes import ascents as mode_ascents
 from rme_tf.evaluation.modes import search as mode_search
 from rme_tf.likelihoods import Normal
 from test_oracles import GENERAL, dense, encoder_of, exact_posterior, linear_model, observations, raw_scale
@@ -78,7 +79,7 @@ def test_a_linear_model_has_one_mode_with_the_curvature_of_its_covariance():
 
 def test_ends_of_one_maximum_are_one_and_the_highest_stands_for_them():
     ends = np.array([[0.0, 0.0], [3.0, 0.0], [0.01, 0.0], [3.0, 0.02], [9.0, 9.0]])
-    chosen, nearest = mode_search._distinct(ends, np.array([-2.0, -1.0, -1.9, -1.1, -5.0]))
+    chosen, nearest = mode_ascents._distinct(ends, np.array([-2.0, -1.0, -1.9, -1.1, -5.0]))
     np.testing.assert_array_equal(chosen, [1, 2, 4])
     np.testing.assert_array_equal(nearest, [1, 0, 1, 0, 2])
 

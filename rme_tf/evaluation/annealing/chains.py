@@ -52,10 +52,10 @@ class Chains:
         """Returns log step sizes [B, S] from a pilot run."""
         shape, first_step = [NUM_FIRST, len(self.x)], FIRST_STEP * self.model.latent_dim**-0.25
         z, first = self._start(PILOT_CHAINS, OF_PILOT_START), np.full(shape, math.log(first_step), np.float32)
-        at_start = self._run(z, np.zeros(NUM_FIRST + 1), first, OF_FIRST, rate=PILOT_RATE)[1].log_steps[:, -1]
+        at_start = self._run(z, np.zeros(NUM_FIRST + 1), first, OF_FIRST, rate=PILOT_RATE)[2].log_steps[:, -1]
         count = self.settings.num_pilot_temperatures
         betas, table = inverse_temperatures(self.settings.schedule, count), np.tile(at_start, [count, 1])
-        return self._run(z, betas, table, OF_PILOT, rate=PILOT_RATE)[1].log_steps
+        return self._run(z, betas, table, OF_PILOT, rate=PILOT_RATE)[2].log_steps
 
     def forward(self, log_steps) -> tuple[np.ndarray, Steps]:
         """Returns log weights and `Steps` of chains to the posterior.
@@ -64,6 +64,19 @@ class Chains:
             log_steps: log step sizes of the stages. Shape [B, S].
 
         Returns:
+            log_weights: Shape [B, C].
+            steps: step sizes and acceptance.
+        """
+        return self.draws(log_steps)[1:]
+
+    def draws(self, log_steps) -> tuple[np.ndarray, np.ndarray, Steps]:
+        """Returns weighted draws from p(z|x), the ends of the chains of `forward`.
+
+        Args:
+            log_steps: log step sizes of the stages. Shape [B, S].
+
+        Returns:
+            codes: Shape [B, C, D].
             log_weights: Shape [B, C].
             steps: step sizes and acceptance.
         """
@@ -94,14 +107,18 @@ class Chains:
             self._run(tf.tile(z[tf.newaxis], [size, 1, 1]), betas, table, OF_REVERSE, group)
             for group, size in enumerate(sizes)
         ]
-        log_inverses, steps = self._joined(runs, sizes)
+        _, log_inverses, steps = self._joined(runs, sizes)
         return -log_inverses, steps
 
-    def _joined(self, runs, sizes) -> tuple[np.ndarray, Steps]:
-        """Returns the log sums [B, C] of all groups of chains, and the `Steps`."""
-        log_weights, steps = zip(*runs, strict=True)
+    def _joined(self, runs, sizes) -> tuple[np.ndarray, np.ndarray, Steps]:
+        """Returns the last codes [B, C, D] and the log sums [B, C] of all groups of chains, and the `Steps`."""
+        codes, log_weights, steps = zip(*runs, strict=True)
         acceptance = np.average([step.acceptance for step in steps], axis=0, weights=sizes)
-        return np.concatenate(log_weights).T, Steps(steps[0].log_steps, acceptance)
+        return (
+            np.concatenate(codes).transpose(1, 0, 2),
+            np.concatenate(log_weights).T,
+            Steps(steps[0].log_steps, acceptance),
+        )
 
     def _groups(self) -> list[int]:
         """Returns the numbers of chains that run at a time."""
@@ -117,8 +134,8 @@ class Chains:
     def _seed(self, key: int, group: int):
         return tf.random.fold_in(tf.random.fold_in(self.seed, key), group)
 
-    def _run(self, z, betas, table, key: int, group: int = 0, rate: float = 0.0) -> tuple[np.ndarray, Steps]:
-        """Returns log sums [C, B] of `anneal` over all stages, and the `Steps`."""
+    def _run(self, z, betas, table, key: int, group: int = 0, rate: float = 0.0) -> tuple:
+        """Returns the last codes [C, B, D] and log sums [C, B] of `anneal` over all stages, and the `Steps`."""
         spec = tf.TensorSpec
         signature = (
             self.model.likelihood.spec(),
@@ -141,7 +158,8 @@ class Chains:
             log_weights.append(log_weight.numpy())
             parts.append([step.numpy() for step in steps])
             self.progress(len(chosen))
-        return np.sum(log_weights, axis=0), Steps(*(np.stack(column, axis=-1) for column in zip(*parts, strict=True)))
+        steps = Steps(*(np.stack(column, axis=-1) for column in zip(*parts, strict=True)))
+        return np.asarray(z), np.sum(log_weights, axis=0), steps
 
 
 def interpolated(log_steps, num_temperatures: int) -> np.ndarray:

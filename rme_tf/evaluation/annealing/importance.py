@@ -91,17 +91,12 @@ def _anneal(model, x, settings: Annealing, batches_done: FinishedBatches, progre
     """Computes the batches that are not done."""
     rows = settings.rows(model)
     count = None if isinstance(x, tf.data.Dataset) else math.ceil(len(x) / rows)
-    num_parts = 0
     with data_errors_as_value_errors(), settings.bar(count, len(batches_done), progress) as bar:
-        for index, (first, part) in enumerate(chunking.parts_of(batches(x, rows), model.likelihood, rows)):
-            num_parts = index + 1
-            if index < len(batches_done):
-                batches_done.check(index, part)
-                continue
+        parts = chunking.parts_of(batches(x, rows), model.likelihood, rows)
+        for first, part in batches_done.unfinished(parts):
             chains = Chains(model, part, settings, first, bar.update)
             log_weights, steps = chains.forward(chains.tune())
             batches_done.add(part, log_weights=log_weights, **steps.entries())
-    batches_done.check_end(num_parts)
 
 
 def _estimates(log_weights, acceptance, step_size) -> AnnealedImportance:

@@ -132,7 +132,8 @@ def inference_gaps(
     batches_done = FinishedBatches(path, _settings(model, call, known))
     with InnerCalls(), data_errors_as_value_errors():
         parts = chunking.parts_of(batches(x, call.rows), model.likelihood, call.rows)
-        _finish(model, _bar(parts, x, call.rows, progress), known, call, batches_done)
+        for start, part in batches_done.unfinished(_bar(parts, x, call.rows, progress)):
+            batches_done.add(part, **_gaps_of_batch(model, part, known, start, call)._asdict())
     return InferenceGaps(**batches_done.results())
 
 
@@ -144,18 +145,6 @@ class Call(NamedTuple):
     refined: bool  # whether q is after refinement
     seed: int
     search: LocalSearch
-
-
-def _finish(model, parts, known, call: Call, batches_done: FinishedBatches) -> None:
-    """Computes the batches that are not done."""
-    num_parts = 0
-    for index, (start, part) in enumerate(parts):
-        num_parts = index + 1
-        if index < len(batches_done):
-            batches_done.check(index, part)
-        else:
-            batches_done.add(part, **_gaps_of_batch(model, part, known, start, call)._asdict())
-    batches_done.check_end(num_parts)
 
 
 def _gaps_of_batch(model, x, known, start: int, call: Call) -> InferenceGaps:

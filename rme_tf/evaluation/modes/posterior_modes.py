@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rme_tf.core.estimates import short, with_error
+from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_count, check_number, require
 from rme_tf.evaluation.batchwise import parts_of
@@ -76,9 +76,7 @@ def posterior_shape(
     x = checked_whole(x, model.likelihood)
     check_count("num", num, 10)
     check_count("batch_size", batch_size)
-    check_number("least_mass", least_mass, least=0.0, below=1.0)
-    check_number("least_depth", least_depth, least=0.0)
-    check_number("covered_share", covered_share, above=0.0)
+    check_choices(least_mass, least_depth, covered_share)
     parts = []
     bar = tqdm(desc="Grids", disable=not progress, leave=False)
     with bar, InnerCalls(), data_errors_as_value_errors():
@@ -89,7 +87,23 @@ def posterior_shape(
                 basins = basins_of(grid.log_joint, least_depth=least_depth, drop=DROP, steps=steps)
                 parts.append(_shape_of(grid, basins, least_mass))
                 bar.update()
-    return _joined(parts, covered_share)
+    modes, masses, masses_of_q, log_evidence, largest = zip(*parts, strict=True)
+    counts, mass, q_mass, covered = joined(masses, masses_of_q, covered_share)
+    of_mass = mass, q_mass, covered
+    return PosteriorShape(counts, padded_rows(modes, np.nan), *of_mass, np.array(log_evidence), np.array(largest))
+
+
+def check_choices(least_mass, least_depth, covered_share) -> None:
+    """Raises ValueError if a choice of a mode is out of range.
+
+    Args:
+        least_mass: least share of a mode in p(z|x).
+        least_depth: least depth of the pass between two modes, in nats.
+        covered_share: least share of the mass of a covered mode.
+    """
+    check_number("least_mass", least_mass, least=0.0, below=1.0)
+    check_number("least_depth", least_depth, least=0.0)
+    check_number("covered_share", covered_share, above=0.0)
 
 
 def modes_in_words(shape) -> list[str]:
@@ -102,7 +116,7 @@ def modes_in_words(shape) -> list[str]:
     lines = [
         f"{len(counts)} observations; ± is one standard error.",
         f"Modes of the true posterior: {with_error(float(counts.mean()), standard_error(counts))}; "
-        f"{int(several.sum())} observations, {100.0 * several.mean():.2g}%, have several, at most {int(counts.max())}.",
+        f"{int(several.sum())} observations, {percent(several.mean())}, have several, at most {int(counts.max())}.",
     ]
     if several.any():
         complete = several & (shape.covered.sum(axis=1) == counts)
@@ -154,10 +168,21 @@ def _shape_of(grid: GridDensities, basins: Basins, least_mass: float) -> tuple:
         for values in (cells, np.exp(grid.log_mixture) * grid.area)
     )
     modes = np.stack([grid.grid_x[basins.peaks[:, 1]], grid.grid_y[basins.peaks[:, 0]]], axis=-1)
-    order = np.argsort(-mass, kind="stable")
-    heavy = order[mass[order] >= least_mass]
-    heavy = order[:1] if len(heavy) == 0 else heavy
+    heavy = heaviest(mass, least_mass)
     return modes[heavy], mass[heavy], q_mass[heavy], grid.log_evidence, cells.max()
+
+
+def heaviest(mass, least_mass: float) -> np.ndarray:
+    """Returns the indices of modes with enough mass, the heaviest first.
+
+    The heaviest mode is always among them.
+
+    Args:
+        mass: share of each mode. Shape [K].
+        least_mass: least share of a mode.
+    """
+    order = np.argsort(-mass, kind="stable")
+    return order[: max(1, int(np.sum(mass >= least_mass)))]
 
 
 def padded_rows(values, fill) -> np.ndarray:
@@ -174,11 +199,20 @@ def padded_rows(values, fill) -> np.ndarray:
     return result
 
 
-def _joined(parts: list[tuple], covered_share: float) -> PosteriorShape:
-    modes, masses, masses_of_q, log_evidence, largest = zip(*parts, strict=True)
+def joined(masses, masses_of_q, covered_share: float) -> tuple:
+    """Returns the masses of several observations, and which modes Q covers.
+
+    Args:
+        masses: masses of the modes of each observation. Shape [K_n].
+        masses_of_q: masses of Q in their basins. Shape [K_n].
+        covered_share: least mass of Q for a covered mode, as a share of the mode's mass.
+
+    Returns:
+        counts: numbers of modes. Shape [N].
+        mass: Shape [N, K].
+        q_mass: Shape [N, K].
+        covered: Shape [N, K].
+    """
     counts = np.array([len(part) for part in masses])
     mass, q_mass = padded_rows(masses, 0.0), padded_rows(masses_of_q, 0.0)
-    covered = (q_mass >= covered_share * mass) & (mass > 0.0)
-    return PosteriorShape(
-        counts, padded_rows(modes, np.nan), mass, q_mass, covered, np.array(log_evidence), np.array(largest)
-    )
+    return counts, mass, q_mass, (q_mass >= covered_share * mass) & (mass > 0.0)
