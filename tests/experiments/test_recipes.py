@@ -173,6 +173,20 @@ def test_the_study_of_hidden_pixels_scores_imputations(run_here, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    ("name", "methods", "instrument"), [("weights", ["rme_bounded", "me_learned_cold"], "approximation gap")]
+)
+def test_a_study_on_digits_measures_what_it_runs(run_here, tmp_path, name, methods, instrument):
+    small = ["--encoder.units", "8", "--decoder.units", "8", "--importance-samples", "4", "--optimizer", "sgd"]
+    printed = run_here(f"{name}.py", "--smoke", *small, "--seeds", "1", "--methods", *methods)
+    (results,) = (tmp_path / "runs" / "results").iterdir()
+    assert {path.stem for path in results.iterdir()} == {f"{method}-seed0" for method in methods}
+    for word in (*methods, "test ELBO", instrument):
+        assert word in printed
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_estimators_of_log_p_are_compared(run_here, tmp_path):
     small = ["--dataset", "digits", "--encoder.units", "8", "--decoder.units", "8", "--optimizer", "sgd"]
     command = ["log_likelihoods.py", "--smoke", *small, "--record", "records/table.json"]

@@ -29,6 +29,7 @@ SCRIPTS = {
     "missing": "missing",
     "mnist": "mnist_study",
     "pixelcnn": "pixelcnn",
+    "weights": "weights",
 }
 
 

@@ -18,6 +18,7 @@ STUDIES = {
     "mnist_study": ("runs/mnist_study_d20", "runs/results/mnist_study_d20"),
     "pixelcnn": ("runs/pixelcnn", "runs/results/pixelcnn"),
     "table": ("runs/table_mnist_d20", "runs/results/table_mnist_d20"),
+    "weights": ("runs/weights_digits", "runs/results/weights_digits"),
 }
 
 
@@ -30,7 +31,7 @@ def folders_of(monkeypatch):
         calls.append((options["out"], options["results"]))
 
     for module in (rme_tf.experiments, study_script):
-        for name in {"run_study", "run_comparison", "run_at_equal_time"} & set(dir(module)):
+        for name in {"run_study", "run_comparison", "run_at_equal_time", "run_instrumented"} & set(dir(module)):
             monkeypatch.setattr(module, name, called)
         monkeypatch.setattr(module, "show_study", lambda *args, **options: None)
 

@@ -36,6 +36,7 @@ DOCUMENTS = (
     "docs/results/mnist.md",
     "docs/results/mnist_study.md",
     "docs/results/photographs.md",
+    "docs/studies/weights.md",
 )
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
