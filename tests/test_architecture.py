@@ -31,7 +31,7 @@ LAYERS = [
 ]
 LAYERS_OF_EXPERIMENTS = [
     *({"parts"}, {"cli"}, {"reports"}, {"recipes"}, {"pages"}, {"runs"}),
-    {"commands", "studies"},
+    {"commands", "comparisons", "studies"},
     {"__init__"},
 ]
 # Modules that need arrays alone, and would serve other models as well.

@@ -5,6 +5,7 @@ figures and documents from the records; `studies` measure trained models; `cli` 
 """
 
 from rme_tf.experiments.cli import parse
+from rme_tf.experiments.comparisons import Design, run_design
 from rme_tf.experiments.pages import write_report
 from rme_tf.experiments.parts import Part, with_fields
 from rme_tf.experiments.recipes.base import Recipe
@@ -24,7 +25,7 @@ from rme_tf.experiments.runs.methods import method_recipes, setting_name
 from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
 from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
-from rme_tf.experiments.runs.study_fields import EqualTimeFields, StudyFields
+from rme_tf.experiments.runs.study_fields import ComparisonFields, EqualTimeFields, StudyFields
 from rme_tf.experiments.runs.study_script import run_methods
 from rme_tf.experiments.runs.time_limits import deadline_in
 from rme_tf.experiments.studies.instrumented import run_instrumented
@@ -32,6 +33,8 @@ from rme_tf.experiments.studies.instruments import measure
 from rme_tf.experiments.studies.measurement import InstrumentFields, Measurement
 
 __all__ = [
+    "ComparisonFields",
+    "Design",
     "EqualTimeFields",
     "EstimatorFields",
     "HE_2019",
@@ -61,6 +64,7 @@ __all__ = [
     "run",
     "run_at_equal_time",
     "run_comparison",
+    "run_design",
     "run_instrumented",
     "run_methods",
     "run_study",

@@ -47,7 +47,7 @@ def test_every_former_name_is_found_under_its_present_one(tmp_path):
 def test_a_study_resumes_the_directory_of_a_former_name(former, tmp_path, monkeypatch):
     ran = []
 
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         ran.append(recipe.out)
         return Run(recipe, None, recorded(recipe), {"elbo": [1.0]}, None)
 

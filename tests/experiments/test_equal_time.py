@@ -8,7 +8,7 @@ import pytest
 import rme_tf
 from rme_tf.core.files import read_json, write_json
 from rme_tf.experiments import ImageRecipe, Run, method_recipes, run_at_equal_time
-from rme_tf.experiments.runs import equal_time, step_costs, study, worker_processes
+from rme_tf.experiments.runs import budget_plan, step_costs, study, worker_processes
 from small_recipes import image_recipe
 from test_recipes import AT_ONCE, run_here  # noqa: F401  a fixture
 from test_study import recorded
@@ -23,7 +23,7 @@ def ran(monkeypatch):
     """Replaces training and measurement; the recipes that ran, after the plan was written."""
     recipes, measured = [], []
 
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         print("an epoch")
         assert measured
         recipes.append(recipe)
@@ -37,7 +37,7 @@ def ran(monkeypatch):
 
     monkeypatch.setattr(study, "run", run)
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
-    monkeypatch.setattr(equal_time, "_measured", measure)
+    monkeypatch.setattr(budget_plan, "_measured", measure)
     monkeypatch.setattr(study, "run_apart", in_this_process)
     return recipes
 
@@ -112,7 +112,7 @@ def test_costs_are_relative_to_the_first_method(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_recipe_runs_from_the_measurement_to_the_contrasts(run_here, tmp_path, monkeypatch):  # noqa: F811
-    for module in (equal_time, study):
+    for module in (budget_plan, study):
         monkeypatch.setattr(module, "run_apart", in_this_process)
     words = "--smoke --dataset digits --methods vae,rme5_one --seeds 1 --mlp-units 4 --steps 50 --importance-samples 4"
     printed = run_here("equal_time.py", *words.split(), *AT_ONCE)

@@ -11,6 +11,7 @@ from built import kind_of
 from rme_tf.core.files import read_json, write_json
 from rme_tf.experiments import ImageRecipe, load_study, method_recipes, run_study, with_fields
 from rme_tf.experiments.reports.tables import by_method
+from rme_tf.experiments.reports.trial_tables import trial_name
 from rme_tf.experiments.runs import study as study_module
 from rme_tf.experiments.runs.former_methods import FORMER, spelling_of
 from rme_tf.experiments.runs.methods import METHODS
@@ -23,6 +24,7 @@ STUDIES = [
     if not path.stem.startswith(("benchmark", "photos", "quickstart"))  # whose names are those of models
 ]
 SCRIPTS = {
+    "comparison": "comparison",
     "captions": "collapse",
     "equal": "equal_time",
     "gaussian": "gaussian",
@@ -37,7 +39,16 @@ SCRIPTS = {
 def methods_of(study):
     """Methods of the script that made a study."""
     script = SCRIPTS.get(study.partition("_")[0])
-    return runpy.run_path(str(ROOT / "recipes" / f"{script}.py"))["METHODS"] if script else METHODS
+    if script is None:
+        return METHODS
+    module = runpy.run_path(str(ROOT / "recipes" / f"{script}.py"))
+    return methods_in(module["DESIGN"]) if "DESIGN" in module else module["METHODS"]
+
+
+def methods_in(design):
+    """Methods and trials of a design, without hyperparameters."""
+    trials = {trial_name(family, i): design.families[family] for family in design.families for i in range(8)}
+    return {name: design.fields(name) for name in design.methods} | trials
 
 
 def base_of(records):
@@ -83,7 +94,7 @@ def test_other_names_have_no_present_spelling(name):
 
 
 def test_a_study_finds_the_record_of_a_former_name(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(study_module, "run", lambda *args: pytest.fail("the run is recorded"))
+    monkeypatch.setattr(study_module, "run", lambda *args, **options: pytest.fail("the run is recorded"))
     path = ROOT / "recipes" / "results" / "table_mnist_d20_mlp_train20000.jsonl"
     (former, *_) = [record for record in load_study(path) if record["method"] == "rme_c500_m5"]
     seed = former["config"]["seed"]

@@ -202,7 +202,7 @@ def policy_put_back():
 def test_the_dtype_policy_is_the_run_s_own_and_not_that_of_the_process(tmp_path, monkeypatch, fails):
     seen = []
 
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         seen.append(keras.config.dtype_policy().name)
         if fails:
             raise KeyboardInterrupt

@@ -27,7 +27,7 @@ def ran(monkeypatch):
     """Puts a stand-in in the place of the training; the recipes it was given, on a clear session each."""
     recipes, cleared = [], []
 
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         recipes.append(recipe)
         assert cleared.pop()
         return Run(recipe, None, recorded(recipe), {"elbo": [1.0]}, None)
@@ -70,7 +70,7 @@ def test_a_study_ends_with_its_table_and_of_sentences_with_their_diagnostics(ran
     monkeypatch.setattr(
         rme_tf.experiments.runs.study,
         "run",
-        lambda recipe, callbacks: Run(recipe, None, recorded(recipe), history, None),
+        lambda recipe, callbacks, page: Run(recipe, None, recorded(recipe), history, None),
     )
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
     study(tmp_path, seeds=3)
@@ -125,7 +125,7 @@ def test_the_record_of_another_configuration_is_refused(ran, tmp_path):
 
 
 def test_a_study_cut_short_goes_on(ran, tmp_path, monkeypatch):
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         if len(ran) == 1:
             raise KeyboardInterrupt
         ran.append(recipe)
@@ -157,7 +157,7 @@ def test_a_study_of_no_time_begins_no_run_and_says_what_is_left(ran, tmp_path, c
 
 
 def test_a_deadline_that_finds_a_run_in_training_leaves_no_record_of_it(ran, tmp_path, monkeypatch, capsys):
-    def late(recipe, callbacks):
+    def late(recipe, callbacks, page):
         assert callbacks[0].end == 1e9
         if recipe.components == 3:
             raise OutOfTime
@@ -181,7 +181,7 @@ def test_the_time_that_is_left_counts_evaluation_and_refinement_too():
 def compared(ran, monkeypatch):
     """The stand-in, with what a comparison asks of a record."""
 
-    def run(recipe, callbacks):
+    def run(recipe, callbacks, page=True):
         ran.append(recipe)
         record = recorded(recipe)
         record["metrics"]["test"]["log_likelihood"] += recipe.components

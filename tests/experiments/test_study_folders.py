@@ -11,6 +11,7 @@ from rme_tf.experiments.runs import study_script
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES = {
+    "comparison": ("runs/comparison", "runs/results/comparison"),
     "collapse": ("runs/collapse", "runs/results/collapse"),
     "equal_time": ("runs/equal_time", "runs/results/equal_time"),
     "gaussian": ("runs/gaussian_d10", "runs/results/gaussian_d10"),
@@ -34,6 +35,7 @@ def folders_of(monkeypatch):
         for name in {"run_study", "run_comparison", "run_at_equal_time", "run_instrumented"} & set(dir(module)):
             monkeypatch.setattr(module, name, called)
         monkeypatch.setattr(module, "show_study", lambda *args, **options: None)
+    monkeypatch.setattr(rme_tf.experiments, "run_design", lambda design, kind, study: called(**study.folders()))
 
     def run(script, *flags):
         calls.clear()
@@ -67,4 +69,5 @@ def test_each_of_several_studies_has_a_folder_in_out(script, folders_of):
 
 def test_every_study_of_the_scripts_is_tried():
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "recipes").glob("*.py")}
-    assert {name for name, text in texts.items() if "StudyFields" in text or "EqualTimeFields" in text} == set(STUDIES)
+    kinds = ("StudyFields", "EqualTimeFields", "ComparisonFields")
+    assert {name for name, text in texts.items() if any(kind in text for kind in kinds)} == set(STUDIES)

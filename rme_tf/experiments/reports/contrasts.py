@@ -34,6 +34,12 @@ def read_contrasts(words: Iterable[str]) -> list[Contrast]:
     return [(method, reference) for method, reference in pairs]
 
 
+def recorded_contrasts(records: Sequence[Record], contrasts: Iterable[Contrast]) -> list[Contrast]:
+    """Returns the contrasts of methods that all have records."""
+    methods = by_method(records).keys()
+    return [contrast for contrast in contrasts if methods >= set(contrast)]
+
+
 def differences_of(records: Sequence[Record], contrast: Contrast, quantity: str) -> np.ndarray:
     """Returns the differences of a contrast under the common seeds.
 

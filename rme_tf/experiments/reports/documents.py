@@ -15,17 +15,21 @@ from tabulate import tabulate
 from rme_tf.core.registry import lookup
 from rme_tf.experiments.reports.contrasts import Contrast, contrast_text, draw_contrasts, name_of, read_contrasts
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
+from rme_tf.experiments.reports.image_values import load_values
 from rme_tf.experiments.reports.imputation_tables import imputation_page_tables, imputation_rows
 from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
+from rme_tf.experiments.reports.planned_contrasts import planned_text
 from rme_tf.experiments.reports.records import load_records, load_study
 from rme_tf.experiments.reports.study_files import SUFFIX
 from rme_tf.experiments.reports.study_tables import OF, difference_text, draw_differences, method_text, read_quantities
 from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_rows, summary_rows
+from rme_tf.experiments.reports.trial_tables import trial_table
 
 DOCUMENTS = (
     "docs/benchmark.md",
     "docs/collapse.md",
+    "docs/comparison.md",
     "docs/diagnostics.md",
     "docs/gaussian.md",
     "docs/gpu.md",
@@ -42,13 +46,13 @@ RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations|study|differences): "
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations|study|differences|trials): "
     r"(?P<study>\S+)(?P<reference>( (?!-->)\S+)*) -->\n)"
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
 CONTRASTED = ("contrasts", "differences")
-WITHOUT_CSV = ("benchmark", "study", *CONTRASTED)
+WITHOUT_CSV = ("benchmark", "study", "trials", *CONTRASTED)
 FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
 
 
@@ -61,8 +65,9 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
     holds the log-probabilities of hidden pixels, with such differences. These are shown in tables of at most six
     columns, with a link to the CSV of all columns, which `csv_files` returns; benchmarks have no CSV.
     `<!-- contrasts: STUDY METHOD:METHOD ... --> ...` holds paired differences and their figure, or the contrasts alone
-    before the study has records. Of a study with instruments, `<!-- study: STUDY QUANTITY; QUANTITY --> ...` holds
-    quantities of its methods, see `columns.QUANTITIES`, and
+    before the study has records; a study with values of each image (`image_values`) has errors over images, too.
+    `<!-- trials: STUDY --> ...` holds the hyperparameters that were chosen. Of a study with instruments,
+    `<!-- study: STUDY QUANTITY; QUANTITY --> ...` holds quantities of its methods, see `columns.QUANTITIES`, and
     `<!-- differences: STUDY METHOD:METHOD ... of QUANTITY; QUANTITY --> ...` contrasts in them, and their figure.
 
     Args:
@@ -80,6 +85,8 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
             rendered = _methods(path, match)
         elif match["kind"] in CONTRASTED:
             rendered = _contrasts(path, match, document)
+        elif match["kind"] == "trials":
+            rendered = trial_table(load_study(path)) if path.exists() else "Not measured yet."
         else:
             link = os.path.relpath(TABLES / f"{match['study']}.csv", pathlib.Path(document).parent)
             rows, tables = _rows_and_tables(match, path)
@@ -140,8 +147,11 @@ def _contrasts(path: pathlib.Path, match: re.Match, document) -> str:
         planned = [{"contrast": name_of(contrast), "difference": "not recorded yet"} for contrast in contrasts]
         return tabulate(planned, headers="keys", tablefmt="github")
     link = pathlib.Path(os.path.relpath(_figure_of(match), pathlib.Path(document).parent)).as_posix()
-    records = load_records([path])
-    text = difference_text(records, contrasts, quantities) if quantities else contrast_text(records, contrasts)
+    records, images = load_records([path]), load_values(path)
+    if quantities:
+        text = difference_text(records, contrasts, quantities)
+    else:
+        text = contrast_text(records, contrasts) if images is None else planned_text(records, images, contrasts)
     return f"{text}\n\n![Differences under each seed, and means ± 2 standard errors]({link})"
 
 

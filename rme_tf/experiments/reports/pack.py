@@ -4,7 +4,7 @@
     python -m rme_tf.experiments.reports.pack recipes/results/table_mnist_d20.jsonl runs/results/table_mnist_d20
 
 Studies write a record (JSON) a run, from which they resume; the JSON-lines file is the one to commit. The second
-command restores the folder, for a study that gets more methods or seeds.
+command restores the folder, for a study that gets more methods or seeds. Values of each test image go with them.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import pathlib
 from rme_tf.core.files import write_json
 from rme_tf.experiments.cli import Positional, parse, refusals
 from rme_tf.experiments.reports.configuration import field
+from rme_tf.experiments.reports.image_values import copy_values
 from rme_tf.experiments.reports.records import load_study
 from rme_tf.experiments.reports.run_names import file_name
 from rme_tf.experiments.reports.study_files import SUFFIX, write_study_file
@@ -52,6 +53,7 @@ def convert(source, target) -> None:
     records = load_study(source)
     if target.suffix == SUFFIX:
         write_study_file(target, records)
+        copy_values(source, target)
         return
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"Expected a new or an empty folder for the records. Received: {target}.")
@@ -61,6 +63,7 @@ def convert(source, target) -> None:
         raise ValueError(f"Expected one record for each method and seed. Received several of {', '.join(repeated)}.")
     for name, record in zip(names, records, strict=True):
         write_json(target / name, record)
+    copy_values(source, target)
 
 
 def _name(record: Record) -> str:

@@ -52,15 +52,20 @@ def paired_differences(records: Sequence[Record], reference: str, column="test l
     return {method: (differences[method], corrected[method]) for method in differences}
 
 
-def holm(p_values: dict[str, float]) -> dict[str, float]:
+def holm(p_values: dict[str, float], tests: int | None = None) -> dict[str, float]:
     """Returns the p-values corrected by Holm's step-down procedure (1979).
 
-    NaN stays NaN, and is not counted as a test.
+    NaN stays NaN.
+
+    Args:
+        p_values: p-values by the name of the test.
+        tests: number of tests that were planned; None for the number of p-values that are not NaN.
     """
     known = sorted((p, name) for name, p in p_values.items() if math.isfinite(p))
+    tests = len(known) if tests is None else tests
     corrected, largest = dict(p_values), 0.0
     for rank, (p, name) in enumerate(known):
-        largest = max(largest, min(1.0, p * (len(known) - rank)))
+        largest = max(largest, min(1.0, p * (tests - rank)))
         corrected[name] = largest
     return corrected
 

@@ -222,7 +222,7 @@ def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
     return {name: estimate.mean, f"{name}_standard_error": estimate.standard_error}
 
 
-def run(recipe: Recipe, callbacks=()) -> Run:
+def run(recipe: Recipe, callbacks=(), *, page: bool = True) -> Run:
     """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
     The directory gets `config.yaml`, `checkpoints/` with `history.json`, `model.keras`, `metrics.json`, the bounds of
@@ -234,6 +234,7 @@ def run(recipe: Recipe, callbacks=()) -> Run:
     Args:
         recipe: recipe to run.
         callbacks: further callbacks of `fit`, which are called after an epoch has been saved.
+        page: whether `report.html` is written at the end of training; `rme report` writes it later.
 
     Raises:
         ValueError: if the recipe is invalid, its epochs end within its warm start or before its polish, the data set is
@@ -248,12 +249,12 @@ def run(recipe: Recipe, callbacks=()) -> Run:
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
         with deterministic_operations(not recipe.jit_compile):  # which Keras would turn off
-            return _run(recipe, callbacks)
+            return _run(recipe, callbacks, page)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _run(recipe: Recipe, callbacks) -> Run:
+def _run(recipe: Recipe, callbacks, page: bool) -> Run:
     """Runs a resolved recipe under the current dtype policy."""
     task = recipe.load()
     if not (pathlib.Path(recipe.out) / "metrics.json").exists():
@@ -287,6 +288,7 @@ def _run(recipe: Recipe, callbacks) -> Run:
     model.save(out / "model.keras")
     write_json(out / "metrics.json", record)
     finished = Run(recipe, model, read_json(out / "metrics.json"), history, task)
-    print_line("Writing the page of the run ...")
-    write_page(finished)
+    if page:
+        print_line("Writing the page of the run ...")
+        write_page(finished)
     return finished

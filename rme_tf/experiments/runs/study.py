@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from rme_tf.core.files import check_writable, read_json
 from rme_tf.core.registry import lookup
-from rme_tf.core.validation import check_counts
+from rme_tf.core.validation import check_count, check_counts
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.recipes.run import Run
@@ -41,6 +41,8 @@ def run_study(
     results: str,
     deadline: float = math.inf,
     processes: int = 1,
+    first_seed: int = 0,
+    pages: bool = True,
 ) -> list[pathlib.Path]:
     """Runs every method with the seeds 0, 1, ..., and prints a table.
 
@@ -57,6 +59,8 @@ def run_study(
             stops at the end of its epoch, to be resumed later.
         processes: number of runs at a time, each in a process on a core of its own with a log in `out`; 1 for runs in
             this process, on all cores.
+        first_seed: first one of the seeds.
+        pages: whether each run has its `report.html`.
 
     Returns:
         paths: paths of the existing records.
@@ -66,19 +70,28 @@ def run_study(
             to another configuration, the record of another method belongs to other data, or a directory cannot be
             written.
     """
-    return list(_finished(methods, seeds, out, results, deadline, processes))
+    return list(_finished(methods, seeds, out, results, deadline, processes, first_seed, pages))
 
 
 def _finished(
-    methods: Mapping[str, Recipe], seeds: int, out: str, results: str, deadline: float = math.inf, processes: int = 1
+    methods: Mapping[str, Recipe],
+    seeds: int,
+    out: str,
+    results: str,
+    deadline: float = math.inf,
+    processes: int = 1,
+    first_seed: int = 0,
+    pages: bool = True,
 ) -> dict[pathlib.Path, str]:
     """Runs a study, see `run_study`, and returns the methods by the paths of the existing records."""
     check_counts(seeds=seeds, processes=processes)
+    check_count("first_seed", first_seed, 0)
     check_growth(methods)
     check_file_names(methods)
     for name, folder in (("out", out), ("results", results)):
         check_writable(folder, name)
-    cells = as_recorded(_cells(methods, seeds, pathlib.Path(out), pathlib.Path(results)), pathlib.Path(results))
+    cells = _cells(methods, range(first_seed, first_seed + seeds), pathlib.Path(out), pathlib.Path(results))
+    cells = as_recorded(cells, pathlib.Path(results))
     missing = {path: cell for path, cell in cells.items() if not path.exists() or cell[1].overwrite}
     begun = as_begun({path: recipe for path, (_, recipe) in missing.items()}, pathlib.Path(out))
     missing = {path: (method, begun[path]) for path, (method, _) in missing.items()}
@@ -89,9 +102,9 @@ def _finished(
     for path in set(pathlib.Path(results).glob("*.json")) - cells.keys():
         _check_same_data(list(methods.values()), path)
     if processes > 1:
-        _run_apart(missing, deadline, processes)
+        _run_apart(missing, deadline, processes, pages)
     else:
-        _run_missing(missing, deadline)
+        _run_missing(missing, deadline, pages)
     paths = {path: method for path, (method, _) in cells.items() if path.exists()}
     records = [{**read_json(path), "method": paths[path]} for path in sorted(paths)]
     if len(paths) < len(cells):
@@ -163,14 +176,14 @@ def show_study(methods: Mapping[str, Recipe], *, out: str) -> None:
 def _cells(methods, seeds, out, results) -> dict[pathlib.Path, tuple[str, Recipe]]:
     """Returns the method and the recipe of every run, by the path of its record, in the order of running."""
     cells = {}
-    for seed in range(seeds):  # seeds outside, methods inside: an interrupted study is still a comparison
+    for seed in seeds:  # seeds outside, methods inside: an interrupted study is still a comparison
         for method, recipe in methods.items():
             name = file_name(method, seed)
             cells[results / f"{name}.json"] = method, dataclasses.replace(recipe, seed=seed, out=str(out / name))
     return cells
 
 
-def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float) -> None:
+def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float, pages: bool) -> None:
     """Runs cells and writes their records until the deadline, with a progress bar."""
     costs = {path: _cost(recipe) for path, (_, recipe) in missing.items()}
     total = sum(cost.epochs * cost.epoch + cost.evaluation for cost in costs.values())
@@ -182,7 +195,7 @@ def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: f
             keras.utils.clear_session()
             progress = Progress(bar, costs[path].epochs, costs[path].epoch)
             try:
-                finished = run(recipe, [Deadline(deadline), progress])
+                finished = run(recipe, [Deadline(deadline), progress], page=pages)
             except OutOfTime:
                 return
             write_record(path, method, finished)
@@ -190,22 +203,24 @@ def _run_missing(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: f
             bar.update(costs[path].evaluation)
 
 
-def _run_apart(missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float, processes: int) -> None:
+def _run_apart(
+    missing: Mapping[pathlib.Path, tuple[str, Recipe]], deadline: float, processes: int, pages: bool
+) -> None:
     """Runs cells in several processes, with a progress bar."""
-    calls = {path: (method, recipe, path, deadline) for path, (method, recipe) in missing.items()}
+    calls = {path: (method, recipe, path, deadline, pages) for path, (method, recipe) in missing.items()}
     with tqdm(total=len(calls), unit="run", desc="study") as bar:
         for path in run_apart(_run_cell, calls, processes):
             bar.set_postfix_str(path.stem)
             bar.update()
 
 
-def _run_cell(method: str, recipe: Recipe, path: pathlib.Path, deadline: float) -> None:
+def _run_cell(method: str, recipe: Recipe, path: pathlib.Path, deadline: float, pages: bool) -> None:
     """Runs a cell and writes its record, unless the deadline comes first; prints into a log."""
     folder = pathlib.Path(recipe.out)
     if time.monotonic() < deadline:
         keras.utils.clear_session()
         with logged(folder.parent / f"{folder.name}.log"), contextlib.suppress(OutOfTime):
-            write_record(path, method, run(recipe, [Deadline(deadline)]))
+            write_record(path, method, run(recipe, [Deadline(deadline)], page=pages))
 
 
 class Cost(NamedTuple):

@@ -62,3 +62,14 @@ class EqualTimeFields(StudyFields):
     def budget(self) -> dict[str, Any]:
         """Arguments of `run_at_equal_time`."""
         return {**{name: getattr(self, name) for name in ("steps", "seeds", "processes")}, **self.folders()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ComparisonFields(EqualTimeFields):
+    """Fields of a comparison whose hyperparameters are chosen by trials.
+
+    Args:
+        trial_steps: training steps of a trial of the first method; the other methods have its time.
+    """
+
+    trial_steps: int = 10_000

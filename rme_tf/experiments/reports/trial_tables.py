@@ -1,0 +1,77 @@
+"""Trials of hyperparameters: the best ones, and their table."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from rme_tf.experiments.reports.configuration import fields
+from rme_tf.experiments.reports.tables import Record
+
+# Columns of the table, by the last names of the fields that trials set.
+COLUMNS = {
+    "optimizer.learning_rate": "learning rate",
+    "algorithm.kl_weight.name": "KL weight",
+    "algorithm.kl_bound": "C",
+    "algorithm.warm_start_epochs": "warm start",
+}
+
+
+def trial_name(family: str, index: int) -> str:
+    """Returns the name of a trial, such as "vae_trial0"."""
+    return f"{family}_trial{index}"
+
+
+def split_trial(name: str) -> tuple[str, int]:
+    """Returns the family and the number of a trial.
+
+    Raises:
+        ValueError: for another name.
+    """
+    match = re.fullmatch(r"(.+)_trial(\d+)", name)
+    if match is None:
+        raise ValueError(f"Expected the name of a trial, such as vae_trial0. Received: {name!r}.")
+    return match[1], int(match[2])
+
+
+def validation_elbo(record: Record) -> float:
+    """Returns the last validation ELBO in nats, -inf for NaN."""
+    value = record["history"]["val_elbo"][-1]
+    return value if value is not None and math.isfinite(value) else -math.inf
+
+
+def best_trials(records: Sequence[Record]) -> dict[str, int]:
+    """Returns the trial of the largest validation ELBO, by family."""
+    best: dict[str, tuple[float, int]] = {}
+    for record in records:
+        family, index = split_trial(record["method"])
+        best[family] = max(best.get(family, (-math.inf, index)), (validation_elbo(record), index))
+    return {family: index for family, (_, index) in best.items()}
+
+
+def trial_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Returns the rows of the table of trials.
+
+    A row has the best trial of a family, and the range of all.
+    """
+    rows = []
+    for family, index in best_trials(records).items():
+        group = [record for record in records if split_trial(record["method"])[0] == family]
+        values = [validation_elbo(record) for record in group]
+        best = next(record for record in group if record["method"] == trial_name(family, index))
+        config = {".".join(path): value for path, value in fields(best["config"])}
+        mixture = config["components"] > 1
+        shown = {title: config.get(name) for name, title in COLUMNS.items()}
+        shown["warm start"] = shown["warm start"] if mixture else None
+        shown["KL weight"] = shown["KL weight"] or "constant"
+        text = {title: "" if value is None else str(value) for title, value in shown.items()}
+        elbos = f"{max(values):.2f} ({len(values)} trials from {min(values):.2f})"
+        rows.append({"family": family, **text, "validation ELBO": elbos})
+    return rows
+
+
+def trial_table(records: Sequence[Record]) -> str:
+    """Returns the table of trials in Markdown."""
+    return tabulate(trial_rows(records), headers="keys", tablefmt="github", disable_numparse=True)
