@@ -28,6 +28,7 @@ from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
 from rme_tf.experiments.runs.study_fields import ComparisonFields, EqualTimeFields, StudyFields
 from rme_tf.experiments.runs.study_script import run_methods
 from rme_tf.experiments.runs.time_limits import deadline_in
+from rme_tf.experiments.studies.digits import DigitsStudy, run_instrumented_methods
 from rme_tf.experiments.studies.instrumented import run_instrumented
 from rme_tf.experiments.studies.instruments import measure
 from rme_tf.experiments.studies.measurement import InstrumentFields, Measurement
@@ -35,6 +36,7 @@ from rme_tf.experiments.studies.measurement import InstrumentFields, Measurement
 __all__ = [
     "ComparisonFields",
     "Design",
+    "DigitsStudy",
     "EqualTimeFields",
     "EstimatorFields",
     "HE_2019",
@@ -66,6 +68,7 @@ __all__ = [
     "run_comparison",
     "run_design",
     "run_instrumented",
+    "run_instrumented_methods",
     "run_methods",
     "run_study",
     "setting_name",
