@@ -28,7 +28,7 @@ class ELBO(BoundAlgorithm):
     References:
         Kingma and Welling (2014), https://arxiv.org/abs/1312.6114
         Morningstar et al. (2021), https://arxiv.org/abs/2003.01687
-        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
+        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.07083
     """
 
     honors: ClassVar[frozenset[str]] = SETTINGS

@@ -40,7 +40,7 @@ class SubsetELBO(BoundAlgorithm):
         ValueError: if a number is out of range or a name is unknown.
 
     References:
-        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
+        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.07083
     """
 
     honors: ClassVar[frozenset[str]] = SETTINGS - {

@@ -111,7 +111,7 @@ class AmortisedComponents(ComponentNetwork):
     arguments are those in `ComponentNetwork`. `AmortizedComponents` is the same class; saved models have this name.
 
     References:
-        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.15083
+        Hotti, Kviman, Molen, Elvira and Lagergren (2024), https://arxiv.org/abs/2406.07083
     """
 
     def __init__(self, network, num_components, num_params, **kwargs):
