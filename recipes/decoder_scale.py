@@ -6,7 +6,7 @@ the norm of the Jacobian of E[x|z], the norm of the weights, and training bounds
 
     python recipes/decoder_scale.py
 
-Ten minutes on one CPU core. Recorded in recipes/results/decoder_scale.jsonl; the page is docs/studies/decoder_scale.md.
+Five minutes on one CPU core. Recorded in recipes/results/decoder_scale.jsonl; the page is docs/studies/decoder_scale.md.
 """
 
 import dataclasses
@@ -34,10 +34,10 @@ class Study(experiments.DigitsStudy):
 
     methods: tuple[str, ...] = tuple(METHODS)
     instruments: tuple[str, ...] = ("decoder", "proposal")
-    seeds: int = 5
+    seeds: int = 4
     binarization: str = "dequantized"
     likelihood: experiments.Part = experiments.Part("normal")
-    epochs: int = 300
+    epochs: int = 200
     out: str = "runs/decoder_scale"
 
 

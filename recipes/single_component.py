@@ -7,7 +7,7 @@ the same weights. Inference gaps tell how far the encoder is behind the decoder.
 
     python recipes/single_component.py
 
-Six minutes on one CPU core. Recorded in recipes/results/single_component.jsonl; the numbers are in
+Three minutes on one CPU core. Recorded in recipes/results/single_component.jsonl; the numbers are in
 docs/studies/single_component.md.
 """
 
@@ -19,7 +19,7 @@ from rme_tf import experiments
 VAE: dict[str, Any] = {"components": 1, "algorithm": "elbo"}
 RME: dict[str, Any] = {"components": 1, "algorithm": "recursive_mixture"}
 FIVE: dict[str, Any] = {"algorithm.aggressive": True, "algorithm.aggressive.max_steps": 4}  # then both move
-LONG: dict[str, Any] = {"epochs": 300}
+LONG: dict[str, Any] = {"epochs": 250}
 METHODS: dict[str, dict[str, Any]] = {
     "vae": VAE,
     "rme1": RME,
@@ -43,9 +43,8 @@ class Study(experiments.DigitsStudy):
     search_steps: int = 200
     search_rounds: int = 3
     search_starts: int = 2
-    seeds: int = 5
     components: int = 1
-    epochs: int = 60
+    epochs: int = 50
     out: str = "runs/single_component"
 
 
