@@ -143,12 +143,17 @@ class AmortisedComponents(ComponentNetwork):
 class ConditionedComponents(ComponentNetwork):
     """Separate heads that also read the params of earlier components.
 
-    Each component has a hidden and a last layer. No gradient flows from a component to the params that it reads. The
-    arguments are those in `ComponentNetwork`.
+    Each component has a hidden and a last layer. No gradient flows from a component to the params that it reads.
+
+    Args:
+        network, num_components, num_params: see `ComponentNetwork`, which also has the further arguments.
+        exact_copies: whether the copies of the first head, after a warm start, do not read earlier params at first.
+            The first head has none to read, so its weights on them are as they were drawn.
     """
 
-    def __init__(self, network, num_components, num_params, **kwargs):
+    def __init__(self, network, num_components, num_params, exact_copies=False, **kwargs):
         super().__init__(network, num_components, num_params, **kwargs)
+        self.exact_copies = exact_copies
         inputs = self.features + (self.num_components - 1) * self.num_params
         self.hidden = [self.make_dense(self.units, inputs, self.activation) for _ in range(self.num_components)]
         self.last = [self.make_dense(self.num_params, self.units) for _ in range(self.num_components)]
@@ -169,10 +174,16 @@ class ConditionedComponents(ComponentNetwork):
         """Makes the other heads copies of the first, with noise."""
         rng = np.random.default_rng(seed)
         for layers in (self.hidden, self.last):
+            values = [np.array(keras.ops.convert_to_numpy(weight)) for weight in layers[0].weights]
+            if self.exact_copies and layers is self.hidden:
+                values[0][self.features :] = 0.0  # rows of the kernel for earlier params
             for layer in layers[1:]:
-                for source, target in zip(layers[0].weights, layer.weights, strict=True):
-                    value = keras.ops.convert_to_numpy(source)
+                for value, target in zip(values, layer.weights, strict=True):
                     target.assign(value + rng.normal(scale=noise, size=value.shape).astype(value.dtype))
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), **({"exact_copies": True} if self.exact_copies else {})}
 
 
 @keras.saving.register_keras_serializable("rme_tf")

@@ -15,7 +15,7 @@ from definition import (
     recorded_gradients,
 )
 from rme_tf import VAE
-from rme_tf.networks import COMPONENT_NETWORKS, AmortisedComponents, mlp_encoder
+from rme_tf.networks import COMPONENT_NETWORKS, AmortisedComponents, ConditionedComponents, mlp_encoder
 from test_export import answers_of_each
 
 every_kind = pytest.mark.parametrize("kind", sorted(COMPONENT_NETWORKS))
@@ -134,6 +134,18 @@ def test_after_a_warm_start_the_others_begin_near_the_first(tiny_model, binary_d
                 assert 0.0 < np.abs(first.numpy() - copy.numpy()).max() < 0.01
     else:
         assert 0.0 < gaps[1] < 0.02
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_exact_copies_of_the_first_head_do_not_read_the_earlier_params(exact, rng):
+    features = mlp_encoder((PIXELS,), None, units=(4,), activation="tanh")
+    made = shaken(ConditionedComponents(features, 3, 2 * LATENT, units=6, exact_copies=exact), rng)
+    x = rng.normal(size=(7, PIXELS)).astype(np.float32)
+    made.copy_first(noise=1e-4, seed=0)
+    gap = np.abs(made(x) - made(x)[:, :1]).max()
+    assert (0.0 < gap < 0.01) if exact else gap > 0.1
+    copy = ConditionedComponents.from_config(made.get_config())
+    assert copy.exact_copies is exact
 
 
 # Its life.
