@@ -174,7 +174,12 @@ def test_the_study_of_hidden_pixels_scores_imputations(run_here, tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
-    ("name", "methods", "instrument"), [("weights", ["rme_bounded", "me_learned_cold"], "approximation gap")]
+    ("name", "methods", "instrument"),
+    [
+        ("boosting", ["bvi_1.0_student"], "KL of components"),
+        ("capacity", ["conditioned_exact"], "amortization gap"),
+        ("weights", ["rme_bounded", "me_learned_cold"], "approximation gap"),
+    ],
 )
 def test_a_study_on_digits_measures_what_it_runs(run_here, tmp_path, name, methods, instrument):
     small = ["--encoder.units", "8", "--decoder.units", "8", "--importance-samples", "4", "--optimizer", "sgd"]

@@ -24,8 +24,10 @@ STUDIES = [
     if not path.stem.startswith(("benchmark", "photos", "quickstart"))  # whose names are those of models
 ]
 SCRIPTS = {
-    "comparison": "comparison",
+    "boosting": "boosting",
+    "capacity": "capacity",
     "captions": "collapse",
+    "comparison": "comparison",
     "equal": "equal_time",
     "gaussian": "gaussian",
     "missing": "missing",

@@ -11,8 +11,8 @@ from rme_tf.experiments.runs import study_script
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES = {
-    "comparison": ("runs/comparison", "runs/results/comparison"),
     "collapse": ("runs/collapse", "runs/results/collapse"),
+    "comparison": ("runs/comparison", "runs/results/comparison"),
     "equal_time": ("runs/equal_time", "runs/results/equal_time"),
     "gaussian": ("runs/gaussian_d10", "runs/results/gaussian_d10"),
     "missing": ("runs/missing", "runs/results/missing"),

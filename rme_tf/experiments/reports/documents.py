@@ -40,6 +40,8 @@ DOCUMENTS = (
     "docs/results/mnist.md",
     "docs/results/mnist_study.md",
     "docs/results/photographs.md",
+    "docs/studies/boosting.md",
+    "docs/studies/capacity.md",
     "docs/studies/weights.md",
 )
 RESULTS = pathlib.Path("recipes/results")
