@@ -129,3 +129,18 @@ def test_both_bounds_hold_it(name):
     near, *far = (runaway(mu, 0.5, bounded(name)) for mu in (0.0, 10.0, 20.0))
     assert near > far[0] > far[1]
     assert far[1] < 3.0 - 20.0**2 / 2 + 1.0  # ELBO(q) and C
+
+
+@pytest.mark.parametrize("name", sorted(objectives.KL_BOUNDS))
+def test_equal_components_stay_equal(name):
+    """The gradient of the reward is zero at q = Q, so copies without noise never part."""
+    mu, log_scale = tf.constant(0.0, tf.float64), tf.constant(0.0, tf.float64)
+
+    def log_normal(z, mean, log_scale):
+        return -0.5 * ((z - mean) / tf.exp(log_scale)) ** 2 - log_scale - 0.5 * math.log(2.0 * math.pi)
+
+    with tf.GradientTape() as tape:
+        tape.watch([mu, log_scale])
+        z = mu + tf.exp(log_scale) * QUANTILES[:, np.newaxis]
+        reward = bounded(name)(log_normal(z, mu, log_scale), log_normal(z, *tf.zeros([2], tf.float64)))
+    np.testing.assert_allclose(tape.gradient(reward, [mu, log_scale]), 0.0, atol=1e-3)  # of the outer quantiles
