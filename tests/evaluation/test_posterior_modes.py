@@ -66,6 +66,19 @@ def test_a_folded_code_has_two_modes_and_a_gaussian_covers_one(centers, covered)
     assert (shape.largest_cell < 0.1).all()
 
 
+def test_an_encoding_takes_the_place_of_the_models_own():
+    """Of two components the first alone covers one mode, though the model has both."""
+    model = folded_model([1.0, -1.0])
+    first = model.amortized(X, num_components=1)
+    shape, expected = posterior_shape(model, X, encoding=first, progress=False), posterior_shape(model, X)
+    np.testing.assert_array_equal(shape.covered.sum(axis=1), 1)
+    np.testing.assert_array_equal(expected.covered.sum(axis=1), 2)
+    of_one = posterior_shape(folded_model([1.0]), X, progress=False)
+    np.testing.assert_allclose(shape.q_mass, of_one.q_mass, atol=1e-5)
+    with pytest.raises(ValueError, match=r"`encoding` must have shapes \(1, 1, 4\) and \(1, 1\)"):
+        posterior_shape(model, X[:1], encoding=first)
+
+
 def test_a_linear_model_has_one_mode_at_its_mean():
     covariance, gain, offset = exact_posterior(GENERAL)
     model = linear_model("full_normal", GENERAL, [encoder_of("full_normal", covariance, gain, offset)])

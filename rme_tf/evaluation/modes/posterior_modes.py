@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.outer_calls import InnerCalls
+from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_count, check_number, require
 from rme_tf.evaluation.batchwise import parts_of
 from rme_tf.evaluation.diagnostics import standard_error
@@ -49,7 +50,16 @@ class PosteriorShape(NamedTuple):
 
 
 def posterior_shape(
-    model, x, *, num=150, least_mass=0.05, least_depth=0.1, covered_share=0.1, batch_size=128, progress=True
+    model,
+    x,
+    *,
+    encoding=None,
+    num=150,
+    least_mass=0.05,
+    least_depth=0.1,
+    covered_share=0.1,
+    batch_size=128,
+    progress=True,
 ) -> PosteriorShape:
     """Returns the `PosteriorShape` of each observation, by quadrature on a grid.
 
@@ -61,6 +71,8 @@ def posterior_shape(
     Args:
         model: `VAE` with D = 2.
         x: array [N, *event_shape], or a finite `tf.data.Dataset` of batches; checked against the likelihood's support.
+        encoding: `Encoding` of Q for all observations, such as the first components of the model's, or the best
+            posteriors of `inference_gaps`; None is the model's.
         num: number of grid points on a side, at least 10.
         least_mass: least share of p(z|x) in the basin of a mode; basins with less are left out.
         least_depth: least depth of the pass between two modes below the lower one, in nats.
@@ -69,20 +81,22 @@ def posterior_shape(
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: if D is not 2, the data are outside of the likelihood's support, empty or infinite, or a number is
-            outside of its range.
+        ValueError: if D is not 2, the data are outside of the likelihood's support, empty or infinite, an encoding is
+            not one of all observations, or a number is outside of its range.
     """
     require(model.latent_dim == 2, "model", "have two latent dimensions, for a grid", f"D = {model.latent_dim}")
     x = checked_whole(x, model.likelihood)
     check_count("num", num, 10)
     check_count("batch_size", batch_size)
     check_choices(least_mass, least_depth, covered_share)
+    encoding = _checked_encoding(model, x, encoding)
     parts = []
     bar = tqdm(desc="Grids", disable=not progress, leave=False)
     with bar, InnerCalls(), data_errors_as_value_errors():
         for batch, _ in parts_of(model, x, batch_size):
             for row in batch:
-                grid = grid_around_mass(model, row[tf.newaxis], num)
+                given = None if encoding is None else Encoding(*(part[len(parts)][tf.newaxis] for part in encoding))
+                grid = grid_around_mass(model, row[tf.newaxis], num, given)
                 steps = grid.grid_y[1] - grid.grid_y[0], grid.grid_x[1] - grid.grid_x[0]
                 basins = basins_of(grid.log_joint, least_depth=least_depth, drop=DROP, steps=steps)
                 parts.append(_shape_of(grid, basins, least_mass))
@@ -128,15 +142,16 @@ def modes_in_words(shape) -> list[str]:
     return lines
 
 
-def grid_around_mass(model, x, num: int) -> GridDensities:
+def grid_around_mass(model, x, num: int, encoding=None) -> GridDensities:
     """Returns the densities of one observation around the mass of p(z|x).
 
     Args:
         model: `VAE` with D = 2.
         x: checked observation, a tensor. Shape [1, *event_shape].
         num: number of points on a side.
+        encoding: `Encoding` of the observation; None is the model's.
     """
-    encoding = compiled_encode(model)(x)
+    encoding = compiled_encode(model)(x) if encoding is None else encoding
     low, high = _outer_box(model, encoding)
     for _ in range(ROUNDS):
         coarse = grid_densities(model, x, encoding, *np.linspace(low, high, COARSE, axis=-1))
@@ -148,6 +163,18 @@ def grid_around_mass(model, x, num: int) -> GridDensities:
         if np.prod(high - low) > 0.5 * np.prod(size):
             break
     return grid_densities(model, x, encoding, *np.linspace(low, high, num, axis=-1))
+
+
+def _checked_encoding(model, x, encoding) -> Encoding | None:
+    """Returns an encoding of all observations as tensors, or None."""
+    if encoding is None:
+        return None
+    params, log_alpha = (tf.convert_to_tensor(part, tf.float32) for part in encoding)
+    size = len(x) if hasattr(x, "shape") else params.shape[0]  # unknown for a data set
+    expected = (size, log_alpha.shape[-1], model.posterior_family.num_params), (size, log_alpha.shape[-1])
+    received = tuple(params.shape), tuple(log_alpha.shape)
+    require(received == expected, "encoding", f"have shapes {expected[0]} and {expected[1]}", received)
+    return Encoding(params, log_alpha)
 
 
 def _outer_box(model, encoding) -> tuple[np.ndarray, np.ndarray]:
