@@ -1,7 +1,7 @@
 """Recipes, the runs of them, and reports on their records.
 
 `recipes` configure runs, `runs` execute them, one or many, `pages` show a run as HTML, and `reports` render tables,
-figures and documents from the records; `studies` measure trained models; `cli` parses the command line.
+figures and documents from the records; `studies` measure trained models and inference alone; `cli` parses the command line.
 """
 
 from rme_tf.experiments.cli import parse
@@ -29,12 +29,18 @@ from rme_tf.experiments.runs.study_fields import ComparisonFields, EqualTimeFiel
 from rme_tf.experiments.runs.study_script import run_methods
 from rme_tf.experiments.runs.time_limits import deadline_in
 from rme_tf.experiments.studies.digits import DigitsStudy, run_instrumented_methods
+from rme_tf.experiments.studies.fields import InferenceFields
+from rme_tf.experiments.studies.frozen_decoders import Decoder
+from rme_tf.experiments.studies.inference_runs import run_inferences
+from rme_tf.experiments.studies.inferences import Inference
 from rme_tf.experiments.studies.instrumented import run_instrumented
 from rme_tf.experiments.studies.instruments import measure
 from rme_tf.experiments.studies.measurement import InstrumentFields, Measurement
+from rme_tf.experiments.studies.posterior_growth import run_growth
 
 __all__ = [
     "ComparisonFields",
+    "Decoder",
     "Design",
     "DigitsStudy",
     "EqualTimeFields",
@@ -43,6 +49,8 @@ __all__ = [
     "HE_2019_DOCUMENTS",
     "IMAGE_RECIPES",
     "ImageRecipe",
+    "Inference",
+    "InferenceFields",
     "InstrumentFields",
     "Measurement",
     "Part",
@@ -67,6 +75,8 @@ __all__ = [
     "run_at_equal_time",
     "run_comparison",
     "run_design",
+    "run_growth",
+    "run_inferences",
     "run_instrumented",
     "run_instrumented_methods",
     "run_methods",

@@ -90,13 +90,13 @@ def posterior_shape(
     check_count("batch_size", batch_size)
     check_choices(least_mass, least_depth, covered_share)
     encoding = _checked_encoding(model, x, encoding)
-    parts = []
+    parts: list[tuple] = []
     bar = tqdm(desc="Grids", disable=not progress, leave=False)
     with bar, InnerCalls(), data_errors_as_value_errors():
         for batch, _ in parts_of(model, x, batch_size):
             for row in batch:
-                given = None if encoding is None else Encoding(*(part[len(parts)][tf.newaxis] for part in encoding))
-                grid = grid_around_mass(model, row[tf.newaxis], num, given)
+                of_row = None if encoding is None else Encoding(*(part[len(parts)][tf.newaxis] for part in encoding))
+                grid = grid_around_mass(model, row[tf.newaxis], num, of_row)
                 steps = grid.grid_y[1] - grid.grid_y[0], grid.grid_x[1] - grid.grid_x[0]
                 basins = basins_of(grid.log_joint, least_depth=least_depth, drop=DROP, steps=steps)
                 parts.append(_shape_of(grid, basins, least_mass))

@@ -1,3 +1,3 @@
-"""Studies of trained models by instruments, which follow the runs."""
+"""Studies of trained models by instruments, and of inference alone."""
 
 __all__: list[str] = []
