@@ -1,4 +1,4 @@
-"""Components that join one by one, and modes that they miss, over a true posterior in 2-D.
+"""Components over a true posterior in 2-D: which modes do they miss?
 
 Why does a component of a conventional mixture miss a mode? For decoders with D = 2, x = |z| with noise and digits with
 a hidden half: the modes that RME's components cover as they join, and a mixture encoder's; then modes that ascent of

@@ -1,7 +1,8 @@
 """Recipes, the runs of them, and reports on their records.
 
 `recipes` configure runs, `runs` execute them, one or many, `pages` show a run as HTML, and `reports` render tables,
-figures and documents from the records; `studies` measure trained models and inference alone; `cli` parses the command line.
+figures and documents from the records; `studies` measure trained models and inference alone; `cli` parses the command
+line.
 """
 
 from rme_tf.experiments.cli import parse

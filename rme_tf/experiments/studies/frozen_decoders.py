@@ -26,7 +26,7 @@ DRAWS = 20_000  # observations from the model, for training
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decoder:
-    """Choices of a decoder, which is trained with an encoder of its own and then frozen.
+    """Choices of a decoder, trained with an encoder and then frozen.
 
     Args:
         latent_dim: number of latent dimensions D.
@@ -122,7 +122,7 @@ def frozen_decoder(name: str, choices: Decoder, fields: InferenceFields, folder:
 
 
 def fit(model: VAE, batches: tf.data.Dataset, steps: int, learning_rate: float, algorithm, epochs: int = 30) -> None:
-    """Trains a model with Adam, whose rate falls to zero along a cosine.
+    """Trains a model with Adam at a cosine rate.
 
     Args:
         model: model to train.
@@ -139,7 +139,7 @@ def fit(model: VAE, batches: tf.data.Dataset, steps: int, learning_rate: float, 
 
 
 def folding(latent_dim: int, num_folded: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns kernels of two layers that take absolute values of the first codes.
+    """Returns kernels that take absolute values of the first codes.
 
     The first layer has max(z, 0) and max(-z, 0), by ReLU, the second their sum or, of other codes, their difference.
 

@@ -1,4 +1,4 @@
-"""Runs of inferences on frozen decoders, and the gaps and modes of each."""
+"""Runs of inferences on frozen decoders, with gaps and modes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,7 +85,7 @@ class InferenceRuns:
         self.log_likelihood: dict[str, np.ndarray] = {}
 
     def all(self, inferences: Mapping[str, Inference]) -> None:
-        """Adds the records of log p(x), of the best posteriors and of each method and seed."""
+        """Adds the records of log p(x), best posteriors and methods."""
         self.know_log_likelihood()
         families = [of.components for of in inferences.values() if of.posterior == "diag_normal"]
         for count in sorted(set(families)):
@@ -95,7 +95,7 @@ class InferenceRuns:
                 self.record(method, seed, lambda of=inference, seed=seed: self.measured(of, seed), inference)
 
     def know_log_likelihood(self) -> None:
-        """Adds the record of log p(x), which the search for best posteriors reads."""
+        """Adds the record of log p(x), which searches read."""
         truth = self.record(TRUTH, 0, self.truth)
         self.log_likelihood = {split: np.array(truth["metrics"][split]["log_likelihood"]) for split in SPLITS}
 
@@ -119,7 +119,7 @@ class InferenceRuns:
         return VAE.from_names(decoder=self.frozen.model.decoder, num_components=count, **options)
 
     def optimum(self, count: int) -> dict[str, Any]:
-        """Returns the ELBOs of the best mixtures of Gaussians, and the covered modes."""
+        """Returns ELBOs and modes of the best mixtures of Gaussians."""
         model, metrics = self.untrained(count), {}
         for split, x in self.frozen.observed.items():
             best = best_of(model, x, self.log_likelihood[split], self.fields)
@@ -130,7 +130,7 @@ class InferenceRuns:
         return metrics
 
     def measured(self, inference: Inference, seed: int) -> dict[str, Any]:
-        """Returns the ELBOs of a method under a seed, and modes of the test observations."""
+        """Returns ELBOs and modes of a method under a seed."""
         base = self.model(inference, seed)
         model, rate = self.refined(base, inference.refined)
         metrics: dict[str, Any] = {} if rate is None else {"rate": rate}
@@ -153,11 +153,11 @@ class InferenceRuns:
         )
 
     def refined(self, model: VAE, steps: int) -> tuple[VAE, float | None]:
-        """Returns the model with refinement, if any, and the rate that is best on the training observations."""
+        """Returns the model with refinement, if any, and its rate."""
         if steps == 0:
             return model, None
         x = self.frozen.observed["train"]
         models = {rate: refined(model, steps, rate) for rate in RATES}
-        elbos = {rate: elbo_of(each, x, self.fields).mean() for rate, each in models.items()}
+        elbos = {rate: elbo_of(ascent, x, self.fields).mean() for rate, ascent in models.items()}
         best = max(elbos, key=lambda rate: elbos[rate])
         return models[best], best

@@ -79,7 +79,7 @@ def trained(frozen: FrozenDecoder, inference: Inference, seed: int, fields: Infe
         frozen: decoder and data.
         inference: choices of the inference.
         seed: seed of weights, data and codes.
-        fields: training.
+        fields: sizes of the training.
     """
     keras.utils.set_random_seed(seed)
     model = VAE.from_names(
@@ -105,7 +105,7 @@ def trained(frozen: FrozenDecoder, inference: Inference, seed: int, fields: Infe
 
 
 def refined(model: VAE, steps: int, learning_rate: float) -> VAE:
-    """Returns the model with steps of gradient ascent after its encoders, without momentum.
+    """Returns the model with gradient ascent after its encoders, without momentum.
 
     Args:
         model: trained model.

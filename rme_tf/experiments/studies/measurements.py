@@ -1,4 +1,4 @@
-"""Gaps and modes of an inference, beside the true posterior of a frozen decoder.
+"""Gaps and modes of an inference on a frozen decoder.
 
 Letters: N observations, K components, D latent dimensions.
 """
@@ -65,7 +65,7 @@ def best_of(model: VAE, x, log_likelihood, fields: InferenceFields, **choices):
 
 
 def mode_metrics(shape: PosteriorShape) -> dict[str, Any]:
-    """Returns the coverage of modes as JSON values, over observations with several modes.
+    """Returns the coverage of modes, over observations with several.
 
     Args:
         shape: modes of the true posteriors.
@@ -84,7 +84,7 @@ def mode_metrics(shape: PosteriorShape) -> dict[str, Any]:
 
 
 def mean_component_kl(model: VAE, x) -> float:
-    """Returns the mean KL(q_m || q_j) of pairs of components, in nats; 0 for one component."""
+    """Returns the mean KL(q_m || q_j) of pairs of components, in nats."""
     count = model.num_components
     if count == 1:
         return 0.0

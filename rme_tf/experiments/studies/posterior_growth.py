@@ -1,4 +1,4 @@
-"""Modes that components cover as they join, and what ascent of the ELBO finds from there.
+"""Modes that components cover as they join, and after ascent.
 
 Letters: N observations, K components, X, Y points of a grid.
 """
@@ -67,11 +67,11 @@ def run_growth(
 
 
 def growth_metrics(runs: InferenceRuns, inference: Inference, seed: int) -> dict[str, Any]:
-    """Returns the covered modes of the first K components, and after two searches.
+    """Returns modes that K components cover, and after two searches.
 
     Args:
         runs: runs on the decoder.
-        inference: method.
+        inference: choices of the method.
         seed: seed of the training.
     """
     model, fields, x = runs.model(inference, seed), runs.fields, runs.frozen.observed["test"]
@@ -93,7 +93,7 @@ def growth_metrics(runs: InferenceRuns, inference: Inference, seed: int) -> dict
 
 
 def path_between_modes(model: VAE, observed: Mapping[str, np.ndarray], fields: InferenceFields) -> dict[str, Any]:
-    """Returns the objectives of a second component on the line between two modes.
+    """Returns objectives of a second component between two modes.
 
     The first component is at the heaviest mode, with the scales of the best Gaussian; the second one has these scales,
     and moves from there to the second mode. For a mixture encoder the objective is the ELBO of both with equal weights,
@@ -124,7 +124,7 @@ def path_between_modes(model: VAE, observed: Mapping[str, np.ndarray], fields: I
 
 
 def draw_growth(models: Mapping[str, VAE], x, fields: InferenceFields, path) -> None:
-    """Draws true posteriors with the components, a row for each K of the first model.
+    """Draws true posteriors with the components, row by row.
 
     Args:
         models: models by the name of their row, the first one with a row for each K too.

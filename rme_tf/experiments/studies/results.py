@@ -1,4 +1,4 @@
-"""Trained models and results of a study, kept in a folder from which it resumes."""
+"""Trained models and records of a study, in a folder."""
 
 import pathlib
 import time
@@ -56,7 +56,7 @@ class StudyFolder:
         return model
 
     def record(self, method: str, config: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Returns the record of a method, read from its file if there is one.
+        """Returns the record of a method, computed unless its file exists.
 
         Args:
             method: name of the method.
