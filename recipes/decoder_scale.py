@@ -6,7 +6,8 @@ the norm of the Jacobian of E[x|z], the norm of the weights, and training bounds
 
     python recipes/decoder_scale.py
 
-Five minutes on one CPU core. Recorded in recipes/results/decoder_scale.jsonl; the page is docs/studies/decoder_scale.md.
+Five minutes on one CPU core. Recorded in recipes/results/decoder_scale.jsonl; the numbers are in
+docs/studies/decoder_scale.md.
 """
 
 import dataclasses

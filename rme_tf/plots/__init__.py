@@ -9,6 +9,7 @@ from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_cur
 from rme_tf.plots.images import image_grid, imputations, reconstructions
 from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
 from rme_tf.plots.style import save
+from rme_tf.plots.sweeps import sweeps
 
 __all__ = [
     "PosteriorPanel",
@@ -24,5 +25,6 @@ __all__ = [
     "posterior_2d",
     "reconstructions",
     "save",
+    "sweeps",
     "trade_off",
 ]

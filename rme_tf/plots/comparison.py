@@ -10,6 +10,7 @@ LEGEND_ROWS = 18  # of one column next to the panels
 LEGEND_WIDTH = 2.4  # inches of a further column
 SPAN = 10.0  # factor that the logarithmic axis covers at least
 MAX_LABELS = 10  # largest number of methods with their names within the panel
+PANELS = 3  # panels of differences next to each other
 FAR = 3.0  # values this far below the usual minimum, in ranges of the curves, are not shown
 
 
@@ -92,9 +93,13 @@ def differences(panels):
         panels: Label of a quantity -> name of a difference -> its values under the seeds.
     """
     require(panels and all(panels.values()), "panels", "hold at least one difference each", panels)
-    rows = max(map(len, panels.values()))
-    figure = Figure(figsize=(4.3 * len(panels), 1.0 + 0.36 * rows), layout="constrained")
-    for axes, (label, rows_of) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+    rows, columns = max(map(len, panels.values())), min(PANELS, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.3 * columns, (1.0 + 0.36 * rows) * lines), layout="constrained")
+    places = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for axes, (label, rows_of) in zip(places, panels.items(), strict=False):
         for place, (name, values) in enumerate(rows_of.items()):
             values = np.asarray(values, dtype=float)
             axes.scatter(values, np.full(len(values), place), s=14, color=color(place), alpha=0.5, linewidth=0)

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rme_tf.core.files import write_json
+from rme_tf.experiments.reports import documents
 from rme_tf.experiments.reports.columns import QUANTITIES, column_of, values_of
 from rme_tf.experiments.reports.paired_comparison import holm
-from rme_tf.experiments.reports.study_tables import contrast_rows, method_text, quantity_rows, read_quantities
+from rme_tf.experiments.reports.study_tables import (
+    contrast_rows,
+    method_text,
+    quantity_rows,
+    read_quantities,
+    sweep_points,
+)
 from test_comparison import SCORES, made
 from test_contrasts import rendered_around
 from test_page_tables import tables_in
@@ -91,3 +99,40 @@ def test_unknown_quantities_of_a_document_are_refused():
     assert read_quantities("") == []
     with pytest.raises(ValueError, match="Received: 'LK'"):
         read_quantities("test ELBO; LK")
+
+
+def swept(method, barrier, seed, score):
+    """A record with a barrier, unless that is None."""
+    record = made(method, seed, score)
+    return {**record, "config": {**record["config"], **({} if barrier is None else {"kl_bound": barrier})}}
+
+
+SWEPT = {
+    ("clamp10", 10.0): [3.0, 5.0],
+    ("clamp1", 1.0): [1.0, 2.0],
+    ("vae", None): [0.0, 1.0],
+    ("skew1", 1.0): [2.0, 2.0],
+}
+
+
+def test_methods_that_differ_in_a_number_are_one_line():
+    records = [swept(*method, seed, score) for method, scores in SWEPT.items() for seed, score in enumerate(scores)]
+    points = sweep_points(records, "kl_bound", "test ELBO")
+    assert points["clamp"] == [(1.0, pytest.approx(1.5 - 5), pytest.approx(0.5)), (10.0, -1.0, 1.0)]
+    assert points["skew"] == [(1.0, -3.0, 0.0)]
+    ((place, mean, _),) = points["vae"]
+    assert np.isnan(place)
+    assert mean == -4.5
+    assert sweep_points(records, "kl_bound", "test KL of components") == {}
+
+
+def test_a_sweep_is_drawn_where_it_is_marked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(documents, "DOCUMENTS", ("some.md",))
+    for method, scores in SWEPT.items():
+        for seed, score in enumerate(scores):
+            path = tmp_path / documents.RESULTS / "some" / f"{method[0]}-seed{seed}.json"
+            write_json(path, swept(*method, seed, score))
+    (tmp_path / "some.md").write_text("<!-- sweep: some kl_bound of test ELBO; KL -->\n", encoding="utf-8")
+    documents.main()
+    assert (tmp_path / documents.FIGURES / "some_sweep.png").stat().st_size > 10_000

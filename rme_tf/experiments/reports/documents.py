@@ -22,7 +22,14 @@ from rme_tf.experiments.reports.paired_comparison import comparison_captions, co
 from rme_tf.experiments.reports.planned_contrasts import planned_text
 from rme_tf.experiments.reports.records import load_records, load_study
 from rme_tf.experiments.reports.study_files import SUFFIX
-from rme_tf.experiments.reports.study_tables import OF, difference_text, draw_differences, method_text, read_quantities
+from rme_tf.experiments.reports.study_tables import (
+    OF,
+    difference_text,
+    draw_differences,
+    draw_sweep,
+    method_text,
+    read_quantities,
+)
 from rme_tf.experiments.reports.tables import benchmark_table, by_method, study_rows, summary_rows
 from rme_tf.experiments.reports.trial_tables import trial_table
 
@@ -55,7 +62,9 @@ BLOCK = re.compile(
 )
 CONTRASTED = ("contrasts", "differences")
 WITHOUT_CSV = ("benchmark", "study", "trials", *CONTRASTED)
-FIGURE = re.compile(r"<!-- (?P<kind>diagnostics|comparison figures): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->")
+FIGURE = re.compile(
+    r"<!-- (?P<kind>diagnostics|comparison figures|sweep): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->"
+)
 
 
 def render(text: str, results=RESULTS, document="README.md") -> str:
@@ -201,7 +210,7 @@ class Figures(NamedTuple):
 
     kind: str
     study: str
-    methods: list[str]  # methods to draw; empty for all
+    methods: list[str]  # methods to draw, empty for all; words of a sweep
     paths: list[pathlib.Path]
 
 
@@ -209,9 +218,10 @@ def figures_of(text: str, folder=FIGURES) -> list[Figures]:
     """Returns the figures that a document marks.
 
     `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
-    STUDY_trade_off.png. Methods to draw may follow STUDY; without any, all are drawn.
+    STUDY_trade_off.png. Methods to draw may follow STUDY; without any, all are drawn. `<!-- sweep: STUDY FIELD of
+    QUANTITY; QUANTITY -->` marks STUDY_sweep.png, of quantities against a field of the methods.
     """
-    endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"]}
+    endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"], "sweep": ["_sweep"]}
     return [
         Figures(kind, study, methods.split(), [pathlib.Path(folder) / f"{study}{end}.png" for end in endings[kind]])
         for kind, study, methods in (match.group("kind", "study", "methods") for match in FIGURE.finditer(text))
@@ -245,7 +255,10 @@ def main() -> None:
             path.write_text(table, encoding="utf-8")
         _draw_contrasts(after)
         for kind, study, methods, paths in figures_of(after):
-            if kind == "diagnostics":
+            if kind == "sweep":
+                setting, _, quantities = " ".join(methods).partition(f" {OF} ")
+                draw_sweep(load_records([study_path(study)]), setting, read_quantities(quantities), *paths)
+            elif kind == "diagnostics":
                 draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)
             else:
                 records = choose(load_records([study_path(study)]), methods)

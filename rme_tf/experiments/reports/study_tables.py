@@ -2,21 +2,25 @@
 
 import math
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from scipy import stats
 from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.experiments.reports.columns import column_of, values_of
+from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.contrasts import Contrast, differences_of, name_of
 from rme_tf.experiments.reports.page_tables import WIDTH
 from rme_tf.experiments.reports.paired_comparison import holm, numbers
 from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
 
 SEPARATOR = "; "  # of quantities in documents
-OF = "of"  # between contrasts and quantities there
+OF = "of"  # between contrasts and quantities there, and between a field and quantities
+NUMBER = re.compile(r"[\d.]+$")  # at the end of a method's name
 
 
 def quantity_rows(records: Sequence[Record], quantities: Sequence[str]) -> list[dict[str, Any]]:
@@ -137,6 +141,47 @@ def draw_differences(records: Sequence[Record], contrasts: Sequence[Contrast], q
         if any(map(_is_known, gaps.values())):
             panels[f"difference in {quantity}"] = {name: gap if _is_known(gap) else [] for name, gap in gaps.items()}
     plots.save(plots.differences(panels), pathlib.Path(path))
+
+
+def draw_sweep(records: Sequence[Record], setting: str, quantities: Sequence[str], path) -> None:
+    """Draws quantities against a field of the methods.
+
+    Methods whose names differ in a number alone, at the end, are one line: clamp1 and clamp10. Methods of another
+    name are horizontal lines.
+
+    Args:
+        records: records of the runs.
+        setting: name of the field.
+        quantities: names of columns.
+        path: path of the figure.
+    """
+    panels: dict[str, dict[str, Any]] = {}
+    references: dict[str, dict[str, float]] = {}
+    for quantity in quantities:
+        points = sweep_points(records, setting, quantity)
+        lines = {name: np.transpose(line) for name, line in points.items() if len(line) > 1}
+        if lines:
+            panels[quantity] = lines
+            references[quantity] = {name: line[0][1] for name, line in points.items() if len(line) == 1}
+    plots.save(plots.sweeps(panels, x=setting, references=references), pathlib.Path(path))
+
+
+def sweep_points(records: Sequence[Record], setting: str, quantity: str) -> dict[str, list[tuple]]:
+    """Returns the value of a field, the mean and the standard error of each method, by line.
+
+    Args:
+        records: records of the runs.
+        setting: name of the field.
+        quantity: name of a column. Methods that lack it are left out.
+    """
+    points: dict[str, list[tuple]] = {}
+    for method, group in by_method(records).items():
+        values = values_of(group, quantity)
+        if np.isfinite(values).all():
+            error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+            place = field(group[0], setting, math.nan)
+            points.setdefault(NUMBER.sub("", method), []).append((place, values.mean(), error))
+    return {name: sorted(line) for name, line in points.items()}
 
 
 def _is_known(gaps) -> bool:
