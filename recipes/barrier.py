@@ -47,5 +47,5 @@ if __name__ == "__main__":
     study = experiments.parse(Study(), __doc__)
     for name in study.likelihoods:
         base = experiments.with_fields(study, {"likelihood": name, "binarization": BINARIZATIONS[name]})
-        options = {"setting": name, "several": True}
+        options = {"setting": name, "several": len(study.likelihoods) > 1}
         experiments.run_instrumented_methods(base, METHODS, CONTRASTS, QUANTITIES, **options)

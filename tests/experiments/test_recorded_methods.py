@@ -27,12 +27,15 @@ SCRIPTS = {
     "boosting": "boosting",
     "capacity": "capacity",
     "captions": "collapse",
+    "barrier": "barrier",
     "comparison": "comparison",
+    "decoder": "decoder_scale",
     "equal": "equal_time",
     "gaussian": "gaussian",
     "missing": "missing",
     "mnist": "mnist_study",
     "pixelcnn": "pixelcnn",
+    "single": "single_component",
     "weights": "weights",
 }
 

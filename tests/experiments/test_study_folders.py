@@ -8,16 +8,22 @@ import pytest
 
 import rme_tf.experiments
 from rme_tf.experiments.runs import study_script
+from rme_tf.experiments.studies import digits
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES = {
     "collapse": ("runs/collapse", "runs/results/collapse"),
+    "barrier": ("runs/barrier_bernoulli", "runs/results/barrier_bernoulli"),
+    "boosting": ("runs/boosting", "runs/results/boosting"),
+    "capacity": ("runs/capacity_digits", "runs/results/capacity_digits"),
     "comparison": ("runs/comparison", "runs/results/comparison"),
+    "decoder_scale": ("runs/decoder_scale", "runs/results/decoder_scale"),
     "equal_time": ("runs/equal_time", "runs/results/equal_time"),
     "gaussian": ("runs/gaussian_d10", "runs/results/gaussian_d10"),
     "missing": ("runs/missing", "runs/results/missing"),
     "mnist_study": ("runs/mnist_study_d20", "runs/results/mnist_study_d20"),
     "pixelcnn": ("runs/pixelcnn", "runs/results/pixelcnn"),
+    "single_component": ("runs/single_component", "runs/results/single_component"),
     "table": ("runs/table_mnist_d20", "runs/results/table_mnist_d20"),
     "weights": ("runs/weights_digits", "runs/results/weights_digits"),
 }
@@ -31,10 +37,10 @@ def folders_of(monkeypatch):
     def called(*args, **options):
         calls.append((options["out"], options["results"]))
 
-    for module in (rme_tf.experiments, study_script):
+    for module in (rme_tf.experiments, study_script, digits):
         for name in {"run_study", "run_comparison", "run_at_equal_time", "run_instrumented"} & set(dir(module)):
             monkeypatch.setattr(module, name, called)
-        monkeypatch.setattr(module, "show_study", lambda *args, **options: None)
+        monkeypatch.setattr(module, "show_study", lambda *args, **options: None, raising=False)
     monkeypatch.setattr(rme_tf.experiments, "run_design", lambda design, kind, study: called(**study.folders()))
 
     def run(script, *flags):
@@ -53,7 +59,8 @@ def test_the_folders_of_a_study_are_what_they_were(script, folders_of):
 
 @pytest.mark.parametrize("script", sorted(STUDIES))
 def test_out_is_honored_and_the_records_are_next_to_it(script, folders_of):
-    one = ["--latent-dims", "20"] if script in ("gaussian", "table") else []
+    several = ["--latent-dims", "20"]
+    one = {"gaussian": several, "table": several, "barrier": ["--likelihoods", "normal"]}.get(script, [])
     assert folders_of(script, "--out", "/tmp/my/study", *one) == [("/tmp/my/study", "/tmp/my/results/study")]
     assert folders_of(script, "--out", "study/", "--results", "kept", *one) == [("study/", "kept")]
 
@@ -69,5 +76,5 @@ def test_each_of_several_studies_has_a_folder_in_out(script, folders_of):
 
 def test_every_study_of_the_scripts_is_tried():
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "recipes").glob("*.py")}
-    kinds = ("StudyFields", "EqualTimeFields", "ComparisonFields")
+    kinds = ("StudyFields", "EqualTimeFields", "ComparisonFields", "DigitsStudy")
     assert {name for name, text in texts.items() if any(kind in text for kind in kinds)} == set(STUDIES)

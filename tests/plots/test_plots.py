@@ -8,7 +8,6 @@ from matplotlib.patches import Ellipse
 from rme_tf import plots
 from rme_tf.plots import images as image_plots
 from rme_tf.plots import posteriors
-from test_sweeps import SWEEPS
 
 
 def images(count=6, height=28, channels=1, seed=0):
@@ -48,7 +47,6 @@ FIGURES = {
     "reconstructions": lambda: plots.reconstructions(images(), {"VAE": images()}),
     "posterior_2d": lambda: plots.posterior_2d({"VAE": [panel(1)], "RME": [panel(4)]}),
     "component_usage": lambda: plots.component_usage(dirichlet(4, 50)),
-    "sweeps": lambda: plots.sweeps(SWEEPS, x="C", references={"ELBO": {"VAE": -2.0}}),
 }
 
 

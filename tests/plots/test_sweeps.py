@@ -22,3 +22,12 @@ def test_differences_are_in_rows_of_three_panels():
     assert [bool(each.get_yticklabels()[0].get_text()) for each in axes[:4]] == [True, False, False, True]
     assert len(axes) == 4
     assert first.get_subplotspec().get_gridspec().ncols == 3
+
+
+def test_a_figure_is_written_as_the_same_bytes_again(tmp_path):
+    """Although the ticks of logarithmic axes move the layout."""
+    figures = [plots.sweeps(SWEEPS, x="C", references={"ELBO": {"VAE": -2.0}})] * 2
+    figures.append(plots.sweeps(SWEEPS, x="C", references={"ELBO": {"VAE": -2.0}}))
+    for index, figure in enumerate(figures):
+        plots.save(figure, tmp_path / f"{index}.png")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

@@ -47,8 +47,11 @@ DOCUMENTS = (
     "docs/results/mnist.md",
     "docs/results/mnist_study.md",
     "docs/results/photographs.md",
+    "docs/studies/barrier.md",
     "docs/studies/boosting.md",
     "docs/studies/capacity.md",
+    "docs/studies/decoder_scale.md",
+    "docs/studies/single_component.md",
     "docs/studies/weights.md",
 )
 RESULTS = pathlib.Path("recipes/results")

@@ -18,7 +18,7 @@ from rme_tf.experiments.reports.page_tables import WIDTH
 from rme_tf.experiments.reports.paired_comparison import holm, numbers
 from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
 
-SEPARATOR = "; "  # of quantities in documents
+SEPARATOR = re.compile(r"; (?!z given x\))")  # of quantities in documents, not within I(m; z given x)
 OF = "of"  # between contrasts and quantities there, and between a field and quantities
 NUMBER = re.compile(r"[\d.]+$")  # at the end of a method's name
 
@@ -167,7 +167,9 @@ def draw_sweep(records: Sequence[Record], setting: str, quantities: Sequence[str
 
 
 def sweep_points(records: Sequence[Record], setting: str, quantity: str) -> dict[str, list[tuple]]:
-    """Returns the value of a field, the mean and the standard error of each method, by line.
+    """Returns the points of a sweep, by line.
+
+    A point is the value of the field, the mean and the standard error of a method.
 
     Args:
         records: records of the runs.
@@ -195,7 +197,7 @@ def read_quantities(text: str) -> list[str]:
     Raises:
         ValueError: for an unknown quantity.
     """
-    names = text.split(SEPARATOR) if text else []
+    names = SEPARATOR.split(text) if text else []
     for name in names:
         column_of(name)
     return names
