@@ -59,7 +59,7 @@ def test_a_plan_names_what_there_is(tmp_path):
 
 def test_an_absolute_decoder_is_the_absolute_value(tmp_path):
     fields = fields_in(tmp_path)
-    folder = StudyFolder(fields.out, fields.settings)
+    folder = StudyFolder(fields.out, fields.settings, "gaps")
     frozen = frozen_decoders.frozen_decoder("absolute", Decoder(absolute=True, scale=0.1), fields, folder)
     z = np.array([[-1.5, 0.2], [0.3, -0.4]], "float32")
     np.testing.assert_allclose(frozen.model.likelihood_params(z), np.abs(z), atol=1e-6)
@@ -80,7 +80,7 @@ def test_a_folded_decoder_is_symmetric_in_the_first_code():
 @pytest.mark.usefixtures("eagerly")
 def test_methods_share_weights_order_and_noise_under_a_seed(tmp_path):
     fields = fields_in(tmp_path, learning_rate=1e-9)
-    folder = StudyFolder(fields.out, fields.settings)
+    folder = StudyFolder(fields.out, fields.settings, "gaps")
     frozen = frozen_decoders.frozen_decoder("digits", Decoder(), fields, folder)
     of_decoder = frozen.model.decoder.get_weights()
     chosen = Inference(), Inference(components=2), Inference(components=2, barrier=2.0, warm_start_epochs=0)

@@ -17,6 +17,7 @@ from rme_tf.experiments.reports.contrasts import Contrast, contrast_text, draw_c
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
 from rme_tf.experiments.reports.image_values import load_values
 from rme_tf.experiments.reports.imputation_tables import imputation_page_tables, imputation_rows
+from rme_tf.experiments.reports.inference_tables import draw_inference, inference_text
 from rme_tf.experiments.reports.page_tables import PageTable, comparison_tables_for, csv_text, page_text, tables_for
 from rme_tf.experiments.reports.paired_comparison import comparison_captions, comparison_rows, draw_comparison
 from rme_tf.experiments.reports.planned_contrasts import planned_text
@@ -58,15 +59,16 @@ RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
 TABLES = pathlib.Path("docs/results")
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations|study|differences|trials): "
-    r"(?P<study>\S+)(?P<reference>( (?!-->)\S+)*) -->\n)"
+    r"(?P<begin><!-- (?P<kind>results|runs|benchmark|comparison|contrasts|imputations|study|inference|differences"
+    r"|trials): (?P<study>\S+)(?P<reference>( (?!-->)\S+)*) -->\n)"
     r".*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
 CONTRASTED = ("contrasts", "differences")
-WITHOUT_CSV = ("benchmark", "study", "trials", *CONTRASTED)
+WITHOUT_CSV = ("benchmark", "inference", "study", "trials", *CONTRASTED)
 FIGURE = re.compile(
-    r"<!-- (?P<kind>diagnostics|comparison figures|sweep): (?P<study>\S+)(?P<methods>(\s+(?!-->)\S+)*)\s+-->"
+    r"<!-- (?P<kind>diagnostics|comparison figures|inference figure|sweep): (?P<study>\S+)"
+    r"(?P<methods>(\s+(?!-->)\S+)*)\s+-->"
 )
 
 
@@ -80,6 +82,7 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
     columns, with a link to the CSV of all columns, which `csv_files` returns; benchmarks have no CSV.
     `<!-- contrasts: STUDY METHOD:METHOD ... --> ...` holds paired differences and their figure, or the contrasts alone
     before the study has records; a study with values of each image (`image_values`) has errors over images, too.
+    `<!-- inference: STUDY TABLE DECODER METHOD ... --> ...` holds a table of `inference_tables`, and
     `<!-- trials: STUDY --> ...` holds the hyperparameters that were chosen. Of a study with instruments,
     `<!-- study: STUDY QUANTITY; QUANTITY --> ...` holds quantities of its methods, see `columns.QUANTITIES`, and
     `<!-- differences: STUDY METHOD:METHOD ... of QUANTITY; QUANTITY --> ...` contrasts in them, and their figure.
@@ -95,6 +98,8 @@ def render(text: str, results=RESULTS, document="README.md") -> str:
         path = study_path(match["study"], results)
         if match["kind"] == "benchmark":
             rendered = _benchmark(path)
+        elif match["kind"] == "inference":
+            rendered = inference_text(load_study(path), match["reference"]) if path.exists() else "Not measured yet."
         elif match["kind"] == "study":
             rendered = _methods(path, match)
         elif match["kind"] in CONTRASTED:
@@ -223,8 +228,10 @@ def figures_of(text: str, folder=FIGURES) -> list[Figures]:
     `<!-- diagnostics: STUDY -->` marks STUDY.png, `<!-- comparison figures: STUDY -->` STUDY_curves.png and
     STUDY_trade_off.png. Methods to draw may follow STUDY; without any, all are drawn. `<!-- sweep: STUDY FIELD of
     QUANTITY; QUANTITY -->` marks STUDY_sweep.png, of quantities against a field of the methods.
+    `<!-- inference figure: STUDY KIND ... -->` marks STUDY.png, see `draw_inference`.
     """
-    endings = {"diagnostics": [""], "comparison figures": ["_curves", "_trade_off"], "sweep": ["_sweep"]}
+    several = {"comparison figures": ["_curves", "_trade_off"], "sweep": ["_sweep"]}
+    endings = {"diagnostics": [""], "inference figure": [""], **several}
     return [
         Figures(kind, study, methods.split(), [pathlib.Path(folder) / f"{study}{end}.png" for end in endings[kind]])
         for kind, study, methods in (match.group("kind", "study", "methods") for match in FIGURE.finditer(text))
@@ -261,6 +268,8 @@ def main() -> None:
             if kind == "sweep":
                 setting, _, quantities = " ".join(methods).partition(f" {OF} ")
                 draw_sweep(load_records([study_path(study)]), setting, read_quantities(quantities), *paths)
+            elif kind == "inference figure":
+                draw_inference(load_study(study_path(study)), " ".join(methods), *paths)
             elif kind == "diagnostics":
                 draw_diagnostics(choose(load_study(study_path(study)), methods), *paths)
             else:

@@ -32,7 +32,7 @@ class InferenceFields:
         chains: chains of annealed importance sampling for each observation.
         search_steps: steps in a round of the search for the best posterior of an observation.
         seeds: number of trainings of each method. The decoder is the same for all.
-        out: folder of trained models and results, from which the same command resumes.
+        out: folder of trained models and results, from which the same command resumes. Studies share trained models.
         record: file of all results (.jsonl); None for no file.
         smoke: whether the study is one of seconds, of the first and the last method on the first decoder.
 

@@ -3,7 +3,8 @@
 Letters: N observations, K components, X, Y points of a grid.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def run_growth(
     fields: InferenceFields,
     decoders: Mapping[str, Decoder],
     inferences: Mapping[str, Inference],
+    plan: Mapping[str, Sequence[str]],
     shown: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """Returns the records of modes that the first K components cover.
@@ -44,22 +46,25 @@ def run_growth(
         fields: data, training and evaluation.
         decoders: decoders of two latent dimensions by name.
         inferences: methods by name, mixtures.
+        plan: names of the measured methods by the name of the decoder.
         shown: rows of the figure: method by the name of the row. The first method also has a row for each K.
     """
     fields = fields.resolved()
     if fields.smoke:
-        decoders, inferences = dict([*decoders.items()][:1]), dict([*inferences.items()][:1])
+        decoders = dict([*decoders.items()][:1])
+        plan = {name: methods[:1] for name, methods in plan.items()}
         shown = dict.fromkeys(shown, next(iter(inferences)))
-    folder = StudyFolder(fields.out, fields.settings)
+    folder = StudyFolder(fields.out, fields.settings, "growth")
     for index, (name, choices) in enumerate(decoders.items()):
         runs = InferenceRuns(name, choices, fields, folder)
         runs.know_log_likelihood()
         if index == 0:
-            runs.record(PATH, 0, lambda runs=runs: path_between_modes(runs.untrained(1), runs.frozen.observed, fields))
+            model = runs.untrained(1)
+            runs.record(PATH, 0, functools.partial(path_between_modes, model, runs.frozen.observed, fields))
         for seed in range(fields.seeds):
-            for method, inference in inferences.items():
-                measure = lambda of=inference, seed=seed, runs=runs: growth_metrics(runs, of, seed)  # noqa: E731
-                runs.record(method, seed, measure, inference)
+            for method in plan.get(name, ()):
+                measure = functools.partial(growth_metrics, runs, inferences[method], seed)
+                runs.record(method, seed, measure, inferences[method])
         models = {row: runs.model(inferences[method], 0) for row, method in shown.items()}
         draw_growth(models, runs.frozen.observed["test"], fields, folder.out / f"posteriors_{name}.png")
     folder.write(fields.record)

@@ -18,16 +18,19 @@ SETTINGS = "settings.json"
 class StudyFolder:
     """Folder of a study.
 
+    Studies with the same settings may share it, with their trained models.
+
     Args:
         out: path of the folder.
         settings: JSON values that all models and results depend on.
+        kind: kind of the records, which have a folder of their own.
 
     Raises:
         ValueError: if the folder has results of other settings.
     """
 
-    def __init__(self, out, settings: dict[str, Any]):
-        self.out, self.settings = pathlib.Path(out), settings
+    def __init__(self, out, settings: dict[str, Any], kind: str):
+        self.out, self.settings, self.kind = pathlib.Path(out), settings, kind
         self.records: list[dict[str, Any]] = []
         path = self.out / SETTINGS
         if not path.exists():
@@ -66,7 +69,7 @@ class StudyFolder:
         Raises:
             ValueError: if the file is of other choices.
         """
-        path = self.out / "records" / f"{config['decoder']}-{method}-seed{config['seed']}.json"
+        path = self.out / self.kind / f"{config['decoder']}-{method}-seed{config['seed']}.json"
         config = {**self.settings, **config}
         if path.exists():
             record = read_json(path)
