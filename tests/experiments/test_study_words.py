@@ -1,0 +1,58 @@
+"""Answers on the pages of studies: their numbers and orders are the records' own."""
+
+import numpy as np
+
+from rme_tf.experiments.reports.columns import values_of
+from rme_tf.experiments.reports.records import load_records
+from rme_tf.experiments.reports.tables import by_method
+from test_result_words import ROOT, mean_and_error, words_of
+
+SPLITS = ("test", "train")
+BOUNDS = [f"{split} {name}" for split in SPLITS for name in ("ELBO", "log p(x)")]
+GAPS = [f"{split} {name}" for split in SPLITS for name in ("amortization gap", "approximation gap")]
+
+
+def groups_of(study):
+    """The records of each method, in the order of the seeds."""
+    return by_method(load_records([ROOT / "recipes" / "results" / f"{study}.jsonl"]))
+
+
+def gap_of(groups, contrast, quantity):
+    """The difference between two methods under each seed."""
+    return np.subtract(*(values_of(groups[method], quantity) for method in contrast))
+
+
+def shown(gaps, decimals=2, sign=""):
+    """The mean over seeds and its standard error, as the pages show them."""
+    mean, error = mean_and_error(gaps)
+    return f"{mean:{sign}.{decimals}f} ± {error:.{decimals}f}"
+
+
+def test_the_words_on_one_component():
+    words, groups = words_of("docs/studies/single_component.md"), groups_of("single_component")
+    assert "differ by less than 0.000001 nats" in words
+    for contrast in (("rme1", "vae"), ("rme1_encoder5", "vae_encoder5")):
+        for quantity in (*BOUNDS, *GAPS):
+            assert np.abs(gap_of(groups, contrast, quantity)).max() < 1e-6
+        for first, second in zip(*(groups[method] for method in contrast), strict=True):
+            curves = np.subtract(first["history"]["val_elbo"], second["history"]["val_elbo"])
+            assert 0.0 < np.abs(curves).max() < 1e-4
+    loop = gap_of(groups, ("rme1_sequential", "vae"), "test log p(x)")
+    assert f"Log p(x) differs by {shown(loop, sign='+')} nats" in words
+    assert abs(mean_and_error(loop)[0]) < 2 * mean_and_error(loop)[1]
+    wider = gap_of(groups, ("rme1_sequential", "vae"), "test amortization gap")
+    assert ((wider > 0) & (wider < 0.01)).all()
+
+
+def test_the_words_on_encoder_steps():
+    words, groups = words_of("docs/studies/single_component.md"), groups_of("single_component")
+    gaps = {method: f"{values_of(group, 'test amortization gap').mean():.2f}" for method, group in groups.items()}
+    assert "falls from {vae} to {vae_encoder5} nats, and in the long runs from".format(**gaps) in words
+    assert "in the long runs from {vae_long} to {vae_encoder5_long}.".format(**gaps) in words
+    pairs = (("vae", "vae_encoder5"), ("vae_long", "vae_encoder5_long"), ("vae_encoder5_long", "vae"))
+    short, long, steps = (gap_of(groups, contrast, "test log p(x)") for contrast in pairs)
+    assert f"log p(x) is lower: by {shown(short)} nats, in the long runs by {shown(long)}." in words
+    assert f"log p(x) is {shown(steps)} higher, for five times the minibatches" in words
+    assert (long > 0).all()
+    train = values_of(groups["vae"], "train amortization gap").mean()
+    assert f"of the {gaps['vae']} nats of `vae`, {train:.2f}." in words
