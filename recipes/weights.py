@@ -7,7 +7,7 @@ weights have 0.1 <= eps_m <= 0.9; `_cold` is without a warm start. On digits, an
     python recipes/weights.py --dataset mnist --train-size 5000 --test-size 400 --latent-dim 20 --epochs 12 \
         --algorithm.warm-start-epochs 2 --importance-samples 200
 
-About 5 and 8 minutes on one CPU core. Numbers and answer: docs/studies/weights.md.
+About 5 and 10 minutes on one CPU core. The second is recorded: numbers and answer are in docs/studies/weights.md.
 """
 
 import dataclasses

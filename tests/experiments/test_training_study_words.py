@@ -1,0 +1,61 @@
+"""Sentences of the studies of weights, boosting and inference networks: the records' own."""
+
+import numpy as np
+
+from test_result_words import mean_and_error, of_each_method, ranked, words_of
+
+STARTS = ("", "_cold")
+
+
+def elbo(record):
+    return record["metrics"]["test"]["elbo"]
+
+
+def weights_of(record):
+    test = record["metrics"]["test"]
+    return [test[f"alpha_{m}"] for m in range(record["config"]["components"])]
+
+
+def test_the_words_on_mixing_weights():
+    words = words_of("docs/studies/weights.md")
+    entropies = of_each_method("weights_mnist", lambda record: record["metrics"]["test"]["mixing_entropy"])
+    least = of_each_method("weights_mnist", lambda record: min(weights_of(record)))
+    greatest = of_each_method("weights_mnist", lambda record: max(weights_of(record)))
+    assert "under all seeds H(alpha) is below 0.01, and one component has all the weight" in words
+    assert "under all seeds H(alpha) is above 1.1, and the least used component has more than a tenth" in words
+    assert "H(alpha) is above 0.7 under all seeds" in words
+    for start in STARTS:
+        assert (entropies[f"me_learned{start}"] < 0.01).all()
+        assert (greatest[f"me_learned{start}"] > 0.99).all()
+        assert (entropies[f"rme_learned{start}"] > 1.1).all()
+        assert (least[f"rme_learned{start}"] > 0.1).all()
+        assert (entropies[f"me_bounded{start}"] > 0.7).all()
+
+
+def test_the_words_on_what_a_collapse_costs():
+    words = words_of("docs/studies/weights.md")
+    elbos = of_each_method("weights_mnist", elbo)
+    gaps = {mixing: elbos[f"me_{mixing}"] - elbos["me_uniform"] for mixing in ("learned", "bounded")}
+    assert (gaps["learned"] < 0.0).all()
+    assert (gaps["bounded"] < 0.0).all()
+    mean, error = mean_and_error(gaps["learned"])
+    assert f"is {-mean:.1f} ± {error:.1f} nats behind the one with uniform weights, behind it under every seed" in words
+    assert f"still {-gaps['bounded'].mean():.1f} nats behind uniform weights in the ELBO, under every seed" in words
+    mean, error = mean_and_error(elbos["me_learned"] - elbos["vae"])
+    assert f"not ahead of the VAE: {mean:.1f} ± {error:.1f}." in words
+    for name in ("rme", "me"):
+        warm = {mixing: elbos[f"{name}_{mixing}"] for mixing in ("uniform", "bounded", "learned")}
+        assert ranked(warm)[0] == "uniform"
+    of_recursion = elbos["rme_learned"] - elbos["rme_uniform"]
+    mean, error = mean_and_error(of_recursion)
+    assert f"are {-mean:.1f} ± {error:.1f} nats behind, but not under every seed" in words
+    assert np.unique(np.sign(of_recursion)).size == 2
+
+
+def test_the_words_on_the_warm_start_of_weights():
+    assert "Without it uniform and bounded mixtures are ahead under some seeds and behind under others." in words_of(
+        "docs/studies/weights.md"
+    )
+    elbos = of_each_method("weights_mnist", elbo)
+    for method in ("rme_uniform", "rme_bounded", "me_uniform", "me_bounded"):
+        assert set(np.sign(elbos[f"{method}_cold"] - elbos[method])) == {-1.0, 1.0}
