@@ -137,6 +137,8 @@ def _is_switch(flag: Described) -> bool:
 def _add(group, flag: Described) -> None:
     """Adds a flag to a group of a parser."""
     name, types = _flag(flag["name"]), flag.get("types", ["text"])
+    if flag.get("switch"):  # on, off, or the number that switches it on
+        types = ["float" if flag.get("number") else "bool"]
     default = f" (default: {flag['default']})" if flag["default"] else ""
     names = [*flag.get("choices", []), *(["none"] if flag.get("optional") and flag.get("choices") else [])]
     choices = f"; one of: {', '.join(names)}{', or a number' if flag.get('number') else ''}" if names else ""

@@ -145,6 +145,12 @@ def test_help_after_a_choice_has_its_options(kind):
             assert f"--{place}.{option['name']} ".replace("_", "-") in " ".join([*text.split(), ""]), (place, choice)
 
 
+def test_help_says_which_words_a_switch_takes():
+    text = " ".join(parser_of("images", None, ["--algorithm", "elbo"]).format_help().split())
+    for flag, words in (("free-bits", "[NUMBER]"), ("aggressive", "[BOOL]")):
+        assert f"--algorithm.{flag} {words} " in text
+
+
 def is_in(flags, place):
     return place.rpartition(".")[2] in {flag["name"] for flag in flags}
 
