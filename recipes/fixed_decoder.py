@@ -5,7 +5,7 @@ same size, and what closes amortization: more steps, a larger encoder, observati
 decoders of digits, Bernoulli with D = 2 and 20, against log p(x) by a grid or AIS. (--decoders also has bernoulli_10,
 and normal_2, a Gaussian with a scale of 0.1; --methods also has M = 2 and 8, and the other changes of RME.)
 
-    python recipes/fixed_decoder.py --record recipes/results/fixed_decoder.jsonl
+    python recipes/fixed_decoder.py --record recipes/results/inference/fixed_decoder.jsonl
 
 Six minutes on one CPU core; the same command resumes. The contrasts were fixed before the recorded runs, after a
 trial with one seed. The answer is in docs/studies/fixed_decoder.md.

@@ -4,7 +4,7 @@ Which share of the modes do one Gaussian, a mixture encoder, RME and IAF cover, 
 with noise (four equal modes) and digits through |z_1| (two mirrored modes); --decoders also has digits with a hidden
 half. Where RME does not win: is it the barrier C, the warm start, the noise of the copies, or the weights?
 
-    python recipes/two_modes.py --record recipes/results/two_modes.jsonl
+    python recipes/two_modes.py --record recipes/results/inference/two_modes.jsonl
 
 Five minutes on one CPU core; the same command resumes. The contrasts were fixed before the recorded runs, after a trial
 with one seed. The answer is in docs/studies/two_modes.md.
