@@ -1,5 +1,6 @@
 """Runs of inferences on frozen decoders, with gaps and modes."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,12 +89,15 @@ class InferenceRuns:
     def all(self, inferences: Mapping[str, Inference]) -> None:
         """Adds the records of log p(x), best posteriors and methods."""
         self.know_log_likelihood()
-        families = [of.components for of in inferences.values() if of.posterior == "diag_normal"]
-        for count in sorted(set(families)):
-            self.record(f"{OPTIMUM}_{count}", 0, lambda count=count: self.optimum(count))
+        families: dict[int, Inference] = {}
+        for inference in inferences.values():
+            if inference.posterior == "diag_normal":
+                families.setdefault(inference.components, inference)
+        for count, first in sorted(families.items()):
+            self.record(f"{OPTIMUM}_{count}", 0, functools.partial(self.optimum, first))
         for seed in range(self.fields.seeds):
             for method, inference in inferences.items():
-                self.record(method, seed, lambda of=inference, seed=seed: self.measured(of, seed), inference)
+                self.record(method, seed, functools.partial(self.measured, inference, seed), inference)
 
     def know_log_likelihood(self) -> None:
         """Adds the record of log p(x), which searches read."""
@@ -119,9 +123,12 @@ class InferenceRuns:
         options = {"encoder": "mlp", "encoder_options": {"units": (8,)}, "seed": 0, **self.frozen.options}
         return VAE.from_names(decoder=self.frozen.model.decoder, num_components=count, **options)
 
-    def optimum(self, count: int) -> dict[str, Any]:
-        """Returns ELBOs and modes of the best mixtures of Gaussians."""
-        model, metrics = self.untrained(count), {}
+    def optimum(self, inference: Inference) -> dict[str, Any]:
+        """Returns ELBOs and modes of the best mixtures of Gaussians.
+
+        One start of the search is the method under the first seed.
+        """
+        model, metrics = self.model(inference, 0), {}
         for split, x in self.frozen.observed.items():
             best = best_of(model, x, self.log_likelihood[split], self.fields)
             metrics[split] = {"elbo": rounded(best.optimal_elbo), "converged": rounded(best.converged.mean())}
