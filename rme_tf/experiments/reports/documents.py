@@ -52,7 +52,10 @@ DOCUMENTS = (
     "docs/studies/boosting.md",
     "docs/studies/capacity.md",
     "docs/studies/decoder_scale.md",
+    "docs/studies/fixed_decoder.md",
+    "docs/studies/posterior_2d.md",
     "docs/studies/single_component.md",
+    "docs/studies/two_modes.md",
     "docs/studies/weights.md",
 )
 RESULTS = pathlib.Path("recipes/results")
