@@ -90,7 +90,7 @@ def sampled_modes(
     averaged by their effective sample sizes in the mode, so that a start which misses a mode does not count there.
 
     As many draws from each component of Q ascend, too: `component_mass` has the modes that a component covers. A mode
-    that no chain reaches is not found, and no standard error shows it.
+    that no chain reaches is not found, and no standard error shows it; of one that few reach, the error is too small.
 
     Args:
         model: `VAE` with a differentiable decoder.
