@@ -3,8 +3,11 @@
 import numpy as np
 
 from rme_tf.experiments.reports.columns import values_of
+from rme_tf.experiments.reports.contrasts import recorded_contrasts
 from rme_tf.experiments.reports.records import load_records
+from rme_tf.experiments.reports.study_tables import contrast_rows
 from rme_tf.experiments.reports.tables import by_method
+from test_recorded_builds import module_of
 from test_result_words import ROOT, mean_and_error, words_of
 
 SPLITS = ("test", "train")
@@ -56,3 +59,46 @@ def test_the_words_on_encoder_steps():
     assert (long > 0).all()
     train = values_of(groups["vae"], "train amortization gap").mean()
     assert f"of the {gaps['vae']} nats of `vae`, {train:.2f}." in words
+
+
+def test_the_words_on_bounds_and_the_barrier():
+    words, groups = words_of("docs/studies/barrier.md"), groups_of("barrier_bernoulli")
+    elbo, log_lik = (
+        {method: values_of(group, f"test {name}").mean() for method, group in groups.items()}
+        for name in ("ELBO", "log p(x)")
+    )
+    above = [gap_of(groups, (f"{bound}3", "vae"), "test ELBO") for bound in ("clamp", "skew")]
+    assert "by {} nats (clamp) and {} (skewed KL)".format(*map(shown, above)) in words
+    assert (np.array(above) > 0).all()
+    for bound in ("clamp", "skew"):
+        assert max(elbo, key=elbo.get).endswith("3")
+        assert elbo[f"{bound}0.1"] > elbo["vae"] > elbo[f"{bound}10"] > elbo[f"{bound}100"]
+        assert max((f"{bound}{c}" for c in ("0.1", "3", "10", "100")), key=log_lik.get) == f"{bound}10"
+        assert log_lik[f"{bound}100"] > log_lik["vae"]
+    at_10, at_100 = (
+        [gap_of(groups, (f"{bound}3", f"{bound}{c}"), "test ELBO") for bound in ("clamp", "skew")] for c in (10, 100)
+    )
+    assert "Against C = 3 the ELBO is {} and {} lower at C = 10".format(*map(shown, at_10)) in words
+    assert "it is strange, {} and {} lower".format(*(shown(gaps, 1) for gaps in at_100)) in words
+    records, recipe = [record for group in groups.values() for record in group], module_of("barrier.py")
+    rows = contrast_rows(records, recorded_contrasts(records, recipe.CONTRASTS), recipe.QUANTITIES)
+    found = [(row["contrast"], row["quantity"]) for row in rows if row["p"] and float(row["p"]) < 0.05]
+    assert found == [("clamp3 less clamp100", "test ELBO"), ("skew3 less skew100", "test ELBO")]
+
+
+def test_the_words_on_distances_and_the_barrier():
+    words, groups = words_of("docs/studies/barrier.md"), groups_of("barrier_bernoulli")
+    nearest, information = (
+        {method: values_of(group, name).mean() for method, group in groups.items() if method != "vae"}
+        for name in ("test KL of nearest", "I(m; z given x)")
+    )
+    assert {f"{nearest[f'{bound}10']:.1f}" for bound in ("clamp", "skew")} == {"8.5"}
+    assert all(93.5 <= nearest[f"{bound}100"] < 95.0 for bound in ("clamp", "skew"))
+    assert "the nearest ones are 8.5 nats apart at C = 10 and 94 at C = 100" in words
+    assert f"is {information['clamp3']:.2f} (clamp) and {information['skew3']:.2f} (skewed KL)" in words
+    assert {f"{information[f'{bound}10']:.2f}" for bound in ("clamp", "skew")} == {"1.36"}
+    assert "and 1.36 at C = 10" in words
+    for c in ("0.1", "3", "10", "100"):
+        contrast = (f"clamp{c}", f"skew{c}")
+        assert abs(gap_of(groups, contrast, "test log p(x)").mean()) < 0.15
+        assert c == "100" or abs(gap_of(groups, contrast, "test ELBO").mean()) < 0.2
