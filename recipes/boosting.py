@@ -6,7 +6,7 @@ tails of Q heavier than the prior's (`_student`), and learned weights (`_learned
 
     python recipes/boosting.py
 
-About 4 minutes on one CPU core. Numbers and answer: docs/studies/boosting.md.
+About 5 minutes on one CPU core. Numbers, of a shorter run, and answer: docs/studies/boosting.md.
 """
 
 import dataclasses

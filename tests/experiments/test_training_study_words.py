@@ -59,3 +59,50 @@ def test_the_words_on_the_warm_start_of_weights():
     elbos = of_each_method("weights_mnist", elbo)
     for method in ("rme_uniform", "rme_bounded", "me_uniform", "me_bounded"):
         assert set(np.sign(elbos[f"{method}_cold"] - elbos[method])) == {-1.0, 1.0}
+
+
+UNBOUNDED = ("rme_none", "bvi_0.1", "bvi_1.0", "bvi_10.0")
+
+
+def below_rme(read):
+    """What `rme_3` has more than each method of the study of boosting, {method: array over seeds}."""
+    values = of_each_method("boosting", read)
+    return {method: values["rme_3"] - other for method, other in values.items()}
+
+
+def test_the_words_on_boosting_without_a_bound():
+    words = words_of("docs/studies/boosting.md")
+    losses = below_rme(elbo)
+    gaps = np.sort(np.concatenate([losses[method] for method in UNBOUNDED]))
+    assert len(gaps) == 12
+    assert gaps[2] > 60.0
+    assert f"more than 60 nats in ten of the twelve runs, and {gaps[0]:.0f} and {gaps[1]:.0f} in the others" in words
+    assert "a million or more in four" in words
+    assert (gaps > 1e6).sum() == 4
+    assert "For every lambda and seed log p(x) is below `rme_3`, and lowest for lambda = 10." in words
+    bounds = of_each_method("boosting", lambda record: record["metrics"]["test"]["log_likelihood"])
+    assert all((bounds[method] < bounds["rme_3"]).all() for method in UNBOUNDED)
+    assert ranked(bounds)[-1] == "bvi_10.0"
+    assert "the KL from the prior is below 2,000 nats under every seed" in words
+    kl = of_each_method("boosting", lambda record: record["metrics"]["test"]["kl"])
+    assert (kl["bvi_10.0"] < 2_000.0).all()
+    assert kl["bvi_10.0"].mean() < min(kl["bvi_1.0"].mean(), kl["bvi_0.1"].mean())
+
+
+def test_the_words_on_the_controls_of_boosting():
+    words = words_of("docs/studies/boosting.md")
+    losses = below_rme(elbo)["bvi_1.0_student"]
+    assert f"loses at most {losses.max():.1f} nats of the ELBO against `rme_3`" in words
+    assert "H(alpha) is 0.00 under all seeds" in words
+    entropies = of_each_method("boosting", lambda record: record["metrics"]["test"]["mixing_entropy"])
+    assert (entropies["bvi_1.0_learned"] < 0.005).all()
+
+
+def test_the_words_on_a_larger_bound():
+    words = words_of("docs/studies/boosting.md")
+    of_elbo = below_rme(elbo)["rme_10"]
+    of_bound = below_rme(lambda record: record["metrics"]["test"]["log_likelihood"])["rme_10"]
+    assert (of_elbo > 0.0).all()
+    assert (of_bound < 0.0).all()
+    text = f"log p(x) is {-of_bound.mean():.1f} nats higher than with C = 3, and the ELBO {of_elbo.mean():.1f} lower"
+    assert text in words
