@@ -5,7 +5,7 @@ import pytest
 
 from rme_tf.experiments.reports import documents
 from rme_tf.experiments.reports.contrasts import read_contrasts
-from rme_tf.experiments.reports.inference_tables import gaps_of, of_decoder, share_covered
+from rme_tf.experiments.reports.inference_tables import approximation_of, gaps_of, of_decoder, share_covered
 from rme_tf.experiments.reports.records import load_study
 from test_documents import ROOT
 from test_recorded_builds import module_of
@@ -40,7 +40,7 @@ def test_a_page_has_the_contrasts_of_its_recipe(page):
 
 
 def test_the_records_are_of_three_seeds_and_one_clean_commit_each():
-    for page in ("two_modes",):
+    for page in ("fixed_decoder", "two_modes"):
         records = load_study(ROOT / "recipes" / "results" / "inference" / f"{page}.jsonl")
         seeds = {}
         for record in records:
@@ -107,3 +107,39 @@ def test_the_words_on_the_cause():
     mean, _ = difference(groups, "rme4_learned", "rme4_c2")
     assert f"Learned weights help little:** {-mean:.2f} nats" in words
     assert 0.0 <= covered(groups, "rme4_learned") - covered(groups, "rme4_c2") < 1.0
+
+
+def test_the_words_on_frozen_decoders():
+    words, groups = words_of("fixed_decoder"), groups_of("fixed_decoder", "bernoulli_2")
+    whole, family, four = gap(groups, "gaussian"), gap(groups, "optimum_1"), gap(groups, "optimum_4")
+    assert f"Of one Gaussian's gap of {whole:.3f} nats its family costs {family:.3f}" in words
+    assert f"four Gaussians could leave {four:.3f}" in words
+    methods = [name for name in groups if not name.startswith(("truth", "optimum"))]
+    for method in methods:
+        best = approximation_of(groups, method).mean()
+        assert gap(groups, method) - best > best, method
+        assert gaps_of(groups, method, "train").mean() > gap(groups, method)
+    behind, error = difference(groups, "rme4_c2", "me4")
+    assert f"than the mixture encoder,** by {behind:.3f} nats" in words
+    assert behind > 2.0 * error
+    (ahead, error), (of_flow, flow_error) = (difference(groups, "rme4_c2", name) for name in ("gaussian", "iaf"))
+    assert f"RME is {-ahead:.3f} nats ahead of one Gaussian, and {of_flow:.3f} behind IAF" in words
+    assert abs(ahead) < 2.0 * error
+    assert abs(of_flow) < 2.0 * flow_error
+    modes = groups["gaussian"][0]["metrics"]["test"]["modes"]
+    assert modes["with_several_modes"] < 0.1 * modes["observations"]  # "one mode, as most have here"
+
+
+def test_the_words_on_what_closes_the_gap():
+    words, groups = words_of("fixed_decoder"), groups_of("fixed_decoder", "bernoulli_2")
+    changes = [("gaussian_long", "gaussian"), ("gaussian_refined", "gaussian"), ("rme4_c2_refined", "rme4_c2")]
+    gains = []
+    for changed, base in changes:
+        mean, error = difference(groups, changed, base)
+        assert mean < -2.0 * error
+        gains.append(-mean)
+    assert f"Four times as many take {gains[0]:.3f} nats off one Gaussian's gap" in words
+    assert "takes {:.3f} nats off one Gaussian's gap and {:.3f} off RME's".format(*gains[1:]) in words
+    methods = [name for name in groups if not name.startswith(("truth", "optimum"))]
+    assert min(methods, key=lambda name: gap(groups, name)) == "gaussian_long"
+    assert gains[0] > 0.5 * (gap(groups, "gaussian") - gap(groups, "optimum_1"))  # most of the amortization gap
