@@ -170,6 +170,14 @@ def share_one_stack_trace(patch):
     patch.setattr(tf_stack, "extract_stack", lambda stacklevel=1: trace)
 
 
+def convert_no_function_of_the_library(patch):
+    """AutoGraph rewrites the sources of what `tf.data` and `tf.map_fn` call; the library has loops of TensorFlow."""
+    config, rule = private_function("tensorflow.python.autograph.core.config", "DoNotConvert", ["module_prefix"])
+    if not isinstance(getattr(config, "CONVERSION_RULES", None), tuple):
+        raise MissingNameError("tensorflow.python.autograph.core.config.CONVERSION_RULES")
+    patch.setattr(config, "CONVERSION_RULES", (rule("rme_tf"), *config.CONVERSION_RULES))
+
+
 def end_iterators_at_once(patch):
     """Iterators of generators and of data sets that are not the library's own may wait for tf.data's autotuning."""
     import tensorflow as tf
@@ -216,6 +224,7 @@ def graphs_without_optimization():
 
 
 PATCHES = (
+    convert_no_function_of_the_library,
     end_iterators_at_once,
     keep_kernels_without_a_state,
     parse_modules_once,

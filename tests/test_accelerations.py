@@ -12,6 +12,8 @@ import typing
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.autograph.core import config
+from tensorflow.python.autograph.impl import conversion
 from tensorflow.python.debug.lib import check_numerics_callback
 from tensorflow.python.eager import context
 from tensorflow.python.framework import op_def_library, random_seed
@@ -24,6 +26,7 @@ from rme_tf.experiments.runs import runner
 ROOT = pathlib.Path(__file__).parents[1]
 # Private functions of TensorFlow, each with what it is a name of.
 PRIVATE = [
+    (config, "DoNotConvert"),
     (check_numerics_callback, "get_check_numerics_error_message"),
     (context.Context, "_set_global_seed"),
     (op_def_library, "_SatisfiesTypeConstraint"),
@@ -99,6 +102,21 @@ def test_a_tensorflow_without_a_private_function_is_reported_and_left_alone(monk
     assert f"{name}(" in line
 
 
+def test_rules_of_another_kind_are_reported_and_left_alone(monkeypatch):
+    monkeypatch.setattr(config, "CONVERSION_RULES", None)
+    with accelerations.patched({}) as missing:
+        assert config.CONVERSION_RULES is None
+    assert missing == ["tensorflow.python.autograph.core.config.CONVERSION_RULES"]
+
+
+def test_functions_of_the_library_alone_are_not_converted(monkeypatch):
+    monkeypatch.setattr(config, "CONVERSION_RULES", ())
+    with accelerations.patched({}):
+        assert conversion.is_allowlisted(write_page)
+        assert not conversion.is_allowlisted(rename)
+    assert not conversion.is_allowlisted(write_page)
+
+
 def test_a_module_that_moves_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow.python.util.tf_stack", None)
     with accelerations.patched({}) as missing:
@@ -113,7 +131,7 @@ def test_the_check_of_types_still_refuses_others(undone):
 
 
 def patched_names():
-    others = [(inspect, "ast"), (tf.data.Dataset, "__iter__"), (runner, "write_page")]
+    others = [(inspect, "ast"), (config, "CONVERSION_RULES"), (tf.data.Dataset, "__iter__"), (runner, "write_page")]
     names = [getattr(owner, name) for owner, name in [*PRIVATE, *others]]
     return *names, getattr(typing, "_get_protocol_attrs", None), tf.config.optimizer.get_experimental_options()
 

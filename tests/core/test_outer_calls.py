@@ -4,6 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.autograph.core import config
+from tensorflow.python.autograph.impl import conversion
+from tensorflow.python.autograph.pyct.cache import UnboundInstanceCache
 
 import rme_tf
 from conftest import build_tiny_model
@@ -56,8 +59,17 @@ def test_within_a_function_that_is_traced_known_values_are_checked():
     np.testing.assert_array_equal(nearest(tf.constant(Z)), rme_tf.nearest_neighbors(Z, Z, k=2))
 
 
+@pytest.fixture
+def autograph(monkeypatch):
+    """AutoGraph converts the library's functions, as in a program of a user."""
+    rules = [rule for rule in config.CONVERSION_RULES if not rule.matches("rme_tf")]
+    monkeypatch.setattr(config, "CONVERSION_RULES", rules)
+    monkeypatch.setattr(conversion, "_ALLOWLIST_CACHE", UnboundInstanceCache())
+
+
 @pytest.mark.slow
-def test_autograph_and_functional_models_take_the_gated_methods():
+def test_autograph_and_functional_models_take_the_gated_methods(autograph):
+    assert not conversion.is_allowlisted(is_outer_call)
     model = model_of()
     inputs = keras.Input((PIXELS,))
     outer = keras.Model(inputs, model(inputs)["means"])
