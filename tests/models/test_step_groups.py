@@ -1,5 +1,6 @@
 """The number of steps of an epoch, and the weights they lead to, whatever `steps_per_execution`."""
 
+import functools
 import itertools
 import warnings
 
@@ -112,8 +113,9 @@ def _steps_are_quick(monkeypatch):
     monkeypatch.setattr(group_sizes, "SECONDS", 1e3)
 
 
+@functools.cache
 def fitted(kind, size, **options):
-    """Returns the model and the logs of three epochs."""
+    """Returns the model and the logs of three epochs, which the tests share."""
     data = DATA[kind]()
     model, indices = compiled(size, **options), Indices()
     with warnings.catch_warnings():
