@@ -28,6 +28,7 @@ Z = np.random.default_rng(0).normal(size=(ROWS, D)).astype("float32")
 SAMPLES = {"num_samples": 2, "progress": False}
 CHAINS = {"num_temperatures": 1, "num_chains": 1, "num_leapfrog_steps": 1, "progress": False}
 DRAWN = {"num_temperatures": 1, "num_chains": 2, "steps": 10, "progress": False}
+_CACHE: dict = {}
 QUICK = LocalSearch(steps=1, rounds=2, starts=1, num_samples=1)
 
 
@@ -43,8 +44,27 @@ def watch(model, data):
     monitor.on_epoch_end(0, {})
 
 
+def once(name, make):
+    """What is made of the model at the first call; its weights do not matter."""
+    if name not in _CACHE:
+        _CACHE[name] = make()
+    return _CACHE[name]
+
+
+def encoded(model):
+    return once("encoded", lambda: model.encode(X))
+
+
+def bounds_of(model):
+    return once("bounds", lambda: rme_tf.bounds(model, X, **SAMPLES))
+
+
+def inferred(model):
+    return once("inferred", lambda: model.infer(X))
+
+
 def log_probs_at(model, x, z=Z):
-    return model.log_probs_at(x, model.encode(X), np.tile(z[None, :, None], [1, 1, 2, 1]))
+    return model.log_probs_at(x, encoded(model), np.tile(z[None, :, None], [1, 1, 2, 1]))
 
 
 # Call -> what gives it x. Those of Keras's kind of data first.
@@ -57,7 +77,7 @@ STREAMED = {
 WALKED = {
     "bounds": lambda model, x: rme_tf.bounds(model, x, batch_size=2, **SAMPLES),
     "log_likelihood": lambda model, x: rme_tf.log_likelihood(model, x, batch_size=2, **SAMPLES),
-    "summarize": lambda model, x: summarize(model, x, rme_tf.bounds(model, X, **SAMPLES)),
+    "summarize": lambda model, x: summarize(model, x, bounds_of(model)),
     "collapse_report": lambda model, x: rme_tf.collapse_report(model, x, batch_size=2),
     "CollapseMonitor": lambda model, x: watch(model, x),
     "inference_gaps": lambda model, x: inference_gaps(model, x, batch_size=2, search=QUICK, **SAMPLES),
@@ -93,7 +113,7 @@ OBSERVED = {
     "log_joint": lambda model, x: model.log_joint(x, Z[None, :, None]),
     "likelihood_params": lambda model, x: model.likelihood_params(Z, x),
     "decode": lambda model, x: model.decode(Z, x),
-    "elbo_gradient": lambda model, x: elbo_gradient(model, x, model.encode(X), (0, 1)),
+    "elbo_gradient": lambda model, x: elbo_gradient(model, x, encoded(model), (0, 1)),
     "imputation_scores": lambda model, x: rme_tf.imputation_scores(model, x, X),
     "inference_milliseconds": lambda model, x: inference_milliseconds(model, x, batch_size=2, repeats=1),
     "initialize": lambda model, x: model.prior.initialize(x),
@@ -105,34 +125,33 @@ CODED = {
     "likelihood_params": lambda model, z: model.likelihood_params(z),
     "log_joint": lambda model, z: model.log_joint(X, np.asarray(z)[None, :, None]),
     "log_probs_at": lambda model, z: log_probs_at(model, X, np.asarray(z)),
-    "log_prob": lambda model, z: model.infer(X).log_prob(z),
-    "component_log_probs": lambda model, z: model.infer(X).component_log_probs(np.asarray(z)[None, :, None]),
+    "log_prob": lambda model, z: inferred(model).log_prob(z),
+    "component_log_probs": lambda model, z: inferred(model).component_log_probs(np.asarray(z)[None, :, None]),
     "generate": lambda model, z: rme_tf.generate(stepwise(), z, max_length=3),
     "interpolate, the function": lambda model, z: rme_tf.interpolate(model, z, Z, steps=2),
     "interpolate, the function, second": lambda model, z: rme_tf.interpolate(model, Z, z, steps=2),
     "nearest_neighbors": lambda model, z: rme_tf.nearest_neighbors(Z, z, k=2),
     "nearest_neighbors, codes": lambda model, z: rme_tf.nearest_neighbors(z, Z, k=2),
 }
-_CACHE: dict = {}
 
 
 def model_of():
-    """A model with a prior that starts from observations; its weights do not matter."""
-    if "model" not in _CACHE:
-        _CACHE["model"] = build_tiny_model(pixels=PIXELS, prior="vamp", prior_options={"num_components": 2})
-        _CACHE["model"].compile("sgd", "elbo", run_eagerly=True)
-    return _CACHE["model"]
+    """A model with a prior that starts from observations."""
+
+    def make():
+        model = build_tiny_model(pixels=PIXELS, prior="vamp", prior_options={"num_components": 2})
+        model.compile("sgd", "elbo", run_eagerly=True)
+        return model
+
+    return once("model", make)
 
 
 def stepwise():
     """A model that goes token by token."""
-    if "stepwise" not in _CACHE:
-        options = {"units": 3, "embedding_size": 3}
-        _CACHE["stepwise"] = rme_tf.VAE.from_names(
-            encoder="lstm", decoder="lstm", input_shape=(None,), latent_dim=D, likelihood="categorical_sequence",
-            likelihood_options={"vocabulary_size": 6, "features": 3}, encoder_options=options, decoder_options=options,
-        )  # fmt: skip
-    return _CACHE["stepwise"]
+    options = {"units": 3, "embedding_size": 3}
+    choices = {"encoder": "lstm", "decoder": "lstm", "encoder_options": options, "decoder_options": options}
+    choices |= {"likelihood": "categorical_sequence", "likelihood_options": {"vocabulary_size": 6, "features": 3}}
+    return once("stepwise", lambda: rme_tf.VAE.from_names(input_shape=(None,), latent_dim=D, **choices))
 
 
 class WithArray:
@@ -158,9 +177,8 @@ class Rows(keras.utils.PyDataset):
 
 
 def stored(x):
-    if "file" not in _CACHE:
-        _CACHE["file"] = h5py.File("rows.h5", "w", driver="core", backing_store=False)
-    return _CACHE["file"].create_dataset(None, data=x)
+    file = once("file", lambda: h5py.File("rows.h5", "w", driver="core", backing_store=False))
+    return file.create_dataset(None, data=x)
 
 
 def frame(x):
