@@ -15,6 +15,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 RECIPES = sorted((ROOT / "recipes").glob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROGRAMS = [path for path in SOURCES if '__name__ == "__main__"' in path.read_text(encoding="utf-8")]
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
 FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 
 # A folder imports from earlier layers, and from within itself; folders of one layer do not know each other. A new
@@ -100,11 +101,10 @@ def module_name(path):
 
 def imported_modules(path):
     """The modules of rme_tf that the file imports: of a name that is no module, the module that has it."""
-    known = {module_name(source) for source in SOURCES}
     for name in imported_names(path):
-        if name in known:
+        if name in MODULES:
             yield name
-        elif name.rpartition(".")[0] in known:
+        elif name.rpartition(".")[0] in MODULES:
             yield name.rpartition(".")[0]
 
 
@@ -183,12 +183,11 @@ def test_distributions_know_nothing_of_networks():
             assert "networks" not in set(imported_parts(path)), path
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_what_is_run_by_its_name_is_imported_by_nobody(path):
+def test_what_is_run_by_its_name_is_imported_by_nobody():
     """`python -m` would run a second copy of it, and warn of that."""
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    programs = tuple(f"{module_name(path)}." for path in PROGRAMS)
     for other in SOURCES:
-        assert not any(f"{each}.".startswith(f"{name}.") for each in imported_names(other)), other
+        assert not [name for name in imported_names(other) if f"{name}.".startswith(programs)], other
 
 
 @every_source
