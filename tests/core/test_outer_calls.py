@@ -30,8 +30,10 @@ def reads(monkeypatch):
     "call", sorted(set(OBSERVED) - {"log_probs_at", "elbo_gradient", "summarize", "imputation_scores"})
 )
 @pytest.mark.usefixtures("eagerly")
-def test_the_values_are_read_once_in_a_call(call, reads):
+def test_the_values_are_read_once_in_a_call(call, reads, monkeypatch):
     """Of the first three the tests themselves call others; the last one has data with missing entries."""
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.NUM_FIRST", 1)
+    monkeypatch.setattr("rme_tf.evaluation.modes.sampling.LEAPFROG_STEPS", 1)
     OBSERVED[call](model_of(), X)
     assert reads == [X.size] * (2 if call.startswith(("interpolate", "fit, val", "CollapseMonitor")) else 1)
 
