@@ -84,20 +84,6 @@ def test_a_trained_model_is_saved_loaded_and_served(served, name, images, tmp_pa
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.slow
-@every_refinement
-def test_xla_compiles_a_step(name, images):
-    """Which draws other normal numbers than TensorFlow does from the same seed: the ends are not compared."""
-    model = small_model(name)
-    model.compile(keras.optimizers.SGD(0.1), "elbo", jit_compile=True)
-    before = model.get_weights()
-    history = model.fit(images[:4], batch_size=4, epochs=1, shuffle=False, verbose=0).history
-    assert np.isfinite(history["loss"]).all()
-    assert all(np.isfinite(each).all() for each in model.get_weights())
-    moved = [np.abs(a - b).max() > 0 for a, b in zip(model.get_weights(), before, strict=True)]
-    assert sum(moved) > len(moved) / 2  # a unit may be dead
-
-
 @pytest.mark.parametrize("name", ["dsvi", "sa"])
 def test_unrolled_steps_are_those_of_the_loop(name, images):
     model, ends = small_model(name), []
