@@ -217,7 +217,7 @@ def test_every_algorithm_trains_it(name, eagerly):
     options = {"warm_start_epochs": 0} if name != "importance_weighted" else {}
     before = [variable.numpy() for variable in model.trainable_variables]
     model.compile("sgd", ALGORITHMS[name](**options))
-    history = model.fit(binary(8, (3, 4, 1)), batch_size=4, verbose=0).history
+    history = model.fit(binary(8, (3, 4, 1)), batch_size=8, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     moved = [np.any(old != new) for old, new in zip(before, model.trainable_variables, strict=True)]
     assert np.mean(moved) > 0.9
@@ -228,7 +228,7 @@ def test_it_learns_what_pixels_say_of_each_other(tmp_path):
     """Rows of equal pixels: given the first pixel of each, the others are certain; then to disk and back."""
     x = np.repeat(binary(64, (4, 1, 1)), 4, axis=2)
     model = pixel_model(2, shape=(4, 4, 1), spread=0.0, network={"num_layers": 1})
-    model.compile(keras.optimizers.Adam(0.03), rme_tf.RecursiveMixture(warm_start_epochs=1), jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.03), rme_tf.RecursiveMixture(warm_start_epochs=0), jit_compile=True)
     elbo = model.fit(x, epochs=25, batch_size=32, verbose=0).history["elbo"][-1]
     assert elbo > -4 * np.log(2) - 1.0  # independent pixels: -16 log 2, less what z says
     images = np.asarray(model.sample(50))
