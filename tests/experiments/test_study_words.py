@@ -102,3 +102,27 @@ def test_the_words_on_distances_and_the_barrier():
         contrast = (f"clamp{c}", f"skew{c}")
         assert abs(gap_of(groups, contrast, "test log p(x)").mean()) < 0.15
         assert c == "100" or abs(gap_of(groups, contrast, "test ELBO").mean()) < 0.2
+
+
+def test_the_words_on_the_scale_of_a_decoder():
+    words, groups = words_of("docs/studies/decoder_scale.md"), groups_of("decoder_scale")
+    scale, norm, excess = "decoder's scale", "test Jacobian norm", "train less test log p(x)"
+    scales, norms, bounds = (gap_of(groups, ("rme5", "me5"), name) for name in (scale, norm, excess))
+    assert f"by {shown(scales, 4)}, in the norm of the Jacobian by {shown(norms, 3)}," in words
+    assert f"and in training bounds less test bounds by {shown(bounds)} nats" in words
+    higher = {other: gap_of(groups, ("rme5", other), "test log p(x)") for other in ("vae", "vae_5_samples")}
+    assert f"log p(x) is {shown(higher['vae'])} nats higher" in words
+    assert f"higher still, by {shown(-higher['vae_5_samples'])} nats" in words
+    assert (gap_of(groups, ("rme5", "vae"), scale) < 0).all()
+    assert gap_of(groups, ("vae_5_samples", "rme5"), scale).mean() < 0
+    ranges = {}
+    for name in (excess, scale, "train optimal scale"):
+        means = [values_of(group, name).mean() for group in groups.values()]
+        ranges[name] = min(means), max(means)
+    assert "by {:.2f} to {:.2f} nats for all four methods".format(*ranges[excess]) in words
+    shown_scales = (*ranges[scale], *ranges["train optimal scale"])
+    assert "{:.3f} to {:.3f} against {:.3f} to {:.3f}".format(*shown_scales) in words
+    records, recipe = [record for group in groups.values() for record in group], module_of("decoder_scale.py")
+    rows = contrast_rows(records, recipe.CONTRASTS, recipe.QUANTITIES)
+    assert len(rows) == 21
+    assert all(float(row["p"]) > 0.05 for row in rows)
