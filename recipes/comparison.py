@@ -18,9 +18,9 @@ from rme_tf.experiments.recipes.schedule_fields import Schedule
 
 RATE, WARM, BOUND = "optimizer.learning_rate", "algorithm.warm_start_epochs", "algorithm.kl_bound"
 RISING = {"algorithm.kl_weight": "linear", "algorithm.kl_weight.steps": Fraction(1, 5)}  # the KL weight, at first
-TRIALS = [{RATE: rate, **weight} for weight in ({}, RISING) for rate in (1e-3, 2e-3, 4e-3, 8e-3)]
-STARTS = [{WARM: epochs, **trial} for epochs in (1, 5) for trial in TRIALS if trial[RATE] in (2e-3, 4e-3)]
-BOUNDS = [{BOUND: (3.0, 1.0)[i.bit_count() % 2], **trial} for i, trial in enumerate(STARTS)]  # half of all sixteen
+TRIALS = [{RATE: rate, **weight} for weight in ({}, RISING) for rate in (2.5e-4, 5e-4, 1e-3, 2e-3)]
+STARTS = [{WARM: epochs, **trial} for epochs in (1, 5) for trial in TRIALS if trial[RATE] in (1e-3, 2e-3)]
+BOUNDS = [{BOUND: (1.0, 3.0)[i.bit_count() % 2], **trial} for i, trial in enumerate(STARTS)]  # half of all sixteen
 ONE, FIVE = {"components": 1}, {"components": 5, "trunk": "shared", "algorithm.components_per_step": 1}
 ELBO, FLOW = {"algorithm": "elbo"}, {"posterior": "iaf", "posterior.num_steps": 4}
 ALL, SAMPLES = {"algorithm.components_per_step": None}, {"algorithm.num_samples": 5}

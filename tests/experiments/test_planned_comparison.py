@@ -93,7 +93,10 @@ def run_study_in(folder, **changes):
 def test_trials_on_validation_data_choose_the_hyperparameters_of_a_family(ran, tmp_path, capsys):
     run_study_in(tmp_path)
     trials = {name: recipe for name, recipe in ran.items() if "trial" in name}
-    assert trials.keys() == {f"{family}_trial{i}-seed1000" for family in ("vae", "rme") for i in (0, 1)}
+    seeds = (1000, 1001)
+    assert trials.keys() == {
+        f"{family}_trial{i}-seed{seed}" for family in ("vae", "rme") for i in (0, 1) for seed in seeds
+    }
     assert [trials[f"{family}_trial0-seed1000"].train_steps for family in ("vae", "rme")] == [50, 40]
     assert trials["rme_trial1-seed1000"].option("algorithm.kl_weight.steps") == 8
     assert {recipe.test_size for recipe in trials.values()} == {100}
@@ -173,12 +176,13 @@ def test_a_design_that_does_not_fit_is_refused(changes, match):
         Design(**{**DESIGN, **changes})
 
 
-def test_a_failed_trial_is_not_chosen():
+def test_the_best_trial_is_so_on_average_over_seeds_and_did_not_fail():
     def record(index, elbo):
         config = {"components": 1, "optimizer": {"learning_rate": 0.1 * index}}
         return {"method": f"vae_trial{index}", "config": config, "history": {"val_elbo": [0.0, elbo]}}
 
-    records = [record(0, math.nan), record(1, -3.0), record(2, -2.0)]
+    seeds = {0: (-1.0, math.nan), 1: (-1.0, -5.0), 2: (-2.5, -1.5)}
+    records = [record(index, elbos[seed]) for seed in (0, 1) for index, elbos in seeds.items()]
     assert best_trials(records) == {"vae": 2}
     (row,) = trial_rows(records)
     assert (row["family"], row["learning rate"], row["C"]) == ("vae", "0.2", "")
@@ -191,14 +195,15 @@ def test_the_page_has_the_plan_of_the_recipe():
     text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
     recipe = module_of("comparison.py")
     blocks = [match for match in documents.BLOCK.finditer(text) if match["kind"] == "contrasts"]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for match in blocks:
         assert read_contrasts(match["reference"].split()) == list(recipe.DESIGN.contrasts)
     plan = text.partition("## MNIST")[0]
     assert {name for name in recipe.METHODS if f"`{name}`" in plan} == set(recipe.METHODS)
     assert {len(trials) for trials in recipe.DESIGN.trials.values()} == {8}
     study = recipe.Study()
-    assert (study.steps, study.trial_steps, study.seeds, study.importance_samples) == (20_000, 10_000, 5, 5_000)
+    assert (study.steps, study.trial_steps, study.trial_seeds, study.seeds) == (20_000, 10_000, 2, 5)
+    assert study.importance_samples == 5_000
     assert all(text in plan for text in ("20,000 steps on MNIST", "10,000 steps", "5,000 importance", "eight trials"))
 
 

@@ -35,13 +35,11 @@ def run_design(design: Design, kind: type[Recipe], study: Any) -> None:
     Raises:
         ValueError: before any run, if the plan in `out` is of another design, or `run_study` refuses an argument.
     """
-    check_counts(steps=study.steps, trial_steps=study.trial_steps)
+    check_counts(steps=study.steps, trial_steps=study.trial_steps, trial_seeds=study.trial_seeds)
     fields = {name: design.fields(name) for name in design.methods}
     timed = method_recipes(design.timed, kind, study, methods=fields)
     folders = study.folders()
-    plan = budget_plan(
-        timed, study.steps, folders["out"], {**design.plan, "trial_steps": study.trial_steps}, design.equal_steps
-    )
+    plan = budget_plan(timed, study.steps, folders["out"], {**design.plan, **study.of_trials}, design.equal_steps)
     chosen = _chosen(design, kind, study, plan["steps"])
     if chosen is None:
         return
@@ -60,7 +58,7 @@ def _chosen(design: Design, kind: type[Recipe], study: Any, steps: Mapping[str, 
     lengths = {family: max(1, round(share * steps[design.first_of(family)])) for family in design.families}
     trials = trial_recipes(design, kind, study, lengths)
     folders = {name: f"{folder}_{TRIALS}" for name, folder in study.folders().items()}
-    return run_trials(trials, design, processes=study.processes, **folders)
+    return run_trials(trials, design, seeds=study.trial_seeds, processes=study.processes, **folders)
 
 
 def _write(records: Sequence[Record], images: ImageValues, design: Design, out: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ from rme_tf.experiments.reports.trial_tables import best_trials, trial_name
 from rme_tf.experiments.runs.methods import method_recipes
 from rme_tf.experiments.runs.study import run_records
 
-SEED = 1000  # of the trials, and of no other run
+FIRST_SEED = 1000  # of the trials; no other run has their seeds
 UNSEEN = {"test_size": 100, "importance_samples": 10}  # test bounds are not looked at
 
 
@@ -33,19 +33,21 @@ def trial_recipes(design: Design, kind: type[Recipe], base: Recipe, steps: Mappi
     return dict(method_recipes(fields, kind, base, methods=fields))
 
 
-def run_trials(recipes: Mapping[str, Recipe], design: Design, **options: Any) -> dict[str, int] | None:
+def run_trials(recipes: Mapping[str, Recipe], design: Design, *, seeds: int, **options: Any) -> dict[str, int] | None:
     """Runs the trials, and returns the best one by family.
 
     Args:
         recipes: recipes of the trials, see `trial_recipes`.
         design: design of the comparison.
+        seeds: number of seeds of a trial.
         **options: further arguments of `run_study`.
 
     Returns:
-        chosen: number of the trial with the largest ELBO of validation data; None where trials are left.
+        chosen: number of the trial with the largest ELBO of validation data, on average over seeds; None where trials
+            are left.
     """
-    records = run_records(recipes, seeds=1, first_seed=SEED, pages=False, **options)
-    if len(records) < len(recipes):
+    records = run_records(recipes, seeds=seeds, first_seed=FIRST_SEED, pages=False, **options)
+    if len(records) < seeds * len(recipes):
         return None
     chosen = best_trials(records)
     return {family: chosen[family] for family in design.families}

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 from rme_tf.experiments.reports.configuration import fields
-from rme_tf.experiments.reports.tables import Record
+from rme_tf.experiments.reports.tables import Record, by_method
 
 # Columns of the table, by the last names of the fields that trials set.
 COLUMNS = {
@@ -36,18 +37,21 @@ def split_trial(name: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def validation_elbo(record: Record) -> float:
-    """Returns the last validation ELBO in nats, -inf for NaN."""
-    value = record["history"]["val_elbo"][-1]
-    return value if value is not None and math.isfinite(value) else -math.inf
+def validation_elbo(records: Sequence[Record]) -> float:
+    """Returns the last validation ELBO in nats, the mean over seeds.
+
+    It is -inf if a seed has NaN.
+    """
+    values = [record["history"]["val_elbo"][-1] for record in records]
+    return float(np.mean([-math.inf if value is None or math.isnan(value) else value for value in values]))
 
 
 def best_trials(records: Sequence[Record]) -> dict[str, int]:
     """Returns the trial of the largest validation ELBO, by family."""
     best: dict[str, tuple[float, int]] = {}
-    for record in records:
-        family, index = split_trial(record["method"])
-        best[family] = max(best.get(family, (-math.inf, index)), (validation_elbo(record), index))
+    for name, group in by_method(records).items():
+        family, index = split_trial(name)
+        best[family] = max(best.get(family, (-math.inf, index)), (validation_elbo(group), index))
     return {family: index for family, (_, index) in best.items()}
 
 
@@ -58,9 +62,9 @@ def trial_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     """
     rows = []
     for family, index in best_trials(records).items():
-        group = [record for record in records if split_trial(record["method"])[0] == family]
-        values = [validation_elbo(record) for record in group]
-        best = next(record for record in group if record["method"] == trial_name(family, index))
+        trials = {name: group for name, group in by_method(records).items() if split_trial(name)[0] == family}
+        values = [validation_elbo(group) for group in trials.values()]
+        best, *_ = trials[trial_name(family, index)]
         config = {".".join(path): value for path, value in fields(best["config"])}
         mixture = config["components"] > 1
         shown = {title: config.get(name) for name, title in COLUMNS.items()}

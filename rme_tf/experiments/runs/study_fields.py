@@ -70,6 +70,13 @@ class ComparisonFields(EqualTimeFields):
 
     Args:
         trial_steps: training steps of a trial of the first method; the other methods have its time.
+        trial_seeds: number of seeds of each trial.
     """
 
     trial_steps: int = 10_000
+    trial_seeds: int = 2
+
+    @property
+    def of_trials(self) -> dict[str, int]:
+        """Fields of the trials."""
+        return {"trial_steps": self.trial_steps, "trial_seeds": self.trial_seeds}
