@@ -196,7 +196,9 @@ def test_a_study_on_digits_measures_what_it_runs(run_here, tmp_path, name, metho
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_estimators_of_log_p_are_compared(run_here, tmp_path):
+def test_estimators_of_log_p_are_compared(run_here, tmp_path, monkeypatch):
+    monkeypatch.setattr("rme_tf.evaluation.annealing.settings.LEAST_PILOT", 3)
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.NUM_FIRST", 2)
     small = ["--dataset", "digits", "--encoder.units", "8", "--decoder.units", "8", "--optimizer", "sgd"]
     command = ["log_likelihoods.py", "--smoke", *small, "--record", "records/table.json"]
     printed = run_here(*command)
