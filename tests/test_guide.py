@@ -43,6 +43,9 @@ def test_the_snippets_of_a_page_run_and_print_the_shapes_that_stand_beside_them(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rme_tf.VAE, "fit", on_few_rows(rme_tf.VAE.fit))
+    monkeypatch.setattr("rme_tf.evaluation.annealing.settings.LEAST_PILOT", 3)
+    monkeypatch.setattr("rme_tf.evaluation.annealing.chains.NUM_FIRST", 2)
+    monkeypatch.setattr("rme_tf.evaluation.modes.sampling.LEAPFROG_STEPS", 1)
     program = "\n".join(snippet for page in pages for snippet in snippets_of(DOCS / page))
     assert program
     run_as_a_user(program)
