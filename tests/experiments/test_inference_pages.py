@@ -40,7 +40,7 @@ def test_a_page_has_the_contrasts_of_its_recipe(page):
 
 
 def test_the_records_are_of_three_seeds_and_one_clean_commit_each():
-    for page in ("fixed_decoder", "two_modes"):
+    for page in ("fixed_decoder", "posterior_2d", "two_modes"):
         records = load_study(ROOT / "recipes" / "results" / "inference" / f"{page}.jsonl")
         seeds = {}
         for record in records:
@@ -143,3 +143,43 @@ def test_the_words_on_what_closes_the_gap():
     methods = [name for name in groups if not name.startswith(("truth", "optimum"))]
     assert min(methods, key=lambda name: gap(groups, name)) == "gaussian_long"
     assert gains[0] > 0.5 * (gap(groups, "gaussian") - gap(groups, "optimum_1"))  # most of the amortization gap
+
+
+def growth(name, read):
+    """A number of each record of growth of a method, averaged over seeds."""
+    return np.mean([read(record["metrics"]) for record in groups_of("posterior_2d", "absolute")[name]])
+
+
+def test_the_words_on_local_optima():
+    words = words_of("posterior_2d")
+    for method in ("me4", "rme4_c2", "me4_cold"):
+        joined, own, searched = (
+            growth(method, lambda metrics, of=of: share_covered([of(metrics)])[0])
+            for of in (lambda m: m["joined"][-1], lambda m: m["own_ascent"], lambda m: m["search"])
+        )
+        assert (
+            f"`{method}` covers {joined:.0f}%, {own:.0f}% after its own ascent, {searched:.0f}% after the search"
+            in words
+        )
+        assert abs(own - joined) < 3.0
+        assert searched > 90.0
+    steps = [growth("rme4_c2", lambda m, k=k: share_covered([m["joined"][k]])[0]) for k in range(4)]
+    assert "Of RME's components the first covers {:.0f}% of the modes, two cover {:.0f}%".format(*steps[:2]) in words
+    assert abs(steps[3] - steps[1]) < 2.0  # the later ones bring no further mode
+
+
+def test_the_words_on_the_way_between_modes():
+    words = words_of("posterior_2d")
+    ((path, *_),) = [groups_of("posterior_2d", "absolute")["path"]]
+    curves = {
+        name: np.array(values) - values[0] for name, values in path["metrics"].items() if isinstance(values, list)
+    }
+    elbo, near, far = (curves[name] for name in ("ELBO(Q)", "RME, C = log 2 + 2", "RME, C = log 2 + 20"))
+    assert f"the mixture encoder's objective has fallen by {-elbo.min():.1f} nats" in words
+    assert f"at the other mode it is {elbo[-1]:.2f} above its start" in words
+    assert abs(elbo[-1] - np.log(2.0)) < 0.02
+    assert f"RME's with C = log 2 + 2 falls by {-near.min():.1f} nats" in words
+    assert (np.diff(far) > -1e-3).all()
+    assert (np.diff(curves["RME, no barrier"]) > -1e-3).all()
+    assert curves["RME, C = log 2 + 5"].min() < 0.0
+    assert f"it still pays {far[-1]:.1f} nats" in words

@@ -149,7 +149,7 @@ def draw_growth(models: Mapping[str, VAE], x, fields: InferenceFields, path) -> 
             rows[f"{name}, {count}"] = [
                 _panel(model, chosen[n : n + 1], encoding, n, fields) for n in range(len(chosen))
             ]
-    save(posterior_2d(rows), path)
+    save(posterior_2d(rows, axis_labels=("$z_1$", "")), path)  # the names of the rows stand at the vertical axes
 
 
 def _panel(model: VAE, x, encoding: Encoding, index: int, fields: InferenceFields) -> PosteriorPanel:
