@@ -7,7 +7,7 @@ Why are they behind separate encoders: the warm start, which only copies encoder
         --algorithm.warm-start-epochs 2 --importance-samples 200 --instruments components
     python recipes/capacity.py --methods separate smaller smaller_cold conditioned conditioned_exact recurrent
 
-About 7 and 2 minutes on one CPU core. Numbers and answer: docs/studies/capacity.md.
+About 10 and 3 minutes on one CPU core. Numbers, of a shorter run, and answer: docs/studies/capacity.md.
 """
 
 import dataclasses
