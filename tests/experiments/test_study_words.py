@@ -104,6 +104,21 @@ def test_the_words_on_distances_and_the_barrier():
         assert c == "100" or abs(gap_of(groups, contrast, "test ELBO").mean()) < 0.2
 
 
+def test_the_words_on_the_barrier_and_a_gaussian_decoder():
+    words, groups = words_of("docs/studies/barrier.md"), groups_of("barrier_normal")
+    elbo, log_lik = (
+        {other: gap_of(groups, ("skew3", other), f"test {name}") for other in ("vae", "skew10", "skew100")}
+        for name in ("ELBO", "log p(x)")
+    )
+    assert all(gaps.mean() > 0 for bound in (elbo, log_lik) for gaps in bound.values())
+    assert f"against the VAE by {shown(elbo['vae'])} nats in the ELBO and {shown(log_lik['vae'])} in log p(x)" in words
+    assert f"the ELBO is {shown(elbo['skew10'])} lower at C = 10 and {shown(elbo['skew100'])} lower" in words
+    assert f"{shown(log_lik['skew10'])} at C = 10 and {shown(log_lik['skew100'])} at C = 100, which is below" in words
+    assert log_lik["skew100"].mean() > log_lik["vae"].mean()
+    near, far = (values_of(groups[method], "test KL of nearest").mean() for method in ("skew10", "skew100"))
+    assert f"nearest components are {near:.1f} nats apart at C = 10 and {far:.0f} at C = 100, beyond" in words
+
+
 def test_the_words_on_the_scale_of_a_decoder():
     words, groups = words_of("docs/studies/decoder_scale.md"), groups_of("decoder_scale")
     scale, norm, excess = "decoder's scale", "test Jacobian norm", "train less test log p(x)"
