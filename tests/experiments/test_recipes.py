@@ -246,9 +246,19 @@ def recipes_of(module):
     """The recipe of each method of a study; none of a script that trains one model."""
     if hasattr(module, "Study"):
         kind = module.Study.__base__
-        return rme_tf.experiments.method_recipes(module.METHODS, kind, module.Study(), methods=module.METHODS)
+        methods = methods_in(module)
+        return rme_tf.experiments.method_recipes(methods, kind, module.Study(), methods=methods)
     assert not hasattr(module, "METHODS")
     return {}
+
+
+def methods_in(module):
+    """The fields of the methods of a study, by name; of a design with those of each trial."""
+    if not hasattr(module, "DESIGN"):
+        return module.METHODS
+    design = module.DESIGN
+    trials = {name: range(len(design.trials[family])) for name, (family, _) in design.methods.items()}
+    return {f"{name}_{trial}": design.tried(name, trial, 100) for name in trials for trial in trials[name]}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.py")), ids=lambda path: path.name)
@@ -271,4 +281,4 @@ def test_a_recipe_is_one_that_could_be_run(path):
         if dataclasses.is_dataclass(kind) and inspect.isclass(kind):
             kind()
     for method, changed in recipes_of(module).items():
-        assert changed.components == module.METHODS[method].get("components", changed.components) >= 1
+        assert changed.components == methods_in(module)[method].get("components", changed.components) >= 1
