@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from rme_tf.experiments.reports.configuration import field
+from rme_tf.experiments.reports.image_values import load_values, seeds_of
+from rme_tf.experiments.reports.planned_contrasts import planned_contrasts
 from rme_tf.experiments.reports.records import load_study
+from rme_tf.experiments.reports.trial_tables import trial_rows
+from test_recorded_builds import module_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -66,6 +70,35 @@ def test_the_words_on_one_flow_at_equal_time(bound):
     values = of_each_method("equal_time_flow", lambda record: record["metrics"]["test"][bound])
     mean, error = mean_and_error(values["rme5_iaf4_one"] - values["iaf4"])
     assert abs(mean) < 2.0 * error
+
+
+def test_the_words_on_the_first_plan_of_the_comparison():
+    words = words_of("docs/comparison.md")
+    study = ROOT / "recipes" / "results" / "comparison_first.jsonl"
+    records, images = load_study(study), load_values(study)
+    contrasts = list(module_of("comparison.py").DESIGN.contrasts)
+    found = planned_contrasts(records, images, contrasts, "test log p(x)")
+    assert "**no contrast is found**" in words
+    assert min(one.p_seeds for one in found.values()) > 0.05
+    largest = max(found, key=lambda contrast: abs(found[contrast].mean))
+    assert "the largest is `{}` less `{}`".format(*largest) in words
+    assert f"{found[largest].mean:+.2f} nats, with p = {found[largest].p_seeds:.3f}" in words
+    errors = [one.image_error for one in found.values()]
+    assert f"images leave {min(errors):.2f} to {max(errors):.2f} in a contrast" in words
+    values = of_each_method("comparison_first", lambda record: record["metrics"]["test"]["log_likelihood"])
+    assert f"a standard error of {mean_and_error(values['rme_all'])[1]:.2f} nats over seeds" in words
+    assert {method: len(seeds) for method, seeds in seeds_of(study).items()} == dict.fromkeys(values, 5)
+
+
+def test_the_first_plan_took_rates_at_the_edge_of_stability():
+    """Chosen by trials under one seed; the validation ELBO falls at first, under some seeds."""
+    trials = load_study(ROOT / "recipes" / "results" / "comparison_first_trials.jsonl")
+    rates = [row["learning rate"] for row in trial_rows(trials)]
+    assert rates.count("0.004") > len(rates) / 2
+    histories = of_each_method("comparison_first", lambda record: record["history"]["val_elbo"][:12])
+    falls = np.array([np.diff(seeds, axis=1).min(axis=1) for seeds in histories.values()])  # [method, seed]
+    assert (falls < -10.0).any()
+    assert (falls > -10.0).any()
 
 
 def test_the_words_on_the_choice_of_a_method_at_equal_time():
