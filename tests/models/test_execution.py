@@ -119,7 +119,7 @@ def test_a_recipe_that_asks_for_xla_gets_it(monkeypatch, tmp_path):
     """Where TensorFlow's operations are made deterministic, Keras compiles nothing by XLA."""
     found = {}
 
-    def make(recipe, callbacks):
+    def make(recipe, callbacks, page):
         found[recipe.jit_compile] = is_deterministic()
         return factories.make_model(recipe, {"input_shape": (5,)})
 

@@ -11,7 +11,7 @@ from rme_tf.core.files import read_json, write_json
 from rme_tf.core.validation import require
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.reports.columns import column_of
-from rme_tf.experiments.reports.contrasts import Contrast
+from rme_tf.experiments.reports.contrasts import Contrast, recorded_contrasts
 from rme_tf.experiments.reports.records import load_records
 from rme_tf.experiments.reports.run_files import RECORD
 from rme_tf.experiments.reports.run_names import file_name
@@ -66,8 +66,7 @@ def run_instrumented(
     for path in paths:
         add_instruments(path, methods, measurement, pathlib.Path(out))
     records = load_records(paths) if paths else []
-    present = {record["method"] for record in records}
-    shown = [contrast for contrast in contrasts if present.issuperset(contrast)]
+    shown = recorded_contrasts(records, contrasts)
     if records:
         text = study_text(records, shown, quantities)
         (pathlib.Path(out) / "study.md").write_text(text + "\n", encoding="utf-8")
