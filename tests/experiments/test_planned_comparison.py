@@ -123,6 +123,15 @@ def test_the_same_command_resumes_and_another_design_is_refused(ran, tmp_path):
     assert plan["fields"]["vae_2"] == {"components": 1, "algorithm": "elbo", "algorithm.num_samples": 2}
 
 
+def test_a_trial_that_no_recipe_takes_is_refused_before_anything_is_measured(ran, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget_plan, "_measured", lambda methods, path: pytest.fail("measured"))
+    trials = {"vae": [{RATE: 0.1}], "rme": [{"optimizer.lerning_rate": 0.1}]}
+    options = {name: str(tmp_path / name) for name in ("out", "results")}
+    with pytest.raises(ValueError, match="lerning_rate"):
+        run_design(Design(**{**DESIGN, "trials": trials}), ImageRecipe, Study(**options))
+    assert not ran
+
+
 def test_errors_over_images_are_of_differences_averaged_over_seeds(ran, tmp_path):
     run_study_in(tmp_path)
     paths = sorted((tmp_path / "results").glob("*.json"))
@@ -163,6 +172,9 @@ def test_the_correction_counts_the_tests_of_the_plan():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
+        ({"methods": {}}, "`methods` must have a first one"),
+        ({"methods": {"vae": "vae"}}, "`methods` must be pairs of a family and a mapping of fields. Received: 'vae'"),
+        ({"contrasts": ["rme:vae"]}, "`contrasts` must be pairs of methods, .* Received: 'rme:vae'"),
         ({"methods": {"vae": ("va", {})}}, "family of methods.*'va'"),
         ({"equal_steps": ["none"]}, "Unknown method"),
         ({"contrasts": [("rme", "none")]}, "Unknown method"),

@@ -4,10 +4,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rme_tf.core.files import check_writable
 from rme_tf.core.validation import check_counts
 from rme_tf.experiments.comparisons.design import Design
 from rme_tf.experiments.comparisons.trials import run_trials, trial_recipes
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.growth import check_growth
 from rme_tf.experiments.reports.contrasts import draw_contrasts, recorded_contrasts
 from rme_tf.experiments.reports.image_values import ImageValues, add_values
 from rme_tf.experiments.reports.planned_contrasts import planned_text
@@ -36,9 +38,12 @@ def run_design(design: Design, kind: type[Recipe], study: Any) -> None:
         ValueError: before any run, if the plan in `out` is of another design, or `run_study` refuses an argument.
     """
     check_counts(steps=study.steps, trial_steps=study.trial_steps, trial_seeds=study.trial_seeds)
+    folders = study.folders()
+    for name, folder in folders.items():
+        check_writable(folder, name)
+    check_growth(_all_recipes(design, kind, study))
     fields = {name: design.fields(name) for name in design.methods}
     timed = method_recipes(design.timed, kind, study, methods=fields)
-    folders = study.folders()
     plan = budget_plan(timed, study.steps, folders["out"], {**design.plan, **study.of_trials}, design.equal_steps)
     chosen = _chosen(design, kind, study, plan["steps"])
     if chosen is None:
@@ -50,6 +55,16 @@ def run_design(design: Design, kind: type[Recipe], study: Any) -> None:
     records = run_records(recipes, seeds=study.seeds, processes=study.processes, pages=False, **folders)
     images = add_values(folders["results"], records, folders["out"])
     _write(records, images, design, pathlib.Path(folders["out"]))
+
+
+def _all_recipes(design: Design, kind: type[Recipe], study: Any) -> dict[str, Recipe]:
+    """Returns the recipes of each method with each trial's hyperparameters; raises what they refuse."""
+    fields = {
+        f"{name}_trial{index}": design.tried(name, index, study.steps)
+        for name, (family, _) in design.methods.items()
+        for index in range(len(design.trials[family]))
+    }
+    return dict(method_recipes(fields, kind, study, methods=fields))
 
 
 def _chosen(design: Design, kind: type[Recipe], study: Any, steps: Mapping[str, int]) -> dict[str, int] | None:

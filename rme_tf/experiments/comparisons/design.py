@@ -27,8 +27,8 @@ class Design:
         contrasts: pairs of methods whose difference is reported, the second one subtracted.
 
     Raises:
-        ValueError: if a name is unknown, the families have different numbers of trials, or the first method is in
-            `equal_steps`.
+        ValueError: if a name is unknown, a method or a contrast is no pair, there are no methods, the families have
+            different numbers of trials, or the first method of a family is in `equal_steps`.
     """
 
     families: Mapping[str, Fields]
@@ -38,6 +38,13 @@ class Design:
     contrasts: Sequence[Contrast]
 
     def __post_init__(self):
+        require(self.methods, "methods", "have a first one, whose steps are the budget", self.methods)
+        for name, method in self.methods.items():
+            is_pair = isinstance(method, tuple) and len(method) == 2 and isinstance(method[1], Mapping)
+            require(is_pair, "methods", "be pairs of a family and a mapping of fields", f"{method!r} for {name!r}")
+        for contrast in self.contrasts:
+            is_pair = isinstance(contrast, tuple) and len(contrast) == 2
+            require(is_pair, "contrasts", 'be pairs of methods, such as ("rme", "vae")', repr(contrast))
         for family, _ in self.methods.values():
             lookup(self.families, family, "family of methods")
         for name in [*self.equal_steps, *(name for contrast in self.contrasts for name in contrast)]:
