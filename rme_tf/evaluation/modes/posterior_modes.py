@@ -134,12 +134,21 @@ def modes_in_words(shape) -> list[str]:
     ]
     if several.any():
         complete = several & (shape.covered.sum(axis=1) == counts)
-        missed = np.sum(np.where(shape.covered, 0.0, shape.mass), axis=1)[several]
+        missed = missed_mass(shape)[several]
         lines.append(
             f"Of these, Q covers every mode of {int(complete.sum())}; the modes that it misses have "
             f"{with_error(float(missed.mean()), standard_error(missed))} of the mass."
         )
     return lines
+
+
+def missed_mass(shape) -> np.ndarray:
+    """Returns the share of p(z|x) in modes outside of Q. Shape [N].
+
+    Args:
+        shape: `PosteriorShape`, or another record with its `mass` and `covered`.
+    """
+    return np.where(shape.covered, 0.0, shape.mass).sum(axis=1)
 
 
 def grid_around_mass(model, x, num: int, encoding=None) -> GridDensities:

@@ -1,7 +1,7 @@
 """Comparison of methods by a design, from costs to contrasts."""
 
-import pathlib
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from rme_tf.core.files import check_writable
@@ -10,10 +10,9 @@ from rme_tf.experiments.comparisons.design import Design
 from rme_tf.experiments.comparisons.trials import run_trials, trial_recipes
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
-from rme_tf.experiments.reports.contrasts import draw_contrasts, recorded_contrasts
-from rme_tf.experiments.reports.image_values import ImageValues, add_values
+from rme_tf.experiments.reports.contrasts import write_contrasts
+from rme_tf.experiments.reports.image_values import add_values
 from rme_tf.experiments.reports.planned_contrasts import planned_text
-from rme_tf.experiments.reports.tables import Record
 from rme_tf.experiments.runs.budget_plan import budget_plan
 from rme_tf.experiments.runs.methods import method_recipes
 from rme_tf.experiments.runs.study import run_records
@@ -41,7 +40,7 @@ def run_design(design: Design, kind: type[Recipe], study: Any) -> None:
     folders = study.folders()
     for name, folder in folders.items():
         check_writable(folder, name)
-    check_growth(_all_recipes(design, kind, study))
+    check_growth(trial_recipes(design, kind, study, dict.fromkeys(design.methods, study.steps)))
     fields = {name: design.fields(name) for name in design.methods}
     timed = method_recipes(design.timed, kind, study, methods=fields)
     plan = budget_plan(timed, study.steps, folders["out"], {**design.plan, **study.of_trials}, design.equal_steps)
@@ -54,35 +53,14 @@ def run_design(design: Design, kind: type[Recipe], study: Any) -> None:
     recipes = method_recipes(design.methods, kind, study, methods=fields)
     records = run_records(recipes, seeds=study.seeds, processes=study.processes, pages=False, **folders)
     images = add_values(folders["results"], records, folders["out"])
-    _write(records, images, design, pathlib.Path(folders["out"]))
-
-
-def _all_recipes(design: Design, kind: type[Recipe], study: Any) -> dict[str, Recipe]:
-    """Returns the recipes of each method with each trial's hyperparameters; raises what they refuse."""
-    fields = {
-        f"{name}_trial{index}": design.tried(name, index, study.steps)
-        for name, (family, _) in design.methods.items()
-        for index in range(len(design.trials[family]))
-    }
-    return dict(method_recipes(fields, kind, study, methods=fields))
+    write_contrasts(records, design.contrasts, folders["out"], functools.partial(planned_text, images=images))
 
 
 def _chosen(design: Design, kind: type[Recipe], study: Any, steps: Mapping[str, int]) -> dict[str, int] | None:
     """Runs the trials, and returns the number of the best one by family; None where trials are left."""
     share = study.trial_steps / study.steps
-    lengths = {family: max(1, round(share * steps[design.first_of(family)])) for family in design.families}
+    tried = map(design.first_of, design.families)
+    lengths = {method: max(1, round(share * steps[method])) for method in tried}
     trials = trial_recipes(design, kind, study, lengths)
     folders = {name: f"{folder}_{TRIALS}" for name, folder in study.folders().items()}
     return run_trials(trials, design, seeds=study.trial_seeds, processes=study.processes, **folders)
-
-
-def _write(records: Sequence[Record], images: ImageValues, design: Design, out: pathlib.Path) -> None:
-    """Writes and prints the contrasts that have records."""
-    shown = recorded_contrasts(records, design.contrasts)
-    if not shown:
-        print("\nNothing to compare yet: no contrast has finished runs of both methods.")
-        return
-    text = planned_text(records, images, shown)
-    (out / "contrasts.md").write_text(text + "\n", encoding="utf-8")
-    draw_contrasts(records, shown, out / "contrasts.png")
-    print(f"\n{text}\n\nPlan, tables and figure: {out}/")

@@ -15,18 +15,18 @@ UNSEEN = {"test_size": 100, "importance_samples": 10}  # test bounds are not loo
 
 
 def trial_recipes(design: Design, kind: type[Recipe], base: Recipe, steps: Mapping[str, int]) -> dict[str, Recipe]:
-    """Returns the recipes of all trials by name, such as "vae_trial0".
+    """Returns the recipes of all trials, by names such as "vae_trial0".
 
     Args:
         design: design of the comparison.
         kind: class of the recipes.
         base: recipe with the values of all other fields.
-        steps: training steps of a trial by the name of the family.
+        steps: training steps of a trial by the name of the method.
     """
     fields = {
-        trial_name(family, index): design.tried(design.first_of(family), index, steps[family])
-        for family, trials in design.trials.items()
-        for index in range(len(trials))
+        trial_name(method, index): design.tried(method, index, length)
+        for method, length in steps.items()
+        for index in range(len(design.trials[design.methods[method][0]]))
     }
     sizes: dict[str, Any] = {name: min(size, getattr(base, name) or size) for name, size in UNSEEN.items()}
     base = dataclasses.replace(base, **sizes)
@@ -37,7 +37,7 @@ def run_trials(recipes: Mapping[str, Recipe], design: Design, *, seeds: int, **o
     """Runs the trials, and returns the best one by family.
 
     Args:
-        recipes: recipes of the trials, see `trial_recipes`.
+        recipes: recipes of the trials of the first method of each family, see `trial_recipes`.
         design: design of the comparison.
         seeds: number of seeds of a trial.
         **options: further arguments of `run_study`.
@@ -50,4 +50,4 @@ def run_trials(recipes: Mapping[str, Recipe], design: Design, *, seeds: int, **o
     if len(records) < seeds * len(recipes):
         return None
     chosen = best_trials(records)
-    return {family: chosen[family] for family in design.families}
+    return {family: chosen[design.first_of(family)] for family in design.families}

@@ -2,19 +2,18 @@
 
 import math
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import stats
-from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.core.registry import lookup
 from rme_tf.experiments.reports.columns import values_of
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.paired_comparison import holm, numbers, observations, values_by_seed
-from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
+from rme_tf.experiments.reports.tables import Record, by_method, markdown_table, mean_and_error, signed
 
 Contrast = tuple[str, str]  # a method, and the method that is subtracted
 QUANTITIES = ("test log p(x)", "test ELBO")
@@ -79,7 +78,7 @@ def contrast_rows(records: Sequence[Record], contrasts: Sequence[Contrast]) -> l
         row: dict[str, Any] = {"contrast": name, "seeds": len(gap)}
         for quantity, values in differences.items():
             text = mean_and_error(values[name]) if len(values[name]) else ""
-            row[quantity] = text if text.startswith("-") or not text else f"+{text}"
+            row[quantity] = signed(text) if text else ""
         rows.append({**row, "p": "" if math.isnan(p_values[name]) else f"{p_values[name]:.3f}"})
     return rows
 
@@ -97,17 +96,48 @@ def method_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 def contrast_text(records: Sequence[Record], contrasts: Sequence[Contrast]) -> str:
     """Returns the tables of methods and of contrasts in Markdown, with captions."""
-    tests = numbers(observations(record["metrics"]["test"]) for record in records)
-    samples = numbers(field(record, "importance_samples") for record in records)
     captions = (
-        f"Bounds in nats on {tests} test observations, log p(x) by {samples} importance samples; means ± standard "
-        "errors over seeds.",
+        bounds_caption(records),
         "Differences under the same seeds, means ± standard errors; p of a paired t-test of log p(x) (Holm's "
         "correction).",
     )
     tables = (method_rows(records), contrast_rows(records, contrasts))
-    shown = [tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True) for rows in tables]
+    shown = map(markdown_table, tables)
     return "\n\n".join(text for pair in zip(captions, shown, strict=True) for text in pair)
+
+
+def bounds_caption(records: Sequence[Record]) -> str:
+    """Returns the caption of the table of methods."""
+    tests = numbers(observations(record["metrics"]["test"]) for record in records)
+    samples = numbers(field(record, "importance_samples") for record in records)
+    return (
+        f"Bounds in nats on {tests} test observations, log p(x) by {samples} importance samples; means ± standard "
+        "errors over seeds."
+    )
+
+
+def write_contrasts(
+    records: Sequence[Record],
+    contrasts: Iterable[Contrast],
+    out,
+    as_text: Callable[[Sequence[Record], Sequence[Contrast]], str] = contrast_text,
+) -> None:
+    """Writes and prints the contrasts that have records.
+
+    Args:
+        records: records of the runs.
+        contrasts: contrasts of the plan.
+        out: directory of contrasts.md and contrasts.png.
+        as_text: function (records, contrasts) -> tables in Markdown.
+    """
+    shown = recorded_contrasts(records, contrasts)
+    if not shown:
+        print("\nNothing to compare yet: no contrast has finished runs of both methods.")
+        return
+    text = as_text(records, shown)
+    (pathlib.Path(out) / "contrasts.md").write_text(text + "\n", encoding="utf-8")
+    draw_contrasts(records, shown, pathlib.Path(out) / "contrasts.png")
+    print(f"\n{text}\n\nPlan, tables and figure: {out}/")
 
 
 def draw_contrasts(records: Sequence[Record], contrasts: Sequence[Contrast], path) -> None:

@@ -173,7 +173,7 @@ def _contrasts(path: pathlib.Path, match: re.Match, document) -> str:
     if quantities:
         text = difference_text(records, contrasts, quantities)
     else:
-        text = contrast_text(records, contrasts) if images is None else planned_text(records, images, contrasts)
+        text = contrast_text(records, contrasts) if images is None else planned_text(records, contrasts, images)
     return f"{text}\n\n![Differences under each seed, and means ± 2 standard errors]({link})"
 
 

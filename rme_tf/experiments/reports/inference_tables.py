@@ -3,19 +3,17 @@
 A block of a document names a table, a decoder and methods, such as `gaps bernoulli_2 gaussian me4`.
 """
 
-import math
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.core.registry import lookup
 from rme_tf.core.validation import require
 from rme_tf.experiments.reports.contrasts import name_of, read_contrasts
-from rme_tf.experiments.reports.tables import Record, mean_and_error
+from rme_tf.experiments.reports.tables import Record, error_of_mean, markdown_table, mean_and_error
 
 TRUTH, OPTIMUM, PATH = "truth", "optimum", "path"  # records that are no methods
 DECIMALS = 3
@@ -92,7 +90,7 @@ def difference_rows(records: Iterable[Record], decoder: str, *words: str) -> lis
         row = {"contrast": name_of(contrast), "seeds": count}
         row["difference in test gap"] = mean_and_error(difference.mean(axis=1), DECIMALS)
         of_each = difference.mean(axis=0)  # seeds
-        row["standard error over observations"] = f"{of_each.std(ddof=1) / math.sqrt(len(of_each)):.{DECIMALS}f}"
+        row["standard error over observations"] = f"{error_of_mean(of_each):.{DECIMALS}f}"
         rows.append(row)
     return rows
 
@@ -162,7 +160,7 @@ def inference_text(records: Sequence[Record], reference: str) -> str:
     """
     kind, decoder, *names = reference.split()
     rows = lookup(TABLES, kind, "table of inference")(records, decoder, *names)
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+    return markdown_table(rows)
 
 
 def draw_inference(records: Sequence[Record], reference: str, path) -> None:
@@ -180,31 +178,40 @@ def draw_inference(records: Sequence[Record], reference: str, path) -> None:
 
 def _gap_figure(records, *words):
     """Returns the bars of gaps, words of the form "decoder:method,method"."""
-    panels = {}
-    for word in words:
-        decoder, _, names = word.partition(":")
-        groups, bars = of_decoder(records, decoder), {}
-        for method in names.split(","):
-            test, best = gaps_of(groups, method).mean(axis=1), approximation_of(groups, method).mean()
-            bars[method] = ((best, test.mean() - best), _error(test))
-        panels[decoder] = bars
-    return plots.stacked_bars(panels, ("approximation gap", "amortization gap"))
+    parts = ("approximation gap", "amortization gap")
+    return _bars(records, words, parts, lambda groups, method: approximation_of(groups, method).mean())
 
 
 def _mode_figure(records, *words):
     """Returns the bars of gaps, the least nats of missed modes first, words as in `_gap_figure`."""
+    return _bars(records, words, ("missed modes", "rest of the gap"), _missed_nats)
+
+
+def _missed_nats(groups, method: str) -> float:
+    """Returns the least nats that missed modes cost, the mean over observations and seeds."""
+    modes = [record["metrics"]["test"]["modes"] for record in groups[method]]
+    share = np.mean([one["with_several_modes"] / one["observations"] for one in modes])
+    return share * np.mean([one["missed_nats"] for one in modes])
+
+
+def _bars(records, words, parts: tuple[str, str], first_of: Callable):
+    """Returns bars of test gaps, cut into a first part and the rest.
+
+    Args:
+        records: records of the study.
+        words: words of the form "decoder:method,method".
+        parts: names of both parts.
+        first_of: function (groups, method) -> nats of the first part.
+    """
     panels = {}
     for word in words:
         decoder, _, names = word.partition(":")
         groups, bars = of_decoder(records, decoder), {}
         for method in names.split(","):
-            test = gaps_of(groups, method).mean(axis=1)
-            modes = [record["metrics"]["test"]["modes"] for record in groups[method]]
-            share = np.mean([one["with_several_modes"] / one["observations"] for one in modes])
-            missed = share * np.mean([one["missed_nats"] for one in modes])
-            bars[method] = ((missed, test.mean() - missed), _error(test))
+            test, first = gaps_of(groups, method).mean(axis=1), first_of(groups, method)
+            bars[method] = ((first, test.mean() - first), error_of_mean(test))
         panels[decoder] = bars
-    return plots.stacked_bars(panels, ("missed modes", "rest of the gap"))
+    return plots.stacked_bars(panels, parts)
 
 
 def _path_figure(records):
@@ -212,10 +219,6 @@ def _path_figure(records):
     (metrics,) = [record["metrics"] for record in records if record["method"] == PATH]
     curves = {name: values for name, values in metrics.items() if name not in ("position", "cpu_seconds")}
     return plots.objectives_between(metrics["position"], curves, label="position between the two modes")
-
-
-def _error(values: np.ndarray) -> float:
-    return values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def _shown(value, decimals: int = DECIMALS):

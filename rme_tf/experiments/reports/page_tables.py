@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tabulate import tabulate
+from rme_tf.experiments.reports.tables import markdown_table
 
 WIDTH = 6  # columns that a page has room for
 APART = "Single seed, not comparable with the rows of several seeds:"
@@ -103,7 +103,7 @@ def _parts(rows: Sequence[dict], tables: Sequence[PageTable]) -> list[str]:
             raise ValueError(f"Expected at most {WIDTH} columns. Received: {', '.join(names)}.")
         shown = [{name: row[name] for name in names} for row in rows if not table.mixtures or row["M"] != 1]
         if shown:
-            markdown = tabulate(shown, headers="keys", tablefmt="github", disable_numparse=True)
+            markdown = markdown_table(shown)
             parts += [*filter(None, [table.caption]), markdown]
     return parts
 

@@ -5,13 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scipy import stats
-from tabulate import tabulate
 
-from rme_tf.experiments.reports.configuration import field
-from rme_tf.experiments.reports.contrasts import QUANTITIES, Contrast, differences_of, method_rows, name_of
+from rme_tf.experiments.reports.contrasts import (
+    QUANTITIES,
+    Contrast,
+    bounds_caption,
+    differences_of,
+    method_rows,
+    name_of,
+)
 from rme_tf.experiments.reports.image_values import ImageValues
-from rme_tf.experiments.reports.paired_comparison import holm, numbers, observations
-from rme_tf.experiments.reports.tables import Record
+from rme_tf.experiments.reports.paired_comparison import holm
+from rme_tf.experiments.reports.tables import Record, error_of_mean, markdown_table
 
 LEVEL = 0.95  # of the intervals
 
@@ -46,7 +51,7 @@ def planned_contrast(records: Sequence[Record], images: ImageValues, contrast: C
         test = stats.ttest_1samp(gaps, 0.0)
         (low, high), p_seeds = test.confidence_interval(LEVEL), float(test.pvalue)
     first, second = (images[method][quantity] for method in contrast)
-    error = float((first - second).std(ddof=1) / math.sqrt(len(first)))
+    error = error_of_mean(first - second)
     p_images = float(stats.ttest_1samp(first - second, 0.0).pvalue)
     return PlannedContrast(len(gaps), float(gaps.mean()), float(low), float(high), error, p_seeds, p_images)
 
@@ -90,27 +95,17 @@ def planned_rows(differences: Mapping[Contrast, PlannedContrast]) -> list[dict[s
     ]
 
 
-def planned_text(records: Sequence[Record], images: ImageValues, contrasts: Sequence[Contrast]) -> str:
+def planned_text(records: Sequence[Record], contrasts: Sequence[Contrast], images: ImageValues) -> str:
     """Returns the tables of methods and of contrasts in Markdown, with captions."""
-    tests = numbers(observations(record["metrics"]["test"]) for record in records)
-    samples = numbers(field(record, "importance_samples") for record in records)
-    parts = [
-        f"Bounds in nats on {tests} test observations, log p(x) by {samples} importance samples; means ± standard "
-        "errors over seeds.",
-        _table(method_rows(records)),
-    ]
+    parts = [bounds_caption(records), markdown_table(method_rows(records))]
     for quantity in QUANTITIES:
         parts += [
             f"Differences in {quantity} (nats) under the same seeds, with 95% intervals over seeds; standard errors "
             "over observations, of differences averaged over seeds; p of paired t-tests, with Holm's correction for "
             f"the {len(contrasts)} contrasts.",
-            _table(planned_rows(planned_contrasts(records, images, contrasts, quantity))),
+            markdown_table(planned_rows(planned_contrasts(records, images, contrasts, quantity))),
         ]
     return "\n\n".join(parts)
-
-
-def _table(rows) -> str:
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
 def _interval(one: PlannedContrast) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from tabulate import tabulate
 
 from rme_tf import plots
 from rme_tf.experiments.reports.columns import column_of, values_of
@@ -16,7 +15,7 @@ from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.contrasts import Contrast, differences_of, name_of
 from rme_tf.experiments.reports.page_tables import WIDTH
 from rme_tf.experiments.reports.paired_comparison import holm, numbers
-from rme_tf.experiments.reports.tables import Record, by_method, mean_and_error
+from rme_tf.experiments.reports.tables import Record, by_method, error_of_mean, markdown_table, mean_and_error, signed
 
 SEPARATOR = re.compile(r"; (?!z given x\))")  # of quantities in documents, not within I(m; z given x)
 OF = "of"  # between contrasts and quantities there, and between a field and quantities
@@ -64,9 +63,8 @@ def contrast_rows(
             key = f"{name_of(contrast)}: {quantity}"
             tested = len(gaps) > 1 and gaps.std() > 0.0
             p_values[key] = stats.ttest_1samp(gaps, 0.0).pvalue if tested else math.nan
-            signed = text if text.startswith("-") else f"+{text}"
-            rows.append({"contrast": name_of(contrast), "quantity": quantity, "seeds": len(gaps), "difference": signed})
-            rows[-1]["p"] = key
+            row = {"contrast": name_of(contrast), "quantity": quantity, "seeds": len(gaps)}
+            rows.append({**row, "difference": signed(text), "p": key})
     corrected = holm(p_values)
     return [{**row, "p": "" if math.isnan(p := corrected[row["p"]]) else f"{p:.3f}"} for row in rows]
 
@@ -84,7 +82,7 @@ def method_text(records: Sequence[Record], quantities: Sequence[str]) -> str:
     parts = [_caption(records)]
     for start in range(0, len(quantities), width):
         names = ("method", "seeds", *quantities[start : start + width])
-        parts.append(_table([{name: row[name] for name in names} for row in rows]))
+        parts.append(markdown_table([{name: row[name] for name in names} for row in rows]))
     return "\n\n".join(parts)
 
 
@@ -109,7 +107,7 @@ def difference_text(records: Sequence[Record], contrasts: Sequence[Contrast], qu
         "Differences under the same seeds, means ± standard errors; p of paired t-tests, with Holm's correction for "
         "all rows."
     )
-    return f"{caption}\n\n{_table(contrast_rows(records, contrasts, quantities))}"
+    return f"{caption}\n\n{markdown_table(contrast_rows(records, contrasts, quantities))}"
 
 
 def study_text(records: Sequence[Record], contrasts: Sequence[Contrast], quantities: Sequence[str]) -> str:
@@ -180,9 +178,8 @@ def sweep_points(records: Sequence[Record], setting: str, quantity: str) -> dict
     for method, group in by_method(records).items():
         values = values_of(group, quantity)
         if np.isfinite(values).all():
-            error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
             place = field(group[0], setting, math.nan)
-            points.setdefault(NUMBER.sub("", method), []).append((place, values.mean(), error))
+            points.setdefault(NUMBER.sub("", method), []).append((place, values.mean(), error_of_mean(values)))
     return {name: sorted(line) for name, line in points.items()}
 
 
@@ -201,7 +198,3 @@ def read_quantities(text: str) -> list[str]:
     for name in names:
         column_of(name)
     return names
-
-
-def _table(rows: Sequence[dict]) -> str:
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)

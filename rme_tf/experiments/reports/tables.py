@@ -2,7 +2,7 @@
 
 import collections
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tabulate import tabulate
@@ -28,7 +28,22 @@ def mean_and_error(values, decimals: int = 2) -> str:
         return ""
     if len(values) == 1 or (decimals == 0 and np.ptp(values) == 0):
         return f"{values[0]:,.{decimals}f}"
-    return f"{values.mean():,.{decimals}f} ± {values.std(ddof=1) / math.sqrt(len(values)):,.{decimals}f}"
+    return f"{values.mean():,.{decimals}f} ± {error_of_mean(values):,.{decimals}f}"
+
+
+def error_of_mean(values: np.ndarray) -> float:
+    """Returns the standard error of the mean, 0 for one value."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def signed(text: str) -> str:
+    """Returns the text of a number with its sign."""
+    return text if text.startswith("-") else f"+{text}"
+
+
+def markdown_table(rows: Sequence[Mapping]) -> str:
+    """Returns rows as a table in Markdown."""
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
 def by_method(records) -> dict[str, list[Record]]:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
 from rme_tf.experiments.reports.configuration import fields
-from rme_tf.experiments.reports.tables import Record, by_method
+from rme_tf.experiments.reports.tables import Record, by_method, markdown_table
 
 # Columns of the table, by the last names of the fields that trials set.
 COLUMNS = {
@@ -78,4 +77,4 @@ def trial_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 def trial_table(records: Sequence[Record]) -> str:
     """Returns the table of trials in Markdown."""
-    return tabulate(trial_rows(records), headers="keys", tablefmt="github", disable_numparse=True)
+    return markdown_table(trial_rows(records))

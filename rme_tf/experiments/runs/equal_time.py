@@ -1,12 +1,11 @@
 """Studies at equal time, with contrasts fixed before the runs."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 
 from rme_tf.core.validation import check_counts
 from rme_tf.experiments.recipes.base import Recipe
-from rme_tf.experiments.reports.contrasts import Contrast, contrast_text, draw_contrasts, recorded_contrasts
+from rme_tf.experiments.reports.contrasts import Contrast, write_contrasts
 from rme_tf.experiments.runs.budget_plan import budget_plan
 from rme_tf.experiments.runs.study import run_records
 
@@ -37,11 +36,4 @@ def run_at_equal_time(
     plan = budget_plan(methods, steps, out, {"contrasts": [list(contrast) for contrast in contrasts]})
     budgets = {name: dataclasses.replace(recipe, train_steps=plan["steps"][name]) for name, recipe in methods.items()}
     records = run_records(budgets, out=out, **options)
-    shown = recorded_contrasts(records, contrasts)
-    if not shown:
-        print("\nNothing to compare yet: no contrast has finished runs of both methods.")
-        return
-    text = contrast_text(records, shown)
-    (pathlib.Path(out) / "contrasts.md").write_text(text + "\n", encoding="utf-8")
-    draw_contrasts(records, shown, pathlib.Path(out) / "contrasts.png")
-    print(f"\n{text}\n\nPlan, tables and figure: {out}/")
+    write_contrasts(records, contrasts, out)

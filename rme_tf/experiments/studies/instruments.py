@@ -23,6 +23,7 @@ from rme_tf.evaluation.decoders import weight_norms
 from rme_tf.evaluation.finished_batches import FinishedBatches, digest_of_weights
 from rme_tf.evaluation.gaps.summary import MEANS
 from rme_tf.evaluation.likelihood_bounds import estimate
+from rme_tf.evaluation.modes.posterior_modes import missed_mass
 from rme_tf.experiments.recipes.base import EVALUATION_SEED
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.studies.measurement import COMPONENTS, DECODER, GAPS, MODES, PROPOSAL, Measurement
@@ -179,9 +180,11 @@ def shape_of(observed: Observed) -> PosteriorShape:
 def of_modes(observed: Observed) -> Values:
     """Returns means of `posterior_shape`: modes, and the mass that Q misses."""
     shape = shape_of(observed)
-    missed = np.where(shape.covered, 0.0, shape.mass).sum(axis=-1)
     return with_errors(
-        num_modes=shape.num_modes, several=shape.num_modes > 1, missed_mass=missed, log_evidence=shape.log_evidence
+        num_modes=shape.num_modes,
+        several=shape.num_modes > 1,
+        missed_mass=missed_mass(shape),
+        log_evidence=shape.log_evidence,
     )
 
 

@@ -17,6 +17,7 @@ from rme_tf.evaluation import (
     inference_gaps,
     posterior_shape,
 )
+from rme_tf.evaluation.modes.posterior_modes import missed_mass
 from rme_tf.experiments.studies.fields import InferenceFields
 from rme_tf.models.vae import VAE
 
@@ -71,7 +72,7 @@ def mode_metrics(shape: PosteriorShape) -> dict[str, Any]:
         shape: modes of the true posteriors.
     """
     several = shape.num_modes > 1
-    missed = np.where(shape.covered, 0.0, shape.mass).sum(axis=1)[several]
+    missed = missed_mass(shape)[several]
     modes, covered = int(shape.num_modes[several].sum()), int(shape.covered[several].sum())
     return {
         "observations": len(several),
