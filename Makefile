@@ -41,7 +41,7 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks flags package \
+.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks flags package soak \
 	check bench gpu results clean distclean
 
 help:  ## list the targets
@@ -125,6 +125,9 @@ bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading o
 	$(PY) -m rme_tf.benchmark.steps --cores 1 --out runs/benchmark_steps/benchmark.json
 	$(PY) -m rme_tf.benchmark.growth --cores 1 --most 256 --out runs/benchmark_growth/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
+
+soak: $(INSTALLED)  ## try kills, damaged files and full disks many times; under 20 minutes, record in runs/soak.jsonl
+	PYTHONPATH=tests $(PY) -m soak --out runs/soak.jsonl
 
 gpu: $(INSTALLED)  ## see that all works on a GPU, a line each, and how fast; without one it says so
 	$(PY) -m rme_tf.benchmark.gpu

@@ -31,7 +31,7 @@ def test_the_whole_suite_comes_last():
 
 TARGETS = [
     *("test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks", "screenshots", "estimators"),
-    *("package", "flags"),
+    *("package", "flags", "soak"),
 ]
 
 

@@ -43,6 +43,7 @@ DOCUMENTS = (
     "docs/gpu.md",
     "docs/images.md",
     "docs/missing.md",
+    "docs/reliability.md",
     "docs/results/digits.md",
     "docs/results/equal_time.md",
     "docs/results/mnist.md",
@@ -150,9 +151,9 @@ def study_path(study: str, results=RESULTS) -> pathlib.Path:
 
 
 def _benchmark(path: pathlib.Path) -> str:
-    """Returns the table of a benchmark, or the command that measures it."""
+    """Returns the table of a benchmark, with the rows of all its records, or the command that measures it."""
     if path.exists():
-        return benchmark_table(load_study(path)[0])
+        return benchmark_table({"table": [row for record in load_study(path) for row in record["table"]]})
     return f"Not measured yet: run the benchmark with `--out runs/{path.name}/benchmark.json`, and pack that folder."
 
 
