@@ -32,6 +32,7 @@ SCRIPTS = {
     "decoder": "decoder_scale",
     "equal": "equal_time",
     "gaussian": "gaussian",
+    "learned": "learned_prior",
     "missing": "missing",
     "mnist": "mnist_study",
     "pixelcnn": "pixelcnn",

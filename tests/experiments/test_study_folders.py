@@ -21,6 +21,7 @@ STUDIES = {
     "equal_time": ("runs/equal_time", "runs/results/equal_time"),
     "gaussian": ("runs/gaussian_d10", "runs/results/gaussian_d10"),
     "missing": ("runs/missing", "runs/results/missing"),
+    "learned_prior": ("runs/learned_prior", "runs/results/learned_prior"),
     "mnist_study": ("runs/mnist_study_d20", "runs/results/mnist_study_d20"),
     "pixelcnn": ("runs/pixelcnn", "runs/results/pixelcnn"),
     "single_component": ("runs/single_component", "runs/results/single_component"),

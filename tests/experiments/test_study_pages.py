@@ -9,7 +9,7 @@ from rme_tf.experiments.reports.study_tables import OF
 from test_documents import ROOT
 from test_recorded_builds import module_of
 
-STUDIES = ("barrier", "decoder_scale", "single_component")
+STUDIES = ("barrier", "decoder_scale", "learned_prior", "single_component")
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -54,6 +54,7 @@ DOCUMENTS = (
     "docs/studies/capacity.md",
     "docs/studies/decoder_scale.md",
     "docs/studies/fixed_decoder.md",
+    "docs/studies/learned_prior.md",
     "docs/studies/posterior_2d.md",
     "docs/studies/single_component.md",
     "docs/studies/two_modes.md",
