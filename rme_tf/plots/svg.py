@@ -44,6 +44,31 @@ def axis(values, start: float, end: float, slack: float = 0.05) -> Axis:
     return Axis(low - extra, high + extra, start, end)
 
 
+def pieces(positions, values, low: float, high: float) -> list[np.ndarray]:
+    """Returns the pieces of a polyline between two heights, [K, 2] each.
+
+    A line that leaves ends where it crosses the limit.
+
+    Args:
+        positions: horizontal positions, increasing. Shape [N].
+        values: heights. Shape [N].
+        low: lower limit.
+        high: upper limit.
+    """
+    before, after = values[:-1], values[1:]
+    across, up = [positions], [values]
+    for limit in (low, high):
+        (at,) = ((before - limit) * (after - limit) < 0.0).nonzero()
+        share = (limit - before[at]) / (after[at] - before[at])
+        across.append(positions[at] + share * (positions[at + 1] - positions[at]))
+        up.append(np.full(len(at), limit))
+    order = np.argsort(np.concatenate(across), kind="stable")
+    points = np.stack([np.concatenate(across), np.concatenate(up)], axis=-1)[order]
+    (inside,) = ((points[:, 1] >= low) & (points[:, 1] <= high)).nonzero()
+    stretches = np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1)
+    return [points[stretch] for stretch in stretches if len(stretch)]
+
+
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Returns round numbers between two limits.
 

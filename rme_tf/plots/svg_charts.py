@@ -10,6 +10,7 @@ from rme_tf.plots import svg
 from rme_tf.plots.curves import later_range
 
 MOST_MARKS = 150  # values of a line that can be pointed at
+NEAR = 0.5  # distance of an early value from the range of the later ones, relative to it, up to which it is shown
 SIDE = 330  # of a chart of points
 
 
@@ -35,7 +36,7 @@ class Points(NamedTuple):
 def curves(lines: Sequence[Line], title: str, *, label: str = "", marks: Sequence[tuple[float, str]] = ()) -> str:
     """Returns a chart of values by epoch.
 
-    The vertical range covers the later epochs, so that the first do not flatten the rest.
+    The vertical range covers the later epochs, so that the first do not flatten the rest: see `outside`.
 
     Args:
         lines: lines to draw.
@@ -44,13 +45,9 @@ def curves(lines: Sequence[Line], title: str, *, label: str = "", marks: Sequenc
         marks: epochs with a vertical line, and its text.
     """
     require(lines, "lines", "have at least one line", lines)
-    values = [np.array([np.nan if value is None else value for value in line.values], dtype=float) for line in lines]
+    values = [_numbers(line) for line in lines]
     epochs = max(map(len, values))
-    finite = [row[np.isfinite(row)] for row in values]
-    require(sum(map(len, finite)) > 0, "lines", "have a finite value", "none")
-    later = [row[len(row) // 5 :] for row in values]
-    shown = np.concatenate([row[np.isfinite(row)] for row in later])
-    low, high = _range(shown if len(shown) else np.concatenate(finite))
+    low, high = _limits(values)
     x = svg.Axis(1, max(2, epochs), svg.LEFT, svg.WIDTH - svg.RIGHT)
     y = svg.Axis(low, high, svg.HEIGHT - svg.BOTTOM, svg.TOP + 10)
     root = svg.chart(title, hover=True)
@@ -64,6 +61,41 @@ def curves(lines: Sequence[Line], title: str, *, label: str = "", marks: Sequenc
     return svg.text_of(root)
 
 
+def outside(lines: Sequence[Line]) -> str:
+    """Returns a sentence on the values above and below a chart of curves, "" without any.
+
+    Args:
+        lines: lines of the chart.
+    """
+    values = [_numbers(line) for line in lines]
+    low, high = _limits(values)
+    parts = []
+    for place, farthest, beyond in (("below", min, lambda row: row < low), ("above", max, lambda row: row > high)):
+        hidden = np.concatenate([row[beyond(row)] for row in values])
+        if len(hidden):
+            count = f"{len(hidden):,} value is" if len(hidden) == 1 else f"{len(hidden):,} values are"
+            parts.append(f"{count} {place} the chart, {'at' if len(hidden) == 1 else 'to'} {farthest(hidden):,.4g}.")
+    return " ".join(parts)
+
+
+def _numbers(line: Line) -> np.ndarray:
+    """Returns the values of a line, NaN where it has none."""
+    return np.array([np.nan if value is None else value for value in line.values], dtype=float)
+
+
+def _limits(values: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Returns the vertical limits of the later values of lines, and of earlier ones that are not far from them."""
+    every = np.concatenate([row[np.isfinite(row)] for row in values])
+    require(len(every) > 0, "lines", "have a finite value", "none")
+    later = [row[len(row) // 5 :] for row in values]
+    shown = np.concatenate([row[np.isfinite(row)] for row in later])
+    low, high = _range(shown if len(shown) else every)
+    span = high - low
+    near = every[(every > low - NEAR * span) & (every < high + NEAR * span)]
+    margin = 0.04 * span
+    return min(low, near.min() - margin), max(high, near.max() + margin)
+
+
 def _range(values) -> tuple[float, float]:
     """Returns the limits of most values, apart by a twentieth of the largest at least."""
     low, high = later_range(values)
@@ -73,14 +105,15 @@ def _range(values) -> tuple[float, float]:
 
 
 def _draw_line(root, line: Line, row, x: svg.Axis, y: svg.Axis) -> None:
-    """Draws the finite stretches of a line, and a circle with a caption at some of its values."""
+    """Draws the finite stretches of a line within the chart, and a circle with a caption at some of its values."""
     (measured,) = np.isfinite(row).nonzero()
     of = f"line c{line.color % svg.NUM_COLORS}{' dashed' if line.dashed else ''}"
     for stretch in np.split(measured, np.flatnonzero(np.diff(measured) > 1) + 1):
-        points = " ".join(f"{x(epoch + 1)},{y(row[epoch])}" for epoch in stretch)
-        svg.add(root, "polyline", of=of, points=points)
+        for piece in svg.pieces(stretch + 1.0, row[stretch], y.low, y.high):
+            svg.add(root, "polyline", of=of, points=" ".join(f"{x(epoch)},{y(value)}" for epoch, value in piece))
     radius = 2.6 if len(row) <= 20 else 1.2
-    for epoch in measured[:: -(-len(measured) // MOST_MARKS) or 1]:
+    (seen,) = ((row >= y.low) & (row <= y.high)).nonzero()
+    for epoch in seen[:: -(-len(seen) // MOST_MARKS) or 1]:
         spot = svg.add(
             root, "circle", of=f"c{line.color % svg.NUM_COLORS}", cx=x(epoch + 1), cy=y(row[epoch]), r=radius
         )

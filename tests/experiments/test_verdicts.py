@@ -177,6 +177,13 @@ def test_collapse_needs_information_in_codes_and_reliance_on_them(test, report, 
     assert answer(model_verdicts.collapse(test, report, 8, components)) == expected
 
 
+def test_a_verdict_on_collapse_has_the_kl_and_the_units_of_the_final_numbers():
+    verdict = model_verdicts.collapse({"kl": 21.0, "active_units": 7}, REPORT, 8)
+    assert "KL(Q || p) is 21 nats" in verdict.text
+    assert "7 of 8 latent dimensions" in verdict.text
+    assert "KL(Q || p) is 20 nats" in model_verdicts.collapse({}, REPORT, 8).text  # of the report alone
+
+
 def test_only_a_report_of_many_observations_makes_sure():
     assert model_verdicts.collapse(TEST, REPORT, 8).certainty == SURE
     assert model_verdicts.collapse({**TEST, "kl": 0.001}, {}, 8).certainty == LIKELY

@@ -63,6 +63,28 @@ def test_the_first_epochs_do_not_flatten_the_rest():
     assert max(heights) - min(heights) > 0.5 * svg.HEIGHT
 
 
+def test_a_line_ends_where_it_leaves_the_chart():
+    pieces = svg.pieces(np.arange(5.0), np.array([-30.0, 10.0, 20.0, 60.0, 0.0]), 0.0, 40.0)
+    expected = [[(0.75, 0.0), (1.0, 10.0), (2.0, 20.0), (2.5, 40.0)], [(3.0 + 1.0 / 3.0, 40.0), (4.0, 0.0)]]
+    for piece, points in zip(pieces, expected, strict=True):
+        np.testing.assert_allclose(piece, points)
+    assert not svg.pieces(np.arange(2.0), np.array([-1e30, -2.0]), 0.0, 1.0)
+    np.testing.assert_allclose(svg.pieces(np.zeros(1), np.ones(1), 0.0, 1.0), [[(0.0, 1.0)]])
+
+
+def test_values_outside_a_chart_are_neither_drawn_nor_silent():
+    lines = [svg_charts.Line("a", [-1e6, -9.5, *np.linspace(-10.0, -9.0, 20)])]
+    root = parsed(svg_charts.curves(lines, "title"))
+    assert "epoch 1:" not in "".join(spot.find("title").text for spot in root.iter("circle"))
+    ((first, second, *_),) = lines_of(root)
+    assert second[0] - first[0] < 0.1  # a steep line, from the limit on
+    assert svg_charts.outside(lines) == "1 value is below the chart, at -1e+06."
+    assert svg_charts.outside([svg_charts.Line("a", [90.0, 80.0, *np.linspace(1.0, 2.0, 20)])]) == (
+        "2 values are above the chart, to 90."
+    )
+    assert svg_charts.outside([svg_charts.Line("a", [1.0, 2.0, 3.0])]) == ""
+
+
 def test_a_constant_has_ticks_that_differ():
     root = parsed(svg_charts.curves([svg_charts.Line("a", [8.0] * 5)], "title"))
     texts = [text.text for text in root.iter("text") if text.get("text-anchor") == "end"]

@@ -73,7 +73,8 @@ def _curves(title: str, label: str, lines: Sequence[svg_charts.Line], marks=()) 
         return None
     legend = [Legend(line.name, line.color, line.dashed) for line in measured] if len(measured) > 1 else []
     alt = f"{title} by epoch: {', '.join(line.name for line in measured)}"
-    return Chart(title, svg_charts.curves(measured, alt, label=label, marks=marks), legend)
+    chart = svg_charts.curves(measured, alt, label=label, marks=marks)
+    return Chart(title, chart, legend, svg_charts.outside(measured))
 
 
 def overlaid_curves(histories: Mapping[str, Mapping[str, list]]) -> list[Chart]:

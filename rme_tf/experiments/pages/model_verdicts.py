@@ -48,6 +48,8 @@ def collapse(
     code of another observation, or a single component has no active dimension. It is "nearly" if log p(x|z) loses less
     than `RELATIVE_RELIANCE` of -log p(x). Without a reliance it is never no: see `untested`.
 
+    KL(Q || p) and active dimensions are of the whole test set where the record has them, as among the final numbers.
+
     Args:
         test: metrics of the test set: `kl` in nats and `active_units`.
         diagnosed: entries of the report on collapse: `kl`, `mutual_information`, `reliance`; empty without a report.
@@ -55,12 +57,8 @@ def collapse(
         components: number of components M.
         total: -log p(x) of an observation, in nats; NaN for a density, whose nats depend on the units.
     """
-    kl, information, reliance = (
-        number(diagnosed, "kl") if "kl" in diagnosed else number(test, "kl"),
-        number(diagnosed, "mutual_information"),
-        number(diagnosed, "reliance"),
-    )
-    active = number(diagnosed, "active_units") if "active_units" in diagnosed else number(test, "active_units")
+    kl, active = (number(test if name in test else diagnosed, name) for name in ("kl", "active_units"))
+    information, reliance = number(diagnosed, "mutual_information"), number(diagnosed, "reliance")
     if not math.isfinite(kl):
         return Verdict(QUESTION_CODES, "not measured", NONE, "The record has no KL(Q || p).")
     count = number(diagnosed, "num_observations") if diagnosed else number(test, "num_observations")
