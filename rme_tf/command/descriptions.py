@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 Described = dict[str, Any]
+SMOKE = "_smoke"  # of the folder of a run of seconds
 
 
 @functools.cache
@@ -55,6 +56,25 @@ def start_of(described: Described, words: Sequence[str]) -> Start | None:
     if not flags.keys() & {"config", *described["elsewhere"]}:
         return None
     return Start(described["of_path"] if described["dataset"] is None else None, None)
+
+
+def folder_of(described: Described, start: Start, words: Sequence[str], out: str | None) -> str | None:
+    """Returns the directory of the run of a command line, None if a value of `--smoke` decides it.
+
+    Args:
+        described: description of the kind of data.
+        start: settings that the flags change.
+        words: words after the kind.
+        out: value of `--out`, or None.
+    """
+    if out is not None:
+        return out
+    default = next(field["default"] for field in described["fields"] if field["name"] == "out")
+    folder = start.out or settings_of(described, start).get("out", default)
+    following = [after for word, after in itertools.pairwise([*words, "--"]) if word == "--smoke"]
+    if any(not word.startswith("--") for word in following) or any(word.startswith("--smoke=") for word in words):
+        return None
+    return f"{folder}{SMOKE}" if following else folder
 
 
 def _out(path: str) -> str:

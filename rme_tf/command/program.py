@@ -7,8 +7,9 @@ import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 
+from . import finished
 from .commands import ACTIONS, COMMANDS
-from .descriptions import description, kind_of_data, start_of, study_of
+from .descriptions import description, folder_of, kind_of_data, start_of, study_of
 from .parsers import USER_ERROR, Parser, refuse
 from .recipe_flags import study_parser, train_parser
 from .suggestions import refused_data, unknown
@@ -51,7 +52,11 @@ def _answer(words: list[str]) -> None:
         parser = Parser(f"rme {command}", f"{chosen.summary[0].upper()}{chosen.summary[1:]}.")
         parser.add_argument(*HELP, action="help", help="show this text, and exit")
         chosen.flags(parser)
-        _call(chosen.function, **vars(parser.read(rest)))
+        values = parser.read(rest)
+        if command == "resume" and rest == [values.run] and (answer := finished.answer_of(values.run)):
+            print(answer)
+        else:
+            _call(chosen.function, **vars(values))
     else:
         refuse(unknown("command", command, ["train", *COMMANDS, "study"]))
     sys.stdout.flush()
@@ -71,7 +76,14 @@ def _train(words: list[str]) -> None:
         refuse(f"Expected data: --path, --{field} or --recipe. Received none. See: rme train {kind} --help")
     if refusal := refused_data(kind, described, start.recipe, values.path):
         refuse(refusal)
+    folder = folder_of(described, start, flags, values.out) if finished.is_repeatable(flags) else None
+    command = finished.described(words)
+    if folder is not None and (answer := finished.answer_of(folder, command)):
+        print(answer)
+        return
     _call(f"{ACTIONS}.training:train", kind, _without(flags, "recipe"), start=start.recipe, out=start.out)
+    if folder is not None:
+        finished.keep(folder, command)
 
 
 def _study(words: list[str]) -> None:
