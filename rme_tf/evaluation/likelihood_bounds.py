@@ -10,13 +10,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from rme_tf.core.compiled import compiled
 from rme_tf.core.estimates import with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import chunking, diagnostics, sums
+from rme_tf.evaluation.bound_progress import BoundProgress
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
 
@@ -62,7 +62,7 @@ def estimate(values) -> Estimate:
 
 
 def bounds_of_batch(
-    model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None, *, fused: bool = False
+    model, x, num_draws, seed, chunk: int, block: int | None = None, encoding=None, *, fused=False, progress=False
 ) -> Bounds:
     """Returns `Bounds` of a batch from S draws of each component.
 
@@ -77,15 +77,16 @@ def bounds_of_batch(
         block: number of components that draw at a time, a divisor of M; None is M.
         encoding: result of `model.encode(x)`; None computes it.
         fused: whether XLA compiles all but the networks.
+        progress: whether each chunk of draws moves a progress bar, see `bound_progress`.
     """
     encoding = model.encode(x) if encoding is None else encoding
     log_joint, size = sums.LogJoint(model, x, encoding, fused=fused), encoding.log_alpha.shape[-1]
     if block in (None, size):
-        log_total, totals = sums.of_block(log_joint, num_draws, seed, chunk, 0, size)
+        log_total, totals = sums.of_block(log_joint, num_draws, seed, chunk, 0, size, progress=progress)
     else:
         specs = tf.TensorSpec([None], tf.float32), tf.TensorSpec([3, None, block], tf.float32)
         log_totals, blocks = tf.map_fn(
-            lambda first: sums.of_block(log_joint, num_draws, seed, chunk, first, block),
+            lambda first: sums.of_block(log_joint, num_draws, seed, chunk, first, block, progress=progress),
             tf.range(0, size, block),
             parallel_iterations=1,  # bounds the memory
             fn_output_signature=specs,
@@ -100,9 +101,9 @@ def bounds_of_batch(
     return Bounds(log_total - tf.math.log(count), bound, reconstruction, reconstruction - bound, component, alpha)
 
 
-def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block, fused: bool) -> Bounds:
+def _bounds_in_chunks(model, x, seed, num_draws: int, chunk: int, block, fused: bool, progress: bool) -> Bounds:
     """`bounds_of_batch` with tensor arguments first, as `compiled` requires."""
-    return bounds_of_batch(model, x, num_draws, seed, chunk, block, fused=fused)
+    return bounds_of_batch(model, x, num_draws, seed, chunk, block, fused=fused, progress=progress)
 
 
 def draws_per_component(num_samples, num_components: int):
@@ -125,7 +126,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         num_samples: number of samples S M for one observation, over all components, rounded up.
         seed: integer seed of the draws.
         batch_size: number of observations B in a batch.
-        progress: whether to show a progress bar, which moves once a batch.
+        progress: whether to show a progress bar, which moves with each chunk of draws.
         jit_compile: whether XLA compiles all but the networks, which takes seconds for each size of a batch; None is
             True where it saves more, see `chunking.pays_to_compile`. The results differ by rounding.
 
@@ -143,16 +144,16 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         """Returns the bounds of a part of a batch, compiled by XLA if that pays for parts of this size."""
         codes = num_draws * model.num_components * (total if len(part) == rows else len(part))
         fused = chunking.pays_to_compile(model, codes) if jit_compile is None else jit_compile
-        return compiled(_bounds_in_chunks, model, num_draws, chunk, block, fused, signature=signature)(part, batch_seed)
+        options = (num_draws, chunk, block, fused, progress)
+        return compiled(_bounds_in_chunks, model, *options, signature=signature)(part, batch_seed)
 
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
     parts = []
-    with InnerCalls(), data_errors_as_value_errors():
-        shown = tqdm(
-            batches(x, batch_size), desc=f"log p(x) by {num_samples} samples", disable=not progress, leave=False
-        )
+    shown = BoundProgress(batches(x, batch_size), f"log p(x) by {num_samples} samples", progress=progress)
+    with InnerCalls(), data_errors_as_value_errors(), shown:
         for first, part in chunking.parts_of(shown, model.likelihood, rows):
-            parts.append([value.numpy() for value in evaluate(part, tf.constant([seed, first], tf.int32))])
+            results = evaluate(shown.of_part(part), tf.constant([seed, first], tf.int32))
+            parts.append([value.numpy() for value in results])
     return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -8,7 +8,7 @@ import functools
 import tensorflow as tf
 
 from rme_tf import objectives
-from rme_tf.evaluation import densities
+from rme_tf.evaluation import bound_progress, densities
 from rme_tf.evaluation.gaussian_draws import GaussianDraws, is_gaussian
 
 
@@ -67,7 +67,7 @@ class LogJoint:
         return z, self._log_prior(z), log_mixture, objectives.diagonal(log_q_drawn)
 
 
-def of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int) -> tuple:
+def of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int, *, progress: bool = False) -> tuple:
     """Returns sums over the draws of K components.
 
     Args:
@@ -77,6 +77,7 @@ def of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int)
         chunk: number of draws at a time.
         first: index of the first component of the block.
         size: number of components K of the block.
+        progress: whether each chunk moves a progress bar, see `bound_progress`.
 
     Returns:
         log_total: log of the sum of alpha w, w = p(x, z) / Q(z|x). Shape [B].
@@ -99,11 +100,15 @@ def of_block(log_joint: LogJoint, num_draws, seed, chunk: int, first, size: int)
 
     add = tf.function(added, jit_compile=True, autograph=False) if log_joint.fused else added
     draw = log_joint.draws(chunk, size)
+    share = chunk * size / (tf.cast(num_draws, tf.float32) * log_joint.log_alpha.shape[-1])  # of all draws
 
     def body(done, log_total, sums):
         """Adds up the next `chunk` draws."""
         used = (done + tf.range(chunk) < num_draws)[:, tf.newaxis, tf.newaxis]  # the last chunk is partial
         log_total, sums = add(log_total, sums, used, *draw(tf.random.fold_in(seed, done), first))
+        if progress:
+            with tf.control_dependencies([sums]):
+                bound_progress.tell(share * tf.reduce_mean(tf.cast(used, tf.float32)))
         # `tf.while_loop` requires a static K.
         return done + chunk, tf.ensure_shape(log_total, [None]), tf.ensure_shape(sums, state[-1].shape)
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import rme_tf
 from rme_tf import bounds
-from rme_tf.evaluation import chunking, likelihood_bounds
+from rme_tf.evaluation import bound_progress, chunking, likelihood_bounds
 from rme_tf.evaluation.chunking import Chunks, chunks, codes_at_once, layer_sizes
 
 PATTERNS = np.array([[1, 0, 1, 0, 1], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], np.float32)
@@ -122,7 +122,7 @@ def test_bounds_are_the_same_from_all_components_at_once_and_from_few(tiny_model
 def test_observations_are_split_where_one_component_is_too_much(tiny_model, monkeypatch):
     model, seen = tiny_model(2), []
 
-    def recorded(model, x, num_draws, seed, chunk, block, *, fused):
+    def recorded(model, x, num_draws, seed, chunk, block, *, fused, progress):
         seen.append((len(x), tuple(seed.numpy()), chunk, block))
         return likelihood_bounds.Bounds(*([x[:, 0]] * 4), *([x[:, :2]] * 2))
 
@@ -131,6 +131,29 @@ def test_observations_are_split_where_one_component_is_too_much(tiny_model, monk
     for data in (PATTERNS, tf.data.Dataset.from_tensor_slices(PATTERNS).batch(3)):
         np.testing.assert_array_equal(bounds(model, data, **EVERY, batch_size=3).elbo, PATTERNS[:, 0])
     assert seen == [(2, (7, 0), 1, 1), (1, (7, 2), 1, 1)] * 2
+
+
+@pytest.mark.parametrize(("codes", "rows", "count"), [(2, (2, 1), 12), (6, (3,), 6), (12, (3,), 3)])
+def test_the_bar_moves_with_each_chunk_of_draws(tiny_model, monkeypatch, codes, rows, count):
+    model, moves = tiny_model(2), []
+    monkeypatch.setattr(chunking, "MOST_CODES", codes)
+    monkeypatch.setattr(bound_progress.BoundProgress, "moved", lambda bar, share: moves.append((bar.rows, share)))
+    options = {**EVERY, "progress": True, "batch_size": 3}
+    shown = bounds(model, PATTERNS, **options)
+    assert moves == [(size, pytest.approx(1.0 / count)) for size in rows for _ in range(count)]
+    for value, expected in zip(shown, bounds(model, PATTERNS, **{**options, "progress": False}), strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_a_bar_ends_at_its_batches(tiny_model, monkeypatch, capsys):
+    model, ends, close = tiny_model(2), [], bound_progress.tqdm.close
+    monkeypatch.setattr(bound_progress.tqdm, "close", lambda bar: ends.append((bar.n, bar.total)) or close(bar))
+    unknown = tf.data.Dataset.from_tensor_slices(PATTERNS).batch(2).filter(lambda x: True)
+    for data, total in ((PATTERNS, 2), (unknown, None)):
+        ends.clear()
+        bounds(model, data, **{**EVERY, "progress": True}, batch_size=2)
+        assert ends[0] == (pytest.approx(2.0, abs=1e-5), total)
+    assert "log p(x) by 12 samples" in capsys.readouterr().err
 
 
 @pytest.mark.slow

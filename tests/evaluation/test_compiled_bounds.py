@@ -74,7 +74,7 @@ def test_xla_compiles_them(tiny_model, monkeypatch, codes, choices):
 def test_evaluations_of_many_codes_are_compiled(tiny_model, monkeypatch):
     model, seen = tiny_model(2), []
 
-    def recorded(model, x, num_draws, seed, chunk, block, *, fused):
+    def recorded(model, x, num_draws, seed, chunk, block, *, fused, progress):
         seen.append((len(x), fused))
         return likelihood_bounds.Bounds(*([x[:, 0]] * 4), *([x[:, :2]] * 2))
 
