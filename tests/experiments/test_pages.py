@@ -18,11 +18,13 @@ from rme_tf.data import RowLabels
 from rme_tf.data.labels import UNLABELED
 from rme_tf.experiments import write_report
 from rme_tf.experiments.pages import collect, run_report, run_sections, write_page, writing
+from rme_tf.experiments.pages.diagnosis import with_diagnosis
 from rme_tf.experiments.pages.recorded_run import recipe_kind
 from rme_tf.experiments.pages.run_sections import SECTIONS
 from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.reports.run_files import read_config
+from rme_tf.experiments.runs.run_folder import contents
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "report.md"
 NAMES = [section.name for section in SECTIONS]
@@ -137,6 +139,24 @@ def test_labels_color_the_latent_space(images, report):
     text = Structure(writing.page_of(dataclasses.replace(report, latent=latent))).text
     assert "colored by label" in text
     assert "<dogs>: test 1" in text
+
+
+def test_pages_measure_the_reliance_on_z_once(images, tmp_path, monkeypatch):
+    record = json.loads(json.dumps(images.record))
+    del record["metrics"]["test"]["collapse"]  # as without `diagnosed`
+    run, measure, measured = images._replace(record=record), run_report._diagnosed, []
+    monkeypatch.setattr(run_report, "_diagnosed", lambda *args: measured.append(args) or measure(*args))
+    for name in ("_latent", "decode"):
+        monkeypatch.setattr(run_report, name, lambda *args: None)
+    first, second = (collect(run, tmp_path) for _ in range(2))
+    assert len(measured) == 1
+    assert first.diagnosed == second.diagnosed
+    assert first.metrics == second.metrics
+    assert "reliance on z" in {row.name for row in first.metrics}
+    assert contents(tmp_path).foreign == []
+    longer = {**record, "epochs": record["epochs"] + 1}
+    assert with_diagnosis(tmp_path, longer) == longer  # of another training
+    assert with_diagnosis(tmp_path, images.record) == images.record
 
 
 # Without a part.

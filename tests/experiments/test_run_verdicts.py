@@ -190,6 +190,23 @@ def test_imputed_cells_are_compared_with_constants(rmse, wrong, cells, expected)
     assert ("wrong levels of hidden cells" in rows) == (wrong is not None)
 
 
+def test_imputed_cells_are_compared_by_column():
+    columns = {
+        "age": {"hidden_cells": 30, "rmse_of_model": 0.7, "rmse_of_constant": 1.0},
+        "city": {"hidden_cells": 12, "wrong_levels_of_model": 0.5, "wrong_levels_of_constant": 0.4},
+        "visits": {"hidden_cells": 0},
+    }
+    scores = {"rmse_of_model": 0.7, "rmse_of_constant": 1.0, "hidden_cells": 42, "columns": columns}
+    verdict = data_verdicts.imputation(record_of("columns", imputation=scores))
+    assert verdict.text.endswith(" It is ahead in 1 of 2 columns, not in city (0.50, 0.40).")
+    age, city = final_numbers.column_errors(scores)
+    assert (age.name, age.cells, age.model, age.constant) == ("age", 30, 0.7, 1.0)
+    assert city.meaning == "share of levels; by the most frequent level"
+    del columns["city"]
+    verdict = data_verdicts.imputation(record_of("columns", imputation=scores))
+    assert verdict.text.endswith(" It is ahead in 1 of 1 columns.")
+
+
 def test_scores_of_hidden_pixels_have_no_constant():
     record = record_of(imputation={"drawn": -20.0, "weighted": -15.0, "hidden_pixels": 392.0})
     assert data_verdicts.imputation(record) is None

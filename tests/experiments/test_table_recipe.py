@@ -162,6 +162,14 @@ def test_errors_of_imputations_are_of_the_hidden_cells_alone(people, monkeypatch
         data.frames.test[name].iloc[columns[name]] != data.frames.train[name].mode()[0] for name in ("smoker", "city")
     ]
     assert errors["wrong_levels_of_constant"] == pytest.approx(np.mean(np.concatenate(wrong)))
+    of_constants = dict(zip(columns, [np.mean(part) for part in (*squares, *wrong)], strict=True))
+    assert list(errors["columns"]) == list(columns)
+    for name, scores in errors["columns"].items():
+        score = "rmse" if name in ("height", "visits") else "wrong_levels"
+        expected = np.sqrt(of_constants[name]) if score == "rmse" else of_constants[name]
+        assert scores["hidden_cells"] == len(columns[name])
+        assert scores[f"{score}_of_model"] == 0.0
+        assert scores[f"{score}_of_constant"] == pytest.approx(expected, rel=1e-5)
     errors = hidden_cells.imputation_errors("off by one", data.encoding, train, test, **options)
     assert errors["rmse_of_model"] > 0.0
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rme_tf.experiments.pages.final_numbers import IMPUTED
+from rme_tf.experiments.pages.final_numbers import IMPUTED, column_errors
 from rme_tf.experiments.pages.verdict import BAD, GOOD, LIKELY, SURE, UNSURE, WEAK, Verdict, number
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.likelihoods import LIKELIHOODS
@@ -15,6 +15,7 @@ MANY_UNKNOWN = 0.05  # share of unknown tokens above which a perplexity is too l
 OF_PIECES = ("unigram", "bpe", "char", "integers")  # tokenizers without unknown words
 
 MANY_CELLS = 200  # hidden cells, with less of which a comparison of errors is weak evidence
+NAMED = 5  # columns in a sentence
 COMPARED = {"rmse": "the RMSE of numbers", "wrong_levels": "the share of wrong levels"}  # scores of hidden cells
 
 QUESTION_CELLS = "Fills cells better than a constant?"
@@ -99,12 +100,23 @@ def imputation(record: Mapping[str, Any]) -> Verdict | None:
     if not better:
         return None
     count = int(number(scores, "hidden_cells"))
-    text = f"On {count:,} hidden test cells, {', and '.join(words)}."
+    text = f"On {count:,} hidden test cells, {', and '.join(words)}.{_by_column(scores)}"
     how_sure = LIKELY if count >= MANY_CELLS else WEAK
     if all(better):
         return Verdict(QUESTION_CELLS, "yes", GOOD, text, certainty=how_sure)
     answer, tone = ("in part", UNSURE) if any(better) else ("no", BAD)
     return Verdict(QUESTION_CELLS, answer, tone, text, certainty=how_sure, remedy="Train for more epochs.")
+
+
+def _by_column(scores: Mapping[str, Any]) -> str:
+    """Returns a sentence on the columns in which the model is ahead of the constant, "" without their errors."""
+    columns = column_errors(scores)
+    if not columns:
+        return ""
+    behind = [f"{one.name} ({one.model:.2f}, {one.constant:.2f})" for one in columns if one.model >= one.constant]
+    ahead = f" It is ahead in {len(columns) - len(behind)} of {len(columns)} columns"
+    more = f" and {len(behind) - NAMED} more" if len(behind) > NAMED else ""
+    return f"{ahead}, not in {', '.join(behind[:NAMED])}{more}." if behind else f"{ahead}."
 
 
 def likelihood_name(record: Mapping[str, Any]) -> str:

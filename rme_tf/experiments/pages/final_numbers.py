@@ -49,6 +49,21 @@ class Row(NamedTuple):
     values: tuple[str, ...]  # by split, empty where not measured
 
 
+class ColumnError(NamedTuple):
+    """The error of the hidden cells of one column, beside a constant's."""
+
+    name: str
+    cells: int
+    score: str  # name in `IMPUTED`
+    model: float
+    constant: float
+
+    @property
+    def meaning(self) -> str:
+        """Quantity of the error, and the constant."""
+        return f"{IMPUTED[self.score][1]}; by {IMPUTED[self.score][2]}"
+
+
 class Gaps(NamedTuple):
     """Gaps of a model: estimates and standard errors, in nats."""
 
@@ -85,8 +100,10 @@ def metric_rows(record: Mapping[str, Any]) -> list[Row]:
         for key, (name, meaning, decimals) in METRICS.items()
     ]
     reports = [values.get("collapse", {}) for values in splits]
+    few = number(reports[0], "num_observations")
+    of = f"; of {few:,.0f} observations" if few < number(splits[0], "num_observations") else ""
     rows += [
-        Row(name, meaning, tuple(with_error(values, key, decimals) for values in reports))
+        Row(name, f"{meaning}{of}", tuple(with_error(values, key, decimals) for values in reports))
         for key, (name, meaning, decimals) in DIAGNOSED.items()
     ]
     rows += imputation_rows(splits[0].get("imputation", {}))
@@ -118,6 +135,20 @@ def imputation_rows(scores: Mapping[str, Any]) -> list[Row]:
         )
         for key, (name, meaning, constant) in IMPUTED.items()
         if f"{key}_of_model" in scores
+    ]
+
+
+def column_errors(scores: Mapping[str, Any]) -> list[ColumnError]:
+    """Returns the errors of each column with hidden cells.
+
+    Args:
+        scores: errors of the model and of constants, see `imputation_errors`; earlier ones have none by column.
+    """
+    return [
+        ColumnError(name, cells["hidden_cells"], score, cells[f"{score}_of_model"], cells[f"{score}_of_constant"])
+        for name, cells in scores.get("columns", {}).items()
+        for score in IMPUTED
+        if f"{score}_of_model" in cells
     ]
 
 

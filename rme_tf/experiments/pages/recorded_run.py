@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 
 from rme_tf.core.files import read_json
+from rme_tf.experiments.pages.diagnosis import with_diagnosis
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.run_files import (
@@ -45,7 +46,8 @@ def read_files(folder) -> Files:
         raise ValueError(f"Expected the folder of a run, with {CONFIG}. Received: {folder}.")
     check_finished(folder)
     history = folder / HISTORY
-    return Files(folder, config, read_json(folder / RECORD), read_json(history) if history.is_file() else {})
+    record = with_diagnosis(folder, read_json(folder / RECORD))
+    return Files(folder, config, record, read_json(history) if history.is_file() else {})
 
 
 def recipe_kind(config) -> type[Recipe]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rme_tf.evaluation.collapse import collapse_report
 from rme_tf.experiments.pages.decodings import Decodings, counts_of, decode, sampled
+from rme_tf.experiments.pages.diagnosis import keep_diagnosis, with_diagnosis, with_report
 from rme_tf.experiments.pages.facts import facts_of
 from rme_tf.experiments.pages.final_numbers import Gaps, Row, cost_rows, gaps_of, metric_rows
 from rme_tf.experiments.pages.items import Items, items_of
@@ -38,6 +39,7 @@ class RunReport:
     history: dict[str, list]
     facts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     settings: list[Setting] = dataclasses.field(default_factory=list)
+    made_from: str | None = None  # name of the settings with the defaults
     metrics: list[Row] = dataclasses.field(default_factory=list)
     costs: list[Row] = dataclasses.field(default_factory=list)
     gaps: Gaps | None = None
@@ -82,15 +84,15 @@ def collect(run: Run, folder=None) -> RunReport:
     """
     begun = time.perf_counter()
     folder = pathlib.Path(run.recipe.out if folder is None else folder)
-    report = recorded(folder, run.record, run.history)
-    report.settings = report.part("settings", settings_of, run.recipe) or []
+    report = recorded(folder, with_diagnosis(folder, run.record), run.history)
+    report.settings, report.made_from = report.part("settings", settings_of, run.recipe) or [], run.recipe.made_from
     model = run.model
     report.components, report.latent_dim = model.num_components, model.latent_dim
     report.warm_start_epochs = run.recipe.option("algorithm.warm_start_epochs") or 0
     report.steps = run.task.steps_per_epoch * int(run.record.get("epochs") or 0)
     report.has_codes = not getattr(run.recipe, "language_model", False)
     if report.has_codes:
-        _collect_codes(report, run)
+        _collect_codes(report, run, folder)
     else:
         report.samples = report.part("samples", sampled, run)
     report.seconds = time.perf_counter() - begun
@@ -115,7 +117,7 @@ def recorded(folder: pathlib.Path, record: Mapping[str, Any], history: Mapping[s
     return report
 
 
-def _collect_codes(report: RunReport, run: Run) -> None:
+def _collect_codes(report: RunReport, run: Run, folder: pathlib.Path) -> None:
     """Adds to a report the parts that need the model and the data."""
     x = report.part("test data", lambda: np.asarray(run.task.example)[:MOST_POINTS])
     if x is None or len(x) < 2:
@@ -128,6 +130,7 @@ def _collect_codes(report: RunReport, run: Run) -> None:
     if not report.diagnosed:
         count = DIAGNOSED_EARLY if run.recipe.smoke else DIAGNOSED
         report.diagnosed = report.part("report on collapse", _diagnosed, run.model, x, count) or {}
+        _keep(report, folder)
     if run.model.latent_dim == 2 and report.decodings and report.decodings.observations.images is not None:
         report.panels = report.part("true posteriors", _panels, run, x)
 
@@ -151,6 +154,14 @@ def _neighbors(run: Run, samples, x) -> Neighbors:
 
 def _diagnosed(model, x, count: int) -> dict[str, float]:
     return collapse_report(model, x, max_observations=count, seed=EVALUATION_SEED).as_dict()
+
+
+def _keep(report: RunReport, folder: pathlib.Path) -> None:
+    """Writes a measured report on collapse for later pages, and adds it to the final numbers."""
+    if report.diagnosed:
+        keep_diagnosis(folder, report.record, report.diagnosed)
+        report.record = with_report(report.record, report.diagnosed)
+        report.metrics = report.part("numbers", metric_rows, report.record) or []
 
 
 def _panels(run: Run, x) -> list[Any]:

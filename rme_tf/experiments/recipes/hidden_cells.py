@@ -1,10 +1,11 @@
 """Errors of imputations of cells that are hidden from the model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from rme_tf.data.tables import TableEncoding
+from rme_tf.data.tables import Column, TableEncoding
 from rme_tf.evaluation import impute_mean
 
 NUMERIC = ("count", "real")  # kinds with errors in standard deviations; other kinds have wrong levels
@@ -44,29 +45,47 @@ def imputation_errors(
         seed: seed of the choice and of the draws.
 
     Returns:
-        errors: dict of the number of hidden cells and the errors; errors of absent kinds are left out.
+        errors: dict of the number of hidden cells and the errors; errors of absent kinds are left out. `columns` has
+            the same for each column.
     """
     hidden = hidden_cells(encoding, test, share, seed)
     seen = np.where(hidden, np.nan, test).astype(np.float32)
     imputed = impute_mean(model, seen, importance_samples=importance_samples, seed=seed)
-    means, scales = np.nanmean(train, axis=0), np.nanstd(train, axis=0)
-    squares: dict[str, list] = {"model": [], "constant": []}
-    wrong: dict[str, list] = {"model": [], "constant": []}
+    constants = np.broadcast_to(np.nanmean(train, axis=0), test.shape)
+    scales, by_column = np.nanstd(train, axis=0), {}
     for column in encoding.columns:
         part = encoding.slices()[column.name]
         rows = hidden[:, part].any(axis=-1)
-        for name, guess in (("model", imputed), ("constant", np.broadcast_to(means, test.shape))):
-            if column.kind in NUMERIC:
-                error = (guess[rows, part] - test[rows, part]) / scales[part]
-                squares[name].append(np.square(error).ravel())
-            else:
-                cells = zip(column.decode(guess[rows, part]), column.decode(test[rows, part]), strict=True)
-                wrong[name].append(np.array([first != second for first, second in cells], float))
-    errors: dict[str, Any] = {"hidden_cells": int(sum(len(part) for part in (*squares["model"], *wrong["model"])))}
-    for name in ("model", "constant"):
-        for title, parts in (("rmse", squares), ("wrong_levels", wrong)):
-            values = np.concatenate([*parts[name], []])
+        by_column[column.name] = {
+            name: _cell_errors(column, guess[rows, part], test[rows, part], scales[part])
+            for name, guess in (("model", imputed), ("constant", constants))
+        }
+    errors: dict[str, Any] = {"hidden_cells": sum(len(cells["model"]) for cells in by_column.values())}
+    for score, numeric in (("rmse", True), ("wrong_levels", False)):
+        of_score = [by_column[column.name] for column in encoding.columns if (column.kind in NUMERIC) == numeric]
+        for name in ("model", "constant"):
+            values = np.concatenate([np.zeros(0), *(cells[name] for cells in of_score)])
             if len(values):
-                mean = float(np.mean(values))
-                errors[f"{title}_of_{name}"] = mean**0.5 if title == "rmse" else mean
+                errors[f"{score}_of_{name}"] = _score(score, values)
+    errors["columns"] = {column.name: _of_column(column, by_column[column.name]) for column in encoding.columns}
     return errors
+
+
+def _cell_errors(column: Column, guess, cells, scale) -> np.ndarray:
+    """Returns the squared error of each number, in standard deviations, or 1 for each wrong level and 0 for others."""
+    if column.kind in NUMERIC:
+        return np.square((guess - cells) / scale).ravel()
+    levels = zip(column.decode(guess), column.decode(cells), strict=True)
+    return np.array([first != second for first, second in levels], float)
+
+
+def _score(score: str, values) -> float:
+    mean = float(np.mean(values))
+    return mean**0.5 if score == "rmse" else mean
+
+
+def _of_column(column: Column, cells: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Returns the scores of a column, without them if none of its cells was hidden."""
+    score = "rmse" if column.kind in NUMERIC else "wrong_levels"
+    scores = {f"{score}_of_{name}": _score(score, values) for name, values in cells.items() if len(values)}
+    return {"hidden_cells": len(cells["model"]), **scores}

@@ -8,6 +8,7 @@ CONFIG = "config.yaml"
 RECORD = "metrics.json"
 HISTORY = "checkpoints/history.json"
 BOUNDS = "bounds.npz"  # of each observation
+DIAGNOSED = "diagnosed.json"  # report on collapse that a page has measured
 MODEL = "model.keras"
 REPORT = "report.html"
 COMPARISON = "comparison.html"

@@ -27,8 +27,8 @@ _FIGURES = (
 )
 # Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
-    rf"""config\.yaml(\.partial)? | metrics\.json(\.partial)? | bounds\.npz | model\.keras | tokenizer\.model
-    | (report|comparison)\.html(\.partial)?
+    rf"""config\.yaml(\.partial)? | (command|diagnosed|metrics)\.json(\.partial)? | bounds\.npz | model\.keras
+    | tokenizer\.model | (report|comparison)\.html(\.partial)?
     | encoding\.json | (completed|imputed|samples)(_[^/]+)?\.csv
     | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
     | tensorboard/(train|validation|samples)/events\.out\.tfevents\.[^/]+ | (mlflow|wandb)_run\.json(\.partial)?
