@@ -59,7 +59,9 @@ def start_of(described: Described, words: Sequence[str]) -> Start | None:
 
 
 def folder_of(described: Described, start: Start, words: Sequence[str], out: str | None) -> str | None:
-    """Returns the directory of the run of a command line, None if a value of `--smoke` decides it.
+    """Returns the directory of a command line's run.
+
+    The result is None if a value of `--smoke` decides it.
 
     Args:
         described: description of the kind of data.

@@ -18,7 +18,7 @@ NO_DATA = ("--data-dir", "--out")  # flags of folders whose contents runs change
 
 
 def answer_of(folder: str, command: list | None = None) -> str:
-    """Returns what to print for a finished run, or "" where there is something to do.
+    """Returns the lines to print for a finished run, "" for others.
 
     A run is finished if its last command ended, and its record and its files are still there.
 
@@ -28,10 +28,10 @@ def answer_of(folder: str, command: list | None = None) -> str:
     """
     path = pathlib.Path(folder)
     try:
-        kept = json.loads((path / RECORD).read_text(encoding="utf-8"))
+        recorded = json.loads((path / RECORD).read_text(encoding="utf-8"))
         record = json.loads((path / METRICS).read_text(encoding="utf-8"))
-        same = kept["record"] == _digest(path / METRICS) and set(kept["files"]) <= {*os.listdir(path)}
-        if not same or (command is not None and kept["command"] != command):
+        same = recorded["record"] == _digest(path / METRICS) and set(recorded["files"]) <= {*os.listdir(path)}
+        if not same or (command is not None and recorded["command"] != command):
             return ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -48,19 +48,19 @@ def keep(folder: str, command: list) -> None:
     path = pathlib.Path(folder)
     with contextlib.suppress(OSError):
         files = sorted(name for name in os.listdir(path) if name != RECORD)
-        kept = {"command": command, "record": _digest(path / METRICS), "files": files}
+        record = {"command": command, "record": _digest(path / METRICS), "files": files}
         partial = path / f"{RECORD}.partial"
-        partial.write_text(json.dumps(kept), encoding="utf-8")
+        partial.write_text(json.dumps(record), encoding="utf-8")
         os.replace(partial, path / RECORD)
 
 
 def is_repeatable(words: Sequence[str]) -> bool:
-    """Returns whether a command says by its words alone what is to be done, and does nothing twice."""
+    """Returns whether a command, after its run, has nothing to do."""
     return not any(word.partition("=")[0] in AGAIN for word in words)
 
 
 def described(words: Sequence[str]) -> list:
-    """Returns the words, and digests of the defaults and of the data among the words.
+    """Returns the words of a command, and digests of defaults and data.
 
     Args:
         words: words of a command. A digest of data is of names, sizes and times of files.

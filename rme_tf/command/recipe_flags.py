@@ -25,7 +25,8 @@ model and a SavedModel. The same command resumes an interrupted run, and so does
 {choices} The defaults here are those of {start}.{sizes}
 """
 SIZES = """
-Small data sets get smaller defaults, printed at the start."""
+With fewer than {few:,} training observations, defaults marked "by size" follow from
+their number, and are printed at the start."""
 
 
 def train_parser(kind: str, described: Described, start: Start | None, words: Sequence[str]) -> Parser:
@@ -34,16 +35,18 @@ def train_parser(kind: str, described: Described, start: Start | None, words: Se
     Args:
         kind: name of the kind of data.
         described: description of the kind.
-        start: settings that the flags change; None if no data are named yet.
+        start: settings that the flags change; None if no data are named yet, for the settings of a path.
         words: words after the kind, whose choices decide which options are listed.
     """
     examples = "\n".join(f"    rme train {kind} {words}" for words in described["examples"])
-    shown = f"--recipe {start.recipe}" if start is not None and start.recipe else "the recipe's class"
-    by_size = described["by_size"] and (start is None or start.recipe == described["of_path"])
-    sizes = SIZES if by_size else ""
+    start = Start(described["of_path"], None) if start is None else start
+    shown = f"--recipe {start.recipe}" if start.recipe else "the recipe's class"
+    by_size = described["by_size"] and start.recipe == described["of_path"]
+    sizes = SIZES.format(few=described["few"]) if by_size else ""
     text = TRAIN.format(title=described["title"], examples=examples, choices=CHOICES, start=shown, sizes=sizes)
     parser = Parser(f"rme train {kind}", text)
-    flags = _Flags(parser, described, settings_of(described, start), words)
+    settings = settings_of(described, start)
+    flags = _Flags(parser, described, settings, words, by_size=described["by_size"] if by_size else ())
     names = sorted(described["recipes"])
     _add(flags.groups["Data"], {**_text("recipe", "settings by name, which flags change"), "choices": names})
     also = "" if described["path"] == "path" else f", as --{described['path']}"
@@ -76,10 +79,18 @@ class _Flags:
         described: description of the kind of data, or of the study.
         settings: settings before the flags, by dotted name.
         words: words of the command line.
+        by_size: dotted names of the fields whose defaults follow from the size of small data.
     """
 
-    def __init__(self, parser: Parser, described: Described, settings: Mapping[str, str], words: Sequence[str]):
-        self.parser, self.described, self.settings = parser, described, settings
+    def __init__(
+        self,
+        parser: Parser,
+        described: Described,
+        settings: Mapping[str, str],
+        words: Sequence[str],
+        by_size: Sequence[str] = (),
+    ):
+        self.parser, self.described, self.settings, self.by_size = parser, described, settings, by_size
         self.choices = chosen(described, settings, words)
         parser.usage = f"{parser.prog} [flags]"
         self.groups = {name: parser.add_argument_group(name) for name in GROUPS}
@@ -97,7 +108,9 @@ class _Flags:
     def _add(self, group, flag: Described, path: str = "") -> None:
         """Adds a flag, and the options of the present choice."""
         dotted = f"{path}{flag['name']}"
-        _add(group, {**flag, "name": dotted, "default": self.settings.get(dotted, flag["default"])})
+        default = self.settings.get(dotted, flag["default"])
+        by_size = dotted in self.by_size or f"{dotted}.name" in self.by_size
+        _add(group, {**flag, "name": dotted, "default": f"{default}, or by size" if by_size else default})
         for option in self.described["options"].get(dotted, {}).get(self.choices.get(dotted), []):
             self._add(group, option, f"{dotted}.")
 

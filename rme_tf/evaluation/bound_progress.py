@@ -1,4 +1,4 @@
-"""Progress bar of bounds, which graph code moves with each chunk of draws."""
+"""Progress bar of bounds, moved by graph code with each chunk."""
 
 import operator
 import threading
@@ -20,15 +20,15 @@ class BoundProgress:
 
     Args:
         batches: batches of observations, with a length if known. Shape [B, *event_shape] each.
-        text: text beside the bar.
+        text: text before the bar.
         progress: whether to show the bar.
     """
 
     def __init__(self, batches: Iterable, text: str, *, progress: bool):
         self.batches, self.size, self.rows = batches, 1, 1
         total = operator.length_hint(batches) or None
-        form = {} if total is None else {"bar_format": FORMAT}
-        self.bar = tqdm(desc=text, total=total, disable=not progress, leave=False, **form)
+        form = None if total is None else FORMAT
+        self.bar = tqdm(desc=text, total=total, disable=not progress, leave=False, bar_format=form)
 
     def __enter__(self):
         _SHOWN.append(self)
@@ -45,7 +45,7 @@ class BoundProgress:
             yield batch
 
     def of_part(self, part):
-        """Returns a part of the present batch, whose draws count from now on."""
+        """Returns a part of the batch, whose draws count from now on."""
         self.rows = len(part)
         return part
 
@@ -56,7 +56,9 @@ class BoundProgress:
 
 
 def tell(share) -> None:
-    """Counts a share of the draws of a part; graph code, outside of functions that XLA compiles.
+    """Counts a share of the draws of a part.
+
+    This is graph code, for functions that XLA does not compile.
 
     Args:
         share: share of the draws, a float32 scalar.

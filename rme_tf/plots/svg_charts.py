@@ -62,7 +62,9 @@ def curves(lines: Sequence[Line], title: str, *, label: str = "", marks: Sequenc
 
 
 def outside(lines: Sequence[Line]) -> str:
-    """Returns a sentence on the values above and below a chart of curves, "" without any.
+    """Returns a sentence on values above and below a chart of curves.
+
+    The sentence is empty without such values.
 
     Args:
         lines: lines of the chart.

@@ -173,10 +173,11 @@ def test_the_defaults_of_a_recipe_are_in_its_help(kind):
             if re.search(rf"{flag} ", text) and value and dotted != "path":
                 shown = re.search(rf"{flag} (?!.*{flag} )(.*?)\(default: (.*?)\)", text)
                 assert shown is not None, dotted
-                assert shown[2] == value, (name, dotted)
+                by_size = name == KINDS[kind]["of_path"] and {dotted, f"{dotted}.name"} & {*KINDS[kind]["by_size"]}
+                assert shown[2] == (f"{value}, or by size" if by_size else value), (name, dotted)
 
 
-def test_help_says_that_small_data_sets_have_smaller_defaults():
+def test_help_says_which_defaults_follow_from_the_size_of_small_data():
     for kind, words, expected in (
         ("images", "--path photos", True),
         ("text", "--path lines.txt", True),
@@ -185,7 +186,9 @@ def test_help_says_that_small_data_sets_have_smaller_defaults():
         ("table", "--path a.csv", False),
     ):
         text = parser_of(kind, start_of(KINDS[kind], words.split()), words.split()).format_help()
-        assert ("Small data sets get smaller defaults, printed at the start." in text) is expected
+        assert ('With fewer than 5,000 training observations, defaults marked "by size"' in text) is expected
+        assert (", or by size)" in " ".join(text.split())) is expected
+        assert ("--recipe folder" in text) is (kind == "images" and expected)  # without data, too
 
 
 def test_the_start_of_tensorflow_is_said(capsys, tmp_path, monkeypatch):

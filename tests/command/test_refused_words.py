@@ -49,7 +49,7 @@ def test_a_choice_without_one_letter_is_refused_with_the_choice_that_was_meant(c
         ("train images --epochs three", "`--epochs` must be an integer. Received: 'three'."),
         ("train images --epochs", "--epochs: expected one argument"),
         ("train images --later-width=wide", "`--later-width` must be a number. Received: 'wide'."),
-        ("train images --encoder.filters 3,x", "`--encoder.filters` must be an integer. Received: 'x'."),
+        ("train images --encoder conv --encoder.filters 3,x", "`--encoder.filters` must be an integer. Received: 'x'."),
         ("train images --smoke perhaps", "`--smoke` must be true or false. Received: 'perhaps'."),
         ("train images --kl-bond 3", "Did you mean '--kl-bound'?|Did you mean '--algorithm.kl-bound'?"),
         ("train images --dataset mnits", "Unknown dataset. .* Did you mean 'mnist'?"),

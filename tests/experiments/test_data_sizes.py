@@ -1,5 +1,6 @@
 """Defaults for few observations: numbers of a pure function, and command lines whose flags win."""
 
+import dataclasses
 import pathlib
 import runpy
 
@@ -15,6 +16,7 @@ from rme_tf.experiments.recipes.data_sizes import (
     parse_by_size,
     power_of_two,
     size_of,
+    sized_fields,
     sizes_for,
 )
 
@@ -101,6 +103,10 @@ def test_flags_and_files_win(lines, tmp_path, capsys):
     assert explicit.option("algorithm.warm_start_epochs") == 3
     assert explicit.option("encoder.units") == explicit.option("decoder.units") == 24
     assert explicit.held_out == default.held_out == 10
+    assert {"batch_size", "epochs", "encoder.units", "held_out"} <= {*default.by_size} <= sized_fields(TEXT)
+    assert not {"batch_size", "epochs", "encoder.units"} & {*explicit.by_size}
+    assert "held_out" in explicit.by_size
+    assert default.identity == dataclasses.replace(default, by_size=()).identity
     (tmp_path / "a.yaml").write_text("epochs: 12\nvocabulary_size: 77\n")
     of_file = parse_by_size(TEXT, None, [*common, "--config", str(tmp_path / "a.yaml")])
     assert (of_file.epochs, of_file.vocabulary_size, of_file.batch_size) == (12, 77, 8)

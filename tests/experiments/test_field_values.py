@@ -19,6 +19,7 @@ CANDIDATES = ("no such value", 3, 2.5, True, ("no such value",), (3,))
 TYPES = {int: (int,), float: (int, float), str: (str,), bool: (bool,), type(None): (type(None),)}
 # Text that is no name in a table.
 FREE = {
+    "made_from",  # no flag: named by the library
     "data_dir",
     "out",
     "path",

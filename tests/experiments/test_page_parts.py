@@ -1,10 +1,13 @@
 """Parts of the page of a run from arrays: neighbors, the plane of the codes, numbers, settings."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from rme_tf.core.types import EOS, PAD
 from rme_tf.data.tables import TableEncoding
+from rme_tf.experiments import IMAGE_RECIPES, TableRecipe, with_fields
 from rme_tf.experiments.pages import facts, final_numbers, latent_space, settings
 from rme_tf.experiments.pages.charts import shortened
 from rme_tf.experiments.pages.comparison import difference_text, distinct_names
@@ -194,6 +197,26 @@ def test_numbers_break_before_their_error_and_names_at_their_dots():
 def test_a_limit_above_the_data_has_their_size(name, value, text):
     data = {"train": 240, "test": {"num_rows": 30}}
     assert settings.with_found(settings.Setting(name, value, "none"), data).value == text
+
+
+def test_defaults_are_of_the_settings_that_a_recipe_was_made_from():
+    folder = IMAGE_RECIPES["folder"]
+    networks = {"encoder.name": "resnet", "encoder.filters": (32, 64)}
+    recipe = with_fields(folder, {"path": "photos", "epochs": 21, "batch_size": 8, **networks})
+    recipe = dataclasses.replace(recipe, by_size=("batch_size", *networks))
+    changed = {setting.name: setting for setting in settings.settings_of(recipe) if setting.changed}
+    assert {name for name, setting in changed.items() if not setting.by_size} == {"path", "epochs"}
+    assert {"batch_size", "encoder.name", "encoder.filters"} <= {*changed}
+    assert changed["encoder.name"].default == folder.encoder.name
+    unnamed = {setting.name for setting in settings.settings_of(dataclasses.replace(recipe, made_from=None))}
+    assert unnamed == {setting.name for setting in settings.settings_of(recipe)}
+
+
+def test_a_named_table_is_without_effect_beside_a_file():
+    for fields, expected in (({}, "breast_cancer"), ({"path": "a.csv"}, "without effect: `path` is set")):
+        (table,) = [row for row in settings.settings_of(TableRecipe(**fields)) if row.name == "table"]
+        assert table.value == expected
+        assert not table.changed
 
 
 def test_differing_settings_are_listed_with_all_values():

@@ -25,6 +25,7 @@ from rme_tf.experiments.parts.options import REQUIRED, argument_texts
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes.base import POLICIES, Recipe
+from rme_tf.experiments.recipes.data_sizes import FEW, sized_fields
 from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
 from rme_tf.experiments.recipes.tokenizers import TokenizerFields
 from rme_tf.experiments.runs.study_fields import StudyFields
@@ -87,10 +88,11 @@ def _of_kind(kind: Kind) -> Described:
         "path": kind.path,
         "elsewhere": list(kind.elsewhere),
         "of_path": kind.of_path,
-        "by_size": kind.by_size,
+        "by_size": sorted(sized_fields(kind.recipes[kind.of_path])) if kind.by_size else [],
+        "few": FEW,
         "dataset": kind.dataset,
         "of_dataset": {} if kind.dataset is None else _by_dataset(kind),
-        "fields": [_field(field, defaults) for field in dataclasses.fields(kind.recipe)],
+        "fields": list(filter(None, (_field(field, defaults) for field in dataclasses.fields(kind.recipe)))),
         "options": options,
         "aliases": {name: _is_switch(kind, targets[0]) for name, targets in sorted(aliases_of(kind.recipe).items())},
         "recipes": {recipe: _settings(kind, recipe) for recipe in sorted(kind.recipes)},
@@ -220,7 +222,8 @@ def _settings(kind: Kind, name: str) -> Described:
 
 def _words(recipe: Recipe) -> dict[str, str]:
     """Returns the values of all fields, and of the options of the recipe's choices, by dotted name."""
-    return dict(_leaves("", recipe.config))
+    shown = {field.name for field in dataclasses.fields(recipe) if _field(field, recipe)}
+    return dict(_leaves("", {name: value for name, value in recipe.config.items() if name in shown}))
 
 
 def _leaves(prefix: str, values: Mapping[str, Any]):

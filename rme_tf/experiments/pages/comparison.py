@@ -18,7 +18,8 @@ from rme_tf.experiments.reports.records import DATA, token_differences
 from rme_tf.experiments.reports.run_files import BOUNDS, REPORT
 
 BOUND_NAMES = {"test_log_likelihood": "log p(x)", "test_elbo": "ELBO"}
-PLACES = ("out", "overwrite", "data_dir", "download", "tensorboard")  # fields that say nothing of a result
+# Fields that say nothing of a result.
+PLACES = ("out", "overwrite", "data_dir", "download", "tensorboard", "made_from", "by_size")
 
 
 class Comparison(NamedTuple):

@@ -1,4 +1,4 @@
-"""Report on collapse that a page has measured, kept in the directory of the run."""
+"""Report on collapse measured by a page, for later pages."""
 
 import contextlib
 import pathlib
@@ -14,7 +14,7 @@ OF_RECORD = ("elbo", "log_likelihood", "num_observations")  # numbers of the tes
 def with_diagnosis(folder, record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record with the report on collapse of an earlier page.
 
-    The record is unchanged if it has a report, or if there is none of the same training.
+    The record is unchanged if it has a report, or if the directory has no report on the same training.
 
     Args:
         folder: directory of the run.
@@ -23,8 +23,8 @@ def with_diagnosis(folder, record: Mapping[str, Any]) -> dict[str, Any]:
     path = pathlib.Path(folder) / DIAGNOSED
     if _report(record) or not path.is_file():
         return dict(record)
-    kept = read_json(path)
-    return with_report(record, kept["collapse"]) if kept["of"] == _identity(record) else dict(record)
+    measured = read_json(path)
+    return with_report(record, measured["collapse"]) if measured["of"] == _identity(record) else dict(record)
 
 
 def keep_diagnosis(folder, record: Mapping[str, Any], report: Mapping[str, float]) -> None:
@@ -40,7 +40,7 @@ def keep_diagnosis(folder, record: Mapping[str, Any], report: Mapping[str, float
 
 
 def with_report(record: Mapping[str, Any], report: Mapping[str, float]) -> dict[str, Any]:
-    """Returns a record with a report on collapse among the metrics of its test set."""
+    """Returns a record with a report on collapse in its test metrics."""
     metrics = record["metrics"]
     return {**record, "metrics": {**metrics, "test": {**metrics["test"], "collapse": dict(report)}}}
 

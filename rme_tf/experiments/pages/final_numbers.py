@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class ColumnError(NamedTuple):
-    """The error of the hidden cells of one column, beside a constant's."""
+    """Errors of a model and a constant on a column's hidden cells."""
 
     name: str
     cells: int

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from rme_tf import plots
 from rme_tf.experiments.pages import charts
+from rme_tf.experiments.pages.final_numbers import column_errors
 from rme_tf.experiments.pages.run_report import RunReport
 from rme_tf.experiments.pages.run_verdicts import Judged, verdicts_of
 from rme_tf.experiments.pages.settings import with_found
@@ -41,13 +42,15 @@ def _verdicts(report: RunReport) -> dict[str, Any]:
 def _numbers(report: RunReport) -> dict[str, Any] | None:
     if not report.metrics and not report.costs:
         return None
-    count = report.record.get("metrics", {}).get("test", {}).get("num_observations")
-    return {"metrics": report.metrics, "costs": report.costs, "count": count}
+    test = report.record.get("metrics", {}).get("test", {})
+    columns = column_errors(test.get("imputation", {}))
+    return {"metrics": report.metrics, "costs": report.costs, "count": test.get("num_observations"), "columns": columns}
 
 
 def _setup(report: RunReport) -> dict[str, Any]:
     data = report.record.get("data") or {}
-    return {"facts": report.facts, "settings": [with_found(setting, data) for setting in report.settings]}
+    settings = [with_found(setting, data) for setting in report.settings]
+    return {"facts": report.facts, "settings": settings, "made_from": report.made_from}
 
 
 def _curves(report: RunReport) -> dict[str, Any] | None:

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.recipes.image_settings import IMAGE_RECIPES
+from rme_tf.experiments.recipes.named import NamedRecipes
+from rme_tf.experiments.recipes.table_settings import TABLE_RECIPES
+from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
 from rme_tf.experiments.reports.configuration import fields
+
+NAMED: tuple[NamedRecipes, ...] = (IMAGE_RECIPES, TABLE_RECIPES, TEXT_RECIPES)
 
 SIZES = {"train_size": "train", "test_size": "test"}  # limit of observations -> split
 
@@ -16,6 +22,7 @@ class Setting(NamedTuple):
     value: str
     default: str | None  # None if the recipe has no such field by default
     is_place: bool = False  # such as the directory of the run, which does not identify it
+    by_size: bool = False  # whether the value follows from the size of the data
 
     @property
     def changed(self) -> bool:
@@ -24,19 +31,41 @@ class Setting(NamedTuple):
 
 
 def settings_of(recipe: Recipe) -> list[Setting]:
-    """Returns the settings of a recipe, in the order of its fields."""
-    defaults = flat(default_config(type(recipe)))
-    places = type(recipe).ELSEWHERE
-    return [Setting(name, value, defaults.get(name), name in places) for name, value in flat(recipe.config).items()]
+    """Returns the settings of a recipe, in the order of its fields.
 
+    The defaults are of the settings that the recipe was made from.
 
-def default_config(kind: type[Recipe]) -> dict[str, Any]:
-    """Returns the configuration of a recipe without changes.
-
-    The result is empty for a recipe with required fields.
+    Args:
+        recipe: recipe of a run.
     """
+    kind = type(recipe)
+    defaults = flat(default_config(recipe))
+    of_choices = tuple(name.removesuffix("name") for name in recipe.by_size if name.endswith(".name"))
+    settings = []
+    for name, value in flat(recipe.config).items():
+        default = defaults.get(name)
+        by_size = name in recipe.by_size or (default is None and name.startswith(of_choices))
+        replacing = [field for field in kind.REPLACED.get(name, ()) if getattr(recipe, field) is not None]
+        if replacing:
+            value = default = f"without effect: `{replacing[0]}` is set"
+        settings.append(Setting(name, value, default, name in kind.ELSEWHERE, by_size))
+    return settings
+
+
+def default_config(recipe: Recipe) -> dict[str, Any]:
+    """Returns the configuration without changes.
+
+    It is the one of the settings that the recipe was made from, or else of its class. The result is empty for a class
+    with required fields.
+
+    Args:
+        recipe: recipe of a run.
+    """
+    for recipes in NAMED:
+        if isinstance(recipe, recipes.kind) and recipe.made_from in recipes:
+            return recipes[recipe.made_from].config
     try:
-        return kind().config
+        return type(recipe)().config
     except (TypeError, ValueError):
         return {}
 

@@ -17,6 +17,7 @@ from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes.field_checks import check_fields
 from rme_tf.experiments.recipes.flat_form import FLAT, nested
 from rme_tf.experiments.recipes.initial_weights import draw_by_name
+from rme_tf.experiments.recipes.origin_fields import OriginFields
 from rme_tf.experiments.recipes.part_checks import check_parts
 from rme_tf.experiments.recipes.places import PLACES
 from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
@@ -37,10 +38,10 @@ NEVER_LESS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe(ScheduleFields):
+class Recipe(ScheduleFields, OriginFields):
     """One training run, from the data to the report.
 
-    `ScheduleFields` has the fields of the schedule.
+    `ScheduleFields` has the fields of the schedule, `OriginFields` the origin of the values.
 
     Args:
         data_dir: directory of data sets, downloaded or prepared; None for the default of TensorFlow Datasets.
@@ -83,7 +84,7 @@ class Recipe(ScheduleFields):
         * `initialize(parts, seed)`, for weights that Keras's initializers do not give.
         * `derived()`: options that other fields decide where they are not set.
         * `PARTS`, `TABLES`, `PATHS`, `SMOKE`: places for choices, tables of names without options, fields that are
-          paths, and fields of a run of seconds.
+          paths, and fields of a run of seconds. `REPLACED` has fields that others replace.
     """
 
     PARTS: ClassVar[Mapping[str, Slot]] = PLACES
@@ -95,9 +96,11 @@ class Recipe(ScheduleFields):
     ELSEWHERE: ClassVar[tuple[str, ...]] = (
         *("out", "overwrite", "data_dir", "download"),
         *("loggers", "tensorboard", "steps_per_execution"),
+        *("made_from", "by_size"),
     )
     # Path fields: only the file name identifies a run, so data may be moved.
     PATHS: ClassVar[tuple[str, ...]] = ()
+    REPLACED: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     data_dir: str | None = "data"
     download: bool = True

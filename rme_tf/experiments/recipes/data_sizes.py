@@ -4,6 +4,7 @@ A recipe's defaults are for many observations. With fewer than `FEW` training ob
 of steps, the warm start and the annealing would end too early or never, and large networks would overfit unnoticed.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +70,19 @@ def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -
     if applied:
         values = ", ".join(f"{name.removesuffix('.name')} {value}" for name, value in applied.items())
         print(f"For {size.num_train:,} training observations: {values}.")
-    return recipe
+    return dataclasses.replace(recipe, by_size=tuple(applied))
+
+
+def sized_fields(defaults: Recipe) -> set[str]:
+    """Returns the dotted names of fields that depend on the data's size.
+
+    Args:
+        defaults: recipe for many observations.
+    """
+    size = DataSize(num_train=1, num_words=1, in_color=True)
+    fields = sizes_for(size, defaults)
+    recipe = with_fields(defaults, fields)
+    return {*fields, *networks_for(size, recipe), *lengths_for(size, recipe)}
 
 
 def size_of(recipe: Recipe) -> DataSize:

@@ -85,7 +85,7 @@ def _score(score: str, values) -> float:
 
 
 def _of_column(column: Column, cells: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Returns the scores of a column, without them if none of its cells was hidden."""
+    """Returns the scores of a column, or only 0 hidden cells."""
     score = "rmse" if column.kind in NUMERIC else "wrong_levels"
     scores = {f"{score}_of_{name}": _score(score, values) for name, values in cells.items() if len(values)}
     return {"hidden_cells": len(cells["model"]), **scores}

@@ -17,16 +17,19 @@ class NamedRecipes(Mapping[str, AnyRecipe]):
     Args:
         kind: class of the recipes.
         settings: fields of each recipe, by its name.
+
+    Attributes:
+        kind: class of the recipes.
     """
 
     def __init__(self, kind: type[AnyRecipe], settings: Mapping[str, Mapping[str, Any]]):
-        self._kind, self._settings = kind, settings
+        self.kind, self._settings = kind, settings
         self._made: dict[str, AnyRecipe] = {}
 
     def __getitem__(self, name: str) -> AnyRecipe:
         """Returns a recipe, the same one each time."""
         if name not in self._made:
-            self._made[name] = self._kind(**self._settings[name])
+            self._made[name] = self.kind(**self._settings[name], made_from=name)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

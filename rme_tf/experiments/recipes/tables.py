@@ -81,6 +81,7 @@ class TableRecipe(Recipe, ProbeFields):
     }
     TABLES: ClassVar[Mapping[str, Mapping]] = {"table": EMBEDDED}
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
+    REPLACED: ClassVar[Mapping[str, tuple[str, ...]]] = {"table": ("path",)}
 
     table: str = "breast_cancer"
     path: str | None = None

@@ -68,6 +68,7 @@ class TextRecipe(Recipe, TokenizerFields, ProbeFields):
         ),
     }
     PATHS: ClassVar[tuple[str, ...]] = ("corpus", "train", "validation", "test", "tokenizer")
+    REPLACED: ClassVar[Mapping[str, tuple[str, ...]]] = {"corpus": ("train", "tfds")}
 
     corpus: str = EMBEDDED
     held_out: int = 5
