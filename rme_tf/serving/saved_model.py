@@ -12,10 +12,13 @@ from rme_tf.evaluation.chunking import chunks
 from rme_tf.evaluation.imputation import completed
 from rme_tf.evaluation.likelihood_bounds import bounds_of_batch, draws_per_component
 from rme_tf.models.artifacts import without_cudnn
+from rme_tf.serving.empty_batches import answering_empty
 from rme_tf.serving.row_groups import RowGroups
 from rme_tf.serving.strings import GraphTokenizer, TextEndpoints, check_tokenizer
 
 _TEXT = tf.TensorSpec([None], tf.string, name="text")
+# Endpoints that draw, whose graphs need a row: name of the draws [num_samples, B, ...] in the answer, if any.
+DRAWS = {"sample_posterior": "z", "reconstruct": None, "sample_prior": None, "log_likelihood": None, "impute": "x"}
 _CHUNK_BATCH = 64  # batch size for which chunks fit the memory; larger batches use more
 
 
@@ -47,7 +50,7 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
     Invalid input never gives a plausible number. For a row of x outside of the likelihood's support (8-bit pixels that
     were not scaled, NaN, ids outside of the vocabulary, tokens after PAD), and for a z that is not finite, all floats
     are NaN and all tokens -1; the other rows of the batch are not affected. A `num_samples` below 1, and a number of
-    seeds other than B, raise an InvalidArgumentError.
+    seeds other than B, raise an InvalidArgumentError. A batch without rows has an answer without rows.
 
     With a tokenizer there are also signatures on text, from encode_text(text) to log_likelihood_text(text, num_samples,
     seed), where strings `text` [B] replace x, and `tokens` in the results. The loading process must then import
@@ -233,17 +236,19 @@ def _write(model, max_length: int, tokenizer: GraphTokenizer | None, path):
     served.weights = [variable.value for variable in model.variables]
     served.resources = resources_of(model)
     served.tokenizer = tokenizer
-    functions = _serve(served, Endpoints(model, max_length), _signatures(model))
+    functions = _serve(served, Endpoints(model, max_length), _signatures(model), draws=DRAWS)
     if tokenizer is not None:
         functions |= _serve(served, TextEndpoints(served, tokenizer), _signatures(model, x=_TEXT), suffix="_text")
     tf.saved_model.save(served, str(path), signatures={"serving_default": served.encode, **functions})
 
 
-def _serve(served: tf.Module, endpoints, signatures, suffix: str = ""):
+def _serve(served: tf.Module, endpoints, signatures, suffix: str = "", draws=None):
     """Adds graph functions of the endpoints to a module as methods; returns them by name."""
-    functions = {}
+    functions, draws = {}, draws or {}
     for name, specs in signatures.items():
-        function = tf.function(getattr(endpoints, name), input_signature=specs, autograph=False)
+        endpoint = getattr(endpoints, name)
+        endpoint = answering_empty(endpoint, draws[name]) if name in draws else endpoint
+        function = tf.function(endpoint, input_signature=specs, autograph=False)
         functions[name + suffix] = function
         setattr(served, name + suffix, function)
     return functions

@@ -172,12 +172,8 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
 def test_where_a_run_is_kept_does_not_make_it_another():
     elsewhere = {"overwrite": True, "data_dir": None, "download": False, "tensorboard": True, "loggers": ("mlflow",)}
     elsewhere |= {"made_from": "folder", "by_size": ("epochs",)}
-    changes = [
-        {"out": "a"},
-        {"out": "b"},
-        {"steps_per_execution": 7},
-        *({name: value} for name, value in elsewhere.items()),
-    ]
+    named = ({name: value} for name, value in elsewhere.items())
+    changes = [{"out": "a"}, {"out": "b"}, {"steps_per_execution": 7}, *named]
     same = [image_recipe(**change) for change in changes]
     assert all(recipe.identity == same[0].identity for recipe in same)
     assert image_recipe(seed=1).identity != same[0].identity

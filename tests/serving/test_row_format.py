@@ -198,3 +198,32 @@ def test_a_saved_model_answers_the_requests_of_a_server(tmp_path):
     assert np.isfinite([row["log_likelihood"] for row in rows]).all()
     with pytest.raises(tf.errors.InvalidArgumentError, match="value for each row"):
         served.reconstruct(X, tf.constant([1, 2]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_row", [False, True])
+def test_a_batch_without_rows_has_an_answer_without_rows(by_row, without_rows):
+    none = tf.zeros([0], tf.int32)
+    count, seed = (none, none) if by_row else (tf.constant(3), tf.constant(0))
+    x, ends = tf.zeros([0, 5]), {"z": (0, 1, 2), "x": (0, 1, 5)} if by_row else {"z": (3, 0, 2), "x": (3, 0, 5)}
+    answers = {
+        **without_rows.sample_posterior(x, count, seed),
+        **without_rows.reconstruct(x, seed),
+        **without_rows.log_likelihood(x, count, seed),
+        **without_rows.impute(x, count, seed),
+    }
+    ends |= {"mean": (0, 5), "log_likelihood": (0,)}
+    assert {name: tuple(answer.shape) for name, answer in answers.items()} == ends
+    if by_row:
+        assert {value.shape[0] for value in without_rows.sample_prior(none, none).values()} == {0}
+    filled = without_rows.sample_posterior(tf.constant(X), tf.constant(3), tf.constant(0))["z"]
+    assert filled.shape == (3, 3, 2)
+    assert np.isfinite(filled).all()
+
+
+@pytest.fixture(scope="module")
+def without_rows(tmp_path_factory):
+    """A served model of data with missing entries."""
+    folder = tmp_path_factory.mktemp("served")
+    export_saved_model(build_tiny_model(2, missing=True), folder)
+    return tf.saved_model.load(str(folder))
