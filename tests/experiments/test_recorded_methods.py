@@ -36,6 +36,7 @@ SCRIPTS = {
     "missing": "missing",
     "mnist": "mnist_study",
     "pixelcnn": "pixelcnn",
+    "sentences": "sentences",
     "single": "single_component",
     "weights": "weights",
 }

@@ -24,6 +24,7 @@ STUDIES = {
     "learned_prior": ("runs/learned_prior", "runs/results/learned_prior"),
     "mnist_study": ("runs/mnist_study_d20", "runs/results/mnist_study_d20"),
     "pixelcnn": ("runs/pixelcnn", "runs/results/pixelcnn"),
+    "sentences": ("runs/sentences", "runs/results/sentences"),
     "single_component": ("runs/single_component", "runs/results/single_component"),
     "table": ("runs/table_mnist_d20", "runs/results/table_mnist_d20"),
     "weights": ("runs/weights_digits", "runs/results/weights_digits"),

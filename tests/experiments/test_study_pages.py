@@ -5,11 +5,11 @@ import pytest
 from rme_tf.experiments.reports import documents
 from rme_tf.experiments.reports.contrasts import read_contrasts, recorded_contrasts
 from rme_tf.experiments.reports.records import load_records
-from rme_tf.experiments.reports.study_tables import OF
+from rme_tf.experiments.reports.study_tables import OF, read_quantities
 from test_documents import ROOT
 from test_recorded_builds import module_of
 
-STUDIES = ("barrier", "decoder_scale", "learned_prior", "single_component")
+STUDIES = ("barrier", "decoder_scale", "learned_prior", "sentences", "single_component")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -24,4 +24,4 @@ def test_a_page_has_the_contrasts_of_its_recipe(study):
         path, fixed = ROOT / "recipes" / "results" / f"{match['study']}.jsonl", recipe.CONTRASTS
         expected = recorded_contrasts(load_records([path]), fixed) if path.exists() else fixed
         assert read_contrasts(contrasts.split()) == expected
-        assert quantities.split("; ") == list(recipe.QUANTITIES)
+        assert read_quantities(quantities) == list(recipe.QUANTITIES)

@@ -95,7 +95,7 @@ def test_a_document_has_the_study_before_its_records_and_after(records, tmp_path
 
 
 def test_unknown_quantities_of_a_document_are_refused():
-    assert read_quantities("test ELBO; KL; I(m; z given x)") == ["test ELBO", "KL", "I(m; z given x)"]
+    assert read_quantities("KL; I(m; z given x); I(x; z)") == ["KL", "I(m; z given x)", "I(x; z)"]
     assert read_quantities("") == []
     with pytest.raises(ValueError, match="Received: 'LK'"):
         read_quantities("test ELBO; LK")

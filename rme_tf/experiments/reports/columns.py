@@ -111,6 +111,8 @@ FURTHER: dict[str, Column] = {
     "train less test log p(x)": Column(_train_less_test("log_likelihood"), 2),
     "train less test ELBO": Column(_train_less_test("elbo"), 2),
     "least mean alpha": Column(_least_weight, 3),
+    "I(x; z)": Column(at("metrics", "test", "collapse", "mutual_information"), 2),
+    "reliance on z": Column(at("metrics", "test", "collapse", "reliance"), 2),
     "decoder's scale": Column(at("metrics", "test", "decoder_scale"), 4),
 }
 QUANTITIES = {**COLUMNS, **FURTHER, **INSTRUMENTS}

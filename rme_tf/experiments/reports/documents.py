@@ -56,6 +56,7 @@ DOCUMENTS = (
     "docs/studies/fixed_decoder.md",
     "docs/studies/learned_prior.md",
     "docs/studies/posterior_2d.md",
+    "docs/studies/sentences.md",
     "docs/studies/single_component.md",
     "docs/studies/two_modes.md",
     "docs/studies/weights.md",

@@ -17,7 +17,7 @@ from rme_tf.experiments.reports.page_tables import WIDTH
 from rme_tf.experiments.reports.paired_comparison import holm, numbers
 from rme_tf.experiments.reports.tables import Record, by_method, error_of_mean, markdown_table, mean_and_error, signed
 
-SEPARATOR = re.compile(r"; (?!z given x\))")  # of quantities in documents, not within I(m; z given x)
+SEPARATOR = re.compile(r"; (?!z(?: given x)?\))")  # of quantities in documents, not within I(x; z) or I(m; z given x)
 OF = "of"  # between contrasts and quantities there, and between a field and quantities
 NUMBER = re.compile(r"[\d.]+$")  # at the end of a method's name
 

@@ -31,9 +31,9 @@ def run_instrumented(
     contrasts: Sequence[Contrast],
     quantities: Sequence[str],
     *,
-    measurement: Measurement,
     out: str,
     results: str,
+    measurement: Measurement | None = None,
     **options,
 ) -> list[Record]:
     """Runs a study, measures its trained models, and writes tables and contrasts.
@@ -43,13 +43,13 @@ def run_instrumented(
     study.md and contrasts.png.
 
     Args:
-        methods: recipes of images by the name of the method, see `run_study`.
+        methods: recipes by the name of the method, see `run_study`; of images, for instruments.
         contrasts: pairs of methods whose difference is reported, the second one subtracted. Pairs of other methods are
             left out.
         quantities: columns of the tables and the contrasts, see `reports.columns`.
-        measurement: instruments and sizes.
         out: directory of the runs and the tables.
         results: directory of the records.
+        measurement: instruments and sizes; None for no instruments.
         **options: further arguments of `run_study`.
 
     Returns:
@@ -59,12 +59,14 @@ def run_instrumented(
         ValueError: before any run, if a quantity is unknown, an instrument does not suit a method, or `run_study`
             refuses an argument; later, if a record has instruments of other settings.
     """
-    check_measurable(methods, measurement)
+    if measurement is not None:
+        check_measurable(methods, measurement)
     for quantity in quantities:
         column_of(quantity)
     paths = run_study(methods, out=out, results=results, **options)
-    for path in paths:
-        add_instruments(path, methods, measurement, pathlib.Path(out))
+    if measurement is not None:
+        for path in paths:
+            add_instruments(path, methods, measurement, pathlib.Path(out))
     records = load_records(paths) if paths else []
     shown = recorded_contrasts(records, contrasts)
     if records:
