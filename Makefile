@@ -126,8 +126,8 @@ bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading o
 	$(PY) -m rme_tf.benchmark.growth --cores 1 --most 256 --out runs/benchmark_growth/benchmark.json
 	$(PY) -m rme_tf.benchmark.folder --count 5000 --batch-size 32 --out runs/benchmark_folder/benchmark.json
 
-soak: $(INSTALLED)  ## try kills, damaged files and full disks many times; under 20 minutes, record in runs/soak.jsonl
-	PYTHONPATH=tests $(PY) -m soak --out runs/soak.jsonl
+soak: $(INSTALLED)  ## try kills, damaged files and full disks many times; under 20 minutes, record in runs/benchmark_soak.jsonl
+	PYTHONPATH=tests $(PY) -m soak --out runs/benchmark_soak.jsonl
 
 gpu: $(INSTALLED)  ## see that all works on a GPU, a line each, and how fast; without one it says so
 	$(PY) -m rme_tf.benchmark.gpu

@@ -107,6 +107,14 @@ class StopAggressive(keras.callbacks.Callback):
         self.best = best
         self.may_wait = False
 
+    def get_state(self) -> dict:
+        """Returns the best value, for `ResumableCheckpoint`; {} before one."""
+        return {"best": float(self.best)} if math.isfinite(self.best) else {}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over the result of `get_state`."""
+        self.best = state.get("best", self.best)
+
     def on_epoch_end(self, epoch, logs=None):
         """Compares with the best epoch so far.
 

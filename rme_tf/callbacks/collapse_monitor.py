@@ -119,6 +119,15 @@ class CollapseMonitor(keras.callbacks.Callback):
             if logs is not None:
                 logs.update(values)
 
+    def get_state(self) -> dict:
+        """Returns what a resumed training needs, for `ResumableCheckpoint`."""
+        return {"history": self.history, "warned": sorted(self._warned), "settled": self._settled}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over the result of `get_state`."""
+        self.history.update({name: _numbers(values) for name, values in state["history"].items()})
+        self._warned, self._settled = set(state["warned"]), state["settled"]
+
     def log_names(self, model) -> list[str]:
         """Returns the names that reports on a model add to the logs.
 
@@ -173,3 +182,8 @@ def scalar_names(num_components: int, num_dimensions: int = 0) -> list[str]:
     if num_components > 1:
         names += [f"{name}_{m}" for name in COMPONENT_SCALARS for m in range(num_components)]
     return names + [f"kl_per_dimension_{m}_{d}" for m in range(num_components) for d in range(num_dimensions)]
+
+
+def _numbers(values: list) -> list[float]:
+    """Returns values of a checkpoint, in which None stands for a number that is not finite."""
+    return [math.nan if value is None else value for value in values]

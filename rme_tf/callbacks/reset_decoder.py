@@ -50,7 +50,7 @@ class ResetDecoder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Replaces the weights if this is the epoch of the reset."""
-        if epoch != self.epoch:
+        if epoch != self.epoch or self.model.continues_epoch:
             return
         model, replaced = self.model, []
         example = decoder_example(model.decoder, model.latent_dim, model.likelihood)

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # end of the key of a variable in a checkpoint
-_OF_ALL = ("_CHECKPOINTABLE_OBJECT_GRAPH", f"save_counter{_VALUE}")  # keys of every checkpoint
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # end of the key of a variable in a checkpoint
+_OF_ALL = ("_CHECKPOINTABLE_OBJECT_GRAPH", f"save_counter{VALUE}")  # keys of every checkpoint
 
 
 def restore(path: str, parts: dict) -> None:
@@ -17,14 +17,15 @@ def restore(path: str, parts: dict) -> None:
         parts: dict from names to a `tf.Variable` or a list of variables.
 
     Raises:
-        AssertionError, ValueError, tf.errors.InvalidArgumentError: if the checkpoint has other variables.
+        AssertionError, ValueError, tf.errors.InvalidArgumentError: if a variable is missing in the checkpoint, or has
+            another shape.
     """
     saved = tf.train.load_checkpoint(path).get_variable_to_dtype_map()
     converted = []
 
     def stand_in(key, variable):
         """Returns a variable of the saved integer type, or the variable itself."""
-        dtype = saved.get(key + _VALUE, variable.dtype)
+        dtype = saved.get(key + VALUE, variable.dtype)
         if dtype == variable.dtype or not (dtype.is_integer and variable.dtype.is_integer):
             return variable
         other = tf.Variable(tf.zeros(variable.shape, dtype), trainable=False)
@@ -37,7 +38,9 @@ def restore(path: str, parts: dict) -> None:
         else stand_in(name, part)
         for name, part in parts.items()
     }
-    tf.train.Checkpoint(**targets).restore(path).assert_consumed()
+    status = tf.train.Checkpoint(**targets).read(path)
+    status.assert_existing_objects_matched()
+    status.expect_partial()  # the counter of a manager, and arrays of callbacks
     for variable, other in converted:
         variable.assign(tf.cast(other, variable.dtype))
 
@@ -56,9 +59,7 @@ def last_checkpoint_of(parts: dict, directory, later: str | None = None) -> tf.t
     manager = tf.train.CheckpointManager(tf.train.Checkpoint(**parts), str(directory), max_to_keep=1)
     if manager.latest_checkpoint:
         older = {name: part for name, part in parts.items() if name != later}
-        shapes = tf.train.load_checkpoint(manager.latest_checkpoint).get_variable_to_shape_map()
-        saved = {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL}
-        if saved not in (_shapes_of(parts), _shapes_of(older)):
+        if saved_shapes(manager.latest_checkpoint) not in (shapes_of(parts), shapes_of(older)):
             raise ValueError(
                 f"Expected a directory for these checkpoints alone. Received: {directory}, which holds a checkpoint of "
                 "another model. Choose another directory."
@@ -66,10 +67,24 @@ def last_checkpoint_of(parts: dict, directory, later: str | None = None) -> tf.t
     return manager
 
 
-def _shapes_of(parts: dict) -> dict[str, list]:
-    """Returns the shapes of variables by their keys in a checkpoint."""
+def saved_shapes(path: str) -> dict[str, list]:
+    """Returns the shapes of the variables in a checkpoint by their keys.
+
+    Args:
+        path: prefix of the checkpoint.
+    """
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    return {key: list(shape) for key, shape in shapes.items() if key not in _OF_ALL}
+
+
+def shapes_of(parts: dict) -> dict[str, list]:
+    """Returns the shapes of variables by their keys in a checkpoint.
+
+    Args:
+        parts: dict from names to a list of different variables.
+    """
     return {
-        f"{name}/{index}{_VALUE}": variable.shape.as_list()
+        f"{name}/{index}{VALUE}": variable.shape.as_list()
         for name, part in parts.items()
         for index, variable in enumerate(part)
     }

@@ -146,10 +146,12 @@ def _call(function: str, *args, **options) -> None:
     warnings.formatwarning = _warning_line
     try:
         getattr(importlib.import_module(module), name)(*args, **options)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if isinstance(error, SystemExit):  # with a line of its own, after the training has been saved
+            raise
         print("\nInterrupted. A training is resumed by the same command, or by rme resume RUN.", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         if os.environ.get(TRACEBACK) or not _is_refusal(error):
             raise
         print(" ".join(str(error).split()), file=sys.stderr)

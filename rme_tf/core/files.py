@@ -1,10 +1,73 @@
 """JSON files and JSON-lines files, written atomically."""
 
+import contextlib
+import errno
 import json
 import math
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import tensorflow as tf
+
+# Reasons of the system why a file cannot be written; TensorFlow and HDF5 have them in their messages alone.
+_REASONS = {
+    os.strerror(number)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+}
+
+
+class WriteError(OSError):
+    """The failure to write a file: a full disk, or no permission."""
+
+
+@contextlib.contextmanager
+def writing(path) -> Iterator[None]:
+    """Returns a context that describes a failure to write in one sentence.
+
+    Args:
+        path: path of the file or folder, for the message.
+
+    Raises:
+        WriteError: if the disk is full, or there is no permission.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except (OSError, tf.errors.OpError, RuntimeError) as error:
+        reason = next((reason for reason in _REASONS if reason in str(error)), None)
+        if reason is None:
+            raise
+        raise WriteError(
+            f"Expected room and permission to write {path}. Received: {reason}. What was saved before stays."
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path, partial=None) -> Iterator[pathlib.Path]:
+    """Returns a context with a file that replaces another at its end.
+
+    An error in the context leaves the other file unchanged, and nothing of the new one.
+
+    Args:
+        path: path of the file. Its folder is created.
+        partial: path to write until then; None for the path with ".partial" at its end.
+
+    Raises:
+        WriteError: if the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f"{path.name}.partial") if partial is None else pathlib.Path(partial)
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path, value) -> None:
@@ -26,12 +89,12 @@ def write_text(path, text: str) -> None:
     Args:
         path: path of the file.
         text: text of the file.
+
+    Raises:
+        WriteError: if the file cannot be written, which leaves the one before unchanged.
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def check_writable(path, name: str) -> None:

@@ -1,15 +1,17 @@
 """`tf.data` pipelines without autotuning, also of arrays in the order of Keras."""
 
+import itertools
 import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.resident import ResidentRows, with_rows
+from rme_tf.core.resident import ResidentIterator, ResidentRows, with_rows
 from rme_tf.core.validation import check_count
 
 BATCH_SIZE = 32  # Keras's own
+_FROM = "batches_from_step"  # attribute of a data set
 
 
 def untuned(dataset):
@@ -21,6 +23,41 @@ def untuned(dataset):
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def with_start(dataset, batches):
+    """Return a data set that can begin within its first epoch.
+
+    What comes before is not read.
+
+    Args:
+        dataset: data set of batches.
+        batches: function of a step -> the data set without the batches before that step.
+    """
+    setattr(dataset, _FROM, batches)
+    return dataset
+
+
+def batches_from(dataset, step: int):
+    """Return a data set without its first batches, or None.
+
+    None stands for batches that must be read and dropped.
+
+    Args:
+        dataset: data set, or another iterable.
+        step: number of batches that are left out.
+    """
+    batches = getattr(dataset, _FROM, None)
+    return None if batches is None else batches(step)
+
+
+def skip(iterator, steps: int) -> None:
+    """Drop batches of an iterator; fewer at its end."""
+    if isinstance(iterator, ResidentIterator):
+        iterator.take(steps)
+        return
+    for _ in itertools.islice(iterator, steps):
+        pass
 
 
 def array_batches(array, batch_size: int | None = None, *, steps: int | None = None, shuffle: bool | str = False):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.pipelines import untuned
+from rme_tf.core.pipelines import untuned, with_start
 from rme_tf.core.registry import lookup
 from rme_tf.core.resident import ResidentRows, with_rows
 from rme_tf.core.validation import check_count, require
@@ -226,9 +226,13 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, 
         batch = _redrawn(batch, seeds, step, mode=mode) if mode.redrawn else batch
         return batch if seen is None else hide(batch, tf.gather(seen, indices))
 
+    def batches(step=0):
+        """Returns the batches from a step of the first epoch on."""
+        dataset = untuned(orders.flat_map(cut).skip(step).map(gathered, 2, deterministic=True).prefetch(2))
+        return dataset.apply(tf.data.experimental.assert_cardinality(num_steps))
+
     orders = epochs.map(ordered)
-    dataset = untuned(orders.flat_map(cut).map(gathered, 2, deterministic=True).prefetch(2))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_steps))
+    dataset = with_start(batches(), batches) if num_steps == tf.data.INFINITE_CARDINALITY else batches()
     if rows is None or seen is not None:
         return dataset
     whole = len(images) // batch_size * batch_size if drop_remainder else len(images)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rme_tf.core.files import check_writable
+from rme_tf.core.files import check_writable, replacing
 from rme_tf.core.validation import require
 
 SETTINGS, SIZES, DIGESTS = "settings", "batch_sizes", "batch_digests"  # further entries of a file
@@ -109,11 +108,8 @@ class FinishedBatches:
     def _write(self, path: pathlib.Path) -> None:
         sizes = [len(next(iter(part.values()))) for part in self._parts]
         entries = {SETTINGS: json.dumps(self.settings), SIZES: np.array(sizes), DIGESTS: np.array(self._digests)}
-        partial = path.with_suffix(path.suffix + ".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez(file, **entries, **self.results())  # type: ignore[arg-type]
-        os.replace(partial, path)
 
     def _read(self, path: pathlib.Path) -> None:
         expected = "be a new file, or one of results with the settings " + json.dumps(self.settings)

@@ -13,6 +13,7 @@ from tyro.conf import Positional, arg
 from tyro.conf import Suppress as Hidden
 from tyro.conf import UseAppendAction as Repeated
 
+from rme_tf.core.files import WriteError
 from rme_tf.experiments.parts.fields import parts_of, slots_of
 from rme_tf.experiments.parts.flags import Flags
 from rme_tf.experiments.parts.form_words import words_for
@@ -23,7 +24,7 @@ from rme_tf.experiments.parts.yaml_lines import faulty_line, read_yaml
 
 # `Positional` annotates a field without a flag, `arg` one whose flag has another name, `Hidden` one that is not a flag,
 # `Repeated` one whose flag takes one of several values.
-__all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse", "refusals"]
+__all__ = ["Hidden", "Positional", "Repeated", "arg", "from_yaml", "parse", "refusals", "write_errors"]
 
 NOTE = (
     "Also: --config FILE, a YAML file of the same fields (the flags win over it). A choice, such as --algorithm NAME, "
@@ -200,9 +201,23 @@ def parse(defaults, description: str | None = None, args=None):
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Exits with status 2 and a ValueError's message, on one line."""
+    with _one_line(ValueError):
+        yield
+
+
+@contextlib.contextmanager
+def write_errors() -> Iterator[None]:
+    """Exits with status 2 and a `WriteError`'s message, on one line."""
+    with _one_line(WriteError):
+        yield
+
+
+@contextlib.contextmanager
+def _one_line(kind: type[Exception]) -> Iterator[None]:
+    """Exits with status 2 and the message of an error of a kind, on one line."""
     try:
         yield
-    except ValueError as error:
+    except kind as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         raise SystemExit(2) from error
 

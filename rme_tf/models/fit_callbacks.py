@@ -131,7 +131,7 @@ def prepared_callbacks(model, callbacks=None) -> list:
         for callback in callbacks
     ]
     history = [] if _has(callbacks, keras.callbacks.History) else [CompleteHistory(names)]
-    ours = [MixtureAtTheEnd(), *history]
+    ours = [MixtureAtTheEnd(), *history, AllBegun(callbacks)]
     return [FitCallback(callbacks), *printing_callbacks(model, [*keras.tree.flatten(columns), *ours], names)]
 
 
@@ -206,10 +206,13 @@ class FitCallback(keras.callbacks.Callback):
         self.callbacks = callbacks
         self.best_epochs = BestEpochs(callbacks)
         self._first = 0
+        self._resumed_logs: dict | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Applies the model's schedule for the epoch."""
-        self.model.begin_epoch()
+        """Applies the model's schedule, or continues a broken epoch."""
+        self._resumed_logs = self.model.continue_epoch()
+        if self._resumed_logs is None:
+            self.model.begin_epoch()
         left = self.model.algorithm.warm_start_epochs - int(self.model.epochs_trained.numpy())
         self.best_epochs.begin(epoch, 0 if is_whole(self.model) else left)
 
@@ -227,6 +230,10 @@ class FitCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Counts the epoch, and removes missing values from its logs."""
         self.model.epochs_trained.assign_add(1)
+        if logs is not None and self._resumed_logs is not None and "loss" not in logs:  # no step was left
+            validation = dict(logs)
+            logs.clear()
+            logs.update({**self._resumed_logs, **validation})
         drop_missing(logs)
 
     def close(self):
@@ -238,3 +245,40 @@ class FitCallback(keras.callbacks.Callback):
         for callback in self.callbacks:
             if hasattr(callback, "after_fit"):
                 callback.after_fit()
+
+
+class AllBegun(keras.callbacks.Callback):
+    """Calls `all_begun(callbacks)` of callbacks once all have begun.
+
+    `rme_tf.VAE.fit` adds this callback after the user's callbacks.
+
+    Args:
+        callbacks: callbacks of the user.
+    """
+
+    def __init__(self, callbacks=()):
+        super().__init__()
+        self.callbacks = callbacks
+
+    def on_train_begin(self, logs=None):
+        """Calls the callbacks."""
+        for callback in self.callbacks:
+            if hasattr(callback, "all_begun"):
+                callback.all_begun(self.callbacks)
+
+
+def last_epoch(callbacks, epochs: int, initial_epoch: int = 0, **others) -> int:
+    """Returns the last epoch of a `fit`.
+
+    It is the initial one, if a callback had ended the training that is resumed.
+
+    Args:
+        callbacks: callbacks of the user, of which some have `had_ended(callbacks)`.
+        epochs: argument of `fit`.
+        initial_epoch: argument of `fit`.
+        **others: ignored arguments of `fit`.
+    """
+    del others
+    callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
+    ended = any(callback.had_ended(callbacks) for callback in callbacks if hasattr(callback, "had_ended"))
+    return min(epochs, initial_epoch) if ended else epochs

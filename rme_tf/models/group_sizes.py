@@ -59,14 +59,17 @@ class GroupSizes:
 
     def __init__(self, choice: GroupChoice, callbacks=()):
         self.choice, self.size = choice, 1
-        saving = [one for one in keras.tree.flatten(callbacks) if isinstance(one, keras_compat.STEP_COUNTERS)]
+        callbacks = keras.tree.flatten(callbacks)
+        saving = [one for one in callbacks if isinstance(one, keras_compat.STEP_COUNTERS)]
         self._saving = [callback for callback in saving if callback.save_freq != "epoch"]
+        self._counting = [callback for callback in callbacks if hasattr(callback, "steps_to_save")]
         self._start = 0.0
 
     def begin(self) -> int:
         """Returns the size of the next group, and starts its time."""
         self._start = time.perf_counter()
-        return min(self.size, *map(keras_compat.steps_to_save, self._saving)) if self._saving else self.size
+        counts = [*map(keras_compat.steps_to_save, self._saving), *(one.steps_to_save() for one in self._counting)]
+        return min([self.size, *(count for count in counts if count is not None)])
 
     def end(self, steps: int) -> None:
         """Adapts the size to the time of a group.
@@ -100,7 +103,12 @@ class FixedSize:
 
 
 def _sees_every_step(callback, hooks) -> bool:
-    """Returns whether a callback acts between the steps of an execution."""
+    """Returns whether a callback acts between the steps of an execution.
+
+    Callbacks with a true `acts_between_executions` do not.
+    """
+    if getattr(callback, "acts_between_executions", False):
+        return False
     methods = [getattr(callback, name) for name in hooks if not _is_default(callback, name)]
     if not methods:
         return False

@@ -4,10 +4,12 @@ import contextlib
 import functools
 import itertools
 import math
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from rme_tf.core import keras_compat
+from rme_tf.core.pipelines import batches_from, skip
 from rme_tf.core.resident import ResidentBatches, ResidentIterator, on_device, rows_of
 from rme_tf.core.validation import check_count
 from rme_tf.models.group_sizes import FixedSize, GroupChoice, GroupSizes, default_group_choice
@@ -25,6 +27,20 @@ def checked_group_size(steps_per_execution) -> int | str:
     return check_count("steps_per_execution", steps_per_execution, remedy='Or "auto", chosen by time.')
 
 
+class BrokenEpoch(NamedTuple):
+    """State of an epoch that was broken off after a step.
+
+    Args:
+        steps: number of its steps.
+        total: sums of the running means. Shape [names].
+        count: numbers of observations in the running means. Shape [names].
+    """
+
+    steps: int
+    total: Any
+    count: Any
+
+
 class GroupedModel(keras_compat.TrainerHooks):
     """A Keras model with exact epochs for every `steps_per_execution`.
 
@@ -35,13 +51,21 @@ class GroupedModel(keras_compat.TrainerHooks):
     Attributes:
         chooses_steps: whether the number of steps in an execution is chosen for each `fit` and `evaluate`.
         group_choice: `GroupChoice` of the last `fit`; None before it, and for a fixed number.
+        broken_epoch: `BrokenEpoch` that the next `fit` continues; None for a new epoch.
+        continues_epoch: whether the present epoch of a `fit` began before its first step here.
     """
 
     steps_per_execution: int
+    running_means: Any
     chooses_steps: bool = False
     group_choice: GroupChoice | None = None
+    broken_epoch: BrokenEpoch | None = None
+    continues_epoch: bool = False
     _sizes: GroupSizes | FixedSize | None = None
     _test_sizes: GroupSizes | None = None
+    _begins_fit: bool = False  # whether the next iterator of epochs is the one of a `fit`
+    _epochs: Any = None  # iterator of the epochs of the present `fit`
+    _steps_done: int = 0  # in the epoch that a `fit` continues, before its first step here
 
     @contextlib.contextmanager
     def groups_of_fit(self, callbacks):
@@ -50,16 +74,15 @@ class GroupedModel(keras_compat.TrainerHooks):
         Args:
             callbacks: callbacks of the user.
         """
-        if not self.chooses_steps:
-            yield
-            return
-        self.group_choice = default_group_choice(self, callbacks)
-        self._sizes = GroupSizes(self.group_choice, callbacks)
-        self._test_sizes = GroupSizes(default_group_choice(self, callbacks, testing=True))
+        self._begins_fit, self._steps_done = True, 0
+        if self.chooses_steps:
+            self.group_choice = default_group_choice(self, callbacks)
+            self._sizes = GroupSizes(self.group_choice, callbacks)
+            self._test_sizes = GroupSizes(default_group_choice(self, callbacks, testing=True))
         try:
             yield
         finally:
-            self._sizes = self._test_sizes = None
+            self._sizes = self._test_sizes = self._epochs = None
 
     @contextlib.contextmanager
     def groups_of_evaluation(self, callbacks=()):
@@ -86,7 +109,31 @@ class GroupedModel(keras_compat.TrainerHooks):
         if not tf.distribute.has_strategy() and self.distribute_strategy is tf.distribute.get_strategy():
             _keep_on_device(epochs, jit_compile=self.jit_compile)
         epochs.steps_per_execution = 1  # Keras counts single steps
-        keras_compat.replace_groups(epochs, lambda: _groups(epochs, sizes))
+        if self._begins_fit:
+            self._epochs, self._begins_fit = epochs, False
+        keras_compat.replace_groups(epochs, lambda: _groups(epochs, sizes, self._take_steps_done(epochs)))
+
+    def continue_epoch(self) -> dict | None:
+        """Continues a broken epoch, and returns its logs so far, or None.
+
+        The next epoch of `fit` begins after the batches that have been used.
+        """
+        broken, self.broken_epoch = self.broken_epoch, None
+        self.continues_epoch = broken is not None
+        if broken is None:
+            return None
+        self._steps_done = broken.steps
+        self.running_means.total.assign(broken.total)
+        self.running_means.count.assign(broken.count)
+        self.make_train_function()
+        return {name: float(value) for name, value in self.running_means.result().items()}
+
+    def _take_steps_done(self, epochs) -> int:
+        """Returns the steps done in the epoch that begins, 0 for evaluations and later epochs."""
+        if epochs is not self._epochs:
+            return 0
+        steps, self._steps_done = self._steps_done, 0
+        return steps
 
     def wrapped_function(self, function):
         """Returns a train or test function that also takes a `StepGroup`."""
@@ -133,14 +180,15 @@ def _keep_on_device(epochs, *, jit_compile: bool) -> None:
         keras_compat.replace_data(epochs, ResidentBatches(rows))
 
 
-def _groups(epochs, sizes):
+def _groups(epochs, sizes, done: int = 0):
     """Yields the first step, the last step and the `StepGroup` of each group of an epoch.
 
     Args:
         epochs: Keras's iterator of epochs. It decides when finite data start again, by its count of single steps.
         sizes: sizes of the groups, from `group_sizes`.
+        done: number of steps of the epoch that are not repeated.
     """
-    steps_of_keras = keras_compat.groups_of(epochs)
+    steps_of_keras = _without_first(epochs, done)
     for begin, _, iterator in steps_of_keras:
         size, of_epoch, of_data = sizes.begin(), epochs.steps_per_epoch, keras_compat.batches_of_data(epochs)
         rest_of_data = of_data - keras_compat.batches_seen(epochs) + 1 if of_data else size
@@ -153,6 +201,24 @@ def _groups(epochs, sizes):
             pass
         if ended:
             raise tf.errors.OutOfRangeError(None, None, "The data end within a group of steps.")  # Keras handles it
+
+
+def _without_first(epochs, done: int):
+    """Returns Keras's groups of steps of an epoch, without the first steps and their batches."""
+    steps_of_keras = keras_compat.groups_of(epochs)
+    if done == 0:
+        return steps_of_keras
+    data = keras_compat.data_of(epochs)
+    rest = batches_from(data, done)
+    if rest is not None:
+        keras_compat.replace_data(epochs, rest)
+    first = next(iter(steps_of_keras), None)
+    keras_compat.replace_data(epochs, data)
+    if first is not None and rest is None:
+        skip(first[-1], done)
+    for _ in itertools.islice(steps_of_keras, done - 1):
+        pass
+    return steps_of_keras
 
 
 def _of_groups(function, *, alone: bool, jit_compile: bool, run_eagerly: bool):

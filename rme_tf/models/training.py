@@ -22,6 +22,7 @@ from rme_tf.models.execution import check_recurrent_precision, default_jit_compi
 from rme_tf.models.fit_callbacks import (
     check_compiled,
     first_non_finite,
+    last_epoch,
     prepared_callbacks,
     printing_callbacks,
     refuse_weights,
@@ -159,7 +160,8 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         refuse_weights_in(x, validation_data)
         options = {"batch_size": batch_size, "validation_split": validation_split, **kwargs}
         x, y, validation_data, options = fit_batches(x, y, validation_data, **options)
-        options = {**options, "epochs": epochs, "verbose": verbose, "validation_data": validation_data}
+        epochs = last_epoch(callbacks, epochs, **kwargs)
+        options |= {"epochs": epochs, "verbose": verbose, "validation_data": validation_data}
         self.non_finite.assign(0)
         of_library = prepared_callbacks(self, callbacks)
         with self.groups_of_fit(callbacks), contextlib.closing(of_library[0]), data_errors_as_value_errors():
@@ -198,8 +200,6 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         x, _ = as_batches(x, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
         with data_errors_as_value_errors():
             return super().predict(x, **kwargs)
-
-    # Steps.
 
     @internal
     def train_step(self, data):

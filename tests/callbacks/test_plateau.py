@@ -144,7 +144,7 @@ def test_a_recipe_describes_it_and_a_training_that_has_ended_is_not_taken_up_aga
     assert found == (1, 2, 1, 3, tmp_path / "best")
     assert runner.make_plateau(image_recipe(), model, {}, tmp_path) is None
     monkeypatch.setattr(ResumableCheckpoint, "history", {"val_elbo": [-1.0, -2.0, -3.0]}, raising=False)
-    monkeypatch.setattr(ResumableCheckpoint, "__init__", lambda self, model, directory: None)
+    monkeypatch.setattr(ResumableCheckpoint, "__init__", lambda self, model, directory, **_: None)
     monkeypatch.setattr(ResumableCheckpoint, "epoch", 3)
     runner.train(recipe, model, task, tmp_path)  # else it would read a checkpoint that is not there
 

@@ -1,7 +1,7 @@
 """Runs parts of `make soak`, and writes their records.
 
-    PYTHONPATH=tests python -m soak --out runs/soak.jsonl              # all parts
-    PYTHONPATH=tests python -m soak --out runs/soak.jsonl kills        # one, whose record is replaced
+    PYTHONPATH=tests python -m soak --out runs/benchmark_soak.jsonl              # all parts
+    PYTHONPATH=tests python -m soak --out runs/benchmark_soak.jsonl kills        # one, whose record is replaced
 
 Each part has a process of its own. The program ends with an error if a fault was not survived.
 """

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.pipelines import untuned
+from rme_tf.core.pipelines import untuned, with_start
 from rme_tf.core.validation import check_count, check_counts, optional
 from rme_tf.data import images
 from rme_tf.data.text.tokens import check_tokens
@@ -57,12 +57,20 @@ def training_dataset(tokens, *, batch_size, seed=0, first_epoch=0, pad_multiple=
         check_count(name, value, least)
     steps_per_epoch(tokens, batch_size)
 
-    def batches():
+    def orders():
         for epoch in itertools.count(first_epoch):
-            for indices in _epoch_order(tokens.lengths, batch_size, pool=pool, seed=(seed, epoch)):
+            yield from _epoch_order(tokens.lengths, batch_size, pool=pool, seed=(seed, epoch))
+
+    def batches(step=0):
+        """Returns the batches from a step of the first epoch on."""
+
+        def rows():
+            for indices in itertools.islice(orders(), step, None):
                 yield tokens.rows(indices, pad_multiple=pad_multiple)
 
-    return _dataset(batches, batch_size, tf.data.INFINITE_CARDINALITY)
+        return _dataset(rows, batch_size, tf.data.INFINITE_CARDINALITY)
+
+    return with_start(batches(), batches)
 
 
 def evaluation_dataset(tokens, batch_size, limit=None, *, pad_multiple=PAD_MULTIPLE):

@@ -3,7 +3,6 @@
 They are kept with the records of a study, for the errors that come from the observations and not from the seeds.
 """
 
-import os
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rme_tf.core.files import replacing
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.run_files import BOUNDS
 from rme_tf.experiments.reports.run_names import file_name
@@ -55,10 +55,8 @@ def add_values(study, records: Sequence[Record], out) -> ImageValues:
                 _add(stored, method, np.load(run), len(seeds))
                 stored[_seeds(method)] = np.array([*seeds, seed])
     if stored:
-        partial = path.with_name(f"{path.name}.partial")
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **stored)
-        os.replace(partial, path)
     return _in_nats(stored)
 
 

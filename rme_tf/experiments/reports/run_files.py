@@ -1,6 +1,7 @@
 """Names of the files of a run, and its configuration."""
 
 import pathlib
+import shlex
 
 import yaml
 
@@ -34,8 +35,13 @@ def check_finished(run, name: str = RECORD) -> None:
     if not (pathlib.Path(run) / name).is_file():
         raise ValueError(
             f"Expected a finished run, with {name}. Received: {run}, which was interrupted. "
-            f"To finish it: rme resume {run}"
+            f"To finish it: {resume_command(run)}"
         )
+
+
+def resume_command(run) -> str:
+    """Returns the command that resumes a run."""
+    return f"rme resume {shlex.quote(str(run))}"
 
 
 def read_config(out: pathlib.Path):

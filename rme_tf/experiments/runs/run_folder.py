@@ -6,6 +6,7 @@ import pathlib
 import re
 from typing import NamedTuple
 
+from rme_tf.core.writers import LOCK
 from rme_tf.experiments.reports.run_files import BOUNDS, CONFIG, FIELDS, describes_run, read_config
 
 __all__ = [
@@ -21,16 +22,18 @@ __all__ = [
 ]
 
 _SHARD = r"(index|data-\d{5}-of-\d{5})"
-_CHECKPOINT = rf"(checkpoint|ckpt-\d+\.{_SHARD}|ckpt-\d+_temp/part-\d{{5}}-of-\d{{5}}\.{_SHARD})(\.tmp\w+)?"
+_NAME = r"ckpt-\d+(-\d+)?"
+_PARTS = rf"{_NAME}\.({_SHARD}|json(\.partial)?)|{_NAME}_temp/part-\d{{5}}-of-\d{{5}}\.{_SHARD}"
+_CHECKPOINT = rf"(checkpoint(\.partial)?|({_NAME}\.partial/)?({_PARTS}))(\.tmp\w+)?"
 _FIGURES = (
     r"(codes_[^/]+|component_usage_[^/]+|diagnostics|learning_curves|posteriors|reconstructions|samples_[^/]+)\.png"
 )
 # Relative paths of the files of `run`, and of the files that `compare` adds.
 _FILES = re.compile(
-    rf"""config\.yaml(\.partial)? | (command|diagnosed|metrics)\.json(\.partial)? | bounds\.npz | model\.keras
-    | tokenizer\.model | (report|comparison)\.html(\.partial)?
+    rf"""config\.yaml(\.partial)? | (command|diagnosed|metrics)\.json(\.partial)? | bounds\.npz(\.partial)?
+    | model\.(partial\.)?keras | tokenizer\.model | (report|comparison)\.html(\.partial)?
     | encoding\.json | (completed|imputed|samples)(_[^/]+)?\.csv
-    | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)?
+    | (checkpoints|best)/{_CHECKPOINT} | checkpoints/history\.json(\.partial)? | (checkpoints/)?writer\.lock(\.\w+)?
     | tensorboard/(train|validation|samples)/events\.out\.tfevents\.[^/]+ | (mlflow|wandb)_run\.json(\.partial)?
     | tensorboard/codes/((codes|labels)\.tsv | sprite\.png | projector_config\.pbtxt)
     | samples/((grid|\d+)\.png|samples\.csv|sentences\.txt) | encode\.(onnx|tflite)
@@ -40,8 +43,8 @@ _FILES = re.compile(
     re.VERBOSE,
 )
 _FOLDERS = re.compile(
-    r"""(checkpoints|best)(/ckpt-\d+_temp)? | tensorboard(/(train|validation|samples|codes))? | results | samples
-    | instruments | saved_model(/(variables|assets|assets\.extra))?""",
+    rf"""(checkpoints|best)(/{_NAME}\.partial)?(/{_NAME}_temp)? | tensorboard(/(train|validation|samples|codes))?
+    | results | samples | instruments | saved_model(/(variables|assets|assets\.extra))?""",
     re.VERBOSE,
 )
 _NAMED = 5  # foreign files named in a message
@@ -92,7 +95,7 @@ def refuse_foreign(out: pathlib.Path) -> None:
 
 
 def delete_run(out: pathlib.Path) -> None:
-    """Deletes the files of a run.
+    """Deletes the files of a run, except the lock of its writer.
 
     The configuration is deleted last, so that an interrupted deletion can be repeated.
 
@@ -102,6 +105,7 @@ def delete_run(out: pathlib.Path) -> None:
     refuse_foreign(out)
     files, folders, _ = contents(out)
     for name in sorted(files, key=lambda name: (name == CONFIG, name != "metrics.json")):
-        (out / name).unlink()
+        if name != LOCK:
+            (out / name).unlink()
     for name in reversed(folders):
         (out / name).rmdir()

@@ -1,10 +1,9 @@
 """Execution of a recipe: data, model, resumable training, evaluation, record."""
 
-import os
+import contextlib
 import pathlib
 import sys
 import time
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,23 +11,28 @@ import yaml
 
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.determinism import deterministic_operations
-from rme_tf.core.files import read_json, write_json
+from rme_tf.core.files import read_json, replacing, write_json, write_text, writing
+from rme_tf.core.interruptions import EndingSignals
 from rme_tf.core.memory import PeakMemory
 from rme_tf.core.printing import print_line
 from rme_tf.core.provenance import commit, hardware
 from rme_tf.core.types import PAD
+from rme_tf.core.writers import LOCK, FolderLock
 from rme_tf.evaluation import likelihood_bounds
 from rme_tf.experiments.pages.writing import write_page
-from rme_tf.experiments.recipes.base import EVALUATION_SEED, Recipe
+from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.factories import make_model
 from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.trackers import trackers
+from rme_tf.experiments.reports.run_files import CONFIG, MODEL, RECORD, resume_command
+from rme_tf.experiments.runs.assessments import assess
 from rme_tf.experiments.runs.compilation_lines import CompilationLines
-from rme_tf.experiments.runs.run_folder import BOUNDS, delete_run
+from rme_tf.experiments.runs.longer_training import is_longer, reopen
+from rme_tf.experiments.runs.run_folder import delete_run
 from rme_tf.experiments.runs.time_limits import StopAfter
-from rme_tf.experiments.runs.usable_folder import refuse_unusable
+from rme_tf.experiments.runs.usable_folder import differences_from, is_finished, refuse_unusable, refuse_writer
 from rme_tf.models.vae import VAE
 
 
@@ -53,15 +57,13 @@ def prepare(recipe: Recipe) -> pathlib.Path:
     refuse_unusable(recipe, out)
     if recipe.overwrite and out.exists():
         delete_run(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if (out / "config.yaml").exists():
-            return out
-        partial = out / "config.yaml.partial"
-        partial.write_text(yaml.safe_dump(recipe.config, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
-    os.replace(partial, out / "config.yaml")
+    if longer := is_longer(differences_from(recipe, out)):
+        reopen(out)
+    if longer or not (out / CONFIG).exists():
+        try:
+            write_text(out / CONFIG, yaml.safe_dump(recipe.config, sort_keys=False))
+        except OSError as error:
+            raise ValueError(f"`out` must be a directory that can be written. Received: {out} ({error}).") from error
     return out
 
 
@@ -90,7 +92,9 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
         out: directory of the run.
         more: callbacks that are called after an epoch has been saved.
     """
-    checkpoint = ResumableCheckpoint(model, out / "checkpoints")
+    checkpoint = ResumableCheckpoint(
+        model, out / "checkpoints", resumed_by=f"the same command, or {resume_command(out)}"
+    )
     callbacks = task.callbacks(checkpoint.history)
     if recipe.reset_decoder_epoch is not None:
         callbacks.append(ResetDecoder(recipe.reset_decoder_epoch, recipe.initialize))
@@ -173,55 +177,6 @@ def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | N
     )
 
 
-def assess(recipe: Recipe, model: VAE, task: Task, out: pathlib.Path | None = None) -> dict:
-    """Returns the metrics of a trained model: summaries and parameter counts.
-
-    Args:
-        recipe: resolved recipe.
-        model: trained model.
-        task: data of the run.
-        out: directory for the bounds of each observation, in nats; None keeps none.
-    """
-    metrics: dict[str, Any] = {}
-    of_each: dict[str, np.ndarray] = {}
-    for split, x in task.evaluations.items():
-        print_line(f"Estimating log p(x) of the {split} set by {recipe.importance_samples:,} samples ...")
-        bounds = likelihood_bounds.bounds(model, x, num_samples=recipe.importance_samples, seed=EVALUATION_SEED)
-        of_each |= {f"{split}_{name}": getattr(bounds, name) for name in ("elbo", "log_likelihood")}
-        metrics[split] = {
-            **likelihood_bounds.summarize(model, x, bounds),
-            **task.metrics(model, split, bounds),
-            "num_observations": len(bounds.elbo),
-        }
-    if out is not None:
-        np.savez_compressed(out / BOUNDS, **of_each)  # type: ignore[arg-type]
-    if recipe.more_importance_samples is not None:
-        metrics["test"].update(assess_again(recipe.more_importance_samples, model, task))
-    trainable, generative = (
-        sum(variable.value.shape.num_elements() for variable in variables)
-        for variables in (model.trainable_variables, model.generative_variables)
-    )
-    metrics["inference_parameters"] = trainable - generative
-    metrics["generative_parameters"] = generative
-    return metrics
-
-
-def assess_again(num_samples: int, model: VAE, task: Task) -> dict[str, float]:
-    """Returns the test log-likelihood for a number of importance samples.
-
-    Args:
-        num_samples: number of importance samples, which is part of the names in the result.
-        model: trained model.
-        task: data of the run.
-    """
-    print_line(f"Estimating log p(x) of the test set by {num_samples:,} samples ...")
-    estimate = likelihood_bounds.log_likelihood(
-        model, task.evaluations["test"], num_samples=num_samples, seed=EVALUATION_SEED
-    )
-    name = f"log_likelihood_{num_samples}"
-    return {name: estimate.mean, f"{name}_standard_error": estimate.standard_error}
-
-
 def run(recipe: Recipe, callbacks=(), *, page: bool = True) -> Run:
     """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
@@ -241,14 +196,20 @@ def run(recipe: Recipe, callbacks=(), *, page: bool = True) -> Run:
             missing, or the directory cannot be used.
     """
     recipe = recipe.resolved()
-    if not (pathlib.Path(recipe.out) / "metrics.json").exists() or recipe.overwrite:  # a finished run is only read
+    out = pathlib.Path(recipe.out)
+    if not (out / RECORD).exists() or recipe.overwrite:  # a finished run is only read
         check_growth({recipe.model_name: recipe})
-    refuse_unusable(recipe, pathlib.Path(recipe.out))
+    refuse_unusable(recipe, out)
+    refuse_writer(recipe, out)
     keras.utils.set_random_seed(recipe.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(keras.dtype_policies.get(recipe.policy))
     try:
-        with deterministic_operations(not recipe.jit_compile):  # which Keras would turn off
+        with (
+            deterministic_operations(not recipe.jit_compile),  # which Keras would turn off
+            EndingSignals(f"what has been saved stays. To resume: the same command, or {resume_command(out)}."),
+            writing(out),
+        ):
             return _run(recipe, callbacks, page)
     finally:
         keras.config.set_dtype_policy(policy)
@@ -256,18 +217,39 @@ def run(recipe: Recipe, callbacks=(), *, page: bool = True) -> Run:
 
 def _run(recipe: Recipe, callbacks, page: bool) -> Run:
     """Runs a resolved recipe under the current dtype policy."""
-    task = recipe.load()
-    if not (pathlib.Path(recipe.out) / "metrics.json").exists():
+    task, out = recipe.load(), pathlib.Path(recipe.out)
+    if not (out / RECORD).exists():
         check_growth({recipe.model_name: recipe}, task.steps_per_epoch)
     memory = PeakMemory()
     model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialize_prior(model, task)
-    out = prepare(recipe)  # after the model: a run that cannot start writes nothing
-    task.keep(out)
-    history = train(recipe, model, task, out, callbacks)
-    peak_memory = memory.as_record()  # for a resumed run, since its resumption
-    if (out / "metrics.json").exists():
-        return Run(recipe, model, read_json(out / "metrics.json"), history, task)
+    # After the model: a run that cannot start writes nothing.
+    with contextlib.nullcontext() if is_finished(recipe, out) else FolderLock(out / LOCK, str(out)):
+        prepare(recipe)
+        task.keep(out)
+        history = train(recipe, model, task, out, callbacks)
+        peak_memory = memory.as_record()  # for a resumed run, since its resumption
+        if not (out / RECORD).exists():
+            finish(recipe, model, task, out, history, peak_memory)
+            finished = Run(recipe, model, read_json(out / RECORD), history, task)
+            if page:
+                print_line("Writing the page of the run ...")
+                write_page(finished)
+            return finished
+    return Run(recipe, model, read_json(out / RECORD), history, task)
+
+
+def finish(recipe: Recipe, model: VAE, task: Task, out: pathlib.Path, history: dict, peak_memory: dict) -> None:
+    """Evaluates a trained model, and writes its file and record.
+
+    Args:
+        recipe: resolved recipe.
+        model: trained model.
+        task: data of the run.
+        out: directory of the run.
+        history: history of the training.
+        peak_memory: peak memory for the record.
+    """
     start = time.perf_counter()
     metrics = assess(recipe, model, task, out)
     record = {
@@ -285,10 +267,6 @@ def _run(recipe: Recipe, callbacks, page: bool) -> Run:
         **peak_memory,
         "inference_milliseconds_per_batch_of_128": likelihood_bounds.inference_milliseconds(model, task.example),
     }
-    model.save(out / "model.keras")
-    write_json(out / "metrics.json", record)
-    finished = Run(recipe, model, read_json(out / "metrics.json"), history, task)
-    if page:
-        print_line("Writing the page of the run ...")
-        write_page(finished)
-    return finished
+    with replacing(out / MODEL, out / "model.partial.keras") as partial:
+        model.save(partial)
+    write_json(out / RECORD, record)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rme_tf.core.files import check_writable, write_json
 from rme_tf.core.printing import print_line
-from rme_tf.experiments.cli import refusals
+from rme_tf.experiments.cli import refusals, write_errors
 from rme_tf.experiments.pages.writing import write_comparison_page
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.growth import check_growth
@@ -81,4 +81,5 @@ def main(defaults: Recipe, description: str | None, *, by_size: bool = False) ->
     recipe = recipe_of_words(defaults, description, by_size=by_size)
     with refusals():
         refuse_folder(recipe)
-    compare({recipe.model_name: recipe}, out=recipe.out)
+    with write_errors():
+        compare({recipe.model_name: recipe}, out=recipe.out)

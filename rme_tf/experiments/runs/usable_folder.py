@@ -4,7 +4,10 @@ import pathlib
 from collections.abc import Iterable, Mapping
 
 from rme_tf.core.files import check_writable
+from rme_tf.core.writers import LOCK, FolderLock
 from rme_tf.experiments.recipes.base import Recipe
+from rme_tf.experiments.reports.run_files import RECORD
+from rme_tf.experiments.runs.longer_training import check_longer, is_longer
 from rme_tf.experiments.runs.run_folder import CONFIG, describes_run, read_config, refuse_foreign
 
 SHOWN = 3  # fields that a message names
@@ -59,15 +62,56 @@ def refuse_unusable(recipe: Recipe, out: pathlib.Path) -> None:
     Raises:
         ValueError: if the directory cannot be written, or has other files or a run with another configuration.
     """
-    config = out / CONFIG
-    if not (out / "metrics.json").exists():  # a finished run is only read
+    if not is_finished(recipe, out):  # a finished run is only read
         check_writable(out, "out")
     if recipe.overwrite:
         refuse_foreign(out)
-    if recipe.overwrite or not config.exists():
         return
+    changed = differences_from(recipe, out)
+    if is_longer(changed):
+        check_longer(recipe, out, changed)
+    elif changed:
+        raise OtherRunError(out, changed)
+
+
+def refuse_writer(recipe: Recipe, out: pathlib.Path) -> None:
+    """Checks that no other process writes into the directory `out`.
+
+    A finished run is only read.
+
+    Args:
+        recipe: recipe to run.
+        out: directory of the run.
+
+    Raises:
+        ValueError: if another process has the lock; the message names the machine and the process.
+    """
+    if not is_finished(recipe, out):
+        FolderLock(out / LOCK, str(out)).check()
+
+
+def is_finished(recipe: Recipe, out: pathlib.Path) -> bool:
+    """Returns whether a directory has the finished run of a recipe.
+
+    Args:
+        recipe: recipe to run.
+        out: directory of the run.
+    """
+    return (out / RECORD).exists() and not recipe.overwrite and not is_longer(differences_from(recipe, out))
+
+
+def differences_from(recipe: Recipe, out: pathlib.Path) -> dict[str, tuple]:
+    """Returns the differences from the run in a directory, by dotted field.
+
+    A difference is the pair (value there, value now).
+
+    Raises:
+        ValueError: if the directory has a configuration that does not describe a run.
+    """
+    config = out / CONFIG
+    if not config.exists():
+        return {}
     before = read_config(out)
     if not describes_run(before):
         raise ValueError(f"{config} does not describe a run. Choose another `out`.")
-    if changed := recipe.differences(before):
-        raise OtherRunError(out, changed)
+    return recipe.differences(before)
