@@ -34,7 +34,6 @@ REQUIREMENTS = [
     "matplotlib>=3.10",
     "pillow>=11.0",
     "pyyaml>=6.0.2",  # recipes and runs as YAML files
-    "dacite>=1.9.1",  # ... read into dataclasses that refuse unknown keys
     "tyro>=1.0",  # command lines from the same dataclasses
     "tabulate>=0.9",
     "jinja2>=3.1",  # the page of a run

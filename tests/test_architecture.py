@@ -39,7 +39,7 @@ LAYERS_OF_EXPERIMENTS = [
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
 # Packages that few calls need: imported there. (Keras imports most of them, where they are installed.)
 LATE = {"jinja2", "pandas", "pyarrow", "sklearn"}
-ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}
+ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.files", "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from rme_tf.core.validation import check_count
+from rme_tf.core.validation import check_count, check_counts
 from rme_tf.evaluation import diagnostics
 from rme_tf.evaluation.collapse import checked_first, collapse_report
 from rme_tf.evaluation.collapse_signs import Sign, signs_of_collapse
@@ -93,6 +93,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         super().__init__(**kwargs)
         self.data = data
         self.every = check_count("every", every)
+        check_counts(max_observations=max_observations, num_samples=num_samples, batch_size=batch_size)
         self.options = {
             "max_observations": max_observations,
             "num_samples": num_samples,

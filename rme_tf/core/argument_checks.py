@@ -14,6 +14,20 @@ OBSERVED = ("x", "x_first", "x_second")
 LATENT = ("z",)
 
 
+def check_model(model, has: str = "likelihood") -> None:
+    """Check that an argument is a model.
+
+    Args:
+        model: `VAE`, or an object with the members that a function uses.
+        has: one of these members.
+
+    Raises:
+        ValueError: for another argument.
+    """
+    if not hasattr(model, has) or isinstance(model, type):
+        raise ValueError(f"`model` must be a `VAE`. Received: {type(model).__name__}.")
+
+
 def checks_inputs(method=None, *, lead: bool = False):
     """Decorate a method of a `VAE`, to check observations and codes.
 

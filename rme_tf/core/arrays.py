@@ -32,6 +32,29 @@ def as_array(data, name: str, expected: str):
     return array
 
 
+def as_numbers(values, name: str, rank: int | None = None) -> np.ndarray:
+    """Returns checked numbers as a float64 array.
+
+    Args:
+        values: number, array, tensor or nested lists.
+        name: name of the argument, for messages.
+        rank: number of axes; None for any number.
+
+    Raises:
+        ValueError: if the values are not real numbers, or have another number of axes.
+    """
+    try:
+        entries = np.asarray(values)
+        array = entries.astype(np.float64) if entries.dtype.kind in "biuf" else None
+    except (TypeError, ValueError):  # ragged lists, and objects that refuse to be arrays
+        array = None
+    if array is None or (rank is not None and array.ndim != rank):
+        axes = "" if rank is None else f" with {rank} axes"
+        received = f"{type(values).__name__}" if array is None else f"shape {array.shape}"
+        raise ValueError(f"`{name}` must be an array of real numbers{axes}. Received: {received}.")
+    return array
+
+
 def is_array(data) -> bool:
     """Returns whether data are one array, of a valid type or not."""
     kinds = (tf.Tensor, tf.RaggedTensor, tf.SparseTensor, keras.KerasTensor)

@@ -97,6 +97,27 @@ def write_text(path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def as_path(path, name: str | None = None) -> pathlib.Path:
+    """Returns a str or path object as a `pathlib.Path`.
+
+    Args:
+        path: str or path object.
+        name: name of the argument, for the message.
+
+    Raises:
+        ValueError: if `path` is of another type, or has characters that no path has.
+    """
+    valid = isinstance(path, str | os.PathLike) and isinstance(os.fspath(path), str)
+    try:
+        valid = valid and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:  # a lone surrogate
+        valid = False
+    if not valid:
+        subject = "Expected" if name is None else f"`{name}` must be"
+        raise ValueError(f"{subject} a path, a str or a `pathlib.Path`. Received: {path!r}.")
+    return pathlib.Path(path)
+
+
 def check_writable(path, name: str) -> None:
     """Checks that a directory can be written, without creating it.
 
@@ -109,7 +130,7 @@ def check_writable(path, name: str) -> None:
     """
     if "://" in str(path):
         return
-    path = nearest = pathlib.Path(path).absolute()
+    path = nearest = as_path(path, name).absolute()
     while not os.path.lexists(nearest):  # unlike `exists`, `lexists` does not raise without permission for a parent
         nearest = nearest.parent
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -119,22 +140,55 @@ def check_writable(path, name: str) -> None:
         )
 
 
-def read_json(path):
-    """Returns the value in a file of `write_json`."""
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+def read_text(path) -> str:
+    """Returns the text of a file in UTF-8.
+
+    Raises:
+        ValueError: if the file cannot be read, or is not text in UTF-8.
+    """
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"Expected text in UTF-8. Received: {path}, whose byte {error.start} is of another encoding, or damaged."
+        ) from error
+    except OSError as error:
+        raise ValueError(f"Expected a file that can be read. Received: {path} ({error.strerror}).") from error
+
+
+def read_json(path, keys: Iterable[str] = ()):
+    """Returns the value in a file of `write_json`.
+
+    Args:
+        path: path of the file.
+        keys: keys of the object in the file, some of them.
+
+    Raises:
+        ValueError: if the file cannot be read, is not JSON or lacks a key.
+    """
+    text = read_text(path)
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        problem = "nested too deep" if isinstance(error, RecursionError) else error
+        raise ValueError(f"Expected a JSON file. Received: {path}, damaged or another file: {problem}.") from error
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise ValueError(f"Expected a JSON file with {missing[0]!r}. Received: {path}, damaged or another file.")
+    return value
 
 
 def read_json_lines(path) -> list:
     """Returns the values in a file of `write_json_lines`.
 
     Raises:
-        ValueError: if a line is not JSON; the message has its number.
+        ValueError: if the file cannot be read, or a line is not JSON; the message has its number.
     """
     values = []
-    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         try:
             values.append(json.loads(line))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(
                 f"Expected one JSON value on each line. Received: {path}, line {number}: {error}."
             ) from error

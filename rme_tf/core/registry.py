@@ -23,6 +23,8 @@ def lookup(table: Mapping[str, Any], name: str | None, kind: str, *, base: type 
     Raises:
         ValueError: for an unknown name; the message lists the choices.
     """
+    if not isinstance(table, Mapping):
+        raise ValueError(f"`table` must be a dict of choices by name. Received: {type(table).__name__}.")
     if not isinstance(name, str) or name not in table:
         choices = ", ".join(repr(choice) for choice in sorted(table))
         choices += f", or an instance of {base.__name__}" if base else ""

@@ -27,7 +27,7 @@ def as_seed(seed):
     integers, shape = _kind(seed)
     expected = "be an integer, a stateless seed of two integers, or None, for other numbers at each call"
     require(integers and shape in ((), (2,)), "seed", expected, repr(seed))
-    seed = tf.convert_to_tensor(seed, None if hasattr(seed, "dtype") else _dtype_of(seed))
+    seed = tf.convert_to_tensor(seed, None if tf.is_tensor(seed) else _dtype_of(seed))
     if seed.dtype not in (tf.int32, tf.int64):
         seed = tf.cast(seed, tf.int64)
     return seed if shape else tf.stack([seed, tf.zeros_like(seed)])

@@ -152,7 +152,36 @@ def check_choice(name: str, value, choices: Iterable) -> None:
     choices = list(choices)
     listed = ", ".join(map(repr, choices))
     remedy = suggestion([value], [choice for choice in choices if isinstance(choice, str)]).strip()
-    require(value in choices, name, f"be one of {listed}", repr(value), remedy)
+    require(any(_equals(value, choice) for choice in choices), name, f"be one of {listed}", repr(value), remedy)
+
+
+def _equals(value, choice) -> bool:
+    """Returns whether a value of any type is a choice; arrays and tensors, which compare by entry, are none."""
+    if value is choice:
+        return True
+    alike = isinstance(value, str | numbers.Number) and isinstance(value, bool) == isinstance(choice, bool)
+    return alike and bool(value == choice)
+
+
+def check_instance(name: str, value, kind: type | tuple[type, ...], described: str) -> None:
+    """Check that a value is an instance of a class.
+
+    Args:
+        name: name of the argument, for the message.
+        value: the argument.
+        kind: class, or several.
+        described: valid arguments in words ("a data frame", for instance).
+
+    Raises:
+        ValueError: for another value.
+    """
+    require(isinstance(value, kind), name, f"be {described}", f"{_shortened(value)}, of {type(value).__name__}")
+
+
+def _shortened(value, longest: int = 80) -> str:
+    """Returns the start of a value's representation."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def as_shape(shape, owner: str, *, any_length: bool = False) -> tuple:
@@ -166,7 +195,10 @@ def as_shape(shape, owner: str, *, any_length: bool = False) -> tuple:
     Raises:
         ValueError: for anything but a sequence of integers of at least 1.
     """
-    sizes = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str | Mapping) else None
+    try:
+        sizes = None if isinstance(shape, str | bytes | Mapping) else tuple(shape)
+    except TypeError:  # of what cannot be iterated over, scalar tensors among it
+        sizes = None
     if sizes is None or not all(is_size(size) or (any_length and size is None) for size in sizes):
         also = ", or None where any length will do" if any_length else ""
         raise ValueError(

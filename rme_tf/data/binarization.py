@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.registry import lookup
+from rme_tf.core.validation import check_count, require
 
 
 class Binarization(NamedTuple):
@@ -60,6 +61,7 @@ def evaluation_array(images, binarization, seed):
     """
     transform = lookup(BINARIZATIONS, binarization, "binarization").transform
     check_images(images)
+    check_count("seed", seed, 0)
     generator = np.random.Generator(np.random.PCG64(seed))
     noise = generator.random(images.shape, dtype=np.float32)
     return transform(images.astype(np.float32), noise).astype(np.float32)
@@ -79,6 +81,10 @@ def evaluation_rows(images, indices, binarization, seed):
     """
     mode = lookup(BINARIZATIONS, binarization, "binarization")
     check_images(images)
+    check_count("seed", seed, 0)
+    indices = np.asarray(indices)
+    inside = indices.ndim == 1 and indices.dtype.kind in "iu" and bool(np.all((indices >= 0) & (indices < len(images))))
+    require(inside and indices.size, "indices", f"be row numbers from 0 to {len(images) - 1}", repr(indices))
     noise = np.stack([_noise_of(index, images.shape[1:], seed) for index in indices]) if mode.noisy else np.float32(0)
     return mode.transform(images[indices].astype(np.float32), noise).astype(np.float32)
 

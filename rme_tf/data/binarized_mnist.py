@@ -1,9 +1,8 @@
 """Larochelle's statically binarized MNIST, the data set of the published tables."""
 
-import pathlib
-
 import numpy as np
 
+from rme_tf.core.files import as_path
 from rme_tf.data.files import check_size, data_folder
 from rme_tf.data.images import ImageSplits
 from rme_tf.data.prepared import prepared_builder
@@ -32,7 +31,7 @@ def load_binarized_mnist(*, data_dir=None, download=True, path=None):
     References:
         Larochelle and Murray (2011), https://proceedings.mlr.press/v15/larochelle11a.html
     """
-    folder = data_folder(data_dir) / "binarized_mnist" if path is None else pathlib.Path(path)
+    folder = data_folder(data_dir) / "binarized_mnist" if path is None else as_path(path, "path")
     if path is not None or all((folder / name).is_file() for name in FILES):
         return ImageSplits(*(_images(folder / name, size) for name, size in zip(FILES, SIZES, strict=True)))
     builder = prepared_builder("binarized_mnist", data_dir=data_dir, download=download)

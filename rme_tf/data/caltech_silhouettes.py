@@ -7,6 +7,7 @@ from rme_tf.data.images import ImageSplits
 from rme_tf.data.labels import numbered
 
 URL = "https://people.cs.umass.edu/~marlin/data/caltech101_silhouettes_28_split1.mat"
+CHECKSUM = "md5=4483e9c14b188fd09937f9ea6f9ea777"  # of google-deepmind/dm_nevis
 SIZES = (4_100, 2_264, 2_307)
 NUM_CLASSES = 101
 
@@ -33,7 +34,7 @@ def load_caltech_silhouettes(*, data_dir=None, download=True, path=None):
     References:
         Marlin et al. (2010), https://proceedings.mlr.press/v9/marlin10a.html
     """
-    file = local_file("caltech_silhouettes", path, url=URL, data_dir=data_dir, download=download)
+    file = local_file("caltech_silhouettes", path, url=URL, checksum=CHECKSUM, data_dir=data_dir, download=download)
     arrays = read_mat(file, dict.fromkeys(_ARRAYS, (None, 784)), _CLASSES)
     splits = ImageSplits(*(_images(file, arrays[name]) for name in _ARRAYS))
     for images, size in zip(splits, SIZES, strict=True):

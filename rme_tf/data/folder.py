@@ -10,7 +10,8 @@ from concurrent import futures
 
 import numpy as np
 
-from rme_tf.core.validation import check_count, optional, require
+from rme_tf.core.files import as_path
+from rme_tf.core.validation import check_count, is_count, optional, require
 from rme_tf.data.census import passed_over, summary, take_census
 from rme_tf.data.image_files import MODES, image_suffixes, read_with_losses
 from rme_tf.data.images import ImageSplits
@@ -102,8 +103,9 @@ def split_names(names) -> dict[str, list[str]]:
 
 def _check(path, size, channels, bits):
     """Raises ValueError for an invalid argument of `load_folder`."""
-    require(path is not None and pathlib.Path(path).is_dir(), "path", "be a folder of images", path)
-    require(channels in MODES, "channels", "be 1 (grey) or 3 (RGB)", channels)
+    known = isinstance(path, str | os.PathLike) and os.path.isdir(as_path(path, "path"))
+    require(known, "path", "be a folder of images", path)
+    require(is_count(channels) and channels in MODES, "channels", "be 1 (grey) or 3 (RGB)", repr(channels))
     check_count("size", size)
     optional(check_count, "bits", bits, 9, most=16)
 

@@ -6,6 +6,7 @@ from rme_tf.data.files import check_size, local_file, read_mat
 from rme_tf.data.images import ImageSplits
 
 URL = "https://cs.nyu.edu/~roweis/data/frey_rawface.mat"
+CHECKSUM = "sha1=32c4bc7a947721c46df32d4f4973f31daf5d3946"  # of acwooding/dimension_reduction
 SIZES = (1_565, 200, 200)
 
 
@@ -24,7 +25,7 @@ def load_frey_faces(*, data_dir=None, download=True, path=None):
         ValueError: if the file is missing and cannot be downloaded (the message gives the remedy), or has other
             contents.
     """
-    file = local_file("frey_faces", path, url=URL, data_dir=data_dir, download=download)
+    file = local_file("frey_faces", path, url=URL, checksum=CHECKSUM, data_dir=data_dir, download=download)
     columns = read_mat(file, {"ff": (560, None)})["ff"]
     if columns.dtype != np.uint8:
         raise ValueError(f"Expected uint8 pixels in {file}. Received: {columns.dtype}.")

@@ -14,9 +14,9 @@ import tensorflow as tf
 from rme_tf.core.pipelines import untuned, with_start
 from rme_tf.core.registry import lookup
 from rme_tf.core.resident import ResidentRows, with_rows
-from rme_tf.core.validation import check_count, require
+from rme_tf.core.validation import check_count, check_flag, require
 from rme_tf.data import noise
-from rme_tf.data.binarization import BINARIZATIONS, Binarization
+from rme_tf.data.binarization import BINARIZATIONS, Binarization, check_images
 from rme_tf.data.labels import Labels
 from rme_tf.data.missing import hide
 from rme_tf.data.rows import row_reader, rows_in_memory
@@ -92,6 +92,8 @@ def steps_per_epoch(num_images, batch_size, *, drop_remainder=True, noun="images
         ValueError: if `batch_size` is below 1, or there are too few images for one batch.
     """
     check_count("batch_size", batch_size)
+    check_count("num_images", num_images, 0)
+    check_flag("drop_remainder", drop_remainder)
     least = batch_size if drop_remainder else 1
     if num_images < least:
         raise ValueError(f"Too few {noun} for a batch. Expected: {least} at least. Received: {num_images}.")
@@ -120,6 +122,7 @@ def training_dataset(
         dataset: float32 batches, NaN where a pixel is missing. Shape [B, H, W, C].
     """
     check_count("first_epoch", first_epoch, 0)
+    check_images(images)
     steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
     return _batches(
         tf.data.Dataset.range(first_epoch, tf.int64.max),
@@ -149,6 +152,8 @@ def reshuffled_dataset(images, *, batch_size, binarization="dynamic", seed=0, dr
     Returns:
         dataset: float32 batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
+    check_images(images)
+    check_count("seed", seed, 0)
     num_steps = steps_per_epoch(len(images), batch_size, drop_remainder=drop_remainder)
     return _batches(
         tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1),
@@ -188,6 +193,9 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0, seen
     Returns:
         dataset: float32 batches, NaN where a pixel is missing. Shape [B, H, W, C]; the last batch may be smaller.
     """
+    check_images(images)
+    check_count("seed", seed, 0)
+    seen = _checked_seen(seen, images)
     steps_per_epoch(len(images), batch_size, drop_remainder=False)
     rows = rows_in_memory(images, binarization=binarization, seed=seed, fixed=True)
     read = row_reader(images, rows, binarization=binarization, seed=seed, fixed=True)
@@ -208,6 +216,8 @@ def held_out_dataset(images, *, batch_size, binarization="dynamic", seed=0, seen
 def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, num_steps, seen=None):
     """Returns the batches [B, H, W, C] of each epoch number that the data set `epochs` yields, `num_steps` in all."""
     mode = lookup(BINARIZATIONS, binarization, "binarization")
+    check_count("seed", seed, 0)
+    seen = _checked_seen(seen, images)
     rows = rows_in_memory(images, binarization=binarization, seed=seed)
     read = row_reader(images, rows, binarization=binarization, seed=seed)
 
@@ -244,6 +254,19 @@ def _batches(epochs, images, *, batch_size, binarization, seed, drop_remainder, 
         examples=functools.partial(_examples, images, mode),
     )
     return with_rows(dataset, resident)
+
+
+def _checked_seen(seen, images):
+    """Returns booleans that broadcast to images, or None; raises ValueError for others."""
+    if seen is None:
+        return None
+    array = np.asarray(seen)
+    try:
+        fits = array.dtype == bool and np.broadcast_shapes(array.shape, images.shape) == images.shape
+    except ValueError:  # of shapes that do not broadcast
+        fits = False
+    require(fits, "seen", f"be booleans that broadcast to {images.shape}", f"{array.dtype}, shape {array.shape}")
+    return seen
 
 
 def _redrawn(pixels, seeds, step, compiled=False, *, mode: Binarization):

@@ -14,11 +14,9 @@ from rme_tf.evaluation.imputation import ImputationScores, imputation_scores, im
 from rme_tf.evaluation.likelihood_bounds import (
     Bounds,
     Estimate,
-    bits_per_dimension,
     bounds,
     inference_milliseconds,
     log_likelihood,
-    perplexity,
     summarize,
 )
 from rme_tf.evaluation.linear_probe import Probe, linear_probe
@@ -31,6 +29,7 @@ from rme_tf.evaluation.modes import (
     sampled_modes,
 )
 from rme_tf.evaluation.proposal import ProposalQuality, pareto_k, proposal_quality
+from rme_tf.evaluation.units import bits_per_dimension, perplexity
 
 __all__ = [
     "AnnealedImportance",

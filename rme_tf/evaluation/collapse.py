@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import priors
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
-from rme_tf.core.validation import check_counts
+from rme_tf.core.validation import check_count, check_counts
 from rme_tf.evaluation import densities, diagnostics
 from rme_tf.evaluation.collapse_advice import advice_for
 from rme_tf.evaluation.collapse_values import CollapseReport
@@ -55,7 +56,9 @@ def collapse_report(model, data, *, num_samples=1, max_observations=1000, batch_
         ValueError: if a number is less than 1, there are fewer than two observations, or the data do not fit the
             likelihood.
     """
+    check_model(model, "infer")
     check_counts(num_samples=num_samples, max_observations=max_observations, batch_size=batch_size)
+    check_count("seed", seed, -(2**31), most=2**31 - 1)
     data = checked_first(model, data, max_observations)
     with InnerCalls(), data_errors_as_value_errors():
         draws = _draw_all(model, _first_batches(model, data, batch_size, max_observations), num_samples, seed)

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.batchwise import batchwise
@@ -29,6 +30,7 @@ def component_distances(model, x, *, num_samples=100, seed=0, batch_size=128) ->
     Raises:
         ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is less than 1.
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_counts(num_samples=num_samples, batch_size=batch_size)
     values = num_samples * model.num_components * (model.num_components + model.latent_dim)

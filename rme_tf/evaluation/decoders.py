@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.estimates import short, with_error
 from rme_tf.core.validation import check_counts, require
 from rme_tf.evaluation import chunking
@@ -84,6 +85,7 @@ def decoder_report(model, x, *, num_samples=10, seed=0, batch_size=128, progress
         ValueError: if the decoder is autoregressive, the data are outside of the likelihood's support, empty or
             infinite, or a number is less than 1.
     """
+    check_model(model)
     remedy = "Given z alone it has no mean of x, so no Jacobian either."
     require(not model.autoregressive, "model", "have a decoder of z alone", "an autoregressive decoder", remedy)
     x = checked_whole(x, model.likelihood)

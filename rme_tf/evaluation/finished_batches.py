@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rme_tf.core.files import check_writable, replacing
+from rme_tf.core.files import as_path, check_writable, replacing
 from rme_tf.core.validation import require
 
 SETTINGS, SIZES, DIGESTS = "settings", "batch_sizes", "batch_digests"  # further entries of a file
@@ -32,7 +32,7 @@ class FinishedBatches:
     """
 
     def __init__(self, path, settings: Mapping[str, Any]):
-        self.path = None if path is None else pathlib.Path(path)
+        self.path = None if path is None else as_path(path, "path")
         self.settings = json.loads(json.dumps(settings))
         self._parts: list[dict[str, np.ndarray]] = []
         self._digests: list[str] = []

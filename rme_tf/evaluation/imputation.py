@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.seeds import as_seed
@@ -64,6 +65,7 @@ def impute(model, x, num_samples=1, *, importance_samples=None, seed=0, batch_si
         Rezende, Mohamed and Wierstra (2014), https://arxiv.org/abs/1401.4082
         Mattei and Frellsen (2019), https://arxiv.org/abs/1812.02633
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_counts(num_samples=num_samples, batch_size=batch_size)
     optional(check_count, "importance_samples", importance_samples)
@@ -100,6 +102,7 @@ def impute_mean(model, x, *, importance_samples=1000, seed=0, batch_size=128) ->
     References:
         Mattei and Frellsen (2019), https://arxiv.org/abs/1812.02633
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_counts(importance_samples=importance_samples, batch_size=batch_size)
     if not model.likelihood.missing:
@@ -129,6 +132,7 @@ def imputation_scores(model, x, complete, *, importance_samples=1000, seed=0, ba
     Raises:
         ValueError: if the arrays do not fit each other or the likelihood, or a number is less than 1.
     """
+    check_model(model)
     likelihood = model.likelihood
     x, complete = (
         np.asarray(likelihood.observations(value, name)) for name, value in (("x", x), ("complete", complete))

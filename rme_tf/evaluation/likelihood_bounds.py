@@ -11,12 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.estimates import with_error
 from rme_tf.core.outer_calls import InnerCalls
-from rme_tf.core.validation import check_counts
+from rme_tf.core.validation import check_count, check_counts, check_flag, check_instance
 from rme_tf.evaluation import chunking, diagnostics, sums
 from rme_tf.evaluation.bound_progress import BoundProgress
+from rme_tf.evaluation.units import bits_per_dimension
 from rme_tf.likelihoods.input_checks import batches, checked_whole, data_errors_as_value_errors
 
 
@@ -133,8 +135,10 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
     Raises:
         ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is less than 1.
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_counts(num_samples=num_samples, batch_size=batch_size)
+    check_flag("progress", progress)
     num_draws = draws_per_component(num_samples, model.num_components)
     is_array = not isinstance(x, tf.data.Dataset)
     rows, block, chunk = chunking.chunks(model, min(batch_size, len(x)) if is_array else batch_size, num_draws)
@@ -148,6 +152,7 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         return compiled(_bounds_in_chunks, model, *options, signature=signature)(part, batch_seed)
 
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
+    check_count("seed", seed, -(2**31), most=2**31 - 1)
     parts = []
     shown = BoundProgress(batches(x, batch_size), f"log p(x) by {num_samples} samples", progress=progress)
     with InnerCalls(), data_errors_as_value_errors(), shown:
@@ -176,38 +181,9 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
     References:
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
     """
+    check_model(model)
     options = {"num_samples": num_samples, "seed": seed, "batch_size": batch_size, "progress": progress}
     return estimate(bounds(model, x, **options, jit_compile=jit_compile).log_likelihood)
-
-
-def bits_per_dimension(nats: float, likelihood) -> float:
-    """Returns the negative log-likelihood in bits per dimension.
-
-        -nats / (D_x ln 2), plus 8 for a density of 8-bit pixels scaled to [0, 1]
-
-    For a density, these are bits of the data only if the pixels are dequantized, (pixel + u) / 256: on a grid of levels
-    a density has no upper bound. For pixels scaled to [low, high] the second term is 8 - log2(high - low). The result
-    is NaN for real values without an interval, for counts, and where the number of dimensions varies: for sequences,
-    see `perplexity`, and for observations with missing entries.
-
-    Args:
-        nats: log-likelihood of an observation, in nats.
-        likelihood: `Likelihood` of the observation.
-    """
-    if None in likelihood.event_shape or likelihood.missing:
-        return math.nan
-    return -nats / (math.prod(likelihood.event_shape) * math.log(2.0)) + likelihood.bits_offset
-
-
-def perplexity(log_likelihood, num_tokens: int) -> float:
-    """Returns the perplexity exp(-sum log p(x) / num_tokens).
-
-    Args:
-        log_likelihood: log-likelihood of each sequence in nats, or a bound, which should be named with the result.
-            Shape [N].
-        num_tokens: number of tokens or words of all N sequences, with an EOS for each sequence and without BOS.
-    """
-    return float(math.exp(-np.sum(log_likelihood, dtype=np.float64) / num_tokens))
 
 
 def summarize(model, x, values: Bounds) -> dict[str, float]:
@@ -220,6 +196,8 @@ def summarize(model, x, values: Bounds) -> dict[str, float]:
         x: observations, see `bounds`.
         values: `Bounds` of the observations.
     """
+    check_model(model)
+    check_instance("values", values, Bounds, "the `Bounds` of the observations")
     log_lik, elbo = estimate(values.log_likelihood), estimate(values.elbo)
     inferred = posterior_moments(model, x)
     summary = {
@@ -260,6 +238,7 @@ def posterior_moments(model, x):
         model: `VAE` with the posterior.
         x: observations, see `bounds`.
     """
+    check_model(model)
     infer, x = compiled_encode(model), checked_whole(x, model.likelihood)
     parts = []
     with InnerCalls(), data_errors_as_value_errors():
@@ -280,6 +259,8 @@ def inference_milliseconds(model, x, *, batch_size=128, repeats=20) -> float:
         batch_size: number of observations B in the batch.
         repeats: number of timings.
     """
+    check_model(model)
+    check_counts(batch_size=batch_size, repeats=repeats)
     x = np.asarray(model.likelihood.observations(x))
     batch = model.likelihood.cast(np.resize(x, (batch_size, *x.shape[1:])))
     infer = compiled_encode(model)

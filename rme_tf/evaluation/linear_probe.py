@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.validation import check_number, require
 from rme_tf.generation.codes import mixture_means
 
@@ -49,6 +50,7 @@ def linear_probe(model, splits, labels, *, strengths: Sequence[float] = STRENGTH
     References:
         Alain and Bengio (2016), https://arxiv.org/abs/1610.01644
     """
+    check_model(model)
     require(len(strengths) > 0, "strengths", "have one value at least", strengths)
     for strength in strengths:
         check_number("strengths", strength, above=0.0)

@@ -11,6 +11,8 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from rme_tf import objectives
+from rme_tf.core.argument_checks import check_model
+from rme_tf.core.arrays import as_numbers
 from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.validation import check_count, check_counts
 from rme_tf.evaluation import chunking, densities
@@ -84,6 +86,7 @@ def proposal_quality(model, x, *, num_samples=5000, seed=0, batch_size=128, prog
     References:
         Vehtari et al. (2024), https://arxiv.org/abs/1507.02646
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_count("num_samples", num_samples, LEAST_DRAWS)
     check_counts(batch_size=batch_size)
@@ -152,7 +155,7 @@ def pareto_k(log_weights) -> np.ndarray:
     """
     from arviz_stats.base import array_stats  # imported here: it takes a moment
 
-    rows = np.sort(np.asarray(log_weights, np.float64), axis=-1)
+    rows = np.sort(as_numbers(log_weights, "log_weights", rank=2), axis=-1)
     num_samples = check_count("number of log_weights", rows.shape[-1], LEAST_DRAWS)
     tail = num_samples // 5 if num_samples <= 225 else math.floor(3.0 * math.sqrt(num_samples))  # of arviz_stats
     result = np.full(len(rows), -np.inf)

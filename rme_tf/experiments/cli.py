@@ -7,17 +7,16 @@ import sys
 import typing
 from collections.abc import Iterator
 
-import dacite
 import tyro
 from tyro.conf import Positional, arg
 from tyro.conf import Suppress as Hidden
 from tyro.conf import UseAppendAction as Repeated
 
-from rme_tf.core.files import WriteError
-from rme_tf.experiments.parts.fields import parts_of, slots_of
+from rme_tf.core.files import WriteError, read_text
+from rme_tf.experiments.parts.fields import check_names, parts_of, slots_of
 from rme_tf.experiments.parts.flags import Flags
 from rme_tf.experiments.parts.form_words import words_for
-from rme_tf.experiments.parts.hints import is_list, may_be_none, read
+from rme_tf.experiments.parts.hints import check, is_list, may_be_none, read
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.parts.yaml_lines import faulty_line, read_yaml
@@ -30,27 +29,6 @@ NOTE = (
     "Also: --config FILE, a YAML file of the same fields (the flags win over it). A choice, such as --algorithm NAME, "
     "decides which options there are; --help after it lists them."
 )
-
-
-def _float(value) -> float:
-    """Returns a number as float; YAML takes 1e-3 for text."""
-    try:
-        if not isinstance(value, bool):
-            return float(value)
-    except (TypeError, ValueError):
-        pass
-    raise dacite.WrongTypeError(float, value)
-
-
-def _int(value):
-    """Returns a value that is no truth value, which Python takes for an integer."""
-    if isinstance(value, bool):
-        raise dacite.WrongTypeError(int, value)
-    return value
-
-
-WRONG_VALUES = (dacite.DaciteError, TypeError, ValueError)
-TYPES = dacite.Config(strict=True, cast=[tuple], type_hooks={float: _float, int: _int})
 
 
 def from_yaml(path, defaults):
@@ -68,14 +46,14 @@ def from_yaml(path, defaults):
     path = pathlib.Path(path)
     if not path.is_file():
         raise ValueError(f"Expected a YAML file of recipe fields. Received: {path}, which is not there.")
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         values = read_yaml(text)
     except ValueError as error:
         raise ValueError(f"{path}, {error}.") from error
     try:
         return _of_values(values, defaults)
-    except WRONG_VALUES as error:
+    except ValueError as error:
         line = faulty_line(text, lambda values: _refusal(values, defaults))
         place = path if line is None else f"{path}, line {line},"
         raise ValueError(f"{place} does not describe a recipe: {_message(error)}.") from error
@@ -92,7 +70,7 @@ def _refusal(values, defaults) -> str | None:
     """Returns the message for values that a dataclass refuses, or None."""
     try:
         _of_values(values, defaults)
-    except WRONG_VALUES as error:
+    except ValueError as error:
         return _message(error)
     return None
 
@@ -128,8 +106,8 @@ def _is_option(name, kind: type) -> bool:
 def _with_values(defaults, values):
     """Returns a dataclass with other values of some fields."""
     kind, parts = type(defaults), parts_of(defaults)
-    if parts:
-        values = kind.nested(values, parts)
+    values = kind.nested(values, parts) if parts else values
+    check_names(kind, values)
     merged = {field.name: getattr(defaults, field.name) for field in dataclasses.fields(kind)}
     merged.update({name: value for name, value in values.items() if name not in parts})
     for name in parts.keys() & values.keys():
@@ -138,25 +116,30 @@ def _with_values(defaults, values):
         merged[name] = _typed(slot, part, name)
     hints = typing.get_type_hints(kind, include_extras=True)
     for name in values.keys() & merged.keys() - parts.keys():
-        merged[name] = read(values[name], hints[name])
-        _check_list(name, hints[name], merged[name])
-    return dacite.from_dict(kind, merged, config=TYPES)
+        merged[name] = _read(name, values[name], hints[name])
+    return kind(**merged)
 
 
-def _check_list(name: str, hint, value) -> None:
-    """Raises ValueError for another value than a list where only a list can be."""
-    fits = isinstance(value, list | tuple) or (value is None and may_be_none(hint))
+def _read(name: str, value, hint):
+    """Returns a value of a YAML file as one of a type; raises ValueError if it is none."""
+    value = read(value, hint)
+    fits = isinstance(value, tuple) or (value is None and may_be_none(hint))
     if is_list(hint) and not fits:
         raise ValueError(f"`{name}` must be a list, such as [{value}]. Received: {value!r}")
+    check(name, value, hint)
+    return value
 
 
 def _typed(slot: Slot, part: Part, place: str) -> Part:
-    """Returns a choice whose options are of their types; raises DaciteError if one cannot be.
+    """Returns a choice whose options are of their types.
 
     Args:
         slot: place of the choice.
         part: the choice.
         place: dotted name of the place, for messages.
+
+    Raises:
+        ValueError: if an option is of another type.
     """
     options = {}
     for name, value in part.options.items():
@@ -164,14 +147,7 @@ def _typed(slot: Slot, part: Part, place: str) -> Part:
         if inner is not None:
             options[name] = _typed(inner, value, f"{place}.{name}")
         else:
-            value = read(value, option.hint)
-            _check_list(f"{place}.{name}", option.hint, value)
-            one = dataclasses.make_dataclass(slot.kind.replace(" ", "_"), [(name, option.hint)])
-            try:
-                options[name] = getattr(dacite.from_dict(one, {name: value}, config=TYPES), name)
-            except dacite.DaciteFieldError as error:
-                error.update_path(place)
-                raise
+            options[name] = _read(f"{place}.{name}", value, option.hint)
     return Part.of(part.name, options, part.waiting)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.argument_checks import as_codes
+from rme_tf.core.argument_checks import as_codes, check_model
 from rme_tf.core.validation import check_count, require
 
 
@@ -27,6 +27,7 @@ def interpolate(model, first, second, *, steps: int = 8, seed=(0, 0), **choices)
     References:
         Bowman et al. (2016), https://arxiv.org/abs/1511.06349
     """
+    check_model(model)
     check_count("steps", steps, 2)
     first, second = (as_codes(z, model.latent_dim, name) for name, z in (("first", first), ("second", second)))
     if not first.shape.is_compatible_with(second.shape):

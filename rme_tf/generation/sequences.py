@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from rme_tf.core.argument_checks import as_codes
+from rme_tf.core.argument_checks import as_codes, check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.registry import check_names, lookup
 from rme_tf.core.seeds import as_seed
@@ -78,6 +78,7 @@ def generate(model, z, *, seed=(0, 0), options: Generation | None = None, **choi
         ValueError: if the decoder is not autoregressive, z is not codes [N, D], or an option is unknown or out of
             range.
     """
+    check_model(model)
     if not hasattr(model.decoder, "step"):
         raise ValueError(
             "Expected a decoder that goes token by token or pixel by pixel, with `initial_state` and `step`. "

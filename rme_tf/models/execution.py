@@ -1,5 +1,6 @@
 """Choice of XLA for a model's steps, and checks for GPUs."""
 
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -7,6 +8,8 @@ import tensorflow as tf
 
 from rme_tf.core.keras_compat import layers_of
 from rme_tf.posteriors import DiagNormal
+
+HALF = {"bfloat16", "float16"}
 
 
 class Choice(NamedTuple):
@@ -41,6 +44,25 @@ def default_jit_compile(model) -> Choice:
 def recurrent_layers(model) -> list:
     """Returns the LSTM and GRU layers of a model, at any depth."""
     return [layer for layer in layers_of(model) if isinstance(layer, keras.layers.LSTM | keras.layers.GRU)]
+
+
+def check_precision(model) -> None:
+    """Checks the dtypes of a model that is compiled.
+
+    Raises:
+        ValueError: see `check_recurrent_precision`.
+
+    Warns:
+        UserWarning: if weights are stored in 16 bits, which round their updates away.
+    """
+    check_recurrent_precision(model)
+    short = sorted({str(variable.dtype) for variable in model.trainable_variables} & HALF)
+    if short:
+        warnings.warn(
+            f"The weights are {short[0]}, in which small updates round to none, so that the model hardly trains. "
+            f"Expected weights in float32: the policy 'mixed_{short[0]}' keeps them there, and computes in 16 bits.",
+            stacklevel=3,
+        )
 
 
 def check_recurrent_precision(model) -> None:

@@ -12,6 +12,7 @@ from rme_tf.core.types import LogProbs
 from rme_tf.models.best_epochs import BestEpochs, MixtureAtTheEnd, is_whole
 from rme_tf.models.epoch_lines import EpochLines
 from rme_tf.models.epoch_logs import CompleteColumns, CompleteHistory, drop_missing
+from rme_tf.models.fit_options import refuse_weights
 
 NON_FINITE_TERMS = (
     "log alpha(x), from the mixing network",
@@ -35,22 +36,6 @@ def check_compiled(model, method: str) -> None:
     """
     if not model.compiled:
         raise ValueError(f"You must call `compile()` before calling `{method}()`.")
-
-
-def refuse_weights(sample_weight=None, class_weight=None, **others) -> None:
-    """Checks that there are no weights of observations.
-
-    Args:
-        sample_weight: argument of `fit` that must be None.
-        class_weight: argument of `fit` that must be None.
-        **others: ignored arguments of `fit`.
-
-    Raises:
-        ValueError: if there are weights.
-    """
-    del others
-    if sample_weight is not None or class_weight is not None:
-        raise ValueError("`sample_weight` and `class_weight` are not supported: every observation counts once.")
 
 
 def refuse_weights_in(*data) -> None:

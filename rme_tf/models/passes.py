@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from rme_tf import objectives
 from rme_tf.core.types import Encoding
+from rme_tf.core.validation import check_count, optional
 from rme_tf.networks import component_params
 
 
@@ -18,6 +19,7 @@ def encoded(model, x, num_components: int | None, training: bool, *, mixing_move
         mixing_moves_trunk: whether the gradient of log_alpha reaches the trunk.
         **options: further arguments of `networks.component_params`.
     """
+    optional(check_count, "num_components", num_components, most=model.num_components)
     count = num_components or model.num_components
     options["num_shared"] = model.posterior_family.num_shared
     inputs = model.likelihood.encoder_input(x)

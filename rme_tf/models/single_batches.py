@@ -8,7 +8,8 @@ from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.keras_compat import TrainerHooks
 from rme_tf.core.outer_calls import internal
 from rme_tf.likelihoods import Likelihood
-from rme_tf.models.fit_callbacks import check_compiled, refuse_weights, stop_if_not_finite
+from rme_tf.models.fit_callbacks import check_compiled, stop_if_not_finite
+from rme_tf.models.fit_options import refuse_weights
 
 
 class BatchwiseModel(TrainerHooks):

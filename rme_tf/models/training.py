@@ -18,16 +18,16 @@ from rme_tf.core.types import LogProbs
 from rme_tf.likelihoods.input_checks import checked, checked_pair, data_errors_as_value_errors
 from rme_tf.models.array_data import as_batches, fit_batches
 from rme_tf.models.compile_options import checked_compile_options
-from rme_tf.models.execution import check_recurrent_precision, default_jit_compile
+from rme_tf.models.execution import check_precision, default_jit_compile
 from rme_tf.models.fit_callbacks import (
     check_compiled,
     first_non_finite,
     last_epoch,
     prepared_callbacks,
     printing_callbacks,
-    refuse_weights,
     refuse_weights_in,
 )
+from rme_tf.models.fit_options import check_fit_options, refuse_weights
 from rme_tf.models.running_means import LOGGED, LOGGED_COMPONENTS, RunningMeans, all_named
 from rme_tf.models.single_batches import BatchwiseModel
 from rme_tf.models.step_groups import GroupedModel
@@ -102,7 +102,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         algorithm.check(self)
         optimizer = keras.optimizers.get(optimizer)
         algorithm.check_optimizer(optimizer)
-        check_recurrent_precision(self)
+        check_precision(self)
         super().compile(optimizer=optimizer, **kwargs)
         self.chooses_steps = chooses_steps
         self.chooses_jit_compile = kwargs.get("jit_compile", "auto") == "auto"
@@ -153,13 +153,13 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             FloatingPointError: if the loss is not finite; the message names the first non-finite term.
         """
         check_compiled(self, "fit")
-        refuse_weights(**kwargs)
+        chosen = {"batch_size": batch_size, "validation_split": validation_split, **kwargs}
+        check_fit_options(epochs=epochs, verbose=verbose, callbacks=callbacks, **chosen)
         x = checked(x, self.likelihood, steps=("steps_per_epoch", kwargs.get("steps_per_epoch")))
         steps = ("validation_steps", kwargs.get("validation_steps"))
         validation_data = checked_pair(validation_data, self.likelihood, "validation_data", steps=steps)
         refuse_weights_in(x, validation_data)
-        options = {"batch_size": batch_size, "validation_split": validation_split, **kwargs}
-        x, y, validation_data, options = fit_batches(x, y, validation_data, **options)
+        x, y, validation_data, options = fit_batches(x, y, validation_data, **chosen)
         epochs = last_epoch(callbacks, epochs, **kwargs)
         options |= {"epochs": epochs, "verbose": verbose, "validation_data": validation_data}
         self.non_finite.assign(0)
@@ -184,7 +184,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             y: ignored labels.
             **kwargs: further arguments of `keras.Model.evaluate`.
         """
-        refuse_weights(**kwargs)
+        check_fit_options(**kwargs)
         printing = callbacks = kwargs.pop("callbacks", None)
         if not is_validation(kwargs):  # otherwise `fit` has checked x
             printing = printing_callbacks(self, callbacks)
@@ -196,6 +196,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
 
     def predict(self, x, **kwargs):
         """Returns arrays `weights` [N, M], `means` [N, M, D], `scales` [N, M, D]."""
+        check_fit_options(**kwargs)
         x = checked(x, self.likelihood, steps=("steps", kwargs.get("steps")))
         x, _ = as_batches(x, batch_size=kwargs.get("batch_size"), steps=kwargs.get("steps"))
         with data_errors_as_value_errors():

@@ -7,11 +7,13 @@ from rme_tf.core.argument_checks import checks_inputs
 from rme_tf.core.registry import OF_KERAS, argument_names, check_names
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
+from rme_tf.core.validation import check_count
 from rme_tf.generation.codes import codes_of, ends_of
 from rme_tf.generation.interpolation import interpolate
 from rme_tf.generation.sequences import check_image_choices, generate
 from rme_tf.models import building, compatibility, missing_inputs, named_parts, passes, pseudo_inputs
 from rme_tf.models.artifacts import ArtifactModel
+from rme_tf.models.layer_options import check_layer_options
 from rme_tf.models.stored_state import StoredModel
 from rme_tf.models.training import TrainableModel
 from rme_tf.networks import copies
@@ -64,6 +66,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
         **kwargs,
     ):
         check_names(kwargs, argument_names(VAE) or (), "arguments of `VAE`", also={*OF_KERAS, "autocast"})
+        check_layer_options(**kwargs)
         super().__init__(**{"autocast": False, **kwargs})
         parts = building.parts_beside(
             {"encoders": encoders, "decoder": decoder, "trunk": trunk},
@@ -282,5 +285,6 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     def sample(self, num_samples: int, seed=(0, 0), **choices):
         """Returns `render(z)` for `num_samples` draws from the prior."""
         seed = as_seed(seed)
+        check_count("num_samples", num_samples)
         z = self.prior.distribution().sample(num_samples, seed=seed)
         return self.render(z, tf.random.fold_in(seed, 1), **choices)

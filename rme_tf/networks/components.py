@@ -10,6 +10,7 @@ import functools
 import keras
 import numpy as np
 
+from rme_tf.core.activations import check_activation
 from rme_tf.core.validation import check_count
 from rme_tf.networks.merged_heads import can_merge, joined, merged_params
 
@@ -40,7 +41,7 @@ class ComponentNetwork(keras.Model):
         self.num_components = check_count("num_components", num_components)
         self.num_params = check_count("num_params", num_params)
         self.units = check_count("units", units)
-        self.activation = activation
+        self.activation = check_activation(activation)
         self.num_shared = check_count("num_shared", num_shared, 0)
         self.features = _feature_size(network)
         self.shared = self.make_dense(self.num_shared, self.features, name="shared") if self.num_shared else None

@@ -3,7 +3,7 @@
 import keras
 
 from rme_tf.core.validation import check_count, check_counts, check_sizes
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, last_layers, small_map
 
 
 def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden: int = 256, name=None):
@@ -26,8 +26,7 @@ def conv_encoder(input_shape, output_size: int | None, filters=(32, 64), hidden:
     layers = [keras.layers.Input(tuple(input_shape))]
     layers += [keras.layers.Conv2D(size, 4, strides=2, padding="same", activation="relu") for size in filters]
     layers += [keras.layers.Flatten(), keras.layers.Dense(hidden, activation="relu")]
-    last = [] if output_size is None else [keras.layers.Dense(output_size)]
-    return keras.Sequential([*layers, *last], name=name)
+    return keras.Sequential([*layers, *last_layers(output_size)], name=name)
 
 
 def conv_decoder(latent_dim: int, output_shape, filters=(32, 64), hidden: int = 256, name=None):

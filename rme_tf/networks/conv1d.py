@@ -3,7 +3,7 @@
 import keras
 
 from rme_tf.core.validation import check_count
-from rme_tf.networks.images import PARAMS_DTYPE, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, cropped, last_layers, small_map
 from rme_tf.networks.signals import check_signal_shape, check_strided
 
 
@@ -37,8 +37,7 @@ def conv1d_encoder(
         keras.layers.Conv1D(size, kernel_size, strides=strides, padding="same", activation="relu") for size in filters
     ]
     layers += [keras.layers.Flatten(), keras.layers.Dense(hidden, activation="relu")]
-    last = [] if output_size is None else [keras.layers.Dense(output_size)]
-    return keras.Sequential([*layers, *last], name=name)
+    return keras.Sequential([*layers, *last_layers(output_size)], name=name)
 
 
 def conv1d_decoder(

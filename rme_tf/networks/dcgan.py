@@ -6,7 +6,7 @@ import math
 import keras
 
 from rme_tf.core.validation import check_count, check_counts
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_weights, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_weights, cropped, last_layers, small_map
 
 KERNEL_SIZE = 4
 SMALLEST = 4  # largest number of pixels on the longer side of the smallest map
@@ -40,8 +40,8 @@ def dcgan_encoder(input_shape, output_size: int | None, filters: int = 64, name=
         outputs = keras.layers.Conv2D(size, KERNEL_SIZE, strides=2, padding="same")(outputs)
         outputs = _activated(outputs, normalized=index > 0)
     outputs = keras.layers.Flatten()(outputs)
-    if output_size is not None:
-        outputs = keras.layers.Dense(output_size)(outputs)
+    for layer in last_layers(output_size):
+        outputs = layer(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 

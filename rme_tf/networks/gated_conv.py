@@ -3,7 +3,7 @@
 import keras
 
 from rme_tf.core.validation import check_counts, check_sizes
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, last_layers, small_map
 
 
 def gated_conv_encoder(
@@ -39,8 +39,8 @@ def gated_conv_encoder(
             outputs = _gated(keras.layers.Conv2D, outputs, size, kernel_size, strides=strides, padding="same")
     outputs = _gated(keras.layers.Conv2D, outputs, filters[-1], kernel_size, padding="same")
     outputs = _gated(keras.layers.Dense, keras.layers.Flatten()(outputs), hidden)
-    if output_size is not None:
-        outputs = keras.layers.Dense(output_size)(outputs)
+    for layer in last_layers(output_size):
+        outputs = layer(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 

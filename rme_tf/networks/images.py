@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from rme_tf.core.validation import is_size
+from rme_tf.core.validation import check_count, is_size, optional
 
 # Dtype of a decoder's last layer under every policy: 16 bits would round pixels by half a level, and gradients of a
 # likelihood to infinity.
@@ -54,6 +54,19 @@ def check_axes(shape, network: str, kind: str, axes: Sequence[str], remedies: tu
             f"least 1. Received: {shape}. {remedies[1]}".rstrip()
         )
     return tuple(map(int, sizes))
+
+
+def last_layers(output_size: int | None) -> list:
+    """Returns the last layer of an encoder, in a list.
+
+    Args:
+        output_size: size of the output; the list is empty for None.
+
+    Raises:
+        ValueError: if the size is neither None nor an integer of at least 1.
+    """
+    optional(check_count, "output_size", output_size)
+    return [] if output_size is None else [keras.layers.Dense(output_size)]
 
 
 def check_weights(count: int, shape, network: str, remedy: str) -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rme_tf.core.registry import check_options
 from rme_tf.core.types import BOS, PAD, UNK
-from rme_tf.core.validation import check_count, check_counts, check_number, optional
+from rme_tf.core.validation import as_shape, check_count, check_counts, check_number, optional, require
 from rme_tf.networks.autoregressive import AutoregressiveDecoder
 
 
@@ -62,8 +62,11 @@ class LSTMEncoder(keras.Model):
         dtype=None,
     ):
         check_counts(vocabulary_size=vocabulary_size, units=units, embedding_size=embedding_size)
+        optional(check_count, "output_size", output_size)
         check_number("dropout", dropout, least=0.0, most=1.0)
-        tokens = keras.layers.Input(tuple(input_shape), dtype="int32")
+        shape = as_shape(input_shape, "The lstm network", any_length=True)
+        require(len(shape) == 1, "input_shape", "be the length of a sequence, (T,) or (None,)", repr(input_shape))
+        tokens = keras.layers.Input(shape, dtype="int32")
         embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype)
         dropping = keras.layers.Dropout(dropout, dtype=dtype)
         exact = recurrent_policy(dtype)
@@ -263,7 +266,7 @@ class ConstantEncoder(keras.Model):
 
     def __init__(self, output_size: int, **kwargs):
         super().__init__(**kwargs)
-        self.output_size = int(output_size)
+        self.output_size = check_count("output_size", output_size)
 
     def call(self, x):
         """Returns zeros [N, output_size]."""

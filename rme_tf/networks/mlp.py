@@ -4,8 +4,9 @@ import math
 
 import keras
 
+from rme_tf.core.activations import check_activation
 from rme_tf.core.validation import as_shape, check_count, check_sizes
-from rme_tf.networks.images import PARAMS_DTYPE, check_weights
+from rme_tf.networks.images import PARAMS_DTYPE, check_weights, last_layers
 
 REMEDY = "Take smaller `units`, or a convolutional network"
 
@@ -24,11 +25,10 @@ def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activati
         ValueError: if `input_shape` is not positive integers, or takes more than `images.MAX_WEIGHTS`.
     """
     check_sizes("units", units)
-    shape = as_shape(input_shape, "The mlp network")
+    shape, last = as_shape(input_shape, "The mlp network"), last_layers(output_size)
     check_weights(math.prod(shape) * next(iter(units), output_size or 0), shape, "mlp", REMEDY)
     layers = [keras.layers.Input(shape), keras.layers.Flatten()]
-    layers += [keras.layers.Dense(size, activation=activation) for size in units]
-    last = [] if output_size is None else [keras.layers.Dense(output_size)]
+    layers += [keras.layers.Dense(size, activation=check_activation(activation)) for size in units]
     return keras.Sequential([*layers, *last], name=name)
 
 
@@ -51,7 +51,7 @@ def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="rel
     shape = as_shape(output_shape, "The mlp network")
     check_weights(math.prod(shape) * [latent_dim, *units][-1], shape, "mlp", REMEDY)
     layers = [keras.layers.Input((latent_dim,))]
-    layers += [keras.layers.Dense(size, activation=activation) for size in units]
+    layers += [keras.layers.Dense(size, activation=check_activation(activation)) for size in units]
     layers.append(keras.layers.Dense(math.prod(shape), dtype=PARAMS_DTYPE))
     layers.append(keras.layers.Reshape(shape, dtype=PARAMS_DTYPE))
     return keras.Sequential(layers, name=name)

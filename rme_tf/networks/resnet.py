@@ -3,7 +3,7 @@
 import keras
 
 from rme_tf.core.validation import check_count, check_counts, check_sizes
-from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, small_map
+from rme_tf.networks.images import PARAMS_DTYPE, check_image_shape, check_last_map, cropped, last_layers, small_map
 
 
 def resnet_encoder(
@@ -42,8 +42,8 @@ def resnet_encoder(
             outputs = _block(outputs, size)
     outputs = keras.layers.Flatten()(keras.layers.Activation("swish")(outputs))
     outputs = keras.layers.Dense(hidden, activation="swish")(outputs)
-    if output_size is not None:
-        outputs = keras.layers.Dense(output_size)(outputs)
+    for layer in last_layers(output_size):
+        outputs = layer(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core.activations import check_activation
 from rme_tf.core.gaussian import DiagonalNormal
 from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_count, check_sizes
@@ -76,7 +77,7 @@ class Hierarchical(Prior):
         super().__init__(latent_dim, **kwargs)
         self.upper_dim = as_upper_dim(self.latent_dim, upper_dim)
         self.units = check_sizes("units", units)
-        self.activation = activation
+        self.activation = check_activation(activation)
         last = {"kernel_initializer": "zeros", "name": "lower_params"}
         hidden = [{"activation": activation, "name": f"lower_hidden_{i}"} for i in range(len(self.units))]
         sizes = [*self.units, 2 * (self.latent_dim - self.upper_dim)]

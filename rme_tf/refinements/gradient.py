@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.core.argument_checks import check_model
+from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_number, optional
 from rme_tf.refinements.base import Refinement
@@ -29,7 +31,9 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
     References:
         Roeder, Wu and Duvenaud (2017), https://arxiv.org/abs/1703.09194
     """
+    check_model(model)
     params, log_alpha = encoding
+    seed = as_seed(seed)
     noise = tf.random.stateless_normal([num_samples, 1, params.shape[1], model.latent_dim], seed)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         moved = tf.identity(params)  # by which z is drawn; the densities are of `params`

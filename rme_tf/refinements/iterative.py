@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from rme_tf.core.activations import check_activation
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_sizes
 from rme_tf.refinements.base import Refinement, for_inference_alone, stopped
@@ -37,7 +38,7 @@ class IterativeAmortised(Refinement):
     def __init__(self, steps=5, num_samples=1, units=(512, 512), activation="elu", **kwargs):
         super().__init__(steps, num_samples, **kwargs)
         self.units = check_sizes("units", units)
-        self.activation = activation
+        self.activation = check_activation(activation)
         options = {"dtype": self.dtype_policy}
         self.normalizers = [keras.layers.LayerNormalization(**options) for _ in range(2)]  # of params, of gradient
         hidden = [keras.layers.Dense(size, activation=activation, **options) for size in self.units]

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core import invalid_inputs
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.files import check_writable
 from rme_tf.core.types import Encoding
 from rme_tf.evaluation.chunking import chunks
@@ -70,6 +71,7 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         ValueError: if the tokenizer does not fit the model, if tensorflow-text is needed and not installed, or if the
             directory cannot be written.
     """
+    check_model(model)
     check_writable(path, "path")
     in_graph = None
     if tokenizer is not None:

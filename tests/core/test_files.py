@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from rme_tf.core.files import read_json, write_json
+from rme_tf.core.files import as_path, read_json, read_json_lines, write_json
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -46,3 +46,28 @@ def test_the_file_appears_at_once(tmp_path, monkeypatch):
     write_json(path, {"a": 2})
     assert seen == [({"a": 1}, {"a": 2}, path)]
     assert read_json(path) == {"a": 2}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b"[" * 100_000, b"nul"])
+def test_a_damaged_file_is_named(content, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    for read in (read_json, read_json_lines):
+        if content or read is read_json:
+            with pytest.raises(ValueError, match=r"^Expected .* Received: .*x\.json"):
+                read(path)
+
+
+def test_a_file_without_a_key_or_that_is_none_is_refused(tmp_path):
+    write_json(tmp_path / "x.json", {"a": 1})
+    assert read_json(tmp_path / "x.json", ("a",)) == {"a": 1}
+    with pytest.raises(ValueError, match="Expected a JSON file with 'b'"):
+        read_json(tmp_path / "x.json", ("a", "b"))
+    with pytest.raises(ValueError, match="Expected a file that can be read. Received: .* .No such file"):
+        read_json(tmp_path / "y.json")
+
+
+@pytest.mark.parametrize("path", [b"x", 3, None, "\0", "a\0b", "\ud800", ["x"]], ids=repr)
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(ValueError, match="`out` must be a path, a str or a `pathlib.Path`. Received: "):
+        as_path(path, "out")

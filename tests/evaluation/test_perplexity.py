@@ -7,7 +7,7 @@ import pytest
 
 import rme_tf
 from rme_tf.data import text
-from rme_tf.evaluation.likelihood_bounds import perplexity
+from rme_tf.evaluation.units import perplexity
 from rme_tf.posteriors import DiagNormal
 from test_lstm import D, V, build_text_model
 

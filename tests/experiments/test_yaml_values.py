@@ -1,8 +1,10 @@
 """Values of YAML files and flags that no recipe takes, and None in flat files."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from rme_tf.experiments import ImageRecipe, Part, parse
+from rme_tf.experiments import ImageRecipe, Part, parse, with_fields
 from rme_tf.experiments.cli import from_yaml
 from rme_tf.experiments.runs.study_fields import StudyFields
 
@@ -72,15 +74,18 @@ def test_flat_options_go_with_a_nested_choice(read):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("algorithm: {kl_bound: true}", '"algorithm.kl_bound".*"float".*"bool"'),
-        ("algorithm: {kl_bound: abc}", '"algorithm.kl_bound".*"float".*"str"'),
-        ("algorithm: {num_samples: true}", '"algorithm.num_samples".*"bool"'),
-        ("algorithm: {kl_weight: {name: linear, steps: true}}", '"algorithm.kl_weight.steps".*"bool"'),
-        ("components: true", '"components".*"bool"'),
-        ("later_width: true", '"later_width".*"bool"'),
+        ("algorithm: {kl_bound: true}", "`algorithm.kl_bound` must be a number. Received: True"),
+        ("algorithm: {kl_bound: abc}", "`algorithm.kl_bound` must be a number. Received: 'abc'"),
+        ("algorithm: {num_samples: true}", "`algorithm.num_samples` must be an integer. Received: True"),
+        (
+            "algorithm: {kl_weight: {name: linear, steps: true}}",
+            "`algorithm.kl_weight.steps` must be an integer. Received: True",
+        ),
+        ("components: true", "`components` must be an integer. Received: True"),
+        ("later_width: true", "`later_width` must be a number. Received: True"),
         ("encoder: {filters: '8,16'}", "`encoder.filters` must be a list, such as .8,16.. Received: '8,16'"),
         ("encoder: {filters: 8}", "`encoder.filters` must be a list, such as .8.. Received: 8"),
-        ("optimizer: {weight_decay: abc}", '"optimizer.weight_decay"'),
+        ("optimizer: {weight_decay: abc}", "`optimizer.weight_decay` must be .*None. Received: 'abc'"),
     ],
 )
 def test_a_value_of_another_type_is_refused_by_its_dotted_name(text, message, read):
@@ -125,3 +130,30 @@ def test_an_optimizer_has_values_in_their_ranges(option, value):
         ImageRecipe(optimizer=Part(**{option: value}))
     with pytest.raises(SystemExit):
         parse(ImageRecipe(), args=[f"--optimizer.{option.replace('_', '-')}={value}"])
+
+
+@pytest.mark.parametrize("content", [b"\xe9: 1", b"a: " + b"[" * 3000, b"a: &a [*a]"])
+def test_yaml_in_another_encoding_or_nested_too_deep_is_refused_with_the_file(content, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"recipe\.yaml.*\.$"):
+        from_yaml(path, ImageRecipe())
+
+
+def test_options_are_plain_values_whatever_numbers_they_were():
+    recipe = ImageRecipe(
+        algorithm=Part("elbo", num_samples=np.int64(3)), optimizer=Part("adam", learning_rate=np.float32(0.5))
+    )
+    assert type(recipe.option("algorithm.num_samples")) is int
+    assert type(recipe.option("optimizer.learning_rate")) is float
+
+
+@pytest.mark.parametrize("value", [tf.constant(["x", "y"]), np.array([]), object()], ids=["tensor", "array", "object"])
+def test_an_option_that_no_comparison_takes_is_refused(value):
+    for name in ("optimizer.beta_2", "trunk", "policy"):
+        with pytest.raises(ValueError, match="Received: "):
+            with_fields(ImageRecipe(), {name: value})
+    with pytest.raises(ValueError, match="Expected a dict of values"):
+        with_fields(ImageRecipe(), value)
+    with pytest.raises(ValueError, match="Expected a recipe"):
+        with_fields(value, {})

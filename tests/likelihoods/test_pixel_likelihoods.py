@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit, log_softmax
 
-from rme_tf.evaluation.likelihood_bounds import bits_per_dimension
+from rme_tf.evaluation.units import bits_per_dimension
 from rme_tf.likelihoods import (
     CategoricalPixels,
     DiscretizedLogistic,

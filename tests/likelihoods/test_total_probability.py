@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from rme_tf.evaluation.likelihood_bounds import bits_per_dimension
+from rme_tf.evaluation.units import bits_per_dimension
 from rme_tf.likelihoods import LIKELIHOODS, CategoricalPixels, ContinuousBernoulli, DiscretizedLogisticMixture, Normal
 from rme_tf.likelihoods.location_scale import SCALES
 

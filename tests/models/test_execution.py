@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import rme_tf
+from conftest import build_tiny_model
 from rme_tf.core.determinism import is_deterministic
 from rme_tf.experiments.recipes import factories
 from rme_tf.experiments.runs import runner
@@ -140,6 +142,27 @@ def bfloat16():
     keras.config.set_dtype_policy("mixed_bfloat16")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def under():
+    """Compiles a model that is built under a dtype policy."""
+
+    def compile_under(policy):
+        keras.config.set_dtype_policy(policy)
+        build_tiny_model().compile("sgd", "elbo")
+
+    yield compile_under
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("policy", ["bfloat16", "float16"])
+def test_weights_in_16_bits_are_warned_of_and_mixed_policies_are_not(policy, under):
+    with pytest.warns(UserWarning, match=f"The weights are {policy}, .* the policy 'mixed_{policy}' keeps them"):
+        under(policy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        under(f"mixed_{policy}")
 
 
 def own_encoder(layer):

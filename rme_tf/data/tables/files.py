@@ -5,6 +5,7 @@ import pathlib
 import warnings
 from collections.abc import Iterable
 
+from rme_tf.core.files import as_path
 from rme_tf.core.validation import require
 from rme_tf.data.tables.frames import EXTRA, import_pandas, quoted
 
@@ -29,7 +30,7 @@ def read_table(path, *, missing: Iterable[str] = MISSING, delimiter: str | None 
             the header, or pandas or pyarrow is not installed.
     """
     pandas = import_pandas()
-    path = pathlib.Path(path)
+    path = as_path(path)
     require(path.is_file(), "path", "be a CSV or Parquet file", path)
     frame = _parquet(pandas, path) if path.suffix in PARQUET else _csv(pandas, path, missing, delimiter)
     frame.columns = _names(frame.columns, path)

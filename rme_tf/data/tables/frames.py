@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from rme_tf.core.validation import check_instance
+
 EXTRA = 'pip install "rme_tf[table]"'
 
 
@@ -21,6 +23,15 @@ def import_pandas(purpose: str = "Tables"):
     except ImportError as error:
         raise ValueError(f"{purpose} need pandas, of the extra `table`: `{EXTRA}`. ({error})") from error
     return pandas
+
+
+def check_frame(frame) -> None:
+    """Checks that a table is a data frame.
+
+    Raises:
+        ValueError: for another table, or if pandas is not installed.
+    """
+    check_instance("frame", frame, import_pandas().DataFrame, "a data frame of pandas")
 
 
 def row_name(values, position: int) -> str:

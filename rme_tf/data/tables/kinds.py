@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from rme_tf.core.validation import check_instance
 from rme_tf.data.tables.cells import as_numbers, check_dates, kind_of_cell, levels_of, plain
 from rme_tf.data.tables.frames import first, import_pandas, is_missing, row_name
 
@@ -30,6 +31,7 @@ def infer_kind(values, name: str) -> str:
     Raises:
         ValueError: if the cells are of several types, are dates, or have more levels than an inferred category.
     """
+    check_instance("values", values, import_pandas().Series, "a series of pandas")
     check_dates(values, name)
     present = values[~is_missing(values)]
     types = import_pandas().api.types

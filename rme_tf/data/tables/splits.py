@@ -1,11 +1,12 @@
 """Splits of a table into training, validation and test rows."""
 
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rme_tf.core.validation import check_count, check_number, require
-from rme_tf.data.tables.frames import quoted
+from rme_tf.data.tables.frames import check_frame, quoted
 
 LEAST = 2  # rows of a split: one row has no standard error
 # Values of a column of splits, in any case.
@@ -36,6 +37,7 @@ def split_rows(frame, *, validation: float = 0.1, test: float = 0.1, seed: int =
     Raises:
         ValueError: if a share is not between 0 and 1, or a part has fewer than two rows.
     """
+    check_frame(frame)
     check_number("validation", validation, above=0.0, below=1.0)
     check_number("test", test, above=0.0, below=1.0)
     check_count("seed", seed, 0)
@@ -62,7 +64,11 @@ def split_by_column(frame, column: str, *, validation: float = 0.1, seed: int = 
     Raises:
         ValueError: if the column is not in the table, has other values, or a split has fewer than two rows.
     """
-    require(column in frame.columns, "split", f"be one of the columns {quoted(frame.columns, 20)}", repr(column))
+    check_frame(frame)
+    check_number("validation", validation, above=0.0, below=1.0)
+    check_count("seed", seed, 0)
+    known = isinstance(column, Hashable) and column in frame.columns
+    require(known, "split", f"be one of the columns {quoted(frame.columns, 20)}", repr(column))
     names = {value: split for split, values in SPLITS.items() for value in values}
     values = frame[column].astype("string").str.strip().str.lower()
     splits = values.map(names)

@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rme_tf.core.validation import check_count
+from rme_tf.core.files import as_path
+from rme_tf.core.validation import check_count, check_flag
 from rme_tf.data.labels import Labels, named
 from rme_tf.data.prepared import prepared_builder
-from rme_tf.data.text.sources import Examples, File, Share, as_bytes, as_path, clean, divided, is_file, shortened
+from rme_tf.data.text.sources import Examples, File, Share, as_bytes, clean, divided, is_file, iterates, shortened
 
 MAX_BYTES = 100_000  # of a line; a longer line comes from a broken file
 MOST_HELD_OUT = 40  # percent of the lines of one file, for validation and for the test each
@@ -73,6 +74,7 @@ class Lines:
 
     def __init__(self, source, *, max_bytes=MAX_BYTES, name=None, labeled=False):
         check_count("max_bytes", max_bytes)
+        check_flag("labeled", labeled)
         self.report, self.labeled = None, labeled
         self._max_bytes = max_bytes
         if isinstance(source, str | os.PathLike):
@@ -165,7 +167,7 @@ def _iterable(lines):
         kind, names = type(lines).__name__, list(lines)
         column = repr(names[0]) if names else "name"
         raise ValueError(f"Expected lines: a path, or str in a list. Received: a {kind}. Pass one column: x[{column}].")
-    if isinstance(lines, bytes | bytearray) or not hasattr(lines, "__iter__"):
+    if isinstance(lines, bytes | bytearray) or not iterates(lines):
         raise ValueError(f"Expected lines: a path, or str in a list. Received: {lines!r}.")
     return lines
 

@@ -8,6 +8,8 @@
 Everything else is the same as for sentences: a token is an integer, EOS ends a row, PAD follows.
 """
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from rme_tf.core.types import UNK
@@ -29,6 +31,8 @@ def integer_lines(rows) -> list[str]:
         ValueError: if a row is empty, or holds anything but integers.
     """
     rows = rows.to_list() if hasattr(rows, "to_list") else rows
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping) or getattr(rows, "shape", None) == ():
+        raise ValueError(f"Expected rows of integers: lists, or an array [N, T]. Received: {rows!r}.")
     return [_line(np.asarray(row), index) for index, row in enumerate(rows)]
 
 

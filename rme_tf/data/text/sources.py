@@ -3,7 +3,8 @@
 import codecs
 import hashlib
 import os
-from pathlib import Path
+
+from rme_tf.core.files import as_path
 
 A_LINE = "A str stands for the path of a file of lines: pass a line itself in a list, [line]."
 
@@ -13,20 +14,6 @@ _MARKS = {  # byte order marks; UTF-32 is first, since its mark begins with the 
     "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
-
-
-def as_path(path) -> Path:
-    """Returns a str or path object as a `pathlib.Path`.
-
-    Args:
-        path: str or path object.
-
-    Raises:
-        ValueError: if `path` is of another type.
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"Expected a path, a str or a `pathlib.Path`. Received: {path!r}.")
-    return Path(path)
 
 
 def is_file(path) -> bool:
@@ -136,6 +123,15 @@ class Examples:
     def fingerprint(self):
         """Returns a str that changes with the source."""
         return f"{self.name}, {self._builder.data_path}"
+
+
+def iterates(lines) -> bool:
+    """Returns whether an object can be iterated over."""
+    try:
+        iter(lines)
+    except Exception:  # of symbolic tensors, for instance
+        return False
+    return True
 
 
 def as_bytes(raw):

@@ -7,10 +7,12 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from rme_tf.core.files import as_path
 from rme_tf.core.types import BOS, EOS, PAD, UNK
+from rme_tf.core.validation import check_instance
 from rme_tf.data.text.corpus import str_lines
 from rme_tf.data.text.kinds import BETWEEN_SPACES, TOKENIZERS, kind_of
-from rme_tf.data.text.sources import as_path, is_file, shortened
+from rme_tf.data.text.sources import is_file, shortened
 from rme_tf.data.text.special_ids import KINDS, special_ids, with_special_ids
 
 SPACE = "\u2581"  # SentencePiece's sign for a space
@@ -37,21 +39,23 @@ class Tokenizer:
     """
 
     def __init__(self, model):
+        check_instance("model", model, bytes, "the bytes of a SentencePiece model")
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
             proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+            ids = special_ids(processor)
+            if ids != KINDS:
+                model = with_special_ids(proto, ids)
+                processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
         except Exception as error:  # raised by protobuf, or by SentencePiece's C++
             raise ValueError(
-                f"Expected a SentencePiece model. Received: {len(model)} bytes of something else."
+                f"Expected a SentencePiece model. Received: {len(model)} bytes of something else, or damaged ones."
             ) from error
-        ids = special_ids(processor)
-        if ids != KINDS:
-            model = with_special_ids(proto, ids)
-            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         self._processor = processor
         self.model = model
-        self.vocabulary_size = processor.get_piece_size()
-        self.pieces = processor.id_to_piece(list(range(self.vocabulary_size)))
+        self.vocabulary_size = len(pieces)
+        self.pieces = pieces
         words = {piece.removeprefix(SPACE): index for index, piece in enumerate(self.pieces) if index > UNK}
         self.kind = kind_of(proto, words)
         pattern = TOKENIZERS[self.kind].word

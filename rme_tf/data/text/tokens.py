@@ -8,12 +8,13 @@ import itertools
 import json
 import os
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
+from rme_tf.core.files import as_path, read_json
 from rme_tf.core.types import EOS, PAD, UNK
-from rme_tf.core.validation import check_count, optional
+from rme_tf.core.validation import check_count, optional, require
+from rme_tf.data.stored_files import are_unchanged, facts_of, is_sealed, sealed
 from rme_tf.data.text.corpus import Lines
 
 _CHUNK = 4096  # lines encoded at a time
@@ -156,10 +157,12 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
             directory.
     """
     optional(check_count, "max_length", max_length, 2, remedy="A row has a token and EOS.")
+    fits = all(hasattr(tokenizer, name) for name in ("encode", "unknown_characters", "model"))
+    require(fits, "tokenizer", "be a `Tokenizer`", type(tokenizer).__name__)
     lines = lines if isinstance(lines, Lines) else Lines(lines)
     if directory is None:
         return _in_memory(lines, tokenizer, max_length)
-    directory = Path(directory)
+    directory = as_path(directory, "directory")
     key = {
         "version": _VERSION,
         "tokenizer": hashlib.sha256(tokenizer.model).hexdigest(),
@@ -169,7 +172,7 @@ def tokenize(lines, tokenizer, *, max_length=None, directory=None):
     if not _is_stored(directory, key):
         _refuse_foreign(directory / _META)
         _store(directory, key, lines, tokenizer, max_length)
-    counts = json.loads((directory / _META).read_text(encoding="utf-8"))["counts"]
+    counts = read_json(directory / _META, ("counts",))["counts"]
     ids = np.memmap(directory / _IDS, np.int32, mode="r")
     return Tokens(ids, np.memmap(directory / _OFFSETS, np.int64, mode="r"), counts)
 
@@ -217,17 +220,19 @@ def _words_begun(line, tokenizer, keep):
 def _is_stored(directory, key):
     """Returns whether the directory has the complete tokens of this pass."""
     try:
-        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
-        return meta["key"] == key and all((directory / name).stat().st_size == size for name, size in meta["sizes"])
-    except (OSError, ValueError, KeyError, TypeError):  # missing, or written by another program
+        meta = read_json(directory / _META)
+        whole = is_sealed(meta) and are_unchanged(directory, meta.get("files", {}))
+        sizes = meta["key"] == key and all((directory / name).stat().st_size == size for name, size in meta["sizes"])
+        return whole and sizes
+    except (OSError, ValueError, KeyError, TypeError):  # missing, damaged or written by another program
         return False
 
 
 def _refuse_foreign(path):
     """Raises ValueError if another program has written the description, which is then not replaced."""
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # missing or damaged
+        meta = read_json(path)
+    except ValueError:  # missing or damaged
         return
     if isinstance(meta, dict) and not {"key", "sizes", "counts"} <= meta.keys():
         raise ValueError(
@@ -254,7 +259,10 @@ def _store(directory, key, lines, tokenizer, max_length):
 
             counts = _encode(lines, tokenizer, max_length, write)
         sizes = [(name, partial[name].stat().st_size) for name in (_IDS, _OFFSETS)]
-        partial[_META].write_text(json.dumps({"key": key, "sizes": sizes, "counts": counts}), encoding="utf-8")
+        files = facts_of(directory, [partial[name].name for name in (_IDS, _OFFSETS)])
+        named = dict(zip((_IDS, _OFFSETS), files.values(), strict=True))
+        meta = sealed({"key": key, "sizes": sizes, "counts": counts, "files": named})
+        partial[_META].write_text(json.dumps(meta), encoding="utf-8")
         (directory / _META).unlink(missing_ok=True)
         for name, path in partial.items():
             os.replace(path, directory / name)

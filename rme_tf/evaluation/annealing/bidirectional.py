@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.validation import check_counts
 from rme_tf.evaluation.annealing import weights
 from rme_tf.evaluation.annealing.chains import Chains
@@ -82,6 +83,7 @@ def bidirectional_bounds(
         Grosse, Ghahramani and Adams (2015), https://arxiv.org/abs/1511.02543
         Grosse, Ancha and Roy (2016), https://arxiv.org/abs/1606.02275
     """
+    check_model(model)
     check_can_be_drawn(model)
     check_counts(num_observations=num_observations, max_length=max_length)
     settings = Annealing(num_temperatures, num_chains, num_leapfrog_steps, schedule, start, seed, batch_size)

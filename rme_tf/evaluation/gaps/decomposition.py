@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.types import Encoding
 from rme_tf.core.validation import check_count, check_counts, check_flag, require
@@ -121,6 +122,7 @@ def inference_gaps(
     References:
         Cremer, Li and Duvenaud (2018), https://arxiv.org/abs/1801.03558
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_counts(2, num_samples=num_samples)
     check_counts(batch_size=batch_size)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.types import Encoding, Tensor
 from rme_tf.posteriors import MixturePosterior, TransformedFamily
 from rme_tf.refinements.gradient import tied
@@ -97,6 +98,7 @@ def elbo_gradient(model, x, local: LocalPosterior, seed, num_samples: int, prior
     References:
         Roeder, Wu and Duvenaud (2017), https://arxiv.org/abs/1703.09194
     """
+    check_model(model)
     family = model.posterior_family
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(local)

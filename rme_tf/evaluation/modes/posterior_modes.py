@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.types import Encoding
@@ -84,6 +85,7 @@ def posterior_shape(
         ValueError: if D is not 2, the data are outside of the likelihood's support, empty or infinite, an encoding is
             not one of all observations, or a number is outside of its range.
     """
+    check_model(model)
     require(model.latent_dim == 2, "model", "have two latent dimensions, for a grid", f"D = {model.latent_dim}")
     x = checked_whole(x, model.likelihood)
     check_count("num", num, 10)

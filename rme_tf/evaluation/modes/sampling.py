@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.estimates import short, with_error
 from rme_tf.core.outer_calls import InnerCalls
@@ -111,6 +112,7 @@ def sampled_modes(
         ValueError: if the data are outside of the likelihood's support, empty or infinite, a number is outside of its
             range, or the file has results of another model, other data or settings.
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_count("num_chains", num_chains, 2)
     check_count("steps", steps, 10)

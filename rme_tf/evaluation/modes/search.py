@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.gaussian import LOG_2_PI
 from rme_tf.core.outer_calls import InnerCalls
@@ -75,6 +76,7 @@ def find_modes(
         ValueError: if the data are outside of the likelihood's support, empty or infinite, or a number is outside of
             its range.
     """
+    check_model(model)
     x = checked_whole(x, model.likelihood)
     check_count("num_starts", num_starts, LEAST_STARTS)
     check_count("steps", steps, 10)

@@ -154,6 +154,10 @@ def with_fields(recipe: AnyOptions, fields: Mapping[str, Any]) -> AnyOptions:
     Raises:
         ValueError: for an unknown or ambiguous name, and as the recipe does.
     """
+    if not dataclasses.is_dataclass(recipe) or isinstance(recipe, type):
+        raise ValueError(f"Expected a recipe or another dataclass. Received: {recipe!r}.")
+    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+        raise ValueError(f"Expected a dict of values by the names of fields. Received: {fields!r}.")
     kind, parts = type(recipe), parts_of(recipe)
     choices = [name for name in fields if _is_choice(kind, name)]
     plain: dict[str, Any] = {}
@@ -171,7 +175,7 @@ def with_fields(recipe: AnyOptions, fields: Mapping[str, Any]) -> AnyOptions:
                 put(values, path, fields[name])
     for name, inside in values.items():
         parts[name] = with_option(kind, parts[name], (name,), inside)
-    return dataclasses.replace(recipe, **plain, **parts)  # type: ignore[type-var]
+    return dataclasses.replace(recipe, **plain, **parts)
 
 
 def with_option(kind: type, part: Part, path: Path, value) -> Part:

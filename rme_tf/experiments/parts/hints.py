@@ -84,11 +84,28 @@ def plain(value) -> Any:
 
 
 def read(value, hint) -> Any:
-    """Returns the truth value or None that a word is.
+    """Returns the value of a type for a value of YAML.
 
-    Where text is a value of the type, words are text.
+    Where text is no value of the type, words are truth values, None or numbers: YAML takes 1e-3 for text. Lists are
+    tuples, and integers are floats where the type has no integers.
     """
-    return plain_value(value) if is_plain(value) and not may_be_text(hint) else value
+    if isinstance(value, list | tuple):
+        entries = [typing.get_args(kind)[0] for kind in alternatives(hint) if typing.get_origin(kind) is tuple]
+        return tuple(read(part, entries[0]) for part in value) if entries else value
+    if may_be_text(hint):
+        return value
+    if is_plain(value):
+        return plain_value(value)
+    numbers = isinstance(value, str) or (is_count(value) and int not in alternatives(hint))
+    return _as_float(value) if numbers and float in alternatives(hint) else value
+
+
+def _as_float(value):
+    """Returns a number or its text as float, and anything else unchanged."""
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
+        return value
 
 
 def check(name: str, value, hint) -> None:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from rme_tf.experiments.parts.hints import plain
+
 INHERITED = ""  # name of a part that only sets options of the choice that is there
 
 
@@ -47,5 +49,5 @@ class Part:
 
 
 def _hashable(value):
-    """Returns lists, at any depth, as tuples."""
-    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
+    """Returns lists, at any depth, as tuples, and plain values of paths and numbers of NumPy."""
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else plain(value)

@@ -147,7 +147,7 @@ class Slot:
         only = self.only
         if is_plain(value) and value not in self.table:
             value = plain_value(value)
-        if value == "" or (isinstance(value, Mapping) and value.get("name") == ""):
+        if any(isinstance(name, str) and name == "" for name in (value, *_names_in(value))):
             raise ValueError(f"Expected the name of the {self.kind}, one of {sorted(self.table)}. Received: ''.")
         if value is None or isinstance(value, str):
             return Part(value)
@@ -246,6 +246,11 @@ class Slot:
         if self.tried and build is not None:
             values = {key: value for key, value in {**self.supplied, **supplied}.items() if key in options_of(build)}
             _try(self, Part.of(part.name, part.options, {}), tuple(values.items()))
+
+
+def _names_in(value) -> list:
+    """Returns the name in a mapping, in a list."""
+    return [value["name"]] if isinstance(value, Mapping) and "name" in value else []
 
 
 @functools.lru_cache(maxsize=256)

@@ -15,7 +15,8 @@ def read_yaml(text: str) -> Any:
     """Returns the value of a YAML text.
 
     Raises:
-        ValueError: for text that is not YAML, or a key that a mapping has twice; the message has the line.
+        ValueError: for text that is not YAML or nested too deep, or a key that a mapping has twice; the message has the
+            line.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -26,6 +27,8 @@ def read_yaml(text: str) -> Any:
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         line = "" if mark is None else f"line {mark.line + 1}: "
         raise ValueError(f"{line}expected YAML. Received text where {problem}") from error
+    except RecursionError as error:
+        raise ValueError("expected YAML. Received text whose lists or mappings are nested too deep") from error
 
 
 def _refuse_repeated(node, seen: set[int]) -> None:

@@ -18,7 +18,7 @@ from rme_tf.experiments.recipes.field_checks import check_fields
 from rme_tf.experiments.recipes.flat_form import FLAT, nested
 from rme_tf.experiments.recipes.initial_weights import draw_by_name
 from rme_tf.experiments.recipes.origin_fields import OriginFields
-from rme_tf.experiments.recipes.part_checks import check_parts
+from rme_tf.experiments.recipes.part_checks import check_options, check_parts
 from rme_tf.experiments.recipes.places import PLACES
 from rme_tf.experiments.recipes.schedule_fields import ScheduleFields
 from rme_tf.experiments.recipes.task import Task
@@ -154,6 +154,7 @@ class Recipe(ScheduleFields, OriginFields):
             value = getattr(self, name)
             is_default = value is getattr(type(self), name)
             part = defaults[name] if is_default else slot.part(value, defaults[name], any_choice=self.SEVERAL)
+            check_options(name, slot, part)
             object.__setattr__(self, name, part)
         derived: dict[str, dict[str, Any]] = {name: {} for name in self.PARTS}
         for dotted, value in self.derived().items():

@@ -13,7 +13,7 @@ from rme_tf.core.validation import check_count
 from rme_tf.data import RowLabels, text
 from rme_tf.data.text.corpus import MOST_HELD_OUT
 from rme_tf.evaluation.collapse import collapse_report
-from rme_tf.evaluation.likelihood_bounds import perplexity
+from rme_tf.evaluation.units import perplexity
 from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.parts.slots import Slot
 from rme_tf.experiments.recipes import sentence_samples

@@ -1,9 +1,10 @@
 """Records of finished runs, read from runs, folders and study files."""
 
+import os
 import pathlib
 from collections.abc import Collection, Iterable, Mapping
 
-from rme_tf.core.files import read_json
+from rme_tf.core.files import as_path, read_json
 from rme_tf.experiments.reports.configuration import differences, field
 from rme_tf.experiments.reports.run_files import check_finished
 from rme_tf.experiments.reports.run_names import method_of
@@ -77,7 +78,9 @@ def load_records(paths: Iterable) -> list[Record]:
             tokenizers, or two of one method and seed differ in their configuration.
     """
     records: list[Record] = []
-    paths = [pathlib.Path(path) for path in paths]
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
+        raise ValueError(f"Expected a list of paths. Received: {paths!r}. Pass one path in a list, [path].")
+    paths = [as_path(path) for path in paths]
     for path in paths:
         if (path / "config.yaml").exists():
             records.append(_record_of_run(path))
