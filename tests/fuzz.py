@@ -36,7 +36,7 @@ HERE = pathlib.Path(__file__).parent
 PACKAGE = HERE.parent / "rme_tf"
 sys.path[:0] = [str(HERE.parent), str(HERE), *(str(path) for path in HERE.iterdir() if path.is_dir())]
 
-DOCUMENTED = (ValueError, FloatingPointError)
+DOCUMENTED = (ValueError, FloatingPointError, OSError)  # the last one for `WriteError`
 SENTENCE = re.compile(
     r"expected|must|needs?\b|received|is not|are not|\bhas\b|\bhave\b|cannot|\bnone\b|take|choose", re.IGNORECASE
 )
