@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rme_tf.evaluation.modes.basins import OUTSIDE, basins_of
+from rme_tf.evaluation.modes.basins import OUTSIDE, basins_of, merged_modes
 
 LINE = np.linspace(-6.0, 6.0, 121)
 X, Y = np.meshgrid(LINE, LINE)
@@ -50,6 +50,13 @@ def test_a_shallow_pass_joins_modes():
         basins = basins_of(log_density, least_depth=least_depth, drop=15.0)
         assert len(basins.peaks) == modes
         np.testing.assert_allclose(masses(log_density, basins).sum(), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("height", [np.nan, -np.inf])
+def test_a_mode_without_a_finite_height_joins_no_other(height):
+    heights, passes = np.array([0.0, -1.0, height]), np.full([3, 3], -np.inf)
+    passes[:2, :2], passes[2, :2], passes[:2, 2] = -1.05, height, np.nan
+    np.testing.assert_array_equal(merged_modes(heights, passes, least_depth=0.1), [0, 0, 2])
 
 
 def test_rounding_on_a_flat_top_and_on_a_ridge_makes_no_modes(rng):

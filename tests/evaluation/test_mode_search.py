@@ -77,6 +77,20 @@ def test_a_linear_model_has_one_mode_with_the_curvature_of_its_covariance():
     np.testing.assert_allclose(hessian[0], -np.linalg.inv(covariance), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:The decoder ends in exp")
+def test_starts_at_which_the_decoder_overflows_are_no_modes():
+    """A third of the prior's draws has a mean of x beyond float32, where log p(x, z) = -inf."""
+    decoder = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, "exponential")])
+    decoder.set_weights([np.diag([100.0, 100.0]), np.zeros(2)])
+    encoder = dense(np.zeros([2, 4]), [-0.5, -0.5, *np.full(2, raw_scale(0.1))])
+    likelihood = Normal((2,), initial_scale=0.3, interval=None)
+    model = rme_tf.VAE([encoder], decoder, posterior="diag_normal", likelihood=likelihood)
+    found = find_modes(model, np.zeros([1, 2], "float32"), num_starts=32, steps=50, progress=False)
+    np.testing.assert_array_equal([found.num_modes, found.mass[:, 0], found.q_mass[:, 0]], 1.0)
+    assert -0.1 < found.modes[0].max() < 0.0
+    assert 0.5 < found.settled[0] < 1.0
+
+
 def test_ends_of_one_maximum_are_one_and_the_highest_stands_for_them():
     ends = np.array([[0.0, 0.0], [3.0, 0.0], [0.01, 0.0], [3.0, 0.02], [9.0, 9.0]])
     chosen, nearest = mode_ascents._distinct(ends, np.array([-2.0, -1.0, -1.9, -1.1, -5.0]))

@@ -85,7 +85,8 @@ def log_joint_at(model, x, z):
 def ascended(model, x, z, scale, steps: int) -> tuple:
     """Returns the ends of ascents of log p(x, z).
 
-    The steps are Adam's, in units of Q's standard deviations, with a rate that falls to zero along a cosine.
+    The steps are Adam's, in units of Q's standard deviations, with a rate that falls to zero along a cosine. Where the
+    gradient is not finite, a code stays.
 
     Args:
         model: `VAE` of the observations.
@@ -105,7 +106,8 @@ def ascended(model, x, z, scale, steps: int) -> tuple:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             log_joint = sum(model.log_joint(x, z[:, :, tf.newaxis]))[..., 0]
-        return log_joint, scale * tape.gradient(log_joint, z)
+        gradient = tape.gradient(log_joint, z)
+        return log_joint, scale * tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
     def body(step, z, first, second, before):
         """Returns the state after one step of Adam."""

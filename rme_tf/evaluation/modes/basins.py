@@ -82,6 +82,8 @@ def _passes(log_density, labels, count: int):
 def merged_modes(heights, passes, least_depth: float):
     """Returns the group of each mode, joined over the shallowest passes first.
 
+    A mode without a finite height is a group of its own.
+
     Args:
         heights: log-densities of the modes, in nats. Shape [K].
         passes: log-density of the highest pass between each two modes, -inf for none. Shape [K, K].
@@ -90,10 +92,11 @@ def merged_modes(heights, passes, least_depth: float):
     Returns:
         merged: index of the highest mode of each mode's group. Shape [K].
     """
-    passes, merged = passes.copy(), np.arange(len(heights))
+    passes, merged = np.nan_to_num(passes, nan=-np.inf, neginf=-np.inf), np.arange(len(heights))
+    lower, finite = np.minimum(heights[:, np.newaxis], heights), np.isfinite(heights)
+    joinable = finite & finite[:, np.newaxis] & ~np.eye(len(heights), dtype=bool)
     while True:
-        depths = np.minimum(heights[:, np.newaxis], heights) - passes
-        np.fill_diagonal(depths, np.inf)
+        depths = np.subtract(lower, passes, out=np.full(passes.shape, np.inf), where=joinable)
         a, b = np.unravel_index(np.argmin(depths), depths.shape)
         if depths[a, b] >= least_depth:
             return merged

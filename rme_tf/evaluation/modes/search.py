@@ -124,8 +124,9 @@ def _modes_of(model, x, ends, heights, gains, scale, *, least_depth: float, leas
     peaks, mode_of = merged_ends(model, x, ends, heights, scale, least_depth)
     maxima = ends[peaks]
     hessian = compiled(_hessians, model)(x, tf.constant(maxima)).numpy().astype(float)
-    curvature = np.maximum(np.linalg.eigvalsh(-hessian), LEAST_CURVATURE)
-    log_mass = heights[peaks].astype(float) + 0.5 * np.sum(LOG_2_PI - np.log(curvature), axis=-1)
+    curvature = np.maximum(np.linalg.eigvalsh(-np.nan_to_num(hessian)), LEAST_CURVATURE)
+    log_joint = np.nan_to_num(heights[peaks].astype(float), nan=-np.inf, neginf=-np.inf)  # an ascent may overflow
+    log_mass = log_joint + 0.5 * np.sum(LOG_2_PI - np.log(curvature), axis=-1)
     mass = np.exp(log_mass - np.logaddexp.reduce(log_mass))
     from_q = mode_of[: len(ends) // 2]
     q_mass = np.bincount(from_q, minlength=len(peaks)) / len(from_q)
