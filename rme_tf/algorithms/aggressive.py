@@ -47,7 +47,10 @@ class InnerLoop(keras.layers.Layer):
     Attributes:
         on: whether the training is still aggressive.
         decoder_moves: whether the decoder moves in the next step.
+        moves_now: whether the decoder moves in the present step of several replicas.
     """
+
+    moves_now = True
 
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})

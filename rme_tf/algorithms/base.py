@@ -12,6 +12,7 @@ from rme_tf.algorithms.aggressive import Aggressive
 from rme_tf.algorithms.free_bits import FreeBits
 from rme_tf.algorithms.kl_annealing import Annealing, check_kl_weight
 from rme_tf.algorithms.row_mixing import decoder_mixes_rows, mixed_rows_message
+from rme_tf.core import replicas
 from rme_tf.core.fused_adam import fused_updates
 from rme_tf.core.optimizer_updates import updates_made
 from rme_tf.core.serializable import Configured
@@ -191,22 +192,24 @@ def ascend(model, variables, objective, *, regularize=True):
     model.forget_losses()
     with tf.GradientTape() as tape:
         value, result = objective()
-        loss = -tf.reduce_mean(value) + (sum(model.losses) if regularize else 0.0)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync  # the optimizer sums over them
-        loss = model.optimizer.scale_loss(loss / replicas)
+        penalty = sum(model.losses) / replicas.num_replicas() if regularize else 0.0
+        # Summed over the replicas.
+        loss = model.optimizer.scale_loss(penalty - replicas.part_of_mean(value))
     gradients = tape.gradient(loss, [variable.value for variable in variables])
-    pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-    _apply(model, pairs)
+    pairs = zip(replicas.summed(gradients), variables, strict=True)
+    _apply(model, [(gradient, variable) for gradient, variable in pairs if gradient is not None])
     return result
 
 
 def _apply(model, pairs) -> None:
     """Applies (gradient, variable) pairs; while the decoder waits, the pairs of the other networks only."""
     exact = not model.algorithm.draws_some(model.active_components)
+    several = replicas.num_replicas() > 1  # each traced in a thread, with the same optimizer
 
     def apply(chosen):
         if chosen:
-            with contextlib.nullcontext() if model.jit_compile else fused_updates(model.optimizer, exact=exact):
+            plain = model.jit_compile or several
+            with contextlib.nullcontext() if plain else fused_updates(model.optimizer, exact=exact):
                 model.optimizer.apply(*zip(*chosen, strict=True))
 
     if model.algorithm.aggressive is None:
@@ -214,4 +217,7 @@ def _apply(model, pairs) -> None:
         return
     generative = {id(variable) for variable in model.generative_variables}
     inference = [pair for pair in pairs if id(pair[1]) not in generative]
-    tf.cond(model.inner_loop.due(), lambda: apply(pairs), lambda: apply(inference))
+    if several:  # see `ReplicaStep`
+        apply(pairs if model.inner_loop.moves_now else inference)
+    else:
+        tf.cond(model.inner_loop.due(), lambda: apply(pairs), lambda: apply(inference))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rme_tf import objectives
+from rme_tf.core import replicas
 from rme_tf.core.types import DrawnLogProbs, Encoding, LogProbs, Tensor
 
 DRAW_FOLD = 0xC0DE5  # makes the draw of the components independent of the draw of z
@@ -68,8 +69,8 @@ class ComponentDraws(NamedTuple):
             Shape [B, K, ...].
         """
         drew = tf.cast(self.one_hot(), values.dtype)  # [B, K, M]
-        totals = tf.tensordot(drew, values, [[0, 1], [0, 1]])  # [M, ...]
-        counts = tf.reduce_sum(drew, axis=[0, 1])
+        totals = replicas.total(tf.tensordot(drew, values, [[0, 1], [0, 1]]))  # [M, ...]
+        counts = replicas.total(tf.reduce_sum(drew, axis=[0, 1]))
         means = tf.math.divide_no_nan(totals, tf.reshape(counts, [-1, *[1] * (len(values.shape) - 2)]))
         return tf.gather(means, self.indices)
 
@@ -85,9 +86,9 @@ class ComponentDraws(NamedTuple):
             Shape [B, 1, ...].
         """
         values = tf.stop_gradient(tf.reduce_mean(values, axis=1, keepdims=True))
-        even, odd = (_mean_of_rows(values[first::2]) for first in range(2))
-        rows = tf.range(tf.shape(values)[0]) % 2
+        rows = _global_rows(tf.shape(values)[0]) % 2
         is_even = tf.reshape(tf.equal(rows, 0), [-1, *[1] * (len(values.shape) - 1)])
+        even, odd = _means_of_halves(values, is_even)
         return tf.where(is_even, odd, even)
 
     def weighted_sum(self, weights, values):
@@ -128,7 +129,7 @@ def draw_components(num_observations, num_components: int, count: int, seed) -> 
     seed = tf.random.fold_in(seed, DRAW_FOLD)
     keys = tf.random.stateless_uniform([2, num_components], seed, None, None, tf.int32)
     permutations = tf.argsort(keys, direction="DESCENDING")  # of the even and of the odd rows
-    rows = tf.range(num_observations)[:, tf.newaxis]
+    rows = _global_rows(num_observations)[:, tf.newaxis]
     columns = (rows // 2 * count + tf.range(count)) % num_components
     return ComponentDraws(
         tf.gather(tf.reshape(permutations, [-1]), rows % 2 * num_components + columns), num_components
@@ -172,6 +173,22 @@ def epoch_terms(log_probs: LogProbs | DrawnLogProbs, *, learned: bool = True) ->
         "alpha": tf.exp(log_alpha),
         "known": tf.reduce_any(drew, axis=1),
     }
+
+
+def _global_rows(num_observations):
+    """Returns the numbers of the rows in the global batch."""
+    place = replicas.rows()
+    return tf.range(num_observations) + (0 if place is None else place.first)
+
+
+def _means_of_halves(values, is_even):
+    """Returns the means over the rows of even and of odd number, zero without such rows."""
+    if replicas.rows() is None:
+        return [_mean_of_rows(values[first::2]) for first in range(2)]
+    halves = [tf.cast(half, values.dtype) for half in (is_even, ~is_even)]
+    sums = [replicas.total(tf.reduce_sum(half * values, axis=0)) for half in halves]
+    counts = [replicas.total(tf.reduce_sum(half)) for half in halves]
+    return [tf.math.divide_no_nan(*pair) for pair in zip(sums, counts, strict=True)]
 
 
 def _mean_of_rows(values):

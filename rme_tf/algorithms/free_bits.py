@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from rme_tf.core import replicas
 from rme_tf.core.serializable import Configured
 from rme_tf.core.validation import check_count, check_number, optional
 from rme_tf.posteriors import as_draws
@@ -63,8 +64,9 @@ class FreeBits(Configured):
         else:
             kl = self._grouped(model, params, draws.z)
         kl = tf.reduce_mean(kl, axis=0)  # samples  [B, K, G]
-        means = tf.reduce_mean(kl, axis=0) if drawn is None else drawn.means_over_batch(kl)  # batch
-        below = tf.stop_gradient(means < self.nats)  # [K, G], or [B, K, G]
+        held = tf.stop_gradient(kl)
+        means = replicas.mean_over_rows(held) if drawn is None else drawn.means_over_batch(held)  # batch
+        below = means < self.nats  # [K, G], or [B, K, G]
         return tf.reduce_sum(tf.where(below, kl, 0.0), axis=-1)  # groups
 
     refund = kl_below_floor  # its former name

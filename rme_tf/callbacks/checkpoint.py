@@ -15,6 +15,7 @@ from rme_tf.callbacks.checkpoint_folder import CheckpointFolder
 from rme_tf.callbacks.manifests import Manifest, Position
 from rme_tf.core.interruptions import HeldSignals
 from rme_tf.core.printing import print_line
+from rme_tf.core.replicas import has_workers
 from rme_tf.core.validation import check_count, check_number, optional
 from rme_tf.core.writers import LOCK, FolderLock
 from rme_tf.models.epoch_logs import append
@@ -30,6 +31,9 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     program after the step, which is saved, with exit status 130 or 143. A damaged checkpoint is named in a warning,
     and the one before it is restored. The data must continue too: see `first_epoch` in
     `rme_tf.data.training_dataset`; `fit` itself leaves out the batches of the broken epoch that have been used.
+
+    Several workers of a `tf.distribute` strategy save after each epoch alone, and signals end them at once: all save
+    together, and a clock or a signal is not of all.
 
     The checkpoint has the state of the callbacks before it in the list of `fit`: of Keras's with best values, such as
     `EarlyStopping`, and of any with `get_state()`, which returns JSON values, and `set_state(state)`.
@@ -78,6 +82,7 @@ class ResumableCheckpoint(keras.callbacks.Callback):
         }
         self.directory = pathlib.Path(directory)
         self.folder = CheckpointFolder(self.directory, parts, check_count("keep", keep))
+        self._alone = not has_workers(model.distribute_strategy)
         self.trained, self.names = model.epochs_trained, list(model.metrics_names)
         self.history: dict[str, list] = {}
         self.step = 0
@@ -137,7 +142,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Locks the directory, holds the signals, and prints the resumed position."""
         self._held.enter_context(FolderLock(self.directory / LOCK, str(self.directory)))
-        self._signals = self._held.enter_context(HeldSignals())
+        if self._alone:
+            self._signals = self._held.enter_context(HeldSignals())
         self._saved = time.monotonic()
         if self._restored is not None and (self.params or {}).get("verbose"):
             position = self._restored.position
@@ -175,7 +181,9 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Saves a checkpoint if it is due, or ends a signaled program."""
         self._steps = batch + 1
-        due = self._is_due() and self._steps != self.params.get("steps")  # the end of the epoch saves, too
+        due = (
+            self._alone and self._is_due() and self._steps != self.params.get("steps")
+        )  # the end of the epoch saves, too
         if due or self._signals.number is not None:
             self._save_within()
 

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core import replicas
 from rme_tf.core.keras_compat import DrawHooks
 
 LOG_2_PI = math.log(2.0 * math.pi)
@@ -12,6 +13,9 @@ LOG_2_PI = math.log(2.0 * math.pi)
 
 def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
     """Returns the noise of TFP's draws from a vector Gaussian.
+
+    In a step of several replicas the first axis of `shape` has the rows of a replica, whose noise is the noise of these
+    rows in the global batch.
 
     Args:
         num_samples: sample shape, a list or an int32 vector of known length.
@@ -24,8 +28,14 @@ def noise_like_tfp(num_samples, shape, seed, dtype=tf.float32):
     """
     num_samples = tf.convert_to_tensor(num_samples, tf.int32)
     lead = num_samples.shape[0]
+    place = replicas.rows()
+    if place is not None:
+        shape = tf.convert_to_tensor(shape, tf.int32)
+        shape = tf.concat([[place.total], shape[1:]], axis=0)
     order = tf.concat([num_samples, shape[-1:], shape[:-1]], axis=0)  # the event before the batch
     noise = tf.random.stateless_normal(order, seed, dtype=dtype)
+    if place is not None:
+        noise = tf.gather(noise, place.first + tf.range(place.count), axis=lead + 1)
     rank = noise.shape.rank
     return tf.transpose(noise, [*range(lead), *range(lead + 1, rank), lead])
 

@@ -5,6 +5,8 @@ and classes below give them public names. Names that a subclass of a distributio
 documentation, are in `EXTENSION_POINTS`.
 """
 
+import functools
+
 import keras
 
 # Releases that the test suite, or its part on these names, was run with. The bounds in setup.py follow from them.
@@ -33,6 +35,7 @@ USES = {
     ("keras EpochIterator", "_enumerate_iterator"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_num_batches"): "`steps_per_execution` with exact groups of steps",
     ("keras EpochIterator", "_steps_seen"): "`steps_per_execution` with exact groups of steps",
+    ("keras.Optimizer", "_all_reduce_sum_gradients"): "gradients of several replicas that are clipped as on one device",
     ("keras.Adam", "_momentums"): "Adam's updates with half the passes over the weights",
     ("keras.Adam", "_velocities"): "Adam's updates with half the passes over the weights",
     ("keras.Optimizer", "_get_variable_index"): "Adam's updates with half the passes over the weights",
@@ -155,6 +158,14 @@ def minibatches_applied(optimizer):
     return optimizer._iterations.value
 
 
+def take_sums(optimizer) -> None:
+    """Let an optimizer take gradients summed over replicas.
+
+    Keras clips the gradients of each replica, and then sums them.
+    """
+    optimizer._all_reduce_sum_gradients = list
+
+
 def moments_of(adam, variable) -> tuple:
     """Return Adam's means of a weight's gradient and squared gradient."""
     index = adam._get_variable_index(variable)
@@ -169,6 +180,7 @@ class TrainerHooks(keras.Model):
 
     May be implemented by subclasses:
         * `prepare_epochs(epochs)`: called with the iterator of the epochs of a `fit` or an `evaluate`.
+        * `made_function(make, training=)`: function that makes a train or test function -> the one that is wrapped.
         * `wrapped_function(function)`: train or test function of a list of batches -> the function that is called.
         * `logs_in_order(logs)`: logs by name -> the result of `evaluate`, `train_on_batch` and `test_on_batch`.
     """
@@ -177,6 +189,11 @@ class TrainerHooks(keras.Model):
 
     def prepare_epochs(self, epochs) -> None:
         """Leave the iterator of epochs unchanged."""
+
+    def made_function(self, make, *, training):
+        """Return a new function."""
+        del training
+        return make()
 
     def wrapped_function(self, function):
         """Return the function."""
@@ -187,12 +204,14 @@ class TrainerHooks(keras.Model):
         return super()._flatten_metrics_in_order(logs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+        # Keras builds a model of a strategy by a batch, also of a prepared iterator, and of replicas with equal numbers
+        # of rows alone. The models here are built.
         if iterator is not None:
             self.prepare_epochs(iterator)
 
     def _make_function(self, step_function):
-        return self.wrapped_function(super()._make_function(step_function))
+        make = functools.partial(super()._make_function, step_function)
+        return self.wrapped_function(self.made_function(make, training=step_function == self.train_step))
 
     def _flatten_metrics_in_order(self, logs):
         return self.logs_in_order(logs)

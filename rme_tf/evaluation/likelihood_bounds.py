@@ -3,6 +3,7 @@
 Letters: N observations, B batch, M components, S draws from each component.
 """
 
+import functools
 import math
 import time
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rme_tf.core import replicas
 from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.estimates import with_error
@@ -121,6 +123,8 @@ def draws_per_component(num_samples, num_components: int):
 def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True, jit_compile=None) -> Bounds:
     """Returns `Bounds` of each observation as NumPy arrays.
 
+    The workers of a `tf.distribute` strategy divide the observations; each has all results.
+
     Args:
         model: `VAE` to evaluate.
         x: array [N, *event_shape], or a finite `tf.data.Dataset` of batches of at most `batch_size` rows, such as
@@ -149,17 +153,17 @@ def bounds(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True,
         codes = num_draws * model.num_components * (total if len(part) == rows else len(part))
         fused = chunking.pays_to_compile(model, codes) if jit_compile is None else jit_compile
         options = (num_draws, chunk, block, fused, progress)
-        return compiled(_bounds_in_chunks, model, *options, signature=signature)(part, batch_seed)
+        function = compiled(_bounds_in_chunks, model, *options, signature=signature)
+        return function(part, tf.constant(batch_seed, tf.int32))
 
     signature = (model.likelihood.spec(), tf.TensorSpec([2], tf.int32))
     check_count("seed", seed, -(2**31), most=2**31 - 1)
-    parts = []
+    divided = replicas.DividedWork(model.distribute_strategy)
     shown = BoundProgress(batches(x, batch_size), f"log p(x) by {num_samples} samples", progress=progress)
     with InnerCalls(), data_errors_as_value_errors(), shown:
         for first, part in chunking.parts_of(shown, model.likelihood, rows):
-            results = evaluate(shown.of_part(part), tf.constant([seed, first], tf.int32))
-            parts.append([value.numpy() for value in results])
-    return Bounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            divided.add(len(part), functools.partial(evaluate, shown.of_part(part), [seed, first]))
+    return Bounds(*divided.results())
 
 
 def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progress=True, jit_compile=None) -> Estimate:

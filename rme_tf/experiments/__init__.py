@@ -25,6 +25,7 @@ from rme_tf.experiments.runs.log_likelihoods import EstimatorFields, compare_est
 from rme_tf.experiments.runs.methods import method_recipes, setting_name
 from rme_tf.experiments.runs.runner import run
 from rme_tf.experiments.runs.side_by_side import compare, main
+from rme_tf.experiments.runs.strategies import join_workers
 from rme_tf.experiments.runs.study import run_comparison, run_study, show_study
 from rme_tf.experiments.runs.study_fields import ComparisonFields, EqualTimeFields, StudyFields
 from rme_tf.experiments.runs.study_script import run_methods
@@ -66,6 +67,7 @@ __all__ = [
     "compare_estimators",
     "deadline_in",
     "he_2019",
+    "join_workers",
     "load_records",
     "load_study",
     "main",

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.algorithms.aggressive import StopAggressive
+from rme_tf.core import replicas
 from rme_tf.core.types import LogProbs
 from rme_tf.models.best_epochs import BestEpochs, MixtureAtTheEnd, is_whole
 from rme_tf.models.epoch_lines import EpochLines
@@ -61,7 +62,7 @@ def first_non_finite(log_probs: LogProbs):
     """
     terms = (log_probs.log_alpha, log_probs.log_q_all, log_probs.log_prior, log_probs.log_lik)
     broken = [tf.logical_not(tf.reduce_all(tf.math.is_finite(term))) for term in terms]
-    return tf.argmax(tf.cast(tf.stack([False, *broken]), tf.int32))
+    return tf.argmax(replicas.total(tf.cast(tf.stack([False, *broken]), tf.int32)))
 
 
 def stop_if_not_finite(model, loss, where: str) -> None:

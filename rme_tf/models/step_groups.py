@@ -13,6 +13,7 @@ from rme_tf.core.pipelines import batches_from, skip
 from rme_tf.core.resident import ResidentBatches, ResidentIterator, on_device, rows_of
 from rme_tf.core.validation import check_count
 from rme_tf.models.group_sizes import FixedSize, GroupChoice, GroupSizes, default_group_choice
+from rme_tf.models.replica_steps import ReplicaStep
 from rme_tf.models.step_loops import loop_over_iterator, loop_over_rows
 
 
@@ -281,8 +282,9 @@ def _of_rows(function, *, jit_compile: bool, run_eagerly: bool):
 def _one_by_one(function, group: StepGroup):
     """Returns the logs of the last step; with several replicas, a step cannot be in a condition."""
     group.taken = 0
+    spec = [group.iterator.element_spec] if isinstance(function, ReplicaStep) else []
     for batch in itertools.islice(group.iterator, group.steps):
-        logs = function([batch])
+        logs = function([batch], *spec)
         group.taken += 1
     if group.taken == 0:
         raise StopIteration

@@ -9,8 +9,7 @@ import tensorflow as tf
 from rme_tf import algorithms, objectives
 from rme_tf.algorithms.aggressive import InnerLoop
 from rme_tf.algorithms.component_draws import epoch_terms
-from rme_tf.algorithms.warm_start import copy_first_encoder
-from rme_tf.core import optimizer_state
+from rme_tf.core import optimizer_state, replicas
 from rme_tf.core.keras_compat import clear_losses, is_validation
 from rme_tf.core.outer_calls import internal
 from rme_tf.core.registry import instantiate
@@ -28,12 +27,13 @@ from rme_tf.models.fit_callbacks import (
     refuse_weights_in,
 )
 from rme_tf.models.fit_options import check_fit_options, refuse_weights
-from rme_tf.models.running_means import LOGGED, LOGGED_COMPONENTS, RunningMeans, all_named
+from rme_tf.models.replica_steps import check_replicas, clip_sums, one_for_each_worker
+from rme_tf.models.running_means import LOGGED, LOGGED_COMPONENTS, RunningMeans
+from rme_tf.models.schedule import ScheduledModel
 from rme_tf.models.single_batches import BatchwiseModel
-from rme_tf.models.step_groups import GroupedModel
 
 
-class TrainableModel(GroupedModel, BatchwiseModel):
+class TrainableModel(ScheduledModel, BatchwiseModel):
     """The training methods of `rme_tf.VAE`, without the forward pass.
 
     To be implemented by subclasses:
@@ -47,11 +47,6 @@ class TrainableModel(GroupedModel, BatchwiseModel):
     mixing: Any
     posterior_family: Any
     optimizer: Any
-
-    @property
-    def num_components(self) -> int:
-        """Number of components M."""
-        raise NotImplementedError
 
     def log_probs(self, x, *, num_samples=1, seed, num_components=None, training=False) -> LogProbs:
         """Returns the `LogProbs` of S samples from each component."""
@@ -103,6 +98,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         optimizer = keras.optimizers.get(optimizer)
         algorithm.check_optimizer(optimizer)
         check_precision(self)
+        check_replicas(self, optimizer, algorithm, kwargs)
         super().compile(optimizer=optimizer, **kwargs)
         self.chooses_steps = chooses_steps
         self.chooses_jit_compile = kwargs.get("jit_compile", "auto") == "auto"
@@ -110,6 +106,7 @@ class TrainableModel(GroupedModel, BatchwiseModel):
             self.jit_compile = default_jit_compile(self).jit_compile
         self.algorithm, self.auto_scale_loss = algorithm, kwargs.get("auto_scale_loss", True)
         optimizer_state.build(self.optimizer, self.trainable_variables)
+        clip_sums(self, self.optimizer)
 
     def get_compile_config(self):
         """Returns optimizer, algorithm and execution options, for `compile_from_config`."""
@@ -206,11 +203,15 @@ class TrainableModel(GroupedModel, BatchwiseModel):
     def train_step(self, data):
         """Updates the weights by the algorithm, and returns the running means."""
         x = self._unpack(data)
+        with replicas.global_batch(tf.shape(x)[0]):
+            return one_for_each_worker(self._train_step(x))
+
+    def _train_step(self, x):
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         log_probs = self.algorithm.step(self, x, seed)
         terms = epoch_terms(log_probs, learned=self.mixing.learned)
         if self.algorithm.aggressive is not None:
-            self.inner_loop.advance(tf.reduce_mean(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
+            self.inner_loop.advance(replicas.mean_over_rows(terms["elbo"]), self.algorithm.aggressive, self.optimizer)
         code = first_non_finite(log_probs)
         self.non_finite.assign(tf.where(self.non_finite.value == 0, code, self.non_finite.value))
         of_all = log_probs.log_alpha.shape[-1] == self.active_components  # otherwise it is unknown which ones they are
@@ -221,9 +222,11 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         """Returns the running means, with the same noise in every evaluation."""
         x = self._unpack(data)
         self.forget_losses()
-        seed = tf.stack([0, tf.cast(self.running_means.observations, tf.int32)])
-        log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
-        return self._track(objectives.mixture_terms(log_probs), joined=self.num_components)
+        with replicas.global_batch(tf.shape(x)[0]):
+            seen = replicas.total(self.running_means.observations)
+            seed = tf.stack([0, tf.cast(seen, tf.int32)])
+            log_probs = self.log_probs(x, num_samples=self.algorithm.num_samples, seed=seed)
+            return one_for_each_worker(self._track(objectives.mixture_terms(log_probs), joined=self.num_components))
 
     def forget_losses(self):
         """Drops the losses of earlier calls, which may belong to another graph.
@@ -231,10 +234,6 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         Keras only drops the losses of layers that are called again, and a step may not call every component.
         """
         clear_losses(self)
-
-    def forget_functions(self):
-        """Drops traced functions, which have other state of layers as constants."""
-        self.train_function = self.test_function = self.predict_function = None
 
     def _unpack(self, data):
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -258,43 +257,3 @@ class TrainableModel(GroupedModel, BatchwiseModel):
         self.running_means.update_state(tf.where(seen, values, 0.0), seen)
         means = self.running_means.result(gaps=seen is not known)
         return {name: mean for (name, mean), has in zip(means.items(), known, strict=True) if has}
-
-    # The schedule of the mixture.
-
-    def make_train_function(self, force=False):
-        """Traces the step for the active components and the current phase.
-
-        The step is traced again if either has changed.
-        """
-        optimizer_state.begin_copies(self.optimizer)
-        now = int(self.num_active.numpy()), self.algorithm.phase(int(self.epochs_trained.numpy()))
-        changed = now != (self.active_components, self.phase)
-        self.active_components, self.phase = now
-        before = self.train_function
-        super().make_train_function(force=force or changed)
-        if self.train_function is not None and self.train_function is not before:
-            self.train_function = all_named(self.train_function, self.metrics_names)
-
-    def begin_epoch(self):
-        """Sets the number of active components, M after the warm start.
-
-        In the warm start, the first epochs over all calls of `fit`, there is one active component. At its end, the
-        other encoders of the same shape become noisy copies of encoder 0.
-        """
-        before = int(self.num_active.numpy())
-        warming = int(self.epochs_trained.numpy()) < self.algorithm.warm_start_epochs
-        now = 1 if warming else self.num_components
-        with optimizer_state.weights_replaced(self):
-            if int(self.epochs_trained.numpy()) == 0:
-                self.algorithm.begin(self)
-            if before < now:
-                self._copy_first_component(seed=int(self.seed_generator.next()[1]))
-        self.num_active.assign(now)
-        self.make_train_function()
-
-    def _copy_first_component(self, seed: int):
-        noise = self.algorithm.warm_start_noise
-        if not self.encoders:
-            self.trunk.copy_first(noise=noise, seed=seed)
-        elif copy_first_encoder(self.encoders, noise=noise, seed=seed, num_shared=self.posterior_family.num_shared):
-            self.forget_functions()

@@ -6,6 +6,7 @@ N sequences, T tokens of the longest. A row is its tokens, then one EOS, then PA
 import keras
 import tensorflow as tf
 
+from rme_tf.core import replicas
 from rme_tf.core.registry import check_options
 from rme_tf.core.types import BOS, PAD, UNK
 from rme_tf.core.validation import as_shape, check_count, check_counts, check_number, optional, require
@@ -246,7 +247,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         return tf.broadcast_to(z, tf.concat([tf.shape(sequence)[:2], tf.shape(z)[2:]], axis=0))
 
     def _hide_words(self, previous):
-        draw = keras.random.uniform(tf.shape(previous), seed=self.word_seeds)
+        draw = replicas.uniform(tf.shape(previous), self.word_seeds)
         word = tf.logical_and(tf.not_equal(previous, BOS), tf.not_equal(previous, PAD))
         return tf.where(tf.logical_and(word, draw < self.config["word_dropout"]), UNK, previous)
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rme_tf.core import replicas
 from rme_tf.core.softplus import softplus_inverse
 from rme_tf.core.validation import check_count, check_number
 from rme_tf.posteriors.draws import Draws
@@ -45,6 +46,8 @@ class PosteriorFamily(keras.layers.Layer):
         * `sample_components(params, num_samples, seeds)` and `log_prob(params, z)`, if they are cheaper without a
           distribution.
         * `sample_and_log_prob(params, num_samples, seed)`, if the density is cheaper at draws than elsewhere.
+        * `sample_rows(params, num_samples, seed)`, if its noise is of `noise_like_tfp`: on several replicas the default
+          draws for the whole global batch.
         * `depth_argument`, the name of the constructor's argument that counts the transforms.
         * `num_shared`, if the components of a mixture share the last params of an observation, and then
           `draw_components`, `log_prob_of_draws`, `component_log_probs` and `mixture`: see `TransformedFamily`.
@@ -146,8 +149,15 @@ class PosteriorFamily(keras.layers.Layer):
             num_samples: S, number of draws.
             seeds: list of K stateless seeds, shape [2].
         """
-        draws = [self.distribution(params[:, k]).sample(num_samples, seed=seed) for k, seed in enumerate(seeds)]
+        draws = [self.sample_rows(params[:, k], num_samples, seed) for k, seed in enumerate(seeds)]
         return tf.stack(draws, axis=2)
+
+    def sample_rows(self, params, num_samples: int, seed):
+        """Returns `distribution(params).sample(num_samples, seed)`, [S, B, D], for the rows of a batch.
+
+        In a step of several replicas, params [B, P] are the rows of a replica in a global batch, and have their noise.
+        """
+        return replicas.drawn_for_all(lambda rows: self.distribution(rows).sample(num_samples, seed=seed), params)
 
     def log_prob(self, params, z):
         """Returns log q(z), in nats. Shape [...].
@@ -172,9 +182,13 @@ class PosteriorFamily(keras.layers.Layer):
             z: Shape [S, ..., D].
             log_q: log q(z). Shape [S, ...].
         """
-        q = self.distribution(params)
-        z = q.sample(num_samples, seed=seed)
-        return z, q.log_prob(z)
+
+        def draw(rows):
+            q = self.distribution(rows)
+            z = q.sample(num_samples, seed=seed)
+            return z, q.log_prob(z)
+
+        return replicas.drawn_for_all(draw, params)
 
     # Of the components of a mixture.
 

@@ -40,6 +40,10 @@ class FlowFamily(TransformedFamily):
         mean, scale, flow_params = self.base_and_flow_params(params)
         return Flow(DiagonalNormal(mean, scale_diag=scale), self.bijector(flow_params))
 
+    def sample_rows(self, params, num_samples: int, seed):
+        """Returns draws, with the noise of the rows. See `PosteriorFamily`."""
+        return self.distribution(params).sample(num_samples, seed=seed)
+
     def sample_and_log_prob(self, params, num_samples: int, seed):
         """Returns draws and densities without an inverse. See `PosteriorFamily`."""
         return self.distribution(params).experimental_sample_and_log_prob(num_samples, seed=seed)

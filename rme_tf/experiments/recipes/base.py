@@ -95,7 +95,7 @@ class Recipe(ScheduleFields, OriginFields):
     # Fields that do not identify a run.
     ELSEWHERE: ClassVar[tuple[str, ...]] = (
         *("out", "overwrite", "data_dir", "download"),
-        *("loggers", "tensorboard", "steps_per_execution"),
+        *("loggers", "tensorboard", "steps_per_execution", "strategy"),
         *("made_from", "by_size"),
     )
     # Path fields: only the file name identifies a run, so data may be moved.

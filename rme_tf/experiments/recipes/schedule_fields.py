@@ -3,9 +3,10 @@
 import dataclasses
 from typing import Literal, get_args
 
-from rme_tf.core.validation import check_choice, require
+from rme_tf.core.validation import check_choice, optional, require
 
 Schedule = Literal["constant", "cosine"]
+Strategy = Literal["mirrored", "multiworker"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,9 @@ class ScheduleFields:
         epochs: passes over the training observations.
         train_minutes: time limit of training, which ends with the epoch that passes it; None for no limit.
         train_steps: limit of training in steps, at which the last epoch ends early; None for no limit.
-        batch_size: observations of a training step.
+        batch_size: observations of a training step, over all replicas.
+        strategy: replicas that divide a training step: "mirrored" for all GPUs of this machine, "multiworker" for the
+            processes of TF_CONFIG, whose chief alone writes; None for one device.
         schedule: "constant" learning rate, or a fall to 0 along a "cosine" over the steps of all epochs, or over
             `train_steps`; where `train_minutes` end the training earlier, it has not fallen as far.
         patience: epochs without a better validation ELBO before the learning rate is halved; None for no halving.
@@ -30,6 +33,7 @@ class ScheduleFields:
     train_minutes: float | None = None
     train_steps: int | None = None
     batch_size: int = 128
+    strategy: Strategy | None = None
     schedule: Schedule = "constant"
     patience: int | None = None
     halve_from_epoch: int = 0
@@ -44,6 +48,12 @@ class ScheduleFields:
             raise ValueError(f"`patience` halves a constant learning rate. Received: `schedule` {self.schedule!r}.")
         if self.patience is not None and self.train_steps is not None:
             raise ValueError(f"`patience` counts epochs. Expected no `train_steps`. Received: {self.train_steps}.")
+        optional(check_choice, "strategy", self.strategy, get_args(Strategy))
+        if self.strategy == "multiworker" and self.train_minutes is not None:
+            raise ValueError(
+                "`train_minutes` end at another step on each worker. Expected `train_steps` or `epochs` with the "
+                f"strategy 'multiworker'. Received: {self.train_minutes}."
+            )
         defaults = ScheduleFields()
         for name in ("halve_from_epoch", "max_halvings", "restore_best"):
             value = getattr(self, name)

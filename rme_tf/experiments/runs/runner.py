@@ -31,6 +31,7 @@ from rme_tf.experiments.runs.assessments import assess
 from rme_tf.experiments.runs.compilation_lines import CompilationLines
 from rme_tf.experiments.runs.longer_training import is_longer, reopen
 from rme_tf.experiments.runs.run_folder import delete_run
+from rme_tf.experiments.runs.strategies import divided, on_its_strategy, scope_of
 from rme_tf.experiments.runs.time_limits import StopAfter
 from rme_tf.experiments.runs.usable_folder import differences_from, is_finished, refuse_unusable, refuse_writer
 from rme_tf.models.vae import VAE
@@ -109,11 +110,11 @@ def train(recipe: Recipe, model: VAE, task: Task, out, more=()) -> dict[str, lis
     for epochs, steps in legs_of(recipe, task.steps_per_epoch):
         if checkpoint.epoch < epochs and not stop.is_over and not (plateau and plateau.is_over):
             model.fit(
-                task.batches(checkpoint.epoch),
+                divided(task.batches(checkpoint.epoch), recipe),
                 epochs=epochs,
                 initial_epoch=checkpoint.epoch,
                 steps_per_epoch=steps,
-                validation_data=task.validation,
+                validation_data=divided(task.validation, recipe),
                 callbacks=[*callbacks, checkpoint, stop, *more],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
@@ -177,6 +178,7 @@ def make_plateau(recipe: Recipe, model: VAE, history, out) -> HalveOnPlateau | N
     )
 
 
+@on_its_strategy
 def run(recipe: Recipe, callbacks=(), *, page: bool = True) -> Run:
     """Runs a recipe, or resumes or reads the run in `recipe.out`.
 
@@ -221,7 +223,8 @@ def _run(recipe: Recipe, callbacks, page: bool) -> Run:
     if not (out / RECORD).exists():
         check_growth({recipe.model_name: recipe}, task.steps_per_epoch)
     memory = PeakMemory()
-    model = make_model(recipe, task.model_options, task.steps_per_epoch)
+    with scope_of(recipe, task.steps_per_epoch):
+        model = make_model(recipe, task.model_options, task.steps_per_epoch)
     initialize_prior(model, task)
     # After the model: a run that cannot start writes nothing.
     with contextlib.nullcontext() if is_finished(recipe, out) else FolderLock(out / LOCK, str(out)):
