@@ -1,5 +1,6 @@
 """Locks of folders, with the machine and the process that writes."""
 
+import contextlib
 import json
 import math
 import os
@@ -99,11 +100,16 @@ class FolderLock:
             self.check()
             self._remove_stale()
             try:
-                with self.path.open("x", encoding="utf-8") as file:
-                    self.writer = self.writer._replace(file=os.fstat(file.fileno()).st_ino)
-                    json.dump(self.writer._asdict(), file)
+                file = self.path.open("x", encoding="utf-8")
             except FileExistsError:  # another process was faster
                 continue
+            self.writer = self.writer._replace(file=os.fstat(file.fileno()).st_ino)
+            try:
+                with file:
+                    json.dump(self.writer._asdict(), file)
+            except OSError:
+                self.path.unlink(missing_ok=True)
+                raise
             self._ended.clear()
             return
         raise ValueError(f"{self.what} is being written by several new processes. Expected one writer of a folder.")
@@ -111,7 +117,8 @@ class FolderLock:
     def __exit__(self, *_):
         self._ended.set()
         if self._read() == self.writer:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # of a folder that has become read-only, where the lock is stale
+                self.path.unlink(missing_ok=True)
 
     def _live(self) -> None:
         """Touches the file until the lock is given back."""

@@ -7,7 +7,13 @@ rows is in docs/reliability.md.
 
 import importlib
 
-PARTS = ("kills", "checkpoints", "malformed_inputs", "strategies")  # modules of this package, in the order of the table
+PARTS = (
+    "kills",
+    "checkpoints",
+    "disks",
+    "malformed_inputs",
+    "strategies",
+)  # modules of this package, in the order of the table
 
 
 def rows_of(part: str, *, short: bool) -> list[dict]:

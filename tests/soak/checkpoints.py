@@ -19,7 +19,7 @@ def rows(short: bool) -> list[dict]:
     import rme_tf
     from rme_tf.evaluation.finished_batches import digest
 
-    model = _compiled(rme_tf)
+    model = small_model(rme_tf)
     x = np.random.default_rng(0).integers(0, 2, (32, 4, 4, 1)).astype(np.float32)
     table = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -42,7 +42,7 @@ def rows(short: bool) -> list[dict]:
     return table
 
 
-def _compiled(rme_tf):
+def small_model(rme_tf):
     """Returns a small model."""
     options = {"units": (4,)}
     model = rme_tf.VAE.from_names(

@@ -26,7 +26,7 @@ def train(kind: str, folder: str, pause: float = 0.0) -> None:
     keras.utils.set_random_seed(0)
     model, batches, steps = _of_images(rme_tf) if kind == "images" else _of_text(rme_tf)
     model.compile(keras.optimizers.Adam(1e-3), rme_tf.RecursiveMixture(warm_start_epochs=1), steps_per_execution=3)
-    checkpoint = rme_tf.ResumableCheckpoint(model, pathlib.Path(folder) / "checkpoints")
+    checkpoint = rme_tf.ResumableCheckpoint(model, pathlib.Path(folder) / "checkpoints", every_steps=7)
     pauses = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(pause))
     model.fit(
         batches(checkpoint.epoch),
