@@ -39,7 +39,8 @@ LAYERS_OF_EXPERIMENTS = [
 ARRAYS_ONLY = {"core.registry", "core.types", "core.validation"}
 # Packages that few calls need: imported there. (Keras imports most of them, where they are installed.)
 LATE = {"jinja2", "pandas", "pyarrow", "sklearn"}
-ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, "core.files", "core.pipelines", "core.resident"}, "plots": ARRAYS_ONLY}
+FOR_DATA = {"core.files", "core.leftovers", "core.pipelines", "core.resident"}
+ON_THEIR_OWN = {"data": {*ARRAYS_ONLY, *FOR_DATA}, "plots": ARRAYS_ONLY}
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 every_file = pytest.mark.parametrize("path", SOURCES + RECIPES, ids=lambda path: str(path.relative_to(ROOT)))

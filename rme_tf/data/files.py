@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 
 from rme_tf.core.files import as_path, read_text
+from rme_tf.core.leftovers import delete_leftovers, owner
 from rme_tf.data.stored_files import sha256_of
 
 _TIMEOUT = 60  # seconds without a byte
@@ -148,7 +149,9 @@ def _fetch(name, url, path, checksum, download):
     if download:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent, suffix=".partial") as folder:
+            delete_leftovers(path.parent.glob(f"{path.name}.*.partial"))
+            prefix = f"{path.name}.{owner()}."
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix, suffix=".partial") as folder:
                 partial = pathlib.Path(folder) / path.name  # with the usual mode
                 _download(url, partial)
                 compare(partial, checksum)

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rme_tf.core.files import read_json
+from rme_tf.core.leftovers import delete_leftovers, owner
 from rme_tf.core.validation import is_size
 from rme_tf.data.files import data_folder
 from rme_tf.data.images import ImageSplits
@@ -97,7 +98,8 @@ def _is_whole(folder, index) -> bool:
 def _make(folder, make, facts):
     """Writes the pixels to a temporary folder, and renames it when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    place = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    delete_leftovers(folder.parent.glob(f".{folder.name}.*"))
+    place = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.{owner()}."))
     partial = place / folder.name  # with the usual modes
     partial.mkdir()
     try:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from rme_tf.core.files import as_path, read_json
+from rme_tf.core.leftovers import delete_leftovers, owner
 from rme_tf.core.types import EOS, PAD, UNK
 from rme_tf.core.validation import check_count, optional, require
 from rme_tf.data.stored_files import are_unchanged, facts_of, is_sealed, sealed
@@ -244,7 +245,8 @@ def _refuse_foreign(path):
 def _store(directory, key, lines, tokenizer, max_length):
     """Writes the tokens to temporary files, then replaces the files of the directory, the description last."""
     directory.mkdir(parents=True, exist_ok=True)
-    partial = {name: directory / f"{name}.{os.getpid()}.partial" for name in (_IDS, _OFFSETS, _META)}
+    delete_leftovers(path for name in (_IDS, _OFFSETS, _META) for path in directory.glob(f"{name}.*.partial"))
+    partial = {name: directory / f"{name}.{owner()}.partial" for name in (_IDS, _OFFSETS, _META)}
     try:
         with ExitStack() as stack:
             ids, offsets = (stack.enter_context(partial[name].open("wb")) for name in (_IDS, _OFFSETS))
