@@ -13,7 +13,7 @@ from rme_tf import experiments
 DOCS = experiments.TEXT_RECIPES["docs_text"]
 
 if __name__ == "__main__":
-    recipe = experiments.parse(DOCS, __doc__)
+    recipe = experiments.recipe_of_words(DOCS, __doc__)
     plain = {"components": 1, "algorithm": "elbo"}
     exact = {"importance_samples": 1, "more_importance_samples": None}
     variants: dict[str, dict[str, Any]] = {

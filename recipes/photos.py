@@ -19,7 +19,7 @@ from rme_tf.data import cut_photographs
 PHOTOS = experiments.IMAGE_RECIPES["photos"]
 
 if __name__ == "__main__":
-    recipe = experiments.parse(PHOTOS, __doc__)
+    recipe = experiments.recipe_of_words(PHOTOS, __doc__)
     path = recipe.path or str(cut_photographs(recipe.data_dir, recipe.size or 32))
     recipe = dataclasses.replace(recipe, path=path)
     experiments.compare({recipe.model_name: recipe}, out=recipe.out, results=f"{recipe.out}/results")

@@ -14,7 +14,7 @@ from rme_tf import experiments
 DIGITS = experiments.IMAGE_RECIPES["quickstart"]
 
 if __name__ == "__main__":
-    recipe = experiments.parse(DIGITS, __doc__)
+    recipe = experiments.recipe_of_words(DIGITS, __doc__)
     experiments.compare(
         {
             "VAE": experiments.with_fields(recipe, {"components": 1, "algorithm": "elbo", "out": f"{recipe.out}/vae"}),

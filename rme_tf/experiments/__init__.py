@@ -20,6 +20,7 @@ from rme_tf.experiments.recipes.text import TextRecipe
 from rme_tf.experiments.recipes.text_settings import TEXT_RECIPES
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import load_records, load_study
+from rme_tf.experiments.runs.command_lines import recipe_of_words
 from rme_tf.experiments.runs.equal_time import run_at_equal_time
 from rme_tf.experiments.runs.log_likelihoods import EstimatorFields, compare_estimators
 from rme_tf.experiments.runs.methods import method_recipes, setting_name
@@ -74,6 +75,7 @@ __all__ = [
     "measure",
     "method_recipes",
     "parse",
+    "recipe_of_words",
     "run",
     "run_at_equal_time",
     "run_comparison",

@@ -7,7 +7,8 @@ import runpy
 import pytest
 from PIL import Image
 
-from rme_tf.experiments import Part, with_fields
+from rme_tf.experiments import Part, TextRecipe, with_fields
+from rme_tf.experiments.recipes import data_sizes
 from rme_tf.experiments.recipes.data_sizes import (
     FEW,
     DataSize,
@@ -113,6 +114,17 @@ def test_flags_and_files_win(lines, tmp_path, capsys):
     assert of_file.option("algorithm.warm_start_epochs") == 1  # a tenth of the epochs
 
 
+def test_few_sentences_are_said_to_teach_no_codes_before_the_training(lines, capsys, monkeypatch):
+    words = ["--corpus", str(lines)]
+    parse_by_size(TEXT, None, words)
+    assert "will hardly teach the decoder to use z" in capsys.readouterr().out
+    parse_by_size(TEXT, None, [*words, "--language-model", "--components", "1", "--algorithm", "elbo"])
+    assert "use z" not in capsys.readouterr().out  # which has none
+    monkeypatch.setattr(data_sizes, "FEW_SENTENCES", size_of(TextRecipe(corpus=str(lines))).num_train)
+    parse_by_size(TEXT, None, words)
+    assert "use z" not in capsys.readouterr().out
+
+
 def test_what_flags_and_networks_decide_is_not_printed(photos, tmp_path, capsys):
     words = ["--path", str(photos), "--data-dir", str(tmp_path / "data"), "--encoder", "mlp", "--size", "4"]
     recipe = parse_by_size(FOLDER, None, words)
@@ -145,7 +157,7 @@ def test_a_run_of_seconds_has_the_sizes_of_the_real_one(lines, capsys):
     real, smoke = parse_by_size(TEXT, None, words), parse_by_size(TEXT, None, [*words, "--smoke"])
     for name in ("batch_size", "vocabulary_size", "encoder.units", "decoder.units"):
         assert smoke.option(name) == real.option(name)
-    _, printed = capsys.readouterr().out.splitlines()
+    *_, printed, _ = capsys.readouterr().out.splitlines()
     assert "training observations: batch_size 8" in printed
     assert "epochs" not in printed.replace("warm_start_epochs", "")  # two, as in every run of seconds
 

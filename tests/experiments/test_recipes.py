@@ -53,7 +53,7 @@ def test_the_quickstart_leaves_what_it_promises(tmp_path):
     quickstart = (ROOT / "recipes" / "quickstart.py", "--smoke", "--mlp-units", "8", *PLAIN)
     log = tmp_path / "log.txt"
     printed = processes.finish(processes.start(log, tmp_path, run, *quickstart), log)
-    out = tmp_path / "runs" / "quickstart"
+    out = tmp_path / "runs" / "quickstart_smoke"  # not the folder of the real run
     for name in ("metrics.json", "model.keras", "saved_model", "posteriors.png", "learning_curves.png"):
         assert (out / name).exists(), name
     for word in ("VAE", "RME", "test ELBO", "bits/dim", "active units", "H(alpha)"):
@@ -88,7 +88,7 @@ def test_the_table_goes_on_where_it_stopped_and_runs_are_compared(run_here, tmp_
 @pytest.mark.slow
 def test_the_text_recipe_leaves_what_it_promises(run_here, tmp_path):
     printed = run_here("docs_text.py", "--smoke", "--components", "2", *SMALL)
-    out = tmp_path / "runs" / "docs_text"
+    out = tmp_path / "runs" / "docs_text_smoke"
     for name in ("metrics.json", "model.keras", "saved_model", "diagnostics.png", "rme/tokenizer.model"):
         assert (out / name).exists(), name
     sentences = (out / "sentences.txt").read_text(encoding="utf-8")

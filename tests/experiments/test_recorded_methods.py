@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES = [
     path
     for path in sorted((ROOT / "recipes" / "results").glob("*.jsonl"))
-    if not path.stem.startswith(("benchmark", "photos", "quickstart"))  # whose names are those of models
+    if not path.stem.startswith(("benchmark", "few_", "photos", "quickstart"))  # whose names are those of models
 ]
 SCRIPTS = {
     "boosting": "boosting",

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from rme_tf.experiments.recipes.data_sizes import FEW_SENTENCES
 from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.image_values import load_values, seeds_of
 from rme_tf.experiments.reports.planned_contrasts import planned_contrasts
@@ -49,6 +50,19 @@ def test_the_words_on_hidden_halves():
     seen = of_each_method("missing", lambda record: record["metrics"]["test"]["log_likelihood"])
     assert ((seen["vae"] < seen["rme5"]) & (seen["rme5"] < seen["vae_5_samples"])).all()
     assert ranked(seen)[0] == "miwae"
+
+
+def test_the_words_on_few_sentences():
+    words = words_of("docs/training.md")
+    assert "With 250 and 500 sentences log p(x|z) loses less than 1% of an observation's nats" in words
+    share = {}
+    for record in load_study(ROOT / "recipes" / "results" / "few_sentences.jsonl"):
+        test, count = record["metrics"]["test"], record["data"]["train"]["num_rows"]
+        share[count] = test["collapse"]["reliance"] / -test["log_likelihood"]
+    assert share.keys() == {250, 500, 1090}
+    assert {count for count, value in share.items() if value < 0.01} == {250, 500}
+    assert sorted(share)[1] < FEW_SENTENCES < max(share)
+    assert f"Below {FEW_SENTENCES:,} training sentences `rme train text` warns" in words
 
 
 def test_the_words_on_equal_time():

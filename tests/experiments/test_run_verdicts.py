@@ -116,6 +116,13 @@ def test_a_remedy_that_is_on_is_named_and_not_advised(config, test, expected):
     assert judged(record, reliance=0.01)["Collapsed?"].remedy == expected
 
 
+@pytest.mark.parametrize(("count", "expected"), [(999, True), (1000, False)])
+def test_more_sentences_are_advised_where_they_are_few(count, expected):
+    record = record_of(**TEXT)
+    record["data"] = {"train": {"num_rows": count}}
+    assert judged(record, reliance=0.01)["Collapsed?"].remedy.startswith("Try more training sentences,") is expected
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [

@@ -16,6 +16,11 @@ from rme_tf.experiments.recipes.images import ImageRecipe
 from rme_tf.experiments.recipes.text import TextRecipe
 
 FEW = 5_000  # training observations; with more, the defaults stay
+FEW_SENTENCES = 1_000  # training sentences; with fewer, the decoder hardly learned to use z: docs/training.md
+SO_FEW = (
+    "{:,} training sentences will hardly teach the decoder to use z: most reconstructions will be alike, and codes of "
+    "no use. Take 1,000 sentences or more."
+)
 LEAST_BATCH = 8
 BATCHES = 16  # steps of an epoch at least, as far as `LEAST_BATCH` allows
 STEPS = 1_500  # of training, at least
@@ -70,6 +75,8 @@ def parse_by_size(defaults: Recipe, description: str | None = None, args=None) -
     if applied:
         values = ", ".join(f"{name.removesuffix('.name')} {value}" for name, value in applied.items())
         print(f"For {size.num_train:,} training observations: {values}.")
+    if isinstance(recipe, TextRecipe) and size.num_train < FEW_SENTENCES and not recipe.language_model:
+        print(SO_FEW.format(size.num_train))
     return dataclasses.replace(recipe, by_size=tuple(applied))
 
 

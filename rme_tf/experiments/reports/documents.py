@@ -60,6 +60,7 @@ DOCUMENTS = (
     "docs/studies/single_component.md",
     "docs/studies/two_modes.md",
     "docs/studies/weights.md",
+    "docs/training.md",
 )
 RESULTS = pathlib.Path("recipes/results")
 FIGURES = pathlib.Path("docs/figures")
