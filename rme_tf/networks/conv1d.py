@@ -4,7 +4,7 @@ import keras
 
 from rme_tf.core.validation import check_count
 from rme_tf.networks.images import PARAMS_DTYPE, cropped, last_layers, small_map
-from rme_tf.networks.signals import check_signal_shape, check_strided
+from rme_tf.networks.signals import check_signal_shape, check_strided, has_one_channel
 
 
 def conv1d_encoder(
@@ -19,7 +19,7 @@ def conv1d_encoder(
     """Returns a strided convolutional encoder of signals [N, T, C] -> [N, output_size].
 
     Args:
-        input_shape: (T, C), steps and channels.
+        input_shape: (T, C), steps and channels, or (T,) for one channel.
         output_size: size of the output; None leaves out the last layer, and the output is features [N, hidden].
         filters: number of filters of each convolution with ReLU.
         kernel_size: steps of the kernels, at least `strides`.
@@ -28,11 +28,12 @@ def conv1d_encoder(
         name: name of the model.
 
     Raises:
-        ValueError: if `input_shape` is not (steps, channels), or takes more than `images.MAX_WEIGHTS`.
+        ValueError: if `input_shape` is no such shape, or takes more than `images.MAX_WEIGHTS`.
     """
     shape = check_signal_shape(input_shape, "conv1d")
     check_strided(shape, filters, kernel_size=kernel_size, strides=strides, hidden=hidden, network="conv1d")
-    layers = [keras.layers.Input(shape)]
+    layers = [keras.layers.Input(input_shape)]
+    layers += [keras.layers.Reshape(shape)] if has_one_channel(input_shape) else []
     layers += [
         keras.layers.Conv1D(size, kernel_size, strides=strides, padding="same", activation="relu") for size in filters
     ]
@@ -55,7 +56,7 @@ def conv1d_decoder(
 
     Args:
         latent_dim: number of latent dimensions D.
-        output_shape: (T, C), steps and params of a step.
+        output_shape: (T, C), steps and params of a step, or (T,) for one.
         filters: number of filters of each convolution in the encoder, in the order of the encoder.
         kernel_size: steps of the kernels, at least `strides`; a multiple of it treats all steps alike.
         strides: stride of each convolution.
@@ -63,7 +64,7 @@ def conv1d_decoder(
         name: name of the model.
 
     Raises:
-        ValueError: if `output_shape` is not (steps, channels), or takes more than `images.MAX_WEIGHTS`.
+        ValueError: if `output_shape` is no such shape, or takes more than `images.MAX_WEIGHTS`.
     """
     check_count("latent_dim", latent_dim)
     shape = check_signal_shape(output_shape, "conv1d")
@@ -76,4 +77,7 @@ def conv1d_decoder(
     for size in reversed(filters[:-1]):
         outputs = keras.layers.Conv1DTranspose(size, activation="relu", **arguments)(outputs)
     outputs = keras.layers.Conv1DTranspose(shape[-1], dtype=PARAMS_DTYPE, **arguments)(outputs)
-    return keras.Model(inputs, cropped(outputs, shape), name=name)
+    outputs = cropped(outputs, shape)
+    if has_one_channel(output_shape):
+        outputs = keras.layers.Reshape(shape[:1], dtype=PARAMS_DTYPE)(outputs)
+    return keras.Model(inputs, outputs, name=name)

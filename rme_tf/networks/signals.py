@@ -1,4 +1,6 @@
-"""Checks of networks for signals [T, C]."""
+"""Checks of networks for signals [T, C] and [T]."""
+
+from collections.abc import Sequence
 
 from rme_tf.core.validation import check_counts, check_sizes, require
 from rme_tf.networks.images import check_axes, check_last_map
@@ -10,16 +12,22 @@ def check_signal_shape(shape, network: str) -> tuple[int, int]:
     """Returns steps and channels of a checked shape.
 
     Args:
-        shape: (T, C).
+        shape: (T, C), or (T,) for one channel.
         network: name of the network, for the message.
 
     Raises:
-        ValueError: if the shape is not two positive integers.
+        ValueError: if the shape is not one or two positive integers.
     """
-    of_rank = "Add a channel axis, (steps, 1), or choose the 'mlp' networks, or 'conv' for images."
+    of_rank = "Choose the 'mlp' networks, or 'conv' for images."
     remedies = (of_rank, "Cut or pad the signals to one length.")
-    steps, channels = check_axes(shape, network, "signals", ("steps", "channels"), remedies)
+    whole = (*shape, 1) if has_one_channel(shape) else shape
+    steps, channels = check_axes(whole, network, "signals", ("steps", "channels"), remedies)
     return steps, channels
+
+
+def has_one_channel(shape) -> bool:
+    """Returns whether signals of a shape have no axis of channels."""
+    return isinstance(shape, Sequence) and len(shape) == 1
 
 
 def check_strided(shape, filters, *, kernel_size, strides, hidden, network: str, empty: bool = True) -> None:

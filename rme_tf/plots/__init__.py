@@ -9,6 +9,7 @@ from rme_tf.plots.curves import component_usage, diagnostic_curves, learning_cur
 from rme_tf.plots.images import image_grid, imputations, reconstructions
 from rme_tf.plots.inference import objectives_between, stacked_bars
 from rme_tf.plots.posteriors import PosteriorPanel, grid_around, posterior_2d
+from rme_tf.plots.signals import signals
 from rme_tf.plots.style import save
 from rme_tf.plots.sweeps import sweeps
 
@@ -27,6 +28,7 @@ __all__ = [
     "posterior_2d",
     "reconstructions",
     "save",
+    "signals",
     "stacked_bars",
     "sweeps",
     "trade_off",

@@ -110,7 +110,10 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, tmp_path, packag
         read_table(path)
 
 
-@pytest.mark.parametrize(("name", "rows", "columns"), [("breast_cancer", 569, 30), ("iris", 150, 4), ("wine", 178, 13)])
+@pytest.mark.parametrize(
+    ("name", "rows", "columns"),
+    [("breast_cancer", 569, 30), ("iris", 150, 4), ("waveform", 3000, 21), ("wine", 178, 13)],
+)
 def test_embedded_tables_have_real_columns_and_a_class(name, rows, columns):
     frame = load_embedded(name)
     data = encode_table(frame, label="class")
@@ -121,6 +124,21 @@ def test_embedded_tables_have_real_columns_and_a_class(name, rows, columns):
     assert set(data.labels.test) <= set(frame["class"])
 
 
+def test_waves_lie_between_two_triangles_with_noise_of_scale_one():
+    frame = load_embedded("waveform")
+    pandas.testing.assert_frame_equal(frame, load_embedded("waveform"))
+    first = np.maximum(6.0 - np.abs(np.arange(1, 22) - 11.0), 0.0)
+    triangles = first, np.roll(first, 4), np.roll(first, -4)  # of base 11, within the 21 steps
+    for name, (one, other) in {"wave 0": (1, 0), "wave 1": (2, 0), "wave 2": (2, 1)}.items():
+        signals = frame[frame["class"] == name].drop(columns="class").to_numpy()
+        span = triangles[one] - triangles[other]
+        error = 1.0 / np.sqrt(len(signals))
+        middle, share = 0.5 * (triangles[one] + triangles[other]), (signals - triangles[other]) @ span / (span @ span)
+        np.testing.assert_allclose(signals.mean(axis=0), middle, atol=4.5 * error * np.sqrt(1.0 + span**2 / 12.0).max())
+        rest = signals - triangles[other] - share[:, np.newaxis] * span
+        assert np.mean(rest**2) == pytest.approx(20.0 / 21.0, abs=0.05)  # one of 21 directions is fitted
+
+
 def test_an_unknown_embedded_table_is_refused():
-    with pytest.raises(ValueError, match="Unknown table. Expected one of: 'breast_cancer', 'iris', 'wine'"):
+    with pytest.raises(ValueError, match="Unknown table. Expected one of: 'breast_cancer', 'iris', 'waveform', 'wine'"):
         load_embedded("whine")

@@ -8,7 +8,7 @@ import pytest
 import rme_tf
 from page_snippets import run_as_a_user, snippets_of
 from rme_tf.data.tables import TableEncoding, encode_table
-from rme_tf.experiments import Part, TableRecipe, run
+from rme_tf.experiments import Part, TableRecipe, run, with_fields
 from rme_tf.experiments.recipes import hidden_cells
 from rme_tf.experiments.recipes.table_files import decimals_of, description
 from test_recipes import run_here  # noqa: F401  a fixture
@@ -114,12 +114,12 @@ def test_the_snippets_of_the_page_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"table": "whine"}, "Unknown table. Expected one of: 'breast_cancer', 'iris', 'wine'"),
+        ({"table": "whine"}, "Unknown table. Expected one of: 'breast_cancer', 'iris', 'waveform', 'wine'"),
         ({"real_columns": ("a",), "ignored_columns": ("a",)}, r"Expected one kind for each column.*\['a'\]"),
         ({"draws": 0}, "`draws`"),
         ({"test_share": -0.1}, "`test_share`"),
         ({"unknown": "maybe"}, "`unknown` must be 'missing' or 'error'"),
-        ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'mlp'"),
+        ({"encoder": "conv"}, "Unknown encoder. Expected one of: 'conv1d', 'mlp'"),
         ({"likelihood": Part("columns", real="laplace")}, "`real` must be one of"),
     ],
     ids=str,
@@ -135,6 +135,25 @@ def test_holes_are_refused_by_a_recipe_without_missing_cells(people, monkeypatch
         TableRecipe(path="people.csv", missing=False).load()
     assert TableRecipe(path="people.csv").load().model_options["missing"] is True
     assert TableRecipe().load().model_options["missing"] is False
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
+def test_the_recipe_of_signals_draws_them(run_here, tmp_path):  # noqa: F811
+    small = ["--encoder.filters", "2", "--decoder.filters", "2", "--encoder.hidden", "4", "--decoder.hidden", "4"]
+    printed = run_here("signals.py", "--smoke", "--batch-size", "256", "--components", "2", *small)
+    assert "real: step_1, step_2" in printed
+    out = tmp_path / "runs" / "signals_smoke"
+    for name in ("reconstructions.png", "samples.csv", "report.html", "saved_model"):
+        assert (out / name).exists(), name
+    assert list(pandas.read_csv(out / "samples.csv"))[::20] == ["step_1", "step_21"]
+
+
+def test_signals_with_holes_have_no_mask_behind_their_last_step(people, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for network, expected in (("conv1d", {"mask": False}), ("mlp", None)):
+        task = with_fields(TableRecipe(path="people.csv"), {"encoder": network}).load()
+        assert task.model_options.get("missing_options") == expected
 
 
 def test_errors_of_imputations_are_of_the_hidden_cells_alone(people, monkeypatch):

@@ -40,6 +40,18 @@ def test_any_number_of_steps(steps, options):
     assert conv1d_decoder(2, (steps, 2), **options).output_shape == (None, steps, 2)
 
 
+@pytest.mark.parametrize("steps", [1, 7])
+def test_a_signal_of_one_channel_needs_no_axis_of_channels(steps):
+    x = tf.random.stateless_normal([4, steps, 1], seed=(0, 1))
+    with_axis, without = conv1d_encoder((steps, 1), 5, **SMALL), conv1d_encoder((steps,), 5, **SMALL)
+    without.set_weights(with_axis.get_weights())
+    np.testing.assert_array_equal(without(x[..., 0]), with_axis(x))
+    with_axis, without = conv1d_decoder(3, (steps, 1), **SMALL), conv1d_decoder(3, (steps,), **SMALL)
+    without.set_weights(with_axis.get_weights())
+    z = tf.random.stateless_normal([4, 3], seed=(0, 1))
+    np.testing.assert_array_equal(without(z), with_axis(z)[..., 0])
+
+
 def test_each_convolution_shortens_the_signal_by_its_stride():
     network = conv1d_encoder((27, 2), 5, filters=(2, 3), strides=3, hidden=4)
     lengths = [layer.output.shape[1] for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
@@ -52,7 +64,7 @@ def test_features_are_what_is_before_the_last_layer():
 
 
 @every_build
-@pytest.mark.parametrize("shape", [(8,), (8, 4, 1), 8, (None, 3), (0, 3), (8, 1.5), (-1, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 4, 1), 8, (None,), (0,), (), (None, 3), (0, 3), (8, 1.5), (-1, 2)], ids=str)
 def test_what_is_no_signal_is_refused(build, shape):
     with pytest.raises(ValueError, match=r"The conv1d network needs signals (of shape|whose steps).*Received: "):
         built(build, shape)

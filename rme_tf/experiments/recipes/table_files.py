@@ -13,6 +13,7 @@ from rme_tf.data.tables import TableData, TableEncoding
 from rme_tf.data.tables.cells import plain
 from rme_tf.data.tables.frames import import_pandas
 from rme_tf.evaluation.imputation import impute, impute_mean
+from rme_tf.experiments.parts.part import Part
 from rme_tf.experiments.recipes.code_figures import codes_by_label
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.reports.diagnostic_figures import draw_diagnostics
@@ -21,6 +22,7 @@ from rme_tf.experiments.reports.run_names import plain_name
 ENCODING = "encoding.json"  # in the directory of a run
 NUM_SAMPLES = 1000
 SEED = 2020
+SHOWN = 8  # signals in a figure
 LISTED = 8  # columns in a line
 
 
@@ -75,12 +77,22 @@ def show(runs: Mapping[str, Run], out: pathlib.Path, *, data: TableData) -> None
             cells, table = imputations(run.model, data, **numbers)
             cells.to_csv(out / f"imputed{end}", index=False)
             table.to_csv(out / f"completed{end}", index=False)
+    last = list(runs.values())[-1]
+    if getattr(last.recipe, "encoder", Part(None)).name == "conv1d":
+        plots.save(_drawn_signals(last, data.encoding), out / "reconstructions.png")
     plots.save(plots.learning_curves({name: run.history for name, run in runs.items()}), out / "learning_curves.png")
     if any("mi" in run.history for run in runs.values()):
         records = [{"method": name, "history": run.history} for name, run in runs.items()]
         draw_diagnostics(records, out / "diagnostics.png")
     for name, figure in codes_by_label(runs).items():
         plots.save(figure, out / f"{name}.png")
+
+
+def _drawn_signals(run: Run, encoding: TableEncoding):
+    """Returns a figure of test signals and their reconstructions, in the original units."""
+    x = np.asarray(run.task.example)[:SHOWN]
+    parts = [encoding.decode(values).to_numpy(float) for values in (x, run.model.reconstruct(x, seed=SEED))]
+    return plots.signals(*parts)
 
 
 def samples(model, encoding: TableEncoding, num_samples: int, seed: int = SEED):

@@ -38,6 +38,7 @@ EVALUATION_BATCH = 256
 MOST_CLASSES = 50  # of a label in figures and probes; a label of more values is no class
 MONITORED = 500  # validation rows diagnosed after each epoch
 TRAIN_EVALUATION_SIZE = 1000  # training rows whose bounds are reported in addition to the test set's
+NETWORKS = ("conv1d", "mlp")  # of columns that are the steps of a signal, and of any columns
 OF_KINDS = {  # fields with the names of columns, by their kind
     "binary": "binary_columns",
     "category": "category_columns",
@@ -52,11 +53,12 @@ class TableRecipe(Recipe, ProbeFields):
     """A training run on the rows of a table.
 
     Args:
-        table: name of a table of scikit-learn, "breast_cancer", "iris" or "wine", if there is no `path`.
+        table: name of a table, if there is no `path`: "breast_cancer", "iris" or "wine" of scikit-learn, or
+            "waveform", drawn signals.
         path: CSV or Parquet file; None for the table of scikit-learn.
         delimiter: text between two cells of a CSV file; None for the one that its header has most of.
         missing_texts: texts of missing cells, in addition to an empty cell, "NA", "NaN" and similar words.
-        label: column that is kept apart; None for no label, or the class of a table of scikit-learn.
+        label: column that is kept apart; None for no label, or the class of a named table.
         split: column with the values "train", "validation" and "test"; None for a random split.
         validation_share: share of the validation rows of a random split.
         test_share: share of the test rows of a random split.
@@ -73,8 +75,8 @@ class TableRecipe(Recipe, ProbeFields):
 
     PARTS: ClassVar[Mapping[str, Slot]] = {
         **Recipe.PARTS,
-        "encoder": encoder_place({"mlp": ENCODERS["mlp"]}),
-        "decoder": decoder_place({"mlp": DECODERS["mlp"]}),
+        "encoder": encoder_place({name: ENCODERS[name] for name in NETWORKS}),
+        "decoder": decoder_place({name: DECODERS[name] for name in NETWORKS}),
         "likelihood": likelihood_place(
             {"columns": LIKELIHOODS["columns"]}, {"event_shape": (4,), "kinds": (("real", 1),) * 4}
         ),
@@ -201,10 +203,14 @@ class TableRecipe(Recipe, ProbeFields):
 
     def model_options(self, data: TableData) -> dict[str, Any]:
         """Returns arguments of `VAE.from_names` that depend on the data."""
+        missing = data.has_missing if self.missing is None else self.missing
+        # A mask after the last step would be more steps of the signal.
+        filled = {"missing_options": {"mask": False}} if missing and self.encoder.name == "conv1d" else {}
         return {
             "input_shape": (data.encoding.width,),
             "likelihood_options": {"kinds": data.encoding.kinds},
-            "missing": data.has_missing if self.missing is None else self.missing,
+            "missing": missing,
+            **filled,
         }
 
 

@@ -4,18 +4,20 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import TypeVar, cast
 
 from rme_tf.experiments.cli import parse
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.recipes.data_sizes import parse_by_size
 from rme_tf.experiments.runs.usable_folder import OtherRunError, refuse_unusable
 
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 SMOKE = "_smoke"  # of the folder of a run of seconds
 
 
 def recipe_of_words(
-    defaults: Recipe, description: str | None = None, args: Sequence[str] | None = None, *, by_size: bool = False
-) -> Recipe:
+    defaults: AnyRecipe, description: str | None = None, args: Sequence[str] | None = None, *, by_size: bool = False
+) -> AnyRecipe:
     """Returns the recipe of a command line.
 
     By default a run of seconds has a folder of its own, so that the real run can follow.
@@ -28,7 +30,7 @@ def recipe_of_words(
     """
     if parse(defaults, description, args).smoke:
         defaults = dataclasses.replace(defaults, out=f"{defaults.out}{SMOKE}")
-    return (parse_by_size if by_size else parse)(defaults, description, args)
+    return cast(AnyRecipe, (parse_by_size if by_size else parse)(defaults, description, args))
 
 
 def refuse_folder(recipe: Recipe, args: Sequence[str] | None = None) -> None:
