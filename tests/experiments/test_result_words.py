@@ -10,7 +10,8 @@ from rme_tf.experiments.reports.configuration import field
 from rme_tf.experiments.reports.image_values import load_values, seeds_of
 from rme_tf.experiments.reports.planned_contrasts import planned_contrasts
 from rme_tf.experiments.reports.records import load_study
-from rme_tf.experiments.reports.trial_tables import trial_rows
+from rme_tf.experiments.reports.tables import by_method
+from rme_tf.experiments.reports.trial_tables import split_trial, trial_rows, validation_elbo
 from test_recorded_builds import module_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -102,6 +103,19 @@ def test_the_words_on_the_first_plan_of_the_comparison():
     values = of_each_method("comparison_first", lambda record: record["metrics"]["test"]["log_likelihood"])
     assert f"a standard error of {mean_and_error(values['rme_all'])[1]:.2f} nats over seeds" in words
     assert {method: len(seeds) for method, seeds in seeds_of(study).items()} == dict.fromkeys(values, 5)
+
+
+def test_the_words_on_the_rates_of_the_trials():
+    words, groups = words_of("docs/comparison.md"), {}
+    for name, group in by_method(load_study(ROOT / "recipes" / "results" / "comparison_trials.jsonl")).items():
+        rate = field(group[0], "learning_rate")
+        groups.setdefault(split_trial(name)[0], {}).setdefault(rate, []).append(validation_elbo(group))
+    best = {family: {rate: max(elbos) for rate, elbos in rates.items()} for family, rates in groups.items()}
+    assert all(max(rates, key=rates.get) == max(rates) == 0.002 for rates in best.values())
+    gains = [rates[0.002] - rates[0.001] for rates in best.values()]
+    assert "Every family takes the largest rate that was tried, 0.002" in words
+    assert f"gains {min(gains):.1f} to {max(gains):.1f} nats over its best trial at 0.001" in words
+    assert f"where families differ by {np.ptp([rates[0.002] for rates in best.values()]):.1f} nats" in words
 
 
 def test_the_first_plan_took_rates_at_the_edge_of_stability():
