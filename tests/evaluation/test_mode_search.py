@@ -5,8 +5,10 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import rme_tf
+from rme_tf.core.compiled import compiled
 from rme_tf.evaluation import FoundModes, find_modes, posterior_shape
 from rme_tf.evaluation.modes import ascents as mode_ascents
 from rme_tf.evaluation.modes import search as mode_search
@@ -75,6 +77,38 @@ def test_a_linear_model_has_one_mode_with_the_curvature_of_its_covariance():
     np.testing.assert_array_equal(found.q_mass, 1.0)
     hessian = mode_search._hessians(model, x[:1], found.modes[0].astype("float32"))
     np.testing.assert_allclose(hessian[0], -np.linalg.inv(covariance), rtol=1e-4, atol=1e-4)
+
+
+PIXELS = {"likelihood": "categorical_pixels", "input_shape": (2, 2, 1)}
+PIXELS["decoder_options"] = {"units": (4,), "activation": "tanh"}  # without kinks
+TOKENS = {"likelihood": "categorical_sequence", "input_shape": (None,), "encoder": "lstm", "decoder": "lstm"}
+TOKENS |= {f"{part}_options": {"units": 3, "embedding_size": 3} for part in ("encoder", "decoder")}
+TOKENS["likelihood_options"] = {"vocabulary_size": 6, "features": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "x"),
+    [
+        (PIXELS, np.float32([[0.0, 0.2, 0.4, 1.0]]).reshape(1, 2, 2, 1)),
+        pytest.param(TOKENS, np.array([[4, 5, 3, 0]]), marks=pytest.mark.slow),
+    ],
+    ids=["pixels", "tokens"],
+)
+def test_second_derivatives_are_differences_of_first_ones_for_decoders_of_every_kind(options, x):
+    keras.utils.set_random_seed(0)
+    model = rme_tf.VAE.from_names(latent_dim=2, **{"encoder": "mlp", "decoder": "mlp"} | options)
+    x, at, step = model.likelihood.cast(x), np.float32([[0.3, -0.2]]), 0.02
+
+    def gradient(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z := tf.constant(z))
+            log_joint = mode_ascents.log_joint_at(model, x, z)
+        return tape.gradient(log_joint, z)
+
+    moves = np.float32(step * np.eye(2))
+    expected = [(gradient(at + move) - gradient(at - move))[0] / (2 * step) for move in moves]
+    hessian = compiled(mode_search._hessians, model)(x, tf.constant(at))
+    np.testing.assert_allclose(hessian[0], expected, rtol=0.01, atol=2e-3)
 
 
 @pytest.mark.filterwarnings("ignore:The decoder ends in exp")

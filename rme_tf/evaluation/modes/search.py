@@ -142,12 +142,13 @@ def _hessians(model, x, z):
     size = z.shape[-1]
     copies = tf.repeat(z, size, axis=0)  # [K D, D]
     directions = tf.tile(tf.eye(size), [tf.shape(z)[0], 1])
-    with tf.autodiff.ForwardAccumulator(copies, directions) as forward:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(copies)
+    with tf.GradientTape(watch_accessed_variables=False) as outer:  # forward mode lacks loops, of LSTMs for instance
+        outer.watch(copies)
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(copies)
             log_joint = log_joint_at(model, x, copies)
-        gradient = tape.gradient(log_joint, copies)
-    derivatives = forward.jvp(gradient, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        along = tf.reduce_sum(directions * inner.gradient(log_joint, copies))
+    derivatives = outer.gradient(along, copies, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return tf.reshape(derivatives, [-1, size, size])
 
 
