@@ -41,7 +41,7 @@ INSTALLED := $(VENV)/.installed
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks flags package soak \
+.PHONY: help venv demo test test-unit test-plain screenshots estimators nightly lint format docs notebooks flags package soak audit \
 	check bench gpu results clean distclean
 
 help:  ## list the targets
@@ -107,7 +107,7 @@ docs: $(INSTALLED)  ## build the site of the documents in build/docs/site/; chec
 notebooks: $(INSTALLED)  ## run the notebooks of docs/notebooks/, which are not changed
 	$(VENV)/bin/jupyter-execute --kernel_name=python3 --startup_timeout=300 --timeout=1200 $(wildcard docs/notebooks/*.ipynb)
 
-check: lint docs notebooks package test-plain screenshots estimators test  ## all that the continuous integration runs
+check: lint docs audit notebooks package test-plain screenshots estimators test  ## all that the continuous integration runs
 
 flags: $(INSTALLED)  ## describe the flags of `rme train` again, after a change of a recipe, a table or a docstring
 	$(PY) -m rme_tf.experiments.commands.description
@@ -128,6 +128,9 @@ bench: $(INSTALLED)  ## time training steps, inference, bounds and the reading o
 
 soak: $(INSTALLED)  ## try kills, damaged files and full disks many times; under 20 minutes, record in runs/benchmark_soak.jsonl
 	PYTHONPATH=tests $(PY) -m soak --out runs/benchmark_soak.jsonl
+
+audit: $(INSTALLED)  ## look up known vulnerabilities of the installed packages, where pip-audit can
+	$(PY) .ci/audit.py
 
 gpu: $(INSTALLED)  ## see that all works on a GPU, a line each, and how fast; without one it says so
 	$(PY) -m rme_tf.benchmark.gpu

@@ -40,7 +40,7 @@ DOCUMENTED = (ValueError, FloatingPointError, OSError)  # the last one for `Writ
 SENTENCE = re.compile(
     r"expected|must|needs?\b|received|is not|are not|\bhas\b|\bhave\b|cannot|\bnone\b|take|choose", re.IGNORECASE
 )
-LIMIT = 60  # seconds of a case
+LIMIT = 120  # seconds of a case
 GOOD = ("success", "refused")
 
 

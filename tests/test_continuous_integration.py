@@ -31,7 +31,7 @@ def test_the_whole_suite_comes_last():
 
 TARGETS = [
     *("test", "test-unit", "test-plain", "nightly", "lint", "docs", "notebooks", "screenshots", "estimators"),
-    *("package", "flags", "soak"),
+    *("package", "flags", "soak", "audit"),
 ]
 
 
@@ -65,3 +65,28 @@ def test_every_module_of_the_tests_has_a_name_of_its_own():
     """Pytest imports two files of one name as one module, and refuses the second."""
     names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
     assert not [name for name, count in names.items() if count > 1]
+
+
+def test_the_audit_says_where_it_cannot_look(monkeypatch, capsys):
+    audit = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["audit"]
+    monkeypatch.setattr(audit.__globals__["importlib"].util, "find_spec", lambda name: None)
+    assert audit() == 0
+    assert capsys.readouterr().out.startswith("Skipped: pip-audit is not installed.")
+
+
+@pytest.mark.parametrize(
+    ("printed", "status", "text"),
+    [
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "X-1"}]}]}', 1, "a 1: X-1\n1 of 1"),
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', 0, "0 of 1"),
+        ("no network", 0, "Skipped: pip-audit did not reach its index."),
+    ],
+)
+def test_the_audit_reads_the_answer_of_pip_audit(printed, status, text, monkeypatch, capsys):
+    audit = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["audit"]
+    inside = audit.__globals__
+    monkeypatch.setattr(inside["importlib"].util, "find_spec", lambda name: object())
+    answer = unittest.mock.Mock(stdout=printed)
+    monkeypatch.setattr(inside["subprocess"], "run", lambda *words, **options: answer)
+    assert audit() == status
+    assert capsys.readouterr().out.startswith(text)

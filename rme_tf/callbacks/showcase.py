@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.validation import check_count
+from rme_tf.core.validation import check_count, check_instance
 
 GAP = 2  # pixels between the images of a grid
 
@@ -38,6 +38,8 @@ class Showcase:
     ):
         self.x = first_rows(data, check_count("count", count))
         self.count, self.to_text, self.seed = count, to_text, seed
+        if choices is not None:
+            check_instance("choices", choices, Mapping, "a dict of options of `VAE.sample`")
         self.choices = choices or {}
 
     def images(self, model) -> dict[str, np.ndarray]:

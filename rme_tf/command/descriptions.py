@@ -103,7 +103,7 @@ def _of_files(paths: Sequence[str]) -> dict[str, str]:
     for path in paths:
         try:
             values = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
             continue  # which the reader of recipes refuses
         if isinstance(values, dict):
             texts |= {str(key): value for key, value in values.items() if isinstance(value, str)}

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.arrays import as_array, is_symbolic
+from rme_tf.core.forks import refuse_fork
 from rme_tf.core.outer_calls import InnerCalls, is_outer_call
 from rme_tf.core.validation import require
 
@@ -23,7 +24,9 @@ def check_model(model, has: str = "likelihood") -> None:
 
     Raises:
         ValueError: for another argument.
+        RuntimeError: see `refuse_fork`.
     """
+    refuse_fork()
     if not hasattr(model, has) or isinstance(model, type):
         raise ValueError(f"`model` must be a `VAE`. Received: {type(model).__name__}.")
 

@@ -176,6 +176,8 @@ def evaluation_dataset(array, batch_size):
     Returns:
         dataset: batches. Shape [B, H, W, C]; the last batch may be smaller.
     """
+    known = hasattr(array, "shape") and len(array.shape) > 0
+    require(known, "array", "be an array [N, ...]", type(array).__name__)
     steps_per_epoch(len(array), batch_size, drop_remainder=False)
     return untuned(tf.data.Dataset.from_tensor_slices(array).batch(batch_size).prefetch(2))
 

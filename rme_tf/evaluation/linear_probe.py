@@ -75,7 +75,8 @@ def linear_probe(model, splits, labels, *, strengths: Sequence[float] = STRENGTH
 
 def _three(name: str, parts):
     """Returns the first three entries, checked."""
-    require(len(parts) >= 3, name, "have a training, a validation and a test part", f"{len(parts)} parts")
+    known = isinstance(parts, list | tuple) or hasattr(parts, "train")
+    require(known and len(parts) >= 3, name, "have a training, a validation and a test part", f"{type(parts).__name__}")
     return parts[:3]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from rme_tf.core.arrays import as_array, check_dtype, is_array
+from rme_tf.core.arrays import as_array, check_dtype
 from rme_tf.core.resident import rows_of, with_rows
 from rme_tf.likelihoods import Likelihood
 from rme_tf.likelihoods.support import sentence_in
@@ -22,8 +22,8 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
     """Returns checked data for `fit`, `evaluate` or `predict`.
 
     Arrays are checked immediately and completely; batches of a `tf.data.Dataset`, a `PyDataset` or a generator are
-    checked when they are read. A list or a dict means several inputs to Keras, and is refused. Data of other types
-    pass without a check.
+    checked when they are read. A list or a dict means several inputs to Keras, and is refused, as are data of other
+    types, except distributed data sets, which pass without a check.
 
     Args:
         data: data in any form that Keras takes.
@@ -44,7 +44,7 @@ def checked(data, likelihood: Likelihood, name: str = "x", *, steps: tuple | Non
         return CheckedPyDataset(data, likelihood, name)
     if inspect.isgenerator(data):
         return _checked_batches(data, likelihood, name)
-    if data is None or is_array(data) or isinstance(data, list | tuple | dict | set | str | bytes):
+    if not isinstance(data, tf.distribute.DistributedDataset | tf.distribute.DistributedIterator):
         data = as_array(data, name, f"an array or a data set of observations {likelihood.event_shape}")
         likelihood.check(data, name)
     return data

@@ -82,8 +82,11 @@ def _split(x, share: float):
 def _check_labels(x, y, name: str) -> None:
     """Raises ValueError if there are more or fewer labels than observations."""
     for labels in keras.tree.flatten(y):
-        if labels is not None and is_array(labels) and len(labels) != len(x):
+        if labels is None or not is_array(labels):
+            continue
+        count = len(labels) if len(labels.shape) > 0 else "no axis of"
+        if count != len(x):
             raise ValueError(
-                f"`{name}` must have as many labels as observations. Received: {len(labels)} labels of {len(x)} "
+                f"`{name}` must have as many labels as observations. Received: {count} labels of {len(x)} "
                 "observations. Labels are ignored: leave them out."
             )

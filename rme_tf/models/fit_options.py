@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from rme_tf.core.forks import refuse_fork
 from rme_tf.core.validation import check_count, check_flag, check_number, optional, require
 
 COUNTS = {"epochs": 1, "initial_epoch": 0}  # by their lowest value
@@ -19,7 +20,9 @@ def check_fit_options(**options: Any) -> None:
 
     Raises:
         ValueError: if an argument is of another type, out of its range, or a weight of observations.
+        RuntimeError: see `refuse_fork`.
     """
+    refuse_fork()
     for name, value in options.items():
         if name in COUNTS:
             check_count(name, value, COUNTS[name])

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 
 from rme_tf.core.validation import check_choice
+from rme_tf.models.model_files import UNKNOWN, VERSION
+from rme_tf.version import __version__
 
 GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 PARTS = ("posterior", "likelihood", "prior", "mixing", "refinement")
@@ -37,16 +39,29 @@ class StoredModel(keras.Model):
         config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in SERIALIZED}
         config["posterior"] = keras.saving.serialize_keras_object(self.posterior_family)
         config["encoders"] = [keras.saving.serialize_keras_object(encoder) for encoder in self.encoders]
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **config, VERSION: __version__}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Return a model with the parts in `config` and new weights."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            for name, value in config.items()
-        }
-        return cls(**parts)
+        """Return a model with the parts in `config` and new weights.
+
+        Raises:
+            ValueError: if this version of the library has no such parts; the message has both versions.
+        """
+        version = config.get(VERSION, UNKNOWN)
+        try:
+            parts = {
+                name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+                for name, value in config.items()
+                if name != VERSION
+            }
+            return cls(**parts)
+        except (TypeError, ValueError) as error:
+            if version == __version__:
+                raise
+            raise ValueError(
+                f"Expected a model that rme_tf {__version__} can build. Received: one of rme_tf {version}. {error}"
+            ) from error
 
     def get_state_tree(self, value_format="backend_tensor"):
         """Returns the variables by their positions "00000", "00001", ...

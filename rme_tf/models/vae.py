@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from rme_tf.core.argument_checks import checks_inputs
+from rme_tf.core.forks import mark_used
 from rme_tf.core.registry import OF_KERAS, argument_names, check_names
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding, LogProbs
@@ -67,6 +68,7 @@ class VAE(StoredModel, ArtifactModel, TrainableModel):
     ):
         check_names(kwargs, argument_names(VAE) or (), "arguments of `VAE`", also={*OF_KERAS, "autocast"})
         check_layer_options(**kwargs)
+        mark_used()
         super().__init__(**{"autocast": False, **kwargs})
         parts = building.parts_beside(
             {"encoders": encoders, "decoder": decoder, "trunk": trunk},

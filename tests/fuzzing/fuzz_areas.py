@@ -32,7 +32,7 @@ AREAS = {
     "matlab": Area(fuzz_files.matlab, 2),
     "images": Area(fuzz_images.images, 3),
     "urls": Area(fuzz_images.urls, 1),
-    "runs": Area(fuzz_runs.runs, 2),
+    "runs": Area(fuzz_runs.runs, 1),
 }
 
 

@@ -41,11 +41,9 @@ def runs(rng, folder) -> Case:
         "resume": lambda: training.resume(str(out)),
         "evaluate": lambda: inspection.evaluate(str(out)),
         "sample": lambda: products.sample(str(out), count=2, out=str(folder / "samples")),
-        "export": lambda: products.export(str(out), out=str(folder / "exported")),
-        "report": lambda: inspection.report([str(out)]),
         "model": lambda: finished.load_model(out),
         "records": lambda: experiments.load_records(out),
     }
     action = odd.chosen(rng, sorted(actions))
-    outputs = {"sample": (folder / "samples",), "export": (folder / "exported",)}.get(action, ())
+    outputs = (folder / "samples",) if action == "sample" else ()
     return Case(f"{action} of {kind} with {target.relative_to(out)}: {what}", actions[action], outputs=outputs)

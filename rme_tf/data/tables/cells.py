@@ -40,8 +40,19 @@ def numbers_of(values, name: str) -> np.ndarray:
 
 def as_numbers(values) -> np.ndarray:
     """Returns the cells of a series as float64 [N], or NaN."""
-    converted = import_pandas().to_numeric(values, errors="coerce")
+    try:
+        converted = import_pandas().to_numeric(values, errors="coerce")
+    except OverflowError:  # of whole numbers that no float holds
+        converted = values.map(_as_float)
     return converted.to_numpy(dtype=float, na_value=math.nan)
+
+
+def _as_float(cell) -> float:
+    """Returns a cell as a number, or NaN."""
+    try:
+        return float(cell)
+    except (OverflowError, TypeError, ValueError):
+        return math.nan
 
 
 def levels_of(values, name: str) -> tuple:

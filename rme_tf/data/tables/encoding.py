@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rme_tf.core.validation import check_choice, require
+from rme_tf.core.validation import check_choice, check_instance, require
 from rme_tf.data.tables.cells import kind_of_cell
 from rme_tf.data.tables.columns import KINDS, UNKNOWN, Column, column_of_dict
 from rme_tf.data.tables.frames import import_pandas, is_missing, quoted
@@ -50,6 +50,8 @@ class TableEncoding:
             ValueError: if a name is not in the table, no column is left, a column has no cell, one value, dates or
                 cells of several types, or there are too many levels; the message names the column.
         """
+        if kinds is not None:
+            check_instance("kinds", kinds, Mapping, "a dict of kinds by the names of columns")
         kinds = _checked_kinds(frame, {**(kinds or {}), **dict.fromkeys(_names(ignored), IGNORED)}, label)
         candidates = [name for name in frame.columns if name != label and kinds.get(name) != IGNORED]
         check_values(frame[candidates])

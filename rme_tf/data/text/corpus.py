@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rme_tf.core.files import as_path
-from rme_tf.core.validation import check_count, check_flag
+from rme_tf.core.validation import check_count, check_flag, require
 from rme_tf.data.labels import Labels, named
 from rme_tf.data.prepared import prepared_builder
 from rme_tf.data.text.sources import Examples, File, Share, as_bytes, clean, divided, is_file, iterates, shortened
@@ -75,6 +75,7 @@ class Lines:
     def __init__(self, source, *, max_bytes=MAX_BYTES, name=None, labeled=False):
         check_count("max_bytes", max_bytes)
         check_flag("labeled", labeled)
+        require(name is None or isinstance(name, str), "name", "be text or None", type(name).__name__)
         self.report, self.labeled = None, labeled
         self._max_bytes = max_bytes
         if isinstance(source, str | os.PathLike):

@@ -180,6 +180,8 @@ def _checked_encoding(model, x, encoding) -> Encoding | None:
     """Returns an encoding of all observations as tensors, or None."""
     if encoding is None:
         return None
+    fits = isinstance(encoding, tuple) and len(encoding) == 2
+    require(fits, "encoding", "be an `Encoding`, params and log_alpha", type(encoding).__name__)
     params, log_alpha = (tf.convert_to_tensor(part, tf.float32) for part in encoding)
     size = len(x) if hasattr(x, "shape") else params.shape[0]  # unknown for a data set
     expected = (size, log_alpha.shape[-1], model.posterior_family.num_params), (size, log_alpha.shape[-1])

@@ -4,12 +4,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
-import keras
-
 from rme_tf.experiments.commands.kinds import Kind, kind_of
 from rme_tf.experiments.recipes.base import Recipe
 from rme_tf.experiments.reports.run_files import MODEL, check_finished
 from rme_tf.experiments.runs.run_folder import CONFIG, describes_run, read_config
+from rme_tf.models import model_files
 from rme_tf.models.vae import VAE
 
 
@@ -38,7 +37,7 @@ def load_model(run) -> VAE:
     """Returns the trained model of a finished run, without its optimizer.
 
     Raises:
-        ValueError: if the run has not been finished.
+        ValueError: if the run has not been finished, or its model is damaged.
     """
     check_finished(run, MODEL)
-    return keras.saving.load_model(pathlib.Path(run) / MODEL, compile=False)
+    return model_files.load_model(pathlib.Path(run) / MODEL, compile=False)

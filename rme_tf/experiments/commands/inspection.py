@@ -5,12 +5,13 @@ import pathlib
 from collections.abc import Sequence
 
 from rme_tf.core.determinism import deterministic_operations
-from rme_tf.core.files import check_writable, read_json, write_json
+from rme_tf.core.files import check_writable, write_json
 from rme_tf.core.registry import lookup
 from rme_tf.experiments.commands.finished import load_model, recipe_of
 from rme_tf.experiments.pages import write_report
 from rme_tf.experiments.reports.paired_comparison import write_comparison
 from rme_tf.experiments.reports.records import load_records
+from rme_tf.experiments.reports.run_files import read_record
 from rme_tf.experiments.reports.tables import by_method, summary_table
 from rme_tf.experiments.runs.runner import assess
 
@@ -42,7 +43,7 @@ def evaluate(
     with deterministic_operations(not recipe.jit_compile):
         task = recipe.load()
         metrics = assess(dataclasses.replace(recipe, importance_samples=count), model, task)
-    record = {**read_json(pathlib.Path(run) / "metrics.json"), "metrics": metrics}
+    record = {**read_record(run), "metrics": metrics}
     record["config"] = {**record["config"], "importance_samples": count}
     print(
         f"\n{summary_table({recipe.model_name: record})}\n\nBounds in nats, log p(x) by {count:,} importance samples."

@@ -5,8 +5,6 @@ import pathlib
 import warnings
 from typing import Any, NamedTuple
 
-import keras
-
 from rme_tf.core.files import read_json
 from rme_tf.experiments.pages.diagnosis import with_diagnosis
 from rme_tf.experiments.recipes.base import Recipe
@@ -15,11 +13,12 @@ from rme_tf.experiments.reports.run_files import (
     CONFIG,
     HISTORY,
     MODEL,
-    RECORD,
     check_finished,
     describes_run,
     read_config,
+    read_record,
 )
+from rme_tf.models.model_files import load_model
 
 
 class Files(NamedTuple):
@@ -46,7 +45,7 @@ def read_files(folder) -> Files:
         raise ValueError(f"Expected the folder of a run, with {CONFIG}. Received: {folder}.")
     check_finished(folder)
     history = folder / HISTORY
-    record = with_diagnosis(folder, read_json(folder / RECORD))
+    record = with_diagnosis(folder, read_record(folder))
     return Files(folder, config, record, read_json(history) if history.is_file() else {})
 
 
@@ -96,5 +95,5 @@ def run_of(files: Files, **changes) -> Run:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about the data, which the run has reported
         task = recipe.load()
-    model = keras.saving.load_model(files.folder / MODEL, compile=False)
+    model = load_model(files.folder / MODEL, compile=False)
     return Run(recipe, model, files.record, files.history, task)

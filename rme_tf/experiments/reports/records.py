@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from rme_tf.core.files import as_path, read_json
 from rme_tf.experiments.reports.configuration import differences, field
-from rme_tf.experiments.reports.run_files import check_finished
+from rme_tf.experiments.reports.run_files import check_finished, read_record
 from rme_tf.experiments.reports.run_names import method_of
 from rme_tf.experiments.reports.study_files import SUFFIX, read_study_file
 from rme_tf.experiments.reports.tables import Record
@@ -126,4 +126,4 @@ def _of_one_comparison(records: list[Record]) -> list[Record]:
 def _record_of_run(path: pathlib.Path) -> Record:
     check_finished(path)
     history = read_json(path / "checkpoints" / "history.json")
-    return {"method": method_of(path.name), **read_json(path / "metrics.json"), "history": history}
+    return {"method": method_of(path.name), **read_record(path), "history": history}

@@ -5,6 +5,9 @@ import shlex
 
 import yaml
 
+from rme_tf.core.files import read_json
+from rme_tf.core.validation import is_number
+
 CONFIG = "config.yaml"
 RECORD = "metrics.json"
 HISTORY = "checkpoints/history.json"
@@ -51,5 +54,21 @@ def read_config(out: pathlib.Path):
     """
     try:
         return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
+
+
+def read_record(run) -> dict:
+    """Returns the record of a finished run.
+
+    Raises:
+        ValueError: if the file is missing, damaged or no record.
+    """
+    path = pathlib.Path(run) / RECORD
+    record = read_json(path, ("config", "metrics"))
+    summaries = record["metrics"]
+    tests = summaries.get("test") if isinstance(summaries, dict) else None
+    numbers = isinstance(tests, dict) and all(value is None or is_number(value) for value in tests.values())
+    if not (isinstance(record["config"], dict) and numbers):
+        raise ValueError(f"Expected the record of a run. Received: {path}, damaged or another file.")
+    return record

@@ -11,7 +11,7 @@ import yaml
 
 from rme_tf.callbacks import HalveOnPlateau, ResetDecoder, ResumableCheckpoint
 from rme_tf.core.determinism import deterministic_operations
-from rme_tf.core.files import read_json, replacing, write_json, write_text, writing
+from rme_tf.core.files import replacing, write_json, write_text, writing
 from rme_tf.core.interruptions import EndingSignals
 from rme_tf.core.memory import PeakMemory
 from rme_tf.core.printing import print_line
@@ -26,7 +26,7 @@ from rme_tf.experiments.recipes.growth import check_growth, warn_if_unpolished
 from rme_tf.experiments.recipes.run import Run
 from rme_tf.experiments.recipes.task import Task
 from rme_tf.experiments.recipes.trackers import trackers
-from rme_tf.experiments.reports.run_files import CONFIG, MODEL, RECORD, resume_command
+from rme_tf.experiments.reports.run_files import CONFIG, MODEL, RECORD, read_record, resume_command
 from rme_tf.experiments.runs.assessments import assess
 from rme_tf.experiments.runs.compilation_lines import CompilationLines
 from rme_tf.experiments.runs.longer_training import is_longer, reopen
@@ -234,12 +234,12 @@ def _run(recipe: Recipe, callbacks, page: bool) -> Run:
         peak_memory = memory.as_record()  # for a resumed run, since its resumption
         if not (out / RECORD).exists():
             finish(recipe, model, task, out, history, peak_memory)
-            finished = Run(recipe, model, read_json(out / RECORD), history, task)
+            finished = Run(recipe, model, read_record(out), history, task)
             if page:
                 print_line("Writing the page of the run ...")
                 write_page(finished)
             return finished
-    return Run(recipe, model, read_json(out / RECORD), history, task)
+    return Run(recipe, model, read_record(out), history, task)
 
 
 def finish(recipe: Recipe, model: VAE, task: Task, out: pathlib.Path, history: dict, peak_memory: dict) -> None:

@@ -11,6 +11,7 @@ from rme_tf.core import provenance
 from rme_tf.core.files import read_json, write_json
 from rme_tf.experiments.reports.configuration import differences
 from rme_tf.experiments.reports.study_files import write_study_file
+from rme_tf.models.model_files import load_model
 
 SETTINGS = "settings.json"
 
@@ -50,7 +51,7 @@ class StudyFolder:
         """
         path = self.out / "models" / f"{name}.keras"
         if path.exists():
-            return keras.saving.load_model(path)
+            return load_model(path)
         model = build()
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"partial_{path.name}")
