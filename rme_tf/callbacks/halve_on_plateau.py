@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rme_tf.callbacks.variable_checkpoints import last_checkpoint_of, restore
 from rme_tf.core.optimizer_state import copying_slots, weights_replaced
+from rme_tf.core.validation import check_instance
 
 
 class HalveOnPlateau(keras.callbacks.Callback):
@@ -47,6 +48,7 @@ class HalveOnPlateau(keras.callbacks.Callback):
         best_from: int = 0,
     ):
         super().__init__()
+        check_instance("history", history, Mapping, "a dict of the values of each epoch by name")
         self.learning_rate, self.patience = learning_rate, patience
         self.start_epoch, self.max_halvings, self.best_from = start_epoch, max_halvings, best_from
         self.directory = best

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rme_tf.core.validation import check_count, check_instance
+from rme_tf.core.validation import check_count, check_instance, require
 
 GAP = 2  # pixels between the images of a grid
 
@@ -81,6 +81,8 @@ def first_rows(data, count: int):
         count: largest number of observations.
     """
     if not isinstance(data, tf.data.Dataset):
+        known = isinstance(data, list | tuple) or len(getattr(data, "shape", ())) > 0
+        require(known, "data", "be an array [N, ...] or a `tf.data.Dataset`", type(data).__name__)
         return np.asarray(data[:count])
     rows: list[np.ndarray] = []
     for batch in data:

@@ -147,6 +147,8 @@ def _columns(labels, count: int) -> dict[str, list[str]]:
     columns = labels if isinstance(labels, Mapping) else {"label": labels}
     for name, values in columns.items():
         expected = f"have a label for each of the {count} observations in the projector"
+        sized = hasattr(values, "__len__") and getattr(values, "shape", None) != ()
+        require(sized, f"labels[{name!r}]", expected, type(values).__name__)
         require(len(values) >= count, f"labels[{name!r}]", expected, f"{len(values)} labels")
     return {name: [_plain(value) for value in values[:count]] for name, values in columns.items()}
 

@@ -47,12 +47,11 @@ def local_file(name, path, *, url, checksum="", data_dir=None, download=True) ->
     Raises:
         ValueError: if the file is missing and cannot be downloaded, or has another checksum.
     """
-    source, sharp, sha256 = str(as_path(path, "path") if isinstance(path, os.PathLike) else path or "").partition(_MARK)
-    if path is None:
-        source = url
-    elif not isinstance(path, str | os.PathLike) or not source:
-        raise ValueError(f"`path` must be a file or URL. Received: {path!r}.")
-    else:
+    source = url
+    if path is not None:
+        source, sharp, sha256 = str(as_path(path, "path") if isinstance(path, os.PathLike) else path).partition(_MARK)
+        if not isinstance(path, str | os.PathLike) or not source:
+            raise ValueError(f"`path` must be a file or URL. Received: {path!r}.")
         checksum = f"sha256={sha256}" if sharp else ""
     if "://" not in source:
         file = as_path(source, "path")

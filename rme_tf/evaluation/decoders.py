@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from rme_tf.core.argument_checks import check_model
 from rme_tf.core.estimates import short, with_error
-from rme_tf.core.validation import check_counts, require
+from rme_tf.core.validation import check_counts, check_flag, require
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.batchwise import batchwise
 from rme_tf.evaluation.diagnostics import standard_error
@@ -86,6 +86,7 @@ def decoder_report(model, x, *, num_samples=10, seed=0, batch_size=128, progress
             infinite, or a number is less than 1.
     """
     check_model(model)
+    check_flag("progress", progress)
     remedy = "Given z alone it has no mean of x, so no Jacobian either."
     require(not model.autoregressive, "model", "have a decoder of z alone", "an autoregressive decoder", remedy)
     x = checked_whole(x, model.likelihood)

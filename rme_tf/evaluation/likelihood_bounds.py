@@ -186,6 +186,7 @@ def log_likelihood(model, x, *, num_samples=5000, seed=0, batch_size=128, progre
         Burda, Grosse and Salakhutdinov (2016), https://arxiv.org/abs/1509.00519
     """
     check_model(model)
+    check_flag("progress", progress)
     options = {"num_samples": num_samples, "seed": seed, "batch_size": batch_size, "progress": progress}
     return estimate(bounds(model, x, **options, jit_compile=jit_compile).log_likelihood)
 

@@ -14,7 +14,7 @@ from rme_tf import objectives
 from rme_tf.core.argument_checks import check_model
 from rme_tf.core.arrays import as_numbers
 from rme_tf.core.estimates import percent, short, with_error
-from rme_tf.core.validation import check_count, check_counts
+from rme_tf.core.validation import check_count, check_counts, check_flag
 from rme_tf.evaluation import chunking, densities
 from rme_tf.evaluation.batchwise import batchwise
 from rme_tf.evaluation.diagnostics import standard_error
@@ -87,6 +87,7 @@ def proposal_quality(model, x, *, num_samples=5000, seed=0, batch_size=128, prog
         Vehtari et al. (2024), https://arxiv.org/abs/1507.02646
     """
     check_model(model)
+    check_flag("progress", progress)
     x = checked_whole(x, model.likelihood)
     check_count("num_samples", num_samples, LEAST_DRAWS)
     check_counts(batch_size=batch_size)

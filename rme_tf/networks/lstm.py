@@ -254,7 +254,9 @@ class LSTMDecoder(AutoregressiveDecoder):
 
 def lstm_decoder(latent_dim: int, output_shape, **options) -> LSTMDecoder:
     """Returns an `LSTMDecoder` with these options, for `output_shape` (T, F)."""
-    return LSTMDecoder(latent_dim, output_shape[-1], **options)
+    shape = as_shape(output_shape, "The lstm network", any_length=True)
+    require(len(shape) == 2, "output_shape", "be (T, F)", repr(output_shape))
+    return LSTMDecoder(latent_dim, shape[-1], **options)
 
 
 @keras.saving.register_keras_serializable("rme_tf")

@@ -6,7 +6,7 @@ from rme_tf import objectives
 from rme_tf.core.argument_checks import check_model
 from rme_tf.core.seeds import as_seed
 from rme_tf.core.types import Encoding
-from rme_tf.core.validation import check_number, optional
+from rme_tf.core.validation import check_number, optional, require
 from rme_tf.refinements.base import Refinement
 
 
@@ -32,6 +32,8 @@ def elbo_gradient(model, x, encoding: Encoding, seed, *, num_samples=1, kl_weigh
         Roeder, Wu and Duvenaud (2017), https://arxiv.org/abs/1703.09194
     """
     check_model(model)
+    fits = isinstance(encoding, tuple) and len(encoding) == 2
+    require(fits, "encoding", "be an `Encoding`, params and log_alpha", type(encoding).__name__)
     params, log_alpha = encoding
     seed = as_seed(seed)
     noise = tf.random.stateless_normal([num_samples, 1, params.shape[1], model.latent_dim], seed)

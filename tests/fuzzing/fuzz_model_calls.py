@@ -218,10 +218,6 @@ OF_MODELS = {
         },
     ),
     "gap_table": (evaluation.gap_table, {"gaps": {}}),
-    "LocalSearch": (
-        evaluation.LocalSearch,
-        {"steps": 1, "rounds": 1, "starts": 1, "num_samples": 1, "learning_rate": 0.1, "tolerance": 0.1},
-    ),
     "CollapseMonitor": (
         lambda **options: watched(options),
         {

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.argument_checks import check_model
-from rme_tf.core.validation import check_counts
+from rme_tf.core.validation import check_counts, check_flag
 from rme_tf.evaluation.annealing import weights
 from rme_tf.evaluation.annealing.chains import Chains
 from rme_tf.evaluation.annealing.joint_draws import check_can_be_drawn, joint_draws
@@ -84,6 +84,7 @@ def bidirectional_bounds(
         Grosse, Ancha and Roy (2016), https://arxiv.org/abs/1606.02275
     """
     check_model(model)
+    check_flag("progress", progress)
     check_can_be_drawn(model)
     check_counts(num_observations=num_observations, max_length=max_length)
     settings = Annealing(num_temperatures, num_chains, num_leapfrog_steps, schedule, start, seed, batch_size)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rme_tf.core.argument_checks import check_model
+from rme_tf.core.validation import check_flag
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.annealing import weights
 from rme_tf.evaluation.annealing.chains import Chains
@@ -82,6 +83,7 @@ def annealed_importance(
         Wu, Burda, Salakhutdinov and Grosse (2017), https://arxiv.org/abs/1611.04273
     """
     check_model(model)
+    check_flag("progress", progress)
     x = checked_whole(x, model.likelihood)
     settings = Annealing(num_temperatures, num_chains, num_leapfrog_steps, schedule, start, seed, batch_size)
     batches_done = FinishedBatches(path, settings.described(model, kind="annealed_importance"))

@@ -123,6 +123,7 @@ def inference_gaps(
         Cremer, Li and Duvenaud (2018), https://arxiv.org/abs/1801.03558
     """
     check_model(model)
+    check_flag("progress", progress)
     x = checked_whole(x, model.likelihood)
     check_counts(2, num_samples=num_samples)
     check_counts(batch_size=batch_size)

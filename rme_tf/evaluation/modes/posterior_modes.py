@@ -13,7 +13,7 @@ from rme_tf.core.argument_checks import check_model
 from rme_tf.core.estimates import percent, short, with_error
 from rme_tf.core.outer_calls import InnerCalls
 from rme_tf.core.types import Encoding
-from rme_tf.core.validation import check_count, check_number, require
+from rme_tf.core.validation import check_count, check_flag, check_number, require
 from rme_tf.evaluation.batchwise import parts_of
 from rme_tf.evaluation.diagnostics import standard_error
 from rme_tf.evaluation.likelihood_bounds import compiled_encode
@@ -86,6 +86,7 @@ def posterior_shape(
             not one of all observations, or a number is outside of its range.
     """
     check_model(model)
+    check_flag("progress", progress)
     require(model.latent_dim == 2, "model", "have two latent dimensions, for a grid", f"D = {model.latent_dim}")
     x = checked_whole(x, model.likelihood)
     check_count("num", num, 10)

@@ -15,7 +15,7 @@ from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.estimates import short, with_error
 from rme_tf.core.outer_calls import InnerCalls
-from rme_tf.core.validation import check_count
+from rme_tf.core.validation import check_count, check_flag
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.annealing.chains import Chains
 from rme_tf.evaluation.annealing.settings import STARTS, Annealing
@@ -113,6 +113,7 @@ def sampled_modes(
             range, or the file has results of another model, other data or settings.
     """
     check_model(model)
+    check_flag("progress", progress)
     x = checked_whole(x, model.likelihood)
     check_count("num_chains", num_chains, 2)
     check_count("steps", steps, 10)

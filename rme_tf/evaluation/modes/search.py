@@ -13,7 +13,7 @@ from rme_tf.core.argument_checks import check_model
 from rme_tf.core.compiled import compiled
 from rme_tf.core.gaussian import LOG_2_PI
 from rme_tf.core.outer_calls import InnerCalls
-from rme_tf.core.validation import check_count
+from rme_tf.core.validation import check_count, check_flag
 from rme_tf.evaluation import chunking
 from rme_tf.evaluation.batchwise import parts_of
 from rme_tf.evaluation.modes.ascents import SETTLED, ascended, log_joint_at, merged_ends
@@ -77,6 +77,7 @@ def find_modes(
             its range.
     """
     check_model(model)
+    check_flag("progress", progress)
     x = checked_whole(x, model.likelihood)
     check_count("num_starts", num_starts, LEAST_STARTS)
     check_count("steps", steps, 10)
