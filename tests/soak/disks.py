@@ -11,7 +11,7 @@ import numpy as np
 
 from soak.checkpoints import small_model
 
-SIZES = (0, 1, 100, 500, 1000, 2000, 4000, 6000, 8000, 10000)  # bytes, of a file; a checkpoint's largest has more
+SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)  # of the largest file of a checkpoint, for which is room
 NOBODY = 65534
 
 
@@ -20,10 +20,11 @@ def rows(short: bool) -> list[dict]:
     import rme_tf
 
     model = small_model(rme_tf)
-    sizes = SIZES[::4] if short else SIZES
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / "checkpoints"
         _fit(rme_tf, model, folder, epochs=1)
+        largest = max(path.stat().st_size for path in folder.iterdir())
+        sizes = [int(share * largest) for share in (SHARES[::4] if short else SHARES)]
         full = [_survives(rme_tf, model, folder, full_disk(size)) for size in sizes]
         permitted = [_survives(rme_tf, model, folder, read_only(folder)) for _ in range(1 if short else 5)]
     return [
