@@ -99,14 +99,24 @@ def test_calls_run_in_a_process_of_their_own_until_one_fails(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_costs_are_relative_to_the_first_method(monkeypatch):
-    """Each method is timed once in each round."""
+    """Each method is timed in each round, by two trainings that start in 5 and in 1 seconds."""
     sizes = {"dataset": "digits", "encoder": "mlp", "decoder": "mlp", "mlp_units": (4,), "latent_dim": 2}
     base = image_recipe(**sizes, train_size=64, batch_size=32)
     methods = method_recipes(["vae", "rme[components=2]"], ImageRecipe, base)
     assert step_costs.step_costs(methods, rounds=1, steps=1).keys() == methods.keys()
-    times = iter([9.0, 9.0, 2.0, 3.0, 4.0, 8.0, 10.0, 15.0])  # the first round traces
-    monkeypatch.setattr(step_costs, "_seconds", lambda model, task, steps: next(times))
-    assert list(step_costs.step_costs(methods, rounds=3, steps=1).values()) == [1.0, 1.5]
+    times = iter([(5.0, 0.9), (1.0, 0.9), (5.0, 0.2), (1.0, 0.3), (5.0, 0.4), (1.0, 0.8), (5.0, 1.0), (1.0, 1.5)])
+    numbers = []
+
+    def seconds(model, task, steps):
+        if not numbers:
+            start, step = next(times)  # of the first round, which traces, too
+            numbers.extend([start + 11 * step, start + step])
+            assert steps == 1
+        return numbers.pop()
+
+    monkeypatch.setattr(step_costs, "_seconds", seconds)
+    costs = step_costs.step_costs(methods, rounds=3, steps=10)
+    assert list(costs.values()) == pytest.approx([1.0, 1.5])
 
 
 @pytest.mark.slow
