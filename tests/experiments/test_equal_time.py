@@ -92,7 +92,7 @@ def test_calls_run_in_a_process_of_their_own_until_one_fails(tmp_path):
     ended = worker_processes.run_apart(operator.call, calls, processes=1)
     assert next(ended) == "written"
     assert read_json(tmp_path / "a.json") == 3
-    with pytest.raises(FileNotFoundError, match="none.json"):
+    with pytest.raises(ValueError, match="none.json"):
         list(ended)
 
 
