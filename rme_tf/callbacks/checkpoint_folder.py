@@ -153,11 +153,11 @@ class CheckpointFolder:
         """Returns the manifest of a checkpoint of an earlier version, by the history in the folder."""
         self._check_shapes(position)
         path = self.directory / HISTORY
+        if not path.exists():
+            raise DamagedError(f"{HISTORY} is missing, but {position.name} is not")
         try:
             history = read_json(path)
             complete = max(map(len, history.values())) >= position.epoch
-        except FileNotFoundError:
-            raise DamagedError(f"{HISTORY} is missing, but {position.name} is not") from None
         except (OSError, ValueError, TypeError, AttributeError):
             raise DamagedError(f"{HISTORY} is damaged") from None
         if not complete:

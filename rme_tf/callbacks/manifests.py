@@ -77,11 +77,11 @@ def read_manifest(path: pathlib.Path) -> Manifest:
         DamagedError: if the manifest or a file of the checkpoint is missing or has changed.
         ValueError: if a later version wrote the manifest.
     """
+    if not path.exists():
+        raise DamagedError(f"{path.name} is missing")
     try:
         content = read_json(path)
         version, written = content["format"], content.pop("sha256")
-    except FileNotFoundError:
-        raise DamagedError(f"{path.name} is missing") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError(f"{path.name} is damaged") from None
     if isinstance(version, int) and version > FORMAT:
