@@ -1,12 +1,15 @@
 """Sentences beside the rendered tables: their numbers and orders are the records' own."""
 
+import functools
 import pathlib
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from rme_tf.experiments.recipes.data_sizes import FEW_SENTENCES
 from rme_tf.experiments.reports.configuration import field
+from rme_tf.experiments.reports.contrasts import differences_of
 from rme_tf.experiments.reports.image_values import load_values, seeds_of
 from rme_tf.experiments.reports.planned_contrasts import planned_contrasts
 from rme_tf.experiments.reports.records import load_study
@@ -85,6 +88,68 @@ def test_the_words_on_one_flow_at_equal_time(bound):
     values = of_each_method("equal_time_flow", lambda record: record["metrics"]["test"][bound])
     mean, error = mean_and_error(values["rme5_iaf4_one"] - values["iaf4"])
     assert abs(mean) < 2.0 * error
+
+
+@functools.cache
+def comparison():
+    """The comparison's contrasts on MNIST by bound, and the differences under each seed."""
+    study = ROOT / "recipes" / "results" / "comparison.jsonl"
+    records, images = load_study(study), load_values(study)
+    contrasts = list(module_of("comparison.py").DESIGN.contrasts)
+    bounds = ("test log p(x)", "test ELBO")
+    found = {bound: planned_contrasts(records, images, contrasts, bound) for bound in bounds}
+    seeds = {bound: {pair: differences_of(records, pair, bound) for pair in contrasts} for bound in bounds}
+    return found, seeds
+
+
+def test_the_words_on_what_the_comparison_has_found():
+    words = words_of("docs/comparison.md")
+    found, seeds = comparison()
+    numbers = {len(gaps) for bound in seeds.values() for gaps in bound.values()}
+    assert numbers == {2}
+    assert "**So far, under two of five seeds**" in words
+    p_values = {bound: {pair: one.p_seeds for pair, one in pairs.items()} for bound, pairs in found.items()}
+    least = min(p_values["test log p(x)"].values())
+    assert least > 0.05
+    assert f"no difference in log p(x) is found (the least p is {least:.3f})" in words
+    assert [pair for pair, p in p_values["test ELBO"].items() if p < 0.05] == [("rme_all", "vae")]
+    assert "two of five seeds of [a plan](comparison.md), with no difference in log p(x) found yet" in words_of(
+        "docs/results.md"
+    )
+    assert f"reaches {stats.t.ppf(0.975, 1):.1f} standard errors to each side" in words
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "sentence"),
+    [
+        ("rme", "vae", "level with the VAE ({:+.2f})"),
+        ("rme", "me", "{:.2f} ahead of the mixture encoder"),
+        ("rme", "iaf", "It is ahead of IAF ({:+.2f})"),
+        ("rme", "rme_iaf", "of RME through one flow ({:+.2f}), and of what decodes five samples"),
+        ("rme", "vae_5", "(`vae_5` {:+.2f}"),
+        ("rme", "iaf_5", "`iaf_5` {:+.2f}), which gets far fewer steps"),
+        ("rme_all", "vae", "RME is ahead of the VAE ({:+.2f})"),
+        ("rme_all", "vae_5_steps", "of the VAE of five samples ({:+.2f})"),
+        ("rme_all", "iaf_steps", "of IAF ({:+.2f}) and of RME"),
+        ("rme_all", "rme_iaf_all", "RME through one flow ({:+.2f}). It is level"),
+        ("rme_all", "me_all", "level with the mixture encoder ({:+.2f})"),
+        ("rme_all", "iaf_5_steps", "behind IAF of five samples ({:+.2f})"),
+    ],
+)
+def test_the_words_on_a_contrast_of_the_comparison(first, other, sentence):
+    found, seeds = comparison()
+    gaps = seeds["test log p(x)"][first, other]
+    assert sentence.format(gaps.mean()) in words_of("docs/comparison.md")
+    assert (abs(gaps.mean()) < 0.05) == ("level with" in sentence)
+    assert "level with" in sentence or (gaps < 0).all() == ("behind" in sentence)
+    assert "level with" in sentence or (gaps > 0).all() == ("behind" not in sentence)
+    assert found["test log p(x)"][first, other].mean == pytest.approx(gaps.mean())
+
+
+def test_the_words_on_one_flow_in_the_comparison():
+    gaps = comparison()[1]["test ELBO"]["rme_all", "rme_iaf_all"]
+    assert (gaps < 0).all()
+    assert f"(`rme_all` less `rme_iaf_all` {gaps.mean():+.2f})" in words_of("docs/comparison.md")
 
 
 def test_the_words_on_the_first_plan_of_the_comparison():
