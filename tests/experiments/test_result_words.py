@@ -69,6 +69,17 @@ def test_the_words_on_few_sentences():
     assert f"Below {FEW_SENTENCES:,} training sentences `rme train text` warns" in words
 
 
+def test_the_words_on_few_photographs():
+    words = words_of("docs/training.md")
+    study = load_study(ROOT / "recipes" / "results" / "few_photos.jsonl")
+    tests = {record["config"]["encoder"]["name"]: record["metrics"]["test"] for record in study}
+    residual, plain = tests["resnet"], tests["dcgan"]
+    gap = plain["bits_per_dimension"] - residual["bits_per_dimension"]
+    assert f"Residual networks are {gap:.2f} bits per dimension ahead. Both decoders rely on z." in words
+    for test in (residual, plain):
+        assert test["collapse"]["reliance"] > -0.1 * test["log_likelihood"]
+
+
 def test_the_words_on_equal_time():
     words = words_of("docs/results/equal_time.md")
     assert "In the ELBO IAF leads, just before the VAE with a rising KL weight, and RME is third" in words

@@ -141,7 +141,7 @@ def sizes_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
 def networks_for(size: DataSize, recipe: Recipe) -> dict[str, Any]:
     """Returns residual networks for few small images in color.
 
-    They are for trainings of few steps. No recorded run compares them with the plain convolutions of "dcgan".
+    They are for trainings of few steps. A comparison with "dcgan" is in docs/training.md.
 
     Args:
         size: size of the training split.
