@@ -50,7 +50,7 @@ def linear_probe(model, splits, labels, *, strengths: Sequence[float] = STRENGTH
     References:
         Alain and Bengio (2016), https://arxiv.org/abs/1610.01644
     """
-    check_model(model)
+    check_model(model, has="predict")
     require(len(strengths) > 0, "strengths", "have one value at least", strengths)
     for strength in strengths:
         check_number("strengths", strength, above=0.0)

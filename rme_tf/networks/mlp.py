@@ -25,11 +25,11 @@ def mlp_encoder(input_shape, output_size: int | None, units=(256, 256), activati
         ValueError: if `input_shape` is not positive integers, or takes more than `images.MAX_WEIGHTS`.
     """
     check_sizes("units", units)
-    shape, last = as_shape(input_shape, "The mlp network"), last_layers(output_size)
+    shape = as_shape(input_shape, "The mlp network")
     check_weights(math.prod(shape) * next(iter(units), output_size or 0), shape, "mlp", REMEDY)
     layers = [keras.layers.Input(shape), keras.layers.Flatten()]
     layers += [keras.layers.Dense(size, activation=check_activation(activation)) for size in units]
-    return keras.Sequential([*layers, *last], name=name)
+    return keras.Sequential([*layers, *last_layers(output_size)], name=name)  # created last, as its seed
 
 
 def mlp_decoder(latent_dim: int, output_shape, units=(256, 256), activation="relu", name=None):

@@ -71,8 +71,8 @@ def export_saved_model(model, path, *, max_length: int = 50, tokenizer=None, str
         ValueError: if the tokenizer does not fit the model, if tensorflow-text is needed and not installed, or if the
             directory cannot be written.
     """
-    check_model(model)
     check_writable(path, "path")
+    check_model(model)
     in_graph = None
     if tokenizer is not None:
         check_tokenizer(tokenizer, model, max_length)

@@ -17,6 +17,14 @@ HELD_OUT = np.random.default_rng(1).integers(0, 2, (8, 5)).astype(np.float32)
 STEPS = 4
 
 
+@pytest.fixture(autouse=True)
+def in_the_foreground():
+    """Handles SIGINT as a program in the foreground; in the background it may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class SignalAt(keras.callbacks.Callback):
     """Sends a signal after a step of an epoch, or after the first batch of its validation."""
 

@@ -72,7 +72,7 @@ NEEDED = {
     "categorical_sequence": {"event_shape": (5,), "vocabulary_size": 7},
     "conv1d": {"input_shape": (8, 1), "output_shape": (8, 1)},
     "free_bits": {"nats": 1.0},
-    "lstm": {"vocabulary_size": 7, "features": 3},
+    "lstm": {"vocabulary_size": 7, "features": 3, "input_shape": (4,), "output_shape": (4, 3)},
     "constant": {"vocabulary_size": 7},
 }
 ZERO = {"warm_start_epochs", "delay", "blocks", ("refinement", "steps")}  # counts that may be 0

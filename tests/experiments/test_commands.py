@@ -116,7 +116,7 @@ def test_a_run_that_has_moved_is_resumed_and_compared(run, rme, tmp_path):
     run.rename(run.with_name("moved"))
     try:
         printed = rme("resume", "moved")
-        assert "RME" in printed
+        assert "moved is finished: nothing to do." in printed
         assert (run.with_name("moved") / "metrics.json").read_bytes() == before
         assert {path.name for path in run.parent.iterdir()} == {"moved"}
         assert "moved" in rme("compare", "moved", "--out", str(tmp_path / "compared"))

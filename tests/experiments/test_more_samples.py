@@ -7,6 +7,7 @@ import pytest
 
 from rme_tf import log_likelihood
 from rme_tf.experiments.recipes import factories
+from rme_tf.experiments.recipes.base import EVALUATION_SEED
 from rme_tf.experiments.reports import tables
 from rme_tf.experiments.runs import runner
 from small_recipes import image_recipe
@@ -22,7 +23,7 @@ def test_it_is_of_the_test_set_and_by_its_own_name():
     task = recipe.load()
     model = factories.make_model(recipe, task.model_options)
     metrics = runner.assess(recipe, model, task)
-    expected = log_likelihood(model, task.example, num_samples=6, seed=runner.EVALUATION_SEED, progress=False)
+    expected = log_likelihood(model, task.example, num_samples=6, seed=EVALUATION_SEED, progress=False)
     assert metrics["test"]["log_likelihood_6"] == pytest.approx(expected.mean)
     assert metrics["test"]["log_likelihood_6_standard_error"] == pytest.approx(expected.standard_error)
     assert not [name for name in metrics["train"] if "6" in name]

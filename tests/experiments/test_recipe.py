@@ -171,7 +171,7 @@ def test_a_smoke_run_is_small_and_otherwise_the_same():
 
 def test_where_a_run_is_kept_does_not_make_it_another():
     elsewhere = {"overwrite": True, "data_dir": None, "download": False, "tensorboard": True, "loggers": ("mlflow",)}
-    elsewhere |= {"made_from": "folder", "by_size": ("epochs",)}
+    elsewhere |= {"made_from": "folder", "by_size": ("epochs",), "strategy": "mirrored"}
     named = ({name: value} for name, value in elsewhere.items())
     changes = [{"out": "a"}, {"out": "b"}, {"steps_per_execution": 7}, *named]
     same = [image_recipe(**change) for change in changes]

@@ -1,6 +1,7 @@
 """Malformed inputs in short: every area, and that the fuzzer sees faults."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -65,5 +66,6 @@ def test_a_number_is_the_same_case_each_time():
     for number in range(len(areas)):
         if areas[number] in ("command", "flags", "recipes"):
             draw = fuzz_areas.AREAS[areas[number]].draw
-            texts = [draw(np.random.default_rng([0, number]), None).text for _ in range(2)]
+            drawn = (draw(np.random.default_rng([0, number]), None).text for _ in range(2))
+            texts = [re.sub(r"_\d+", "", text) for text in drawn]  # Keras counts the names of variables
             assert texts[0] == texts[1]

@@ -104,9 +104,12 @@ def test_validation_split_takes_the_last_observations(model, binary_data):
     assert split == [loss]
 
 
-@pytest.mark.parametrize("share", [0.95, 1.0, -0.1])
-def test_a_validation_split_that_leaves_one_side_empty_is_refused(model, binary_data, share):
-    with pytest.raises(ValueError, match=f"`validation_split` must leave .* 10 observations .* Received: {share}"):
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.95, "leave .* 10 observations"), (1.0, r"be a number in \[0, 1\)"), (-0.1, r"be a number in \[0, 1\)")],
+)
+def test_a_validation_split_that_leaves_one_side_empty_is_refused(model, binary_data, share, expected):
+    with pytest.raises(ValueError, match=f"`validation_split` must {expected}.* Received: {share}"):
         model.fit(binary_data(10), validation_split=share)
 
 

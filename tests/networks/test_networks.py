@@ -61,6 +61,19 @@ def test_decoders_turn_codes_into_params_of_the_likelihood(name):
     check_network(decoder(name), tf.random.stateless_normal([4, 3], seed=(0, 1)), (4, *IMAGE))
 
 
+@every_encoder
+def test_the_last_layer_changes_no_weights_of_the_others(name):
+    """Initializers get their seeds in the order of the layers, which results of a seed depend on."""
+    weights = []
+    for output_size in (4, None):
+        keras.utils.set_random_seed(0)
+        weights.append(encoder(name, output_size).get_weights())
+    whole, without = weights
+    assert len(without) > 0
+    for one, other in zip(without, whole, strict=False):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("name", sorted((set(ENCODERS) & set(DECODERS)) - ELSEWHERE))
 @pytest.mark.parametrize("shape", [(4, 4, 1), (1, 1, 1), (9, 2, 3)])
 def test_any_height_width_and_channels(name, shape):
