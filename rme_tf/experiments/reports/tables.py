@@ -12,7 +12,7 @@ from rme_tf.experiments.reports.growth import components_trained
 
 # Decimals of a benchmark's columns that are neither ratios nor large.
 MILLISECONDS = {"ms": ",.2f", "CPU ms": ",.2f", "ms/1,000 codes": ",.2f", "decoder's ms": ",.2f"}
-FORMATS = {"seconds": ",.2f", "ms/batch": ",.1f", **MILLISECONDS}
+FORMATS = {"largest difference": ".0e", "seconds": ",.2f", "ms/batch": ",.1f", **MILLISECONDS}
 
 Record = dict
 Column = Callable[[list[Record]], str]  # the records of one row
@@ -94,7 +94,7 @@ def benchmark_table(record: Record, style: str = "github") -> str:
     """Returns the table in the record of a benchmark."""
     columns = max(record["table"], key=len)  # in the order of the longest row
     formats = [".2f" if name.startswith("times") else FORMATS.get(name, ",.0f") for name in columns]
-    return tabulate(record["table"], headers="keys", tablefmt=style, floatfmt=formats, missingval="")
+    return tabulate(_aligned(record["table"]), headers="keys", tablefmt=style, floatfmt=formats, missingval="")
 
 
 def _aligned(rows: list[dict]) -> list[dict]:
