@@ -181,9 +181,8 @@ class ResumableCheckpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Saves a checkpoint if it is due, or ends a signaled program."""
         self._steps = batch + 1
-        due = (
-            self._alone and self._is_due() and self._steps != self.params.get("steps")
-        )  # the end of the epoch saves, too
+        is_last = self._steps == self.params.get("steps")  # the end of the epoch saves, too
+        due = self._alone and self._is_due() and not is_last
         if due or self._signals.number is not None:
             self._save_within()
 

@@ -4,7 +4,7 @@ import os
 
 
 class _Process:
-    """What this process knows of itself."""
+    """State of the process: use of TensorFlow, and forks."""
 
     used = False  # whether a model was built here, or before a fork
     hangs = False  # whether it was forked after that

@@ -18,6 +18,7 @@ def answering_empty(function, draws: str | None = None):
 
     @functools.wraps(function)
     def call(*tensors):
+        """Returns the results of the function, without rows where a tensor has none."""
         by_row = tf.reduce_any([tf.equal(tf.rank(tensor), 1) for tensor in tensors])
         is_empty = tf.reduce_any([tf.equal(tf.size(tensor), 0) for tensor in tensors])
         results = function(*[_with_a_row(tensor) for tensor in tensors])

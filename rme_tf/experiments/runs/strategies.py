@@ -19,16 +19,10 @@ from rme_tf.core import replicas
 from rme_tf.core.printing import print_line
 from rme_tf.core.writers import LOCK
 from rme_tf.experiments.recipes.base import Recipe
-from rme_tf.experiments.runs.run_folder import CONFIG
+from rme_tf.experiments.reports.run_files import CONFIG, REPORT
 
 CHOSEN = re.compile(r"^strategy: *['\"]?multiworker", re.MULTILINE)  # in a file of fields
-LEFT_OUT = (
-    LOCK,
-    "report.html",
-    "tensorboard",
-    "samples",
-    "saved_model",
-)  # of a run's files, for workers that continue it
+LEFT_OUT = (LOCK, REPORT, "tensorboard", "samples", "saved_model")  # of a run's files, for workers that continue it
 
 
 @functools.cache
@@ -71,6 +65,7 @@ def on_its_strategy(run: Callable) -> Callable:
 
     @functools.wraps(run)
     def run_on(recipe: Recipe, callbacks=(), *, page: bool = True):
+        """Runs a recipe, with a folder of its own for a worker that is not the chief."""
         if recipe.strategy is None:
             return run(recipe, callbacks, page=page)
         strategy = strategy_named(recipe.strategy)
