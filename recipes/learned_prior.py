@@ -7,7 +7,7 @@ one trunk, and draws a component for each image. Both VampPriors are mixtures of
 
     python recipes/learned_prior.py --data-dir data
 
-About 30 minutes a seed on one CPU core. Numbers and answer: docs/studies/learned_prior.md.
+Not timed yet. Numbers and answer: docs/studies/learned_prior.md.
 """
 
 import dataclasses

@@ -9,8 +9,7 @@ encoder have as many codes decoded in a step as RME. Methods of a seed share ini
         --test captions/test.txt --lowercase --vocabulary-size 5000 --train-size 20000 --test-size 1000 \
         --batch-size 128 --results runs/results/sentences_captions
 
-About 10 minutes on the prose that comes with Python, on one CPU core, and an hour a seed on captions. Numbers and
-answer: docs/studies/sentences.md.
+Not timed yet. Numbers and answer: docs/studies/sentences.md.
 """
 
 import dataclasses
